@@ -1,0 +1,233 @@
+"""Settings of a study and of each kind of run: frozen models, one line a field, the only place of a default.
+
+Forms are built from their JSON schema, `tastemaker run --set KEY=VALUE` from their field names (dots lead into a part:
+`ppo.steps=40`), and the resolved values are stored with the run.
+"""
+
+from __future__ import annotations
+
+import json
+import tomllib
+from collections.abc import Iterable, Mapping
+from pathlib import Path
+from typing import Annotated, Any, Literal, TypeVar
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+
+from language_models.settings import LoraSettings
+from policy_training.settings import PPOSettings
+from reward_training.settings import RewardSettings
+
+Model = TypeVar("Model", bound=BaseModel)
+
+
+class SettingsError(ValueError):
+    """A setting is unknown or has a value that is not allowed; the words name key, value and what is allowed."""
+
+
+def _split_names(value: Any) -> Any:
+    """Let `policies=base,policy-1` stand for a list on the command line."""
+    if isinstance(value, str):
+        return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
+
+
+class _Settings(BaseModel):
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+
+class StudySettings(_Settings):
+    """What a study fixes for all its runs; stored when it is made, changes are new rows of its history."""
+
+    base: str = Field(description="source of the frozen base model: bundled:NAME, tiny:, hub:ORG/NAME or models/FOLDER")
+    system_prompt: str = Field("Reply to the request.", description="system prompt of every prompt that has none of its own")
+    holdout_share: float = Field(0.2, ge=0, le=0.9, description="share of prompts, by group, never trained on; drawn at import")
+    temperature: float = Field(0.7, gt=0, le=2, description="sampling temperature; one value for samples, log-probs, KL and export")
+    max_new_tokens: int = Field(64, ge=1, le=2048, description="longest completion in tokens")
+    queue_target: int = Field(50, ge=2, le=10000, description="askable comparisons that the queue keeps ready")
+    refill: bool = Field(True, description="whether new comparisons are sampled by themselves when the queue runs low")
+    holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of questions that are random picks on held-out prompts")
+    previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons between the current and the previous policy")
+    kl_budget_nats: float = Field(5.0, gt=0, le=1000, description="largest mean KL to the reference policy, nats a completion")
+    seed: int = Field(0, ge=0, lt=2**31, description="seed from which splits, sides and run seeds are drawn")
+    lora: LoraSettings = Field(default_factory=LoraSettings, description="adapter of every policy of the study")
+
+
+class SampleSettings(_Settings):
+    """New completions, paired into comparisons for people."""
+
+    pairs: int = Field(24, ge=1, le=10000, description="comparisons on training prompts; those on held-out prompts come on top")
+    holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of all comparisons that lie on held-out prompts")
+    previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons against the previous policy")
+    policy: str | None = Field(None, description="name of the policy that writes; none: the current one")
+    prompts_per_batch: int = Field(8, ge=1, le=256, description="prompts sampled and committed at once")
+    seed: int = Field(0, ge=0, lt=2**63, description="run seed; each completion draws from (seed, prompt, sample index)")
+
+
+class TrainRewardSettings(_Settings):
+    """A Bradley-Terry reward model from all live judgments of training purpose."""
+
+    reward: RewardSettings = Field(default_factory=RewardSettings, description="model and training of the reward")
+    reference_samples: int = Field(64, ge=2, le=10000, description="completions of the reference policy that set the reward's zero and unit")
+    seed: int = Field(0, ge=0, lt=2**63, description="run seed")
+
+
+class TrainPolicySettings(_Settings):
+    """The next policy: the current one, improved against a reward model by PPO."""
+
+    ppo: PPOSettings = Field(default_factory=PPOSettings, description="the update")
+    reward_model: str | None = Field(None, description="name of the reward model, such as reward-2; none: the latest")
+    start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
+    shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at side by side")
+    seed: int = Field(0, ge=0, lt=2**63, description="run seed")
+
+
+class EvaluateSettings(_Settings):
+    """Fresh completions of two or more policies on the same prompts, with counts and rewards."""
+
+    policies: Names = Field((), description="names of the policies; none: the previous one (or the base) and the current one")
+    split: Literal["holdout", "training"] = Field("holdout", description="prompts to sample on")
+    prompts: int = Field(32, ge=1, le=100000, description="prompts at most")
+    samples: int = Field(2, ge=1, le=64, description="completions a prompt and policy")
+    reward_model: str | None = Field(None, description="name of the reward model that scores; none: no rewards")
+    seed: int = Field(0, ge=0, lt=2**63, description="run seed")
+
+
+class ScoreSettings(_Settings):
+    """Scores for the completions of a file, which is copied to the run's folder as input.jsonl."""
+
+    file: str = Field(min_length=1, description="the file's name; started from a path, its content is copied into the run's folder")
+    reward_model: str | None = Field(None, description="name of the reward model; none: the latest")
+
+
+class PolicyExportSettings(_Settings):
+    """A policy as a folder that other programs load."""
+
+    policy: str | None = Field(None, description="name of the policy; none: the current one")
+    merged: bool = Field(False, description="the adapter merged into a copy of the base instead of the adapter alone")
+
+
+KIND_SETTINGS: dict[str, type[_Settings]] = {
+    "sample": SampleSettings,
+    "train-reward": TrainRewardSettings,
+    "train-policy": TrainPolicySettings,
+    "evaluate": EvaluateSettings,
+    "score": ScoreSettings,
+    "policy-export": PolicyExportSettings,
+}
+
+
+def parse(
+    kind: str,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    config_file: Path | str | None = None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The complete, validated settings of a run as plain JSON values.
+
+    Later wins: `defaults` (what the study sets), the TOML file, `overrides`. Overrides are `KEY=VALUE` strings or a
+    mapping; keys may be dotted (`ppo.steps`), values may be strings or typed. Raises SettingsError.
+    """
+    model = settings_model(kind)
+    values: dict[str, Any] = {}
+    for layer in (defaults or {}, _read_toml(config_file), _pairs(overrides)):
+        for key, value in layer.items():
+            _put(values, key, value)
+    return validate(model, values, what=f"{kind} settings").model_dump(mode="json")
+
+
+def settings_model(kind: str) -> type[_Settings]:
+    """The settings class of a kind of run; SettingsError lists the valid kinds."""
+    if kind not in KIND_SETTINGS:
+        raise SettingsError(f"There is no kind of run {kind!r}. Valid kinds: {', '.join(KIND_SETTINGS)}.")
+    return KIND_SETTINGS[kind]
+
+
+def validate(model: type[Model], values: Mapping[str, Any], *, what: str = "settings") -> Model:
+    """`model` built from values; SettingsError says for each fault the key, the value and what is allowed."""
+    try:
+        return model.model_validate(dict(values))
+    except ValidationError as error:
+        faults = [_fault(model, dict(fault)) for fault in error.errors(include_url=False)]
+        raise SettingsError(f"Wrong {what}: " + " ".join(faults)) from None
+
+
+def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
+    """One sentence for one fault that pydantic found."""
+    path = [str(part) for part in fault["loc"]]
+    key = ".".join(path) or "the whole"
+    if fault["type"] == "extra_forbidden":
+        return f"{key!r} is not a setting. Valid here: {', '.join(_keys_beside(model, path))}."
+    if fault["type"] == "missing":
+        return f"{key!r} is missing and has no default."
+    allowed = str(fault["msg"])
+    return f"{key} = {fault['input']!r} is not allowed: {allowed[:1].lower()}{allowed[1:]}."
+
+
+def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
+    """Names of the fields that could have stood at the last place of the path, with the path that leads there."""
+    for part in path[:-1]:
+        inner = model.model_fields[part].annotation if part in model.model_fields else None
+        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
+            break
+        model = inner
+    lead = "".join(f"{part}." for part in path[:-1])
+    return [f"{lead}{name}" for name in model.model_fields]
+
+
+def _pairs(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
+    if isinstance(overrides, Mapping):
+        return {str(key): _typed(value) for key, value in overrides.items()}
+    values: dict[str, Any] = {}
+    for text in overrides:
+        key, equals, value = text.partition("=")
+        if not equals or not key.strip():
+            raise SettingsError(f"{text!r} is not a setting: write KEY=VALUE, such as seed=1 or ppo.steps=40.")
+        values[key.strip()] = _typed(value.strip())
+    return values
+
+
+def _typed(value: Any) -> Any:
+    """Strings from a command line or a form: `none` for nothing, JSON for lists and parts; the rest is the model's to read."""
+    if not isinstance(value, str):
+        return value
+    if value.lower() in ("none", "null"):
+        return None
+    if value[:1] in ("[", "{"):
+        try:
+            return json.loads(value)
+        except json.JSONDecodeError:
+            return value
+    return value
+
+
+def _put(values: dict[str, Any], key: str, value: Any) -> None:
+    """Set a dotted key; a part given as a mapping is merged into what stands there."""
+    *lead, last = key.split(".")
+    for part in lead:
+        inner = values.setdefault(part, {})
+        if not isinstance(inner, dict):
+            raise SettingsError(f"{key!r} is not a setting: {part!r} is given as one value, {inner!r}, and has no parts.")
+        values = inner
+    if isinstance(value, Mapping):
+        inner = values.get(last)
+        merged: dict[str, Any] = dict(inner) if isinstance(inner, dict) else {}
+        for name, part_value in value.items():
+            _put(merged, str(name), part_value)
+        value = merged
+    values[last] = value
+
+
+def _read_toml(path: Path | str | None) -> dict[str, Any]:
+    if path is None:
+        return {}
+    try:
+        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
+    except FileNotFoundError:
+        raise SettingsError(f"There is no settings file {str(path)!r}.") from None
+    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
+        raise SettingsError(f"The settings file {str(path)!r} cannot be read as TOML: {error}.") from None
