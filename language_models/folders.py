@@ -1,0 +1,95 @@
+"""Content-checked folders: written under a temporary name, hashed, flushed to disk, then renamed into place.
+
+A reader therefore sees a whole folder or none, and a flipped bit is found by `verify`.
+"""
+
+import hashlib
+import json
+import os
+import shutil
+import uuid
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+from language_models.errors import CorruptFolder
+from language_models.pause_points import pause_point
+
+MANIFEST = "manifest.json"
+
+
+def file_sha256(path: Path) -> str:
+    with path.open("rb") as file:
+        return hashlib.file_digest(file, "sha256").hexdigest()
+
+
+def _flush(path: Path) -> None:
+    handle = os.open(path, os.O_RDONLY)
+    try:
+        os.fsync(handle)
+    finally:
+        os.close(handle)
+
+
+def _files(folder: Path) -> list[Path]:
+    return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
+
+
+@contextmanager
+def write_folder(final: Path) -> Iterator[Path]:
+    """Yields a temporary folder to fill; on leaving it is given a manifest, flushed, and renamed to `final`.
+
+    Raises FileExistsError where `final` exists already: a published folder is never changed. On an error inside the
+    block nothing is left behind.
+    """
+    if final.exists():
+        raise FileExistsError(f"{final.name} exists already; published folders are never overwritten")
+    final.parent.mkdir(parents=True, exist_ok=True)
+    temporary = final.parent / f".writing-{final.name}-{uuid.uuid4().hex[:8]}"
+    temporary.mkdir()
+    try:
+        yield temporary
+        files = _files(temporary)
+        manifest = {str(path.relative_to(temporary)): file_sha256(path) for path in files}
+        pause_point("inside-checkpoint-write")
+        (temporary / MANIFEST).write_text(json.dumps({"sha256": manifest}, indent=1, sort_keys=True))
+        for path in [*files, temporary / MANIFEST]:
+            _flush(path)
+        _flush(temporary)
+        os.rename(temporary, final)
+        _flush(final.parent)
+    except BaseException:
+        shutil.rmtree(temporary, ignore_errors=True)
+        raise
+
+
+def remove_unfinished(parent: Path) -> None:
+    """Deletes what writers that were killed left behind. Only the one writer of `parent` may call this."""
+    for leftover in parent.glob(".writing-*"):
+        shutil.rmtree(leftover, ignore_errors=True)
+
+
+def manifest_sha256(folder: Path) -> str:
+    """The sha256 of the folder's manifest, which names the sha256 of every file in it."""
+    path = folder / MANIFEST
+    if not path.is_file():
+        raise CorruptFolder(f"{folder.name} has no {MANIFEST}: it was never finished, or the file was removed")
+    return file_sha256(path)
+
+
+def verify(folder: Path) -> str:
+    """Checks every file against the manifest and returns the manifest's sha256. Raises CorruptFolder naming the file."""
+    identity = manifest_sha256(folder)
+    try:
+        expected: dict[str, str] = json.loads((folder / MANIFEST).read_text())["sha256"]
+    except (ValueError, KeyError) as error:
+        raise CorruptFolder(f"{folder.name}/{MANIFEST} cannot be read: {error}") from error
+    found = {str(path.relative_to(folder)) for path in _files(folder)}
+    for name in sorted(set(expected) | found):
+        if name not in found:
+            raise CorruptFolder(f"{folder.name}/{name} is missing; restore it from a backup")
+        if name not in expected:
+            raise CorruptFolder(f"{folder.name}/{name} is not in the manifest; remove it")
+        if file_sha256(folder / name) != expected[name]:
+            raise CorruptFolder(f"{folder.name}/{name} differs from its sha256; restore it from a backup")
+    return identity

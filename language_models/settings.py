@@ -1,0 +1,22 @@
+"""Settings of adapters and sampling: frozen, checked when built, free of torch."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LoraSettings(BaseModel):
+    """Low-rank adapters (Hu et al. 2021, https://arxiv.org/abs/2106.09685) on every linear layer but the output."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    rank: int = Field(16, ge=1, le=256, description="Rank of the two LoRA matrices of each linear layer.")
+    alpha: float = Field(32.0, gt=0, description="LoRA scale: the update is multiplied by alpha / rank.")
+
+
+class SamplingSettings(BaseModel):
+    """How completions are drawn. No top-k, top-p or repetition penalty: with them KL to the reference goes negative."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    temperature: float = Field(0.7, gt=0, le=5, description="Divides the logits in sampling, log-probs and KL alike.")
+    max_new_tokens: int = Field(64, ge=1, le=4096, description="Tokens a completion may have before it is cut off.")
+    batch_size: int = Field(32, ge=1, le=1024, description="Completions sampled together.")
