@@ -1,0 +1,142 @@
+"""Several LoRA adapters on one shared frozen base, through PEFT's public interface.
+
+PEFT toggles `requires_grad` whenever an adapter is switched; `Adapters` sets it explicitly after each switch, so that only the
+adapter being trained ever changes.
+"""
+
+from collections.abc import Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import torch
+from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+from transformers import PreTrainedModel
+
+from language_models.errors import UnknownAdapter
+from language_models.settings import LoraSettings
+
+WEIGHTS = "adapter_model.safetensors"
+
+
+class Adapters:
+    """Named LoRA adapters on one network. `active` is the adapter in use (None: the base alone)."""
+
+    def __init__(self, network: PreTrainedModel, base_name: str) -> None:
+        self.network: PreTrainedModel | PeftModel = network.requires_grad_(False)
+        self.base_name = base_name
+        self.active: str | None = None
+        self._trained: str | None = None
+
+    @property
+    def names(self) -> list[str]:
+        return list(self.network.peft_config) if isinstance(self.network, PeftModel) else []
+
+    def add(self, name: str, settings: LoraSettings, seed: int) -> None:
+        """Adds an adapter whose effect is zero: B is zero, A is drawn from `seed`. The one in use stays in use."""
+        config = LoraConfig(
+            r=settings.rank,
+            lora_alpha=settings.alpha,
+            lora_dropout=0.0,
+            target_modules="all-linear",
+            base_model_name_or_path=self.base_name,
+        )
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(seed)
+            self._insert(name, config)
+
+    def load(self, name: str, folder: Path) -> None:
+        """Adds an adapter from a folder in PEFT's layout."""
+        config = LoraConfig.from_pretrained(str(folder))
+        config.inference_mode = False
+        self._insert(name, config)
+        set_peft_model_state_dict(self.network, load_file(folder / WEIGHTS), adapter_name=name)
+        self._switch(self.active)
+
+    def save(self, name: str, folder: Path) -> None:
+        """Writes the adapter into an existing folder in PEFT's layout: LoRA matrices and config, nothing else."""
+        config = self._peft(name).peft_config[name]
+        config.save_pretrained(str(folder))
+        save_file({key: value.contiguous().cpu() for key, value in self.state(name).items()}, folder / WEIGHTS)
+
+    def copy(self, source: str, target: str) -> None:
+        """Adds `target` as a frozen copy of `source` as it is now."""
+        config = self._peft(source).peft_config[source]
+        assert isinstance(config, LoraConfig)
+        state = {key: value.clone() for key, value in self.state(source).items()}
+        self.add(target, LoraSettings(rank=config.r, alpha=config.lora_alpha), seed=0)
+        set_peft_model_state_dict(self.network, state, adapter_name=target)
+        self._switch(self.active)
+
+    def remove(self, name: str) -> None:
+        network = self._peft(name)
+        if self.active == name or self._trained == name:
+            raise ValueError(f"adapter {name!r} is in use; switch to another first")
+        if len(self.names) == 1:
+            self.network = network.unload()
+        else:
+            network.delete_adapter(name)
+        self._switch(self.active)
+
+    def state(self, name: str) -> dict[str, Tensor]:
+        """The adapter's tensors under PEFT's names, not copied."""
+        return dict(get_peft_model_state_dict(self._peft(name), adapter_name=name, save_embedding_layers=False))
+
+    def parameters(self, name: str) -> dict[str, nn.Parameter]:
+        """The adapter's parameters by name, in a fixed order."""
+        named = self._peft(name).named_parameters()
+        return {key: parameter for key, parameter in named if name in key.split(".")}
+
+    @contextmanager
+    def using(self, name: str | None) -> Iterator[None]:
+        """Forward passes inside see this adapter (None: the base alone); afterwards what was in use before."""
+        previous = self.active
+        self._switch(name)
+        try:
+            yield
+        finally:
+            self._switch(previous)
+
+    @contextmanager
+    def training(self, name: str) -> Iterator[list[nn.Parameter]]:
+        """Inside, the adapter is in use and its parameters, and no others, want gradients."""
+        if self._trained is not None:
+            raise ValueError(f"adapter {self._trained!r} is being trained; one at a time")
+        with self.using(name):
+            self._trained = name
+            self._set_gradients()
+            try:
+                yield list(self.parameters(name).values())
+            finally:
+                self._trained = None
+                self._set_gradients()
+
+    def _peft(self, name: str) -> PeftModel:
+        if not isinstance(self.network, PeftModel) or name not in self.names:
+            raise UnknownAdapter(f"no adapter {name!r} is loaded; loaded are {self.names or 'none'}")
+        return self.network
+
+    def _insert(self, name: str, config: LoraConfig) -> None:
+        if name in self.names:
+            raise ValueError(f"an adapter {name!r} is loaded already")
+        if isinstance(self.network, PeftModel):
+            self.network.add_adapter(name, config)
+        else:
+            self.network = get_peft_model(self.network, config, adapter_name=name)
+        self.network.eval()
+        self._switch(self.active)
+
+    def _switch(self, name: str | None) -> None:
+        if name is not None:
+            tuner = self._peft(name).base_model
+            tuner.enable_adapter_layers()
+            self._peft(name).set_adapter(name)
+        elif isinstance(self.network, PeftModel):
+            self.network.base_model.disable_adapter_layers()
+        self.active = name
+        self._set_gradients()
+
+    def _set_gradients(self) -> None:
+        for key, parameter in self.network.named_parameters():
+            parameter.requires_grad_(self._trained is not None and self._trained in key.split("."))

@@ -1,0 +1,62 @@
+"""Prompts and completions as padded tensors: prompts padded left, completions right, explicit lengths everywhere.
+
+Axis letters: B rows, P widest prompt, C longest completion, T = P + C, H hidden, V vocabulary. Every completion starts at
+column P, so its token j is predicted by the state at column P - 1 + j.
+"""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import torch
+from torch import Tensor
+
+
+@dataclass(frozen=True)
+class Batch:
+    """Padded rows. `completion_mask` is built from lengths, never from token ids: a pad id may equal the EOS id."""
+
+    input_ids: Tensor  # (B, T) int64
+    attention_mask: Tensor  # (B, T) int64, 1 on real tokens
+    position_ids: Tensor  # (B, T) int64, counts real tokens from 0
+    completion_mask: Tensor  # (B, C) bool, true on real completion tokens (the EOS included)
+
+    @property
+    def completion_ids(self) -> Tensor:
+        """(B, C) token ids of the completions, padded right."""
+        return self.input_ids[:, self.input_ids.shape[1] - self.completion_mask.shape[1] :]
+
+
+def collate(
+    prompts: Sequence[Sequence[int]],
+    completions: Sequence[Sequence[int]],
+    pad_id: int,
+    device: torch.device | str = "cpu",
+) -> Batch:
+    """Lays out B prompts and their completions. Raises ValueError for an empty prompt: no state would predict token 1."""
+    if len(prompts) != len(completions):
+        raise ValueError(f"{len(prompts)} prompts for {len(completions)} completions: one each is needed")
+    if not all(len(prompt) for prompt in prompts):
+        raise ValueError("an empty prompt has no state that could predict the first token")
+    width, length = max(map(len, prompts)), max(map(len, completions))
+    input_ids = torch.full((len(prompts), width + length), pad_id, dtype=torch.long)
+    attention = torch.zeros_like(input_ids)
+    mask = torch.zeros(len(prompts), length, dtype=torch.bool)
+    for row, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+        start, end = width - len(prompt), width + len(completion)
+        input_ids[row, start:end] = torch.tensor([*prompt, *completion], dtype=torch.long)
+        attention[row, start:end] = 1
+        mask[row, : len(completion)] = True
+    positions = (attention.cumsum(-1) - 1).clamp(min=0)
+    return Batch(input_ids.to(device), attention.to(device), positions.to(device), mask.to(device))
+
+
+def token_batches(lengths: Sequence[int], tokens_per_batch: int) -> list[list[int]]:
+    """Splits row indices into batches of like length whose padded size stays within `tokens_per_batch` (at least one row)."""
+    batches: list[list[int]] = []
+    widest = 0
+    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
+        if not batches or (len(batches[-1]) + 1) * widest > tokens_per_batch:
+            batches.append([])
+            widest = lengths[index]
+        batches[-1].append(index)
+    return batches
