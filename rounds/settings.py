@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
-from language_models.settings import LoraSettings
+from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.settings import PPOSettings
 from reward_training.settings import RewardSettings
 
@@ -43,36 +43,33 @@ class StudySettings(_Settings):
     """What a study fixes for all its runs; stored when it is made, changes are new rows of its history."""
 
     base: str = Field(description="source of the frozen base model: bundled:NAME, tiny:, hub:ORG/NAME or models/FOLDER")
-    system_prompt: str = Field("Reply to the request.", description="system prompt of every prompt that has none of its own")
-    holdout_share: float = Field(0.2, ge=0, le=0.9, description="share of prompts, by group, never trained on; drawn at import")
-    temperature: float = Field(0.7, gt=0, le=2, description="sampling temperature; one value for samples, log-probs, KL and export")
-    max_new_tokens: int = Field(64, ge=1, le=2048, description="longest completion in tokens")
+    system_prompt: str = Field("Reply to the request.", description="for prompts that have none of their own")
+    holdout_share: float = Field(0.2, ge=0, le=0.9, description="share of prompts, by group, never trained on")
     queue_target: int = Field(50, ge=2, le=10000, description="askable comparisons that the queue keeps ready")
     refill: bool = Field(True, description="whether new comparisons are sampled by themselves when the queue runs low")
-    holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of questions that are random picks on held-out prompts")
-    previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons between the current and the previous policy")
-    kl_budget_nats: float = Field(5.0, gt=0, le=1000, description="largest mean KL to the reference policy, nats a completion")
+    holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of questions on held-out prompts")
+    previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons current against previous")
     seed: int = Field(0, ge=0, lt=2**31, description="seed from which splits, sides and run seeds are drawn")
     lora: LoraSettings = Field(default_factory=LoraSettings, description="adapter of every policy of the study")
+    sampling: SamplingSettings = Field(default_factory=SamplingSettings, description="how completions are drawn")
 
 
 class SampleSettings(_Settings):
     """New completions, paired into comparisons for people."""
 
-    pairs: int = Field(24, ge=1, le=10000, description="comparisons on training prompts; those on held-out prompts come on top")
-    holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of all comparisons that lie on held-out prompts")
-    previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons against the previous policy")
+    pairs: int = Field(24, ge=1, le=10000, description="comparisons on training prompts; held-out ones come on top")
+    holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of comparisons on held-out prompts")
+    previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons current against previous")
     policy: str | None = Field(None, description="name of the policy that writes; none: the current one")
     prompts_per_batch: int = Field(8, ge=1, le=256, description="prompts sampled and committed at once")
-    seed: int = Field(0, ge=0, lt=2**63, description="run seed; each completion draws from (seed, prompt, sample index)")
+    seed: int = Field(0, ge=0, lt=2**63, description="run seed; a completion draws from (seed, prompt, sample index)")
 
 
 class TrainRewardSettings(_Settings):
     """A Bradley-Terry reward model from all live judgments of training purpose."""
 
     reward: RewardSettings = Field(default_factory=RewardSettings, description="model and training of the reward")
-    reference_samples: int = Field(64, ge=2, le=10000, description="completions of the reference policy that set the reward's zero and unit")
-    seed: int = Field(0, ge=0, lt=2**63, description="run seed")
+    reference_samples: int = Field(64, ge=2, le=10000, description="completions that set the reward's zero and unit")
 
 
 class TrainPolicySettings(_Settings):
@@ -81,15 +78,14 @@ class TrainPolicySettings(_Settings):
     ppo: PPOSettings = Field(default_factory=PPOSettings, description="the update")
     reward_model: str | None = Field(None, description="name of the reward model, such as reward-2; none: the latest")
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
-    shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at side by side")
-    seed: int = Field(0, ge=0, lt=2**63, description="run seed")
+    shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
 
 
 class EvaluateSettings(_Settings):
     """Fresh completions of two or more policies on the same prompts, with counts and rewards."""
 
-    policies: Names = Field((), description="names of the policies; none: the previous one (or the base) and the current one")
-    split: Literal["holdout", "training"] = Field("holdout", description="prompts to sample on")
+    policies: Names = Field((), description="names; none: the previous policy and the current one")
+    split: Literal["holdout", "train"] = Field("holdout", description="prompts to sample on")
     prompts: int = Field(32, ge=1, le=100000, description="prompts at most")
     samples: int = Field(2, ge=1, le=64, description="completions a prompt and policy")
     reward_model: str | None = Field(None, description="name of the reward model that scores; none: no rewards")
@@ -99,7 +95,7 @@ class EvaluateSettings(_Settings):
 class ScoreSettings(_Settings):
     """Scores for the completions of a file, which is copied to the run's folder as input.jsonl."""
 
-    file: str = Field(min_length=1, description="the file's name; started from a path, its content is copied into the run's folder")
+    file: str = Field(min_length=1, description="the file; started from a path, its content is copied")
     reward_model: str | None = Field(None, description="name of the reward model; none: the latest")
 
 
@@ -192,7 +188,7 @@ def _pairs(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
 
 
 def _typed(value: Any) -> Any:
-    """Strings from a command line or a form: `none` for nothing, JSON for lists and parts; the rest is the model's to read."""
+    """Strings from a command line or a form: `none` for nothing, JSON for lists and parts."""
     if not isinstance(value, str):
         return value
     if value.lower() in ("none", "null"):
@@ -211,7 +207,7 @@ def _put(values: dict[str, Any], key: str, value: Any) -> None:
     for part in lead:
         inner = values.setdefault(part, {})
         if not isinstance(inner, dict):
-            raise SettingsError(f"{key!r} is not a setting: {part!r} is given as one value, {inner!r}, and has no parts.")
+            raise SettingsError(f"{key!r} is not a setting: {part!r} is one value, {inner!r}, and has no parts.")
         values = inner
     if isinstance(value, Mapping):
         inner = values.get(last)

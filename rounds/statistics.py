@@ -1,0 +1,108 @@
+"""Statistics of a round as pure functions: shares, accuracies and diversity, with intervals bootstrapped over prompts.
+
+The prompt is the unit that is resampled, because completions of one prompt are alike.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping, Sequence
+from dataclasses import dataclass
+from itertools import combinations, pairwise
+
+import numpy as np
+
+RESAMPLES = 4000
+
+
+@dataclass(frozen=True)
+class Estimate:
+    """A value with its 95 % interval; n counts what it was computed from."""
+
+    value: float
+    low: float
+    high: float
+    n: int
+
+
+@dataclass(frozen=True)
+class Completion:
+    """One completion as the statistics see it: what the taste and the trained reward say of it, and its length."""
+
+    taste: float
+    reward: float
+    length: int
+
+
+@dataclass(frozen=True)
+class Accuracy:
+    """How often the reward and the rule "longer wins" agree with the taste, on the same decided pairs."""
+
+    reward: Estimate
+    longer_wins: float
+
+
+def ratio_over_prompts(sums: Sequence[float], counts: Sequence[float], seed: int) -> Estimate:
+    """sum(sums) / sum(counts) over prompts; percentile bootstrap over prompts. ValueError where there is nothing."""
+    total = np.asarray(sums, dtype=float)
+    weight = np.asarray(counts, dtype=float)
+    if len(total) == 0 or weight.sum() == 0:
+        raise ValueError("There is nothing to estimate from: no prompt has a usable completion.")
+    picks = np.random.default_rng(seed).integers(0, len(total), size=(RESAMPLES, len(total)))
+    drawn = weight[picks].sum(axis=1)
+    values = total[picks].sum(axis=1)[drawn > 0] / drawn[drawn > 0]
+    low, high = np.quantile(values, [0.025, 0.975])
+    return Estimate(float(total.sum() / weight.sum()), float(low), float(high), int(weight.sum()))
+
+
+def beats(first: float, second: float) -> float:
+    """1 where the first is greater, 0 where it is less, 1/2 where they are equal."""
+    return 0.5 if first == second else float(first > second)
+
+
+def preferred_share(new: Mapping[int, Sequence[float]], base: Mapping[int, Sequence[float]], seed: int) -> Estimate:
+    """The part of prompts in which scores of `new` beat those of `base`, ties half.
+
+    For a prompt: the mean of `beats` over all pairs of a new and a base completion. Keys are prompt ids; prompts that
+    either side lacks are left out.
+    """
+    shares = [
+        float(np.mean([beats(a, b) for a in new[prompt] for b in base[prompt]]))
+        for prompt in sorted(new.keys() & base.keys())
+        if len(new[prompt]) and len(base[prompt])
+    ]
+    return ratio_over_prompts(shares, [1] * len(shares), seed)
+
+
+def highest_share(base: Mapping[int, Sequence[float]], best: float, seed: int) -> float:
+    """The share that a policy would reach whose every completion has the score `best`."""
+    return preferred_share({prompt: [best] for prompt in base}, base, seed).value
+
+
+def accuracy(by_prompt: Mapping[int, Sequence[Completion]], seed: int) -> Accuracy:
+    """Agreement with the taste over all pairs of completions of one prompt that the taste decides.
+
+    A reward (or a length) that is equal counts half. Raises ValueError where the taste decides no pair.
+    """
+    right, longer, counts = [], [], []
+    for prompt in sorted(by_prompt):
+        pairs = [sorted(pair, key=lambda one: -one.taste) for pair in combinations(by_prompt[prompt], 2)]
+        decided = [(better, worse) for better, worse in pairs if better.taste != worse.taste]
+        right.append(sum(beats(better.reward, worse.reward) for better, worse in decided))
+        longer.append(sum(beats(better.length, worse.length) for better, worse in decided))
+        counts.append(len(decided))
+    return Accuracy(ratio_over_prompts(right, counts, seed), ratio_over_prompts(longer, counts, seed).value)
+
+
+def distinct_pairs(first: Sequence[Sequence[str]], second: Sequence[Sequence[str]]) -> tuple[float, float]:
+    """Distinct-2 (different word pairs / all word pairs; Li et al. 2016) of two lists of texts, over equal word counts.
+
+    Distinct-2 falls as a corpus grows, so the i-th texts of both lists (the same prompt and sample index) are both cut
+    to the length of the shorter. Both are nan where no text has two words.
+    """
+    cut = [(a[: min(len(a), len(b))], b[: min(len(a), len(b))]) for a, b in zip(first, second, strict=True)]
+    return _distinct_two([a for a, _ in cut]), _distinct_two([b for _, b in cut])
+
+
+def _distinct_two(texts: Sequence[Sequence[str]]) -> float:
+    pairs = [pair for text in texts for pair in pairwise(text)]
+    return len(set(pairs)) / len(pairs) if pairs else float("nan")

@@ -1,0 +1,81 @@
+"""Settings: what is said about a wrong key or value, and which layer wins."""
+
+import pytest
+
+from rounds.settings import KIND_SETTINGS, SettingsError, parse, settings_model
+
+
+def test_an_override_on_the_command_line_reaches_a_nested_field():
+    settings = parse("train-policy", ["ppo.steps=3", "start_policy=base"])
+    assert settings["ppo"]["steps"] == 3
+    assert settings["start_policy"] == "base"
+
+
+def test_all_settings_are_resolved_so_that_the_run_stores_every_value():
+    assert set(parse("sample")) == set(KIND_SETTINGS["sample"].model_fields)
+
+
+def test_the_command_line_wins_over_the_file_and_the_file_over_the_study(tmp_path):
+    file = tmp_path / "policy.toml"
+    file.write_text("[ppo]\nsteps = 5\nepochs = 3\n")
+    settings = parse("train-policy", {"ppo": {"steps": 7}}, file, defaults={"ppo.epochs": 1, "ppo.minibatches": 4})
+    assert (settings["ppo"]["steps"], settings["ppo"]["epochs"], settings["ppo"]["minibatches"]) == (7, 3, 4)
+
+
+def test_names_may_be_a_comma_list_a_json_list_or_a_list():
+    for value in ("base,policy-1", '["base", "policy-1"]', ["base", "policy-1"]):
+        assert parse("evaluate", {"policies": value})["policies"] == ["base", "policy-1"]
+
+
+def test_none_on_the_command_line_is_nothing():
+    assert parse("train-policy", ["reward_model=none"])["reward_model"] is None
+
+
+def test_parsed_settings_are_read_back_unchanged():
+    for kind, model in KIND_SETTINGS.items():
+        settings = parse(kind, {"file": "answers.jsonl"} if kind == "score" else {})
+        assert model.model_validate(settings).model_dump(mode="json") == settings
+
+
+def test_an_unknown_key_is_answered_with_the_keys_that_stand_beside_it():
+    with pytest.raises(SettingsError, match=r"'ppo\.step' is not a setting\. Valid here: ppo\.steps, "):
+        parse("train-policy", ["ppo.step=3"])
+    with pytest.raises(SettingsError, match=r"'pair' is not a setting\. Valid here: pairs, "):
+        parse("sample", ["pair=3"])
+
+
+def test_a_wrong_value_is_named_with_what_is_allowed():
+    with pytest.raises(SettingsError, match="pairs = '0' is not allowed: input should be greater than or equal to 1"):
+        parse("sample", ["pairs=0"])
+
+
+def test_a_missing_value_and_a_missing_equals_sign_are_said_in_words():
+    with pytest.raises(SettingsError, match="'file' is missing and has no default"):
+        parse("score")
+    with pytest.raises(SettingsError, match="'pairs' is not a setting: write KEY=VALUE"):
+        parse("sample", ["pairs"])
+
+
+def test_a_part_of_something_that_has_no_parts_is_refused():
+    with pytest.raises(SettingsError, match="'pairs' is one value, 3, and has no parts"):
+        parse("sample", {"pairs": 3, "pairs.more": 1})
+
+
+def test_an_unknown_kind_is_answered_with_the_valid_ones():
+    with pytest.raises(SettingsError, match=r"no kind of run 'dream'\.*sample, train-reward, train-policy"):
+        settings_model("dream")
+
+
+def test_a_missing_or_broken_settings_file_is_named(tmp_path):
+    with pytest.raises(SettingsError, match=r"no settings file .*nowhere\.toml"):
+        parse("sample", config_file=tmp_path / "nowhere.toml")
+    broken = tmp_path / "broken.toml"
+    broken.write_text("pairs = = 3")
+    with pytest.raises(SettingsError, match="cannot be read as TOML"):
+        parse("sample", config_file=broken)
+
+
+def test_every_setting_says_what_it_is():
+    for kind, model in KIND_SETTINGS.items():
+        for name, field in model.model_fields.items():
+            assert field.description, f"{kind}: {name} has no description"
