@@ -1,0 +1,229 @@
+"""A study's database: one SQLite file in the study's folder, safe for many threads and processes.
+
+What a transaction stored is on disk when it returns: WAL with synchronous=FULL, so an fsync stands before each acknowledgement
+(https://www.sqlite.org/pragma.html#pragma_synchronous). WAL files are folded back by `checkpoint`, which a server or worker calls
+from a thread of its own, so that no submit waits for it.
+"""
+
+import os
+import threading
+from collections.abc import Iterator, Sequence
+from contextlib import contextmanager
+from pathlib import Path
+from typing import Any
+from urllib.parse import quote
+
+from sqlite_utils.utils import sqlite3
+
+from feedback_store import migrations
+from feedback_store.errors import InvalidInput, StoreError, StoreUnavailable, StudyExists, StudyNotFound
+
+FILE_NAME = "study.db"
+SUB_FOLDERS = ("models", "runs", "exports", "backups")
+BUSY_TIMEOUT_SECONDS = 10.0
+TRUNCATE_WAL_BYTES = 64 * 1024 * 1024
+
+Row = dict[str, Any]
+Parameters = Sequence[Any] | dict[str, Any]
+
+
+def corrupts_wal(version: tuple[int, ...]) -> bool:
+    """Tell whether this SQLite can corrupt a WAL database that two processes write (fixed in 3.51.3, 3.50.7 and 3.44.6).
+
+    Source: https://www.sqlite.org/wal.html, "The WAL-reset bug".
+    """
+    patched = version[:2] == (3, 44) and version >= (3, 44, 6) or version[:2] == (3, 50) and version >= (3, 50, 7)
+    return (3, 7, 0) <= version <= (3, 51, 2) and not patched
+
+
+class Database:
+    """An open study. Any thread may use it; each gets a connection of its own."""
+
+    def __init__(self, folder: Path, *, readonly: bool = False) -> None:
+        """Use `create` or `open` instead."""
+        self.folder = folder
+        self.readonly = readonly
+        self.warning: str | None = None
+        self._local = threading.local()
+        self._lock = threading.Lock()
+        self._connections: list[Any] = []
+
+    @classmethod
+    def create(cls, folder: Path | str) -> "Database":
+        """Make a study in `folder` (mode 0700, made where missing). Raises StudyExists."""
+        folder = Path(folder)
+        if (folder / FILE_NAME).exists():
+            raise StudyExists(f"The folder {folder} already holds a study. Open it, or choose another folder.")
+        if folder.exists() and not folder.is_dir():
+            raise InvalidInput(f"{folder} is a file. A study needs a folder: choose another name.")
+        folder.mkdir(parents=True, exist_ok=True)
+        folder.chmod(0o700)
+        return cls._opened(folder, readonly=False)
+
+    @classmethod
+    def open(cls, folder: Path | str, *, readonly: bool = False) -> "Database":
+        """Open the study in `folder` and bring its schema up to date.
+
+        Raises StudyNotFound where there is none, StudyTooNew where a newer version wrote it.
+        """
+        folder = Path(folder)
+        if not (folder / FILE_NAME).is_file():
+            raise StudyNotFound(
+                f"No study in {folder}: there is no file {FILE_NAME}. Check the path, or make a study with `tastemaker serve`, "
+                "`simulate` or `import`."
+            )
+        return cls._opened(folder, readonly=readonly)
+
+    @classmethod
+    def _opened(cls, folder: Path, *, readonly: bool) -> "Database":
+        database = cls(folder, readonly=readonly)
+        try:
+            if readonly:
+                migrations.require_current(database.connection())
+            else:
+                for name in SUB_FOLDERS:
+                    (folder / name).mkdir(mode=0o700, exist_ok=True)
+                with database.transaction():
+                    migrations.apply(database.connection())
+        except sqlite3.DatabaseError as error:
+            database.close()
+            raise StoreError(
+                f"The file {folder / FILE_NAME} cannot be read as a study ({error}). Restore it from a backup; nothing was changed."
+            ) from error
+        except BaseException:
+            database.close()
+            raise
+        return database
+
+    def connection(self) -> Any:
+        """Return this thread's connection (opened on first use, and again after a fork)."""
+        held = getattr(self._local, "held", None)
+        if held is None or held[0] != os.getpid():
+            self._local.held = held = (os.getpid(), self._connect())
+            self._local.depth = 0
+        return held[1]
+
+    def _connect(self) -> Any:
+        mode = "ro" if self.readonly else "rwc"
+        uri = f"file:{quote(str((self.folder / FILE_NAME).absolute()))}?mode={mode}"
+        # check_same_thread is off only so that close() can close the connections of threads that ended.
+        connection = sqlite3.connect(
+            uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS, check_same_thread=False, cached_statements=256
+        )
+        connection.row_factory = _as_dict
+        connection.execute("PRAGMA foreign_keys = ON")
+        connection.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE walks past the append-only triggers
+        connection.execute("PRAGMA synchronous = FULL")
+        if self.readonly:
+            connection.execute("PRAGMA query_only = ON")
+        else:
+            connection.execute("PRAGMA wal_autocheckpoint = 0")
+            self._set_journal_mode(connection)
+        with self._lock:
+            self._connections.append(connection)
+        return connection
+
+    def _set_journal_mode(self, connection: Any) -> None:
+        bad = corrupts_wal(sqlite3.sqlite_version_info)
+        connection.execute(f"PRAGMA journal_mode = {'DELETE' if bad else 'WAL'}")
+        if bad:
+            self.warning = (
+                f"SQLite {sqlite3.sqlite_version} can corrupt a database that two processes write in WAL mode; this study runs in the "
+                "slower DELETE mode. Install pysqlite3 to get a repaired SQLite."
+            )
+
+    @contextmanager
+    def transaction(self) -> Iterator[None]:
+        """Hold the write lock; commit at the end, roll back on an exception.
+
+        Inside another transaction of the same thread it joins that one: its own writes are taken back if it raises, and become
+        durable when the outermost one commits. Raises StoreUnavailable if the lock is not free within BUSY_TIMEOUT_SECONDS.
+        """
+        if self.readonly:
+            raise StoreUnavailable(f"The study {self.folder} was opened read-only. Open it for writing to change it.")
+        connection = self.connection()
+        depth = self._local.depth
+        begin, commit = ("BEGIN IMMEDIATE", "COMMIT") if depth == 0 else (f"SAVEPOINT level_{depth}", f"RELEASE level_{depth}")
+        with _in_words():
+            connection.execute(begin)
+        self._local.depth = depth + 1
+        try:
+            yield
+            with _in_words():
+                connection.execute(commit)
+        except BaseException:
+            # A full disk may have ended the transaction already.
+            if connection.in_transaction:
+                if depth == 0:
+                    connection.execute("ROLLBACK")
+                else:
+                    connection.execute(f"ROLLBACK TO level_{depth}")
+                    connection.execute(f"RELEASE level_{depth}")
+            raise
+        finally:
+            self._local.depth = depth
+
+    def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
+        """Return all rows of a query as dicts."""
+        with _in_words():
+            return list(self.connection().execute(sql, parameters).fetchall())
+
+    def row(self, sql: str, parameters: Parameters = ()) -> Row | None:
+        """Return the first row of a query as a dict, or None."""
+        with _in_words():
+            found: Row | None = self.connection().execute(sql, parameters).fetchone()
+            return found
+
+    def value(self, sql: str, parameters: Parameters = ()) -> Any:
+        """Return the first column of the first row, or None."""
+        found = self.row(sql, parameters)
+        return next(iter(found.values())) if found else None
+
+    def execute(self, sql: str, parameters: Parameters = ()) -> Any:
+        """Run one statement and return its cursor (`lastrowid`, `rowcount`)."""
+        with _in_words():
+            return self.connection().execute(sql, parameters)
+
+    def checkpoint(self) -> None:
+        """Fold the WAL back into the database; never waits for readers or writers, and shortens a WAL that grew long."""
+        wal = self.folder / f"{FILE_NAME}-wal"
+        long = wal.exists() and wal.stat().st_size > TRUNCATE_WAL_BYTES
+        self.connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        if long:
+            self.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+
+    def close(self) -> None:
+        """Close the connections of all threads. The study can be used again afterwards; it opens new ones."""
+        with self._lock:
+            connections, self._connections = self._connections, []
+        self._local = threading.local()
+        for connection in connections:
+            connection.close()
+
+    def __enter__(self) -> "Database":
+        return self
+
+    def __exit__(self, *_: object) -> None:
+        self.close()
+
+
+@contextmanager
+def _in_words() -> Iterator[None]:
+    """Turn what SQLite says about locks and disks into words for people."""
+    try:
+        yield
+    except sqlite3.OperationalError as error:
+        said = str(error)
+        if "locked" in said or "busy" in said:
+            raise StoreUnavailable(
+                f"Another process kept the study's database locked for {BUSY_TIMEOUT_SECONDS:.0f} seconds. Nothing was stored; try again."
+            ) from error
+        if "full" in said or "disk I/O" in said:
+            raise StoreUnavailable(f"The disk refused the write ({said}). Nothing was stored; free some space and try again.") from error
+        if "readonly" in said:
+            raise StoreUnavailable(f"The study's database cannot be written ({said}). Check who owns the folder.") from error
+        raise
+
+
+def _as_dict(cursor: Any, values: tuple[Any, ...]) -> Row:
+    return {column[0]: value for column, value in zip(cursor.description, values, strict=True)}
