@@ -1,7 +1,7 @@
 """Shuts every socket but loopback in this Python process.
 
-conftest.py loads this file for the tests themselves and puts its folder on PYTHONPATH, so that each Python process which a test
-starts loads it too. An audit hook cannot be taken off again and sees connects from C code as well.
+conftest.py loads this file for the tests themselves and puts its folder on PYTHONPATH, so that each Python process
+which a test starts loads it too. An audit hook cannot be taken off again.
 """
 
 import socket

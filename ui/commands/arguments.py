@@ -1,0 +1,17 @@
+"""Arguments and options that several commands share."""
+
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+Study = Annotated[Path, typer.Argument(help="The study's folder.", metavar="STUDY", show_default=False)]
+AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
+Base = Annotated[
+    str | None,
+    typer.Option(
+        help="Model of a new study: bundled:NAME, hub:ORG/NAME, a folder, or tiny:.",
+        metavar="MODEL",
+        show_default=False,
+    ),
+]

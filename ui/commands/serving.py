@@ -1,0 +1,96 @@
+"""`serve`: web pages and one supervised worker. `worker`: a worker alone, in the foreground."""
+
+import subprocess
+import sys
+from pathlib import Path
+from typing import Annotated
+
+import typer
+
+from ui.commands.arguments import AsJson, Base, Study
+from ui.commands.output import print_json, say
+
+Functions = Annotated[
+    Path | None,
+    typer.Option(
+        help="Folder with own reward functions for the worker (code: only what you trust).", show_default=False
+    ),
+]
+
+
+def serve(
+    study: Study,
+    host: Annotated[str, typer.Option(help="Address to listen on.")] = "127.0.0.1",
+    port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.", min=0, max=65535)] = 7860,
+    no_worker: Annotated[bool, typer.Option("--no-worker", help="Pages only: runs wait for another worker.")] = False,
+    base: Base = None,
+    demo: Annotated[bool, typer.Option("--demo", help="Fill a new study with the demo's prompts.")] = False,
+    functions: Functions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Open the study in the browser: compare pages, console, and the worker that samples and trains.
+
+    Makes the study where there is none. Prints the address to open. Ctrl-C ends it; runs go on at the next start.
+    """
+    check_port(host, port)
+    from ui.web.server import serve as serve_study
+
+    def on_ready(address: str) -> None:
+        if as_json:
+            print_json({"address": address, "study": str(study)})
+        else:
+            print(f"\n  Tastemaker is ready: {address}\n  Ctrl-C ends it.\n", flush=True)
+
+    if not as_json:
+        say(f"Starting {study} ...")
+    serve_study(
+        study, host=host, port=port, worker=not no_worker, base=base, demo=demo, functions=functions, on_ready=on_ready
+    )
+
+
+def check_port(host: str, port: int) -> None:
+    """A clear word before anything is loaded or made; PortInUse where another program listens."""
+    import socket
+
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as probe:
+        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            probe.bind((host, port))
+        except PermissionError:
+            raise PortInUse(f"port {port} may not be used by this user: choose one above 1023 with --port") from None
+        except OSError as error:
+            if error.errno is not None and "in use" in (error.strerror or ""):
+                raise PortInUse(f"port {port} is in use: choose another with --port, or 0 for any free one") from None
+            raise PortInUse(f"cannot listen on {host!r} port {port}: {error.strerror or error}") from None
+
+
+class PortInUse(ValueError):
+    """The server cannot listen where it was asked to."""
+
+
+def worker(
+    study: Study,
+    until_idle: Annotated[bool, typer.Option("--until-idle", help="End when no run is left.")] = False,
+    functions: Functions = None,
+    as_json: AsJson = False,
+) -> None:
+    """Work off the study's runs in the foreground. Ctrl-C: it writes a checkpoint and hands its run back."""
+    from rounds import studies
+
+    studies.open_or_create(study).close()  # says in words what is wrong with it
+    command = [sys.executable, "-m", "rounds.worker", str(study)]
+    if until_idle:
+        command.append("--until-idle")
+    if functions is not None:
+        command += ["--functions", str(functions)]
+    process = subprocess.Popen(command)
+    while True:
+        try:
+            code = process.wait()
+            break
+        except KeyboardInterrupt:  # the worker has had the same signal and is writing its checkpoint
+            continue
+    if as_json:
+        print_json({"study": str(study), "exit_code": code})
+    raise typer.Exit(code if code >= 0 else 128 - code)
