@@ -1,0 +1,189 @@
+"""Policies: the base, what was trained from it (a tree), and the authors of imported texts.
+
+Which policy is current is a setting of the study (`current_policy`), so its history stays known.
+"""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from feedback_store import canonical, clock, rounds, runs, study_settings
+from feedback_store.database import Database, Row
+from feedback_store.errors import Conflict, InvalidInput
+
+CURRENT = "current_policy"
+
+
+@dataclass(frozen=True)
+class Policy:
+    """A policy. `kind`: base, trained or external; `folder` is relative to the study."""
+
+    id: int
+    name: str
+    kind: str
+    parent_id: int | None
+    folder: str | None
+    source: str | None
+    base_sha256: str | None
+    tokenizer_sha256: str | None
+    template_sha256: str | None
+    manifest_sha256: str | None
+    run_id: int | None
+    metrics: dict[str, Any]
+    created_at: str
+
+
+def add_base(
+    db: Database, *, source: str, sha256: str, tokenizer_sha256: str, template_sha256: str, now: str | None = None
+) -> Policy:
+    """Store the study's base as policy "base" and make it current; again with the same weights it is returned as it is.
+
+    Raises Conflict if the study has another base: a study keeps the base that it began with.
+    """
+    given = {"base_sha256": sha256, "tokenizer_sha256": tokenizer_sha256, "template_sha256": template_sha256}
+    with db.transaction():
+        held = base(db)
+        if held is not None:
+            for name, value in given.items():
+                if getattr(held, name) != value:
+                    raise Conflict(
+                        f"This study was made with the base {held.source} ({name} {str(getattr(held, name))[:12]}); {source} has "
+                        f"{value[:12]}. A study keeps its base: use {held.source}, or make a new study."
+                    )
+            return held
+        cursor = db.execute(
+            "INSERT INTO policies (name, kind, source, base_sha256, tokenizer_sha256, template_sha256, created_at)"
+            " VALUES ('base', 'base', ?, ?, ?, ?, ?)",
+            [source, sha256, tokenizer_sha256, template_sha256, now or clock.now()],
+        )
+        study_settings.put(db, CURRENT, int(cursor.lastrowid), now=now)
+        return get(db, int(cursor.lastrowid))
+
+
+def base(db: Database) -> Policy | None:
+    """Return the study's base, or None where none was stored yet."""
+    row = db.row("SELECT * FROM policies WHERE kind = 'base'")
+    return _policy(row) if row else None
+
+
+def external(db: Database, name: str, now: str | None = None) -> Policy:
+    """Return the author (a policy of kind external) of imported texts; make it where there is none."""
+    if not isinstance(name, str) or not name.strip():
+        raise InvalidInput(f"The policy of an imported text is {name!r}; it has to be a name.")
+    canonical.require_clean(name, "name of the policy")
+    with db.transaction():
+        db.execute(
+            "INSERT INTO policies (name, kind, created_at) VALUES (?, 'external', ?) ON CONFLICT DO NOTHING", [name, now or clock.now()]
+        )
+        row = db.row("SELECT * FROM policies WHERE name = ? AND kind = 'external'", [name])
+    assert row is not None
+    return _policy(row)
+
+
+def next_number(db: Database, prefix: str = "policy", run_id: int | None = None) -> int:
+    """Return the number that the next trained policy gets; for a run that has published already, the number that it got.
+
+    It comes from the rows alone: a folder that was renamed into place just before a crash has no row, and is written again.
+    """
+    return number_after(db, "SELECT name, run_id FROM policies WHERE kind = 'trained' AND name LIKE ?", prefix, run_id)
+
+
+def number_after(db: Database, sql: str, prefix: str, run_id: int | None) -> int:
+    """Return the highest number among names "prefix-N" plus one, or the run's own."""
+    numbers = [0]
+    for row in db.rows(sql, [f"{prefix}-%"]):
+        ending = row["name"].removeprefix(f"{prefix}-")
+        if ending.isdigit():
+            numbers.append(int(ending))
+            if run_id is not None and row["run_id"] == run_id:
+                return int(ending)
+    return max(numbers) + 1
+
+
+def publish(
+    db: Database,
+    lease: runs.Lease,
+    *,
+    name_prefix: str = "policy",
+    parent_id: int,
+    folder: str,
+    base_sha256: str,
+    manifest_sha256: str,
+    metrics: dict[str, Any],
+    result: dict[str, Any] | None = None,
+    now: str | None = None,
+) -> Policy:
+    """Store a trained policy, end its run as succeeded, make it current and open the next round: all in one fenced transaction.
+
+    `folder` is relative to the study and in its place already. The run's result is `result` plus policy_id, policy and metrics.
+    The same run publishing again gets the row that it made. Raises LeaseLost for a worker that lost its run, and then stores nothing.
+    """
+    moment = now or clock.now()
+    with db.transaction():
+        runs.require_token(db, lease)
+        row = db.row("SELECT * FROM policies WHERE run_id = ?", [lease.run_id])
+        if row is not None:
+            return _policy(row)
+        runs.fence(db, lease)
+        parent = get(db, parent_id)
+        name = f"{name_prefix}-{next_number(db, name_prefix)}"
+        cursor = db.execute(
+            "INSERT INTO policies (name, kind, parent_id, folder, source, base_sha256, tokenizer_sha256, template_sha256,"
+            " manifest_sha256, run_id, metrics, created_at) VALUES (?, 'trained', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                name, parent_id, folder, parent.source, base_sha256, parent.tokenizer_sha256, parent.template_sha256,
+                manifest_sha256, lease.run_id, canonical.dumps(runs.finite(metrics)), moment,
+            ],
+        )  # fmt: skip
+        policy = get(db, int(cursor.lastrowid))
+        outcome = {**(result or {}), "policy_id": policy.id, "policy": policy.name, "metrics": policy.metrics}
+        runs.succeed(db, lease, outcome, now=moment)
+        study_settings.put(db, CURRENT, policy.id, by=f"run {lease.run_id}", now=moment)
+        rounds.begin_next(db, policy.id, now=moment)
+        return policy
+
+
+def get(db: Database, policy_id: int) -> Policy:
+    """Return a policy by id. Raises InvalidInput where there is none."""
+    row = db.row("SELECT * FROM policies WHERE id = ?", [policy_id])
+    if row is None:
+        raise InvalidInput(f"There is no policy {policy_id}. {_valid(db)}")
+    return _policy(row)
+
+
+def by_name(db: Database, name: str) -> Policy:
+    """Return a policy by name; the study's own come before external ones. Raises InvalidInput that lists the valid names."""
+    row = db.row("SELECT * FROM policies WHERE name = ? ORDER BY kind = 'external' LIMIT 1", [name])
+    if row is None:
+        raise InvalidInput(f"There is no policy {name!r}. {_valid(db)}")
+    return _policy(row)
+
+
+def listing(db: Database, *, external: bool = False) -> list[Policy]:
+    """Return the study's own policies in id order; with `external`, the authors of imported texts as well."""
+    where = "" if external else "WHERE kind <> 'external'"
+    return [_policy(row) for row in db.rows(f"SELECT * FROM policies {where} ORDER BY id")]
+
+
+def current(db: Database) -> Policy | None:
+    """Return the policy that writes the next completions, or None before a base was stored."""
+    policy_id = study_settings.get(db, CURRENT)
+    return get(db, policy_id) if policy_id is not None else None
+
+
+def use(db: Database, policy_id: int, by: str | None = None) -> Policy:
+    """Make a policy current. Raises InvalidInput for an external one."""
+    policy = get(db, policy_id)
+    if policy.kind == "external":
+        raise InvalidInput(f"{policy.name!r} is only the author of imported texts; it cannot write. {_valid(db)}")
+    study_settings.put(db, CURRENT, policy_id, by=by)
+    return policy
+
+
+def _valid(db: Database) -> str:
+    names = [policy.name for policy in listing(db)]
+    return f"Policies of this study: {', '.join(names)}." if names else "This study has no policy yet."
+
+
+def _policy(row: Row) -> Policy:
+    return Policy(**{**row, "metrics": json.loads(row["metrics"])})

@@ -1,0 +1,48 @@
+"""The study's settings as an append-only history: the latest value of a name counts, and who set it when stays known."""
+
+import json
+from dataclasses import dataclass
+from typing import Any
+
+from feedback_store import canonical, clock
+from feedback_store.database import Database
+
+
+@dataclass(frozen=True)
+class SettingChange:
+    """One value that a name was given. `value` is decoded JSON; `at` is a timestamp."""
+
+    name: str
+    value: Any
+    set_by: str | None
+    at: str
+
+
+def get(db: Database, name: str, default: Any = None) -> Any:
+    """Return the latest value of `name`, or `default` if it was never set."""
+    found = db.row("SELECT value FROM study_settings WHERE name = ? ORDER BY id DESC LIMIT 1", [name])
+    return json.loads(found["value"]) if found else default
+
+
+def put(db: Database, name: str, value: Any, by: str | None = None, now: str | None = None) -> None:
+    """Set `name`; a value equal to the latest one adds no row. Raises InvalidInput for what is no JSON."""
+    canonical.require_clean(value, f"setting {name}")
+    text = canonical.dumps(value)
+    with db.transaction():
+        latest = db.value("SELECT value FROM study_settings WHERE name = ? ORDER BY id DESC LIMIT 1", [name])
+        if latest != text:
+            db.execute(
+                "INSERT INTO study_settings (name, value, set_by, at) VALUES (?, ?, ?, ?)", [name, text, by, now or clock.now()]
+            )
+
+
+def all(db: Database) -> dict[str, Any]:  # noqa: A001 - reads as study_settings.all(db)
+    """Return the latest value of every name."""
+    rows = db.rows("SELECT name, value FROM study_settings WHERE id IN (SELECT MAX(id) FROM study_settings GROUP BY name) ORDER BY name")
+    return {row["name"]: json.loads(row["value"]) for row in rows}
+
+
+def history(db: Database, name: str) -> list[SettingChange]:
+    """Return every value that `name` had, oldest first."""
+    rows = db.rows("SELECT name, value, set_by, at FROM study_settings WHERE name = ? ORDER BY id", [name])
+    return [SettingChange(row["name"], json.loads(row["value"]), row["set_by"], row["at"]) for row in rows]
