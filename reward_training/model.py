@@ -1,0 +1,144 @@
+"""The reward model: a LoRA adapter on the lower layers of the shared base, averaged over a completion, and a linear head."""
+
+import json
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from safetensors.torch import load_file, save_file
+from torch import Tensor, nn
+
+from language_models.batches import Batch, collate, token_batches
+from language_models.errors import WrongBase
+from language_models.heads import ScalarHead
+from language_models.model import LanguageModel
+from reward_training.records import Text
+from reward_training.settings import RewardSettings
+
+ADAPTER, CARD, SCALES = "adapter", "reward.json", "scales.safetensors"
+
+
+def completion_mean(states: Tensor, mask: Tensor) -> Tensor:
+    """(B, T, H) states and (B, C) completion mask -> (B, H): the mean over each completion's real tokens, prompt and padding out."""
+    kept = states[:, states.shape[1] - mask.shape[1] :] * mask.unsqueeze(-1)
+    return torch.as_tensor(kept.sum(1) / mask.sum(1, keepdim=True))
+
+
+class RewardModel(nn.Module):
+    """score(text) = (head((mean state - centre) / spread) - mean) / sd.
+
+    `centre` and `spread` standardise the features; `mean` and `sd` are of the raw score on samples of the reference policy, so that
+    the scale keeps its meaning from round to round. `log_nu` is Davidson's tie parameter, for raw scores.
+    """
+
+    centre: Tensor
+    spread: Tensor
+
+    def __init__(self, trunk: LanguageModel, adapter: str, settings: RewardSettings) -> None:
+        super().__init__()
+        self.trunk = trunk
+        self.adapter = adapter
+        self.settings = settings
+        self.head = ScalarHead(trunk.hidden_size).to(trunk.device)
+        self.register_buffer("centre", torch.zeros(trunk.hidden_size, device=trunk.device))
+        self.register_buffer("spread", torch.ones(trunk.hidden_size, device=trunk.device))
+        self.log_nu = 0.0
+        self.mean = 0.0
+        self.sd = 1.0
+
+    @classmethod
+    def fresh(cls, base: LanguageModel, settings: RewardSettings) -> "RewardModel":
+        """An untrained reward on a trunk of its own: its adapter has no effect yet and its head says 0."""
+        trunk = base.trunk(max(1, round(settings.depth * base.layers)))
+        trunk.adapters.add("reward", settings.lora, settings.seed)
+        return cls(trunk, "reward", settings)
+
+    def batches(self, texts: Sequence[Text]) -> list[tuple[list[int], Batch]]:
+        """Texts of like length together: (which rows, padded batch), within the settings' token budget."""
+        prompts = [self.trunk.tokens(text.prompt) for text in texts]
+        completions = [self.trunk.completion_tokens(text.completion, text.finished is not False) for text in texts]
+        lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
+        return [
+            (
+                rows,
+                collate(
+                    [prompts[row] for row in rows], [completions[row] for row in rows], self.trunk.pad_id, self.trunk.device
+                ),
+            )
+            for rows in token_batches(lengths, self.settings.tokens_per_batch)
+        ]
+
+    def features(self, batch: Batch) -> Tensor:
+        """(B, H): averaged states under the adapter in use, not standardised."""
+        return completion_mean(self.trunk.hidden_states(batch), batch.completion_mask)
+
+    def raw(self, features: Tensor) -> Tensor:
+        """(B, H) features -> (B,) scores before normalisation; the log-odds of winning are their differences."""
+        return torch.as_tensor(self.head((features - self.centre) / self.spread))
+
+    @torch.no_grad()
+    def all_features(self, texts: Sequence[Text]) -> Tensor:
+        """(N, H) for any number of texts, in their order."""
+        result = torch.zeros(len(texts), self.trunk.hidden_size, device=self.trunk.device)
+        with self.trunk.adapters.using(self.adapter):
+            for rows, batch in self.batches(texts):
+                result[rows] = self.features(batch)
+        return result
+
+    def raw_scores(self, texts: Sequence[Text]) -> Tensor:
+        """(N,) scores before normalisation."""
+        with torch.no_grad():
+            return self.raw(self.all_features(texts))
+
+    def score(self, texts: Sequence[Text]) -> list[float]:
+        """Normalised scores: mean 0 and standard deviation 1 on the reference samples of the training."""
+        return ((self.raw_scores(texts) - self.mean) / self.sd).tolist() if texts else []
+
+    def normalise_on(self, texts: Sequence[Text]) -> None:
+        """Sets `mean` and `sd` from samples of the reference policy; fewer than two leave them as they are."""
+        if len(texts) >= 2:
+            raw = self.raw_scores(texts).double()
+            self.mean, self.sd = float(raw.mean()), max(float(raw.std()), 1e-6)
+
+    def save(self, folder: Path) -> None:
+        """Writes adapter, head, scales and card into an existing folder; `load` brings back the same scores, bit for bit."""
+        (folder / ADAPTER).mkdir()
+        self.trunk.adapters.save(self.adapter, folder / ADAPTER)
+        self.head.save(folder / "head.safetensors")
+        save_file({"centre": self.centre.cpu().contiguous(), "spread": self.spread.cpu().contiguous()}, folder / SCALES)
+        card: dict[str, Any] = {
+            "base_sha256": self.trunk.identity.sha256,
+            "tokenizer_sha256": self.trunk.identity.tokenizer_sha256,
+            "template_sha256": self.trunk.identity.template_sha256,
+            "layers": self.trunk.layers,
+            "log_nu": self.log_nu,
+            "mean": self.mean,
+            "sd": self.sd,
+            "settings": self.settings.model_dump(),
+        }
+        (folder / CARD).write_text(json.dumps(card, indent=1, sort_keys=True))
+
+    @classmethod
+    def load(cls, base: LanguageModel, folder: Path) -> "RewardModel":
+        """Raises WrongBase where the folder was made on another base."""
+        card = json.loads((folder / CARD).read_text())
+        if card["base_sha256"] != base.identity.sha256:
+            raise WrongBase(f"{folder.name} was trained on another base than {base.identity.source}; train it again")
+        trunk = base.trunk(card["layers"])
+        trunk.adapters.load("reward", folder / ADAPTER)
+        model = cls(trunk, "reward", RewardSettings(**card["settings"]))
+        scales = load_file(folder / SCALES)
+        model.centre.copy_(scales["centre"])
+        model.spread.copy_(scales["spread"])
+        model.head.load_state_dict(ScalarHead.load(folder / "head.safetensors").state_dict())
+        model.log_nu, model.mean, model.sd = card["log_nu"], card["mean"], card["sd"]
+        return model
+
+    def standardise_on(self, features: Tensor) -> None:
+        """Sets `centre` and `spread` from (N, H) features; a feature that hardly varies is left at its own scale."""
+        self.centre.copy_(features.mean(0))
+        spread = features.std(0, unbiased=False)
+        floor = float(np.median(spread.cpu().numpy())) * 0.05 + 1e-8
+        self.spread.copy_(spread.clamp(min=floor))

@@ -1,0 +1,178 @@
+"""Trains a reward from preferences: first the head on frozen features, then head and adapter together.
+
+Kept: Bradley-Terry with Davidson's ties, a split by group, plain reported losses, normalisation on reference samples.
+Left out: margins and label smoothing, annotator reliability, calibration.
+"""
+
+from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import torch
+from numpy.typing import NDArray
+from torch import Tensor
+
+from language_models.checkpoints import Checkpoint, latest_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from language_models.model import LanguageModel
+from language_models.pause_points import pause_point
+from reward_training.head import choose_l2, fit_head
+from reward_training.likelihood import OUTCOMES, Floats, davidson
+from reward_training.metrics import evaluate
+from reward_training.model import RewardModel
+from reward_training.records import Pair, Text
+from reward_training.settings import RewardSettings
+
+OnStep = Callable[[dict[str, Any]], None]
+ADAM_EPSILON = 1e-5
+
+
+class TooFewPairs(ValueError):
+    """Training needs at least two pairs outside the hold-out."""
+
+
+@dataclass(frozen=True)
+class TrainedReward:
+    """A reward model and what it scored: figures on the training pairs and, where there are any, on the hold-out pairs."""
+
+    model: RewardModel
+    report: dict[str, Any]
+
+
+def train(
+    base: LanguageModel,
+    pairs: Sequence[Pair],
+    reference: Sequence[Text],
+    settings: RewardSettings,
+    *,
+    checkpoint_folder: Path,
+    on_step: OnStep,
+) -> TrainedReward:
+    """Trains from the start on all pairs outside the hold-out; goes on from the newest checkpoint in `checkpoint_folder`.
+
+    `on_step` is called after each step, once its checkpoint is on disk, and may raise to stop. Raises TooFewPairs.
+    """
+    training = [pair for pair in pairs if not pair.holdout]
+    if len(training) < 2:
+        raise TooFewPairs(f"{len(training)} training judgments: at least 2 are needed before a reward can be trained")
+    model = RewardModel.fresh(base, settings)
+    head_report = _fit_head(model, training, settings)
+    on_step({"stage": "head", "done": 0, "steps": _steps(len(training), settings), **head_report})
+    _fine_tune(model, training, settings, checkpoint_folder, on_step)
+    model.normalise_on(reference)
+    report = {**head_report, "log_nu": model.log_nu, "reference_mean": model.mean, "reference_sd": model.sd}
+    report["training"] = figures(model, training)
+    report["holdout"] = figures(model, [pair for pair in pairs if pair.holdout])
+    return TrainedReward(model, report)
+
+
+def figures(model: RewardModel, pairs: Sequence[Pair]) -> dict[str, Any]:
+    """Accuracy, interval, log-loss and length baseline of a trained reward on pairs."""
+    texts, first, second = _unique_texts(pairs)
+    raw = model.raw_scores(texts).double().cpu().numpy() if texts else np.zeros(0)
+    lengths = np.array([len(text.completion) for text in texts], dtype=np.float64)
+    groups = [pair.group for pair in pairs]
+    return evaluate(
+        raw[first] - raw[second], lengths[first] - lengths[second], _outcomes(pairs), model.log_nu, groups
+    )
+
+
+def _outcomes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
+    return np.array([OUTCOMES[pair.outcome] for pair in pairs], dtype=np.int64)
+
+
+def _weights(pairs: Sequence[Pair]) -> Floats:
+    return np.array([pair.weight for pair in pairs], dtype=np.float64)
+
+
+def _unique_texts(pairs: Sequence[Pair]) -> tuple[list[Text], NDArray[np.int64], NDArray[np.int64]]:
+    """Each text once, however many pairs it is in, and where each pair's two texts stand."""
+    place: dict[int, int] = {}
+    texts: list[Text] = []
+    for text in (text for pair in pairs for text in (pair.first, pair.second)):
+        if id(text) not in place:
+            place[id(text)] = len(texts)
+            texts.append(text)
+    first = np.array([place[id(pair.first)] for pair in pairs], dtype=np.int64)
+    second = np.array([place[id(pair.second)] for pair in pairs], dtype=np.int64)
+    return texts, first, second
+
+
+def _fit_head(model: RewardModel, pairs: Sequence[Pair], settings: RewardSettings) -> dict[str, Any]:
+    """Fits the head on features of the untouched base and puts it into the model."""
+    texts, first, second = _unique_texts(pairs)
+    features = model.all_features(texts)
+    model.standardise_on(features)
+    standard = ((features - model.centre) / model.spread).double().cpu().numpy()
+    differences, outcomes, weights = standard[first] - standard[second], _outcomes(pairs), _weights(pairs)
+    l2, losses = choose_l2(differences, outcomes, weights, [pair.group for pair in pairs], settings.head_l2)
+    head = fit_head(differences, outcomes, weights, l2)
+    with torch.no_grad():
+        model.head.linear.weight.copy_(torch.as_tensor(head.weights, dtype=torch.float32).unsqueeze(0))
+        model.head.linear.bias.zero_()
+    model.log_nu = head.log_nu
+    return {"head_l2": l2, "cross_validated_log_loss": losses.get(l2)}
+
+
+def _steps(pairs: int, settings: RewardSettings) -> int:
+    return settings.epochs * -(-pairs // settings.pairs_per_step)
+
+
+def _fine_tune(
+    model: RewardModel, pairs: Sequence[Pair], settings: RewardSettings, folder: Path, on_step: OnStep
+) -> None:
+    """Trains the adapter under the fitted head, which stays as it is; one checkpoint a step.
+
+    The order of the pairs is drawn from (seed, epoch) and the learning rate is a function of the step, so that a resumed run
+    needs nothing but adapter and optimiser.
+    """
+    total, per_epoch = _steps(len(pairs), settings), -(-len(pairs) // settings.pairs_per_step)
+    model.head.requires_grad_(False)
+    with model.trunk.adapters.training(model.adapter) as parameters:
+        optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, eps=ADAM_EPSILON)
+        done = _resume(model, optimizer, latest_checkpoint(folder))
+        for step in range(done, total):
+            order = np.random.default_rng([settings.seed, step // per_epoch]).permutation(len(pairs))
+            start = (step % per_epoch) * settings.pairs_per_step
+            chosen = [pairs[index] for index in order[start : start + settings.pairs_per_step]]
+            optimizer.param_groups[0]["lr"] = settings.learning_rate * (1 - step / total)
+            loss = _step(model, chosen, parameters, optimizer, settings)
+            groups = {
+                "adapter": model.trunk.adapters.parameters(model.adapter),
+                "optimizer": optimizer_tensors(optimizer),
+            }
+            save_checkpoint(folder, step + 1, groups, {})
+            on_step({"stage": "adapter", "done": step + 1, "steps": total, "loss": loss})
+
+
+def _resume(model: RewardModel, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint | None) -> int:
+    if checkpoint is None:
+        return 0
+    with torch.no_grad():
+        for name, parameter in model.trunk.adapters.parameters(model.adapter).items():
+            parameter.copy_(checkpoint.group("adapter")[name])
+    restore_optimizer(optimizer, checkpoint.group("optimizer"))
+    return checkpoint.step
+
+
+def _step(
+    model: RewardModel,
+    pairs: Sequence[Pair],
+    parameters: list[torch.nn.Parameter],
+    optimizer: torch.optim.Optimizer,
+    settings: RewardSettings,
+) -> float:
+    """One optimiser step on a few pairs. The loss's derivative by the score differences comes from the likelihood."""
+    texts, first, second = _unique_texts(pairs)
+    scores: Tensor = torch.zeros(len(texts), device=model.trunk.device)
+    for rows, batch in model.batches(texts):
+        scores = scores.index_put((torch.tensor(rows, device=scores.device),), model.raw(model.features(batch)))
+    differences = scores[first] - scores[second]
+    likelihood = davidson(differences.detach().double().cpu().numpy(), _outcomes(pairs), _weights(pairs), model.log_nu)
+    optimizer.zero_grad(set_to_none=True)
+    differences.backward(gradient=torch.as_tensor(likelihood.by_difference).to(differences))
+    torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
+    pause_point("inside-optimiser-step")
+    optimizer.step()
+    return likelihood.loss
