@@ -1,0 +1,41 @@
+"""Returns and advantages of completions seen as episodes. Pure functions on padded tensors.
+
+Axis letters: N episodes, C tokens. State t is the prompt and the first t tokens, the action is token t, appending it is the
+(deterministic) transition, and the episode ends with the completion: V after the last token is 0.
+"""
+
+import torch
+from torch import Tensor
+
+
+def generalised_advantages(
+    rewards: Tensor, values: Tensor, mask: Tensor, discount: float, gae_lambda: float
+) -> tuple[Tensor, Tensor]:
+    """(N, C) rewards, values and mask -> (N, C) advantages and returns, 0 behind each episode's end.
+
+    Schulman et al. 2015, https://arxiv.org/abs/1506.02438, Eq. 16: A_t = delta_t + gamma lambda A_{t+1} with
+    delta_t = r_t + gamma V(s_{t+1}) - V(s_t). Returns are A_t + V(s_t), on advantages before any whitening.
+    """
+    advantages = torch.zeros_like(rewards)
+    following_advantage = torch.zeros_like(rewards[:, 0])
+    following_value = torch.zeros_like(rewards[:, 0])
+    for t in reversed(range(rewards.shape[1])):
+        real = mask[:, t]
+        delta = rewards[:, t] + discount * following_value - values[:, t]
+        advantage = delta + discount * gae_lambda * following_advantage
+        advantages[:, t] = torch.where(real, advantage, 0.0)
+        following_advantage = torch.where(real, advantage, 0.0)
+        following_value = torch.where(real, values[:, t], 0.0)
+    return advantages, torch.where(mask, advantages + values, 0.0)
+
+
+def masked_mean(values: Tensor, mask: Tensor) -> Tensor:
+    """The mean over the entries where `mask` is true; a scalar."""
+    return (values * mask).sum() / mask.sum()
+
+
+def whiten(values: Tensor, mask: Tensor, epsilon: float = 1e-8) -> Tensor:
+    """Mean 0 and standard deviation 1 over the true entries of the whole batch, 0 elsewhere. A constant becomes 0."""
+    mean = masked_mean(values, mask)
+    variance = masked_mean((values - mean) ** 2, mask)
+    return torch.where(mask, (values - mean) * torch.rsqrt(variance + epsilon), 0.0)

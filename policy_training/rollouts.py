@@ -1,0 +1,128 @@
+"""Rollouts: completions of the current policy with everything that an update needs, taken once before its first step."""
+
+from collections.abc import Sequence
+from dataclasses import dataclass
+
+import numpy as np
+import torch
+from torch import Tensor
+
+from language_models.batches import Batch, collate, token_batches
+from language_models.heads import ScalarHead
+from language_models.log_probs import completion_pass
+from language_models.model import LanguageModel
+from language_models.sampling import Sampled, SampleRequest, sample
+from language_models.seeds import completion_seed
+from policy_training.records import PromptItem, RewardFunction
+from policy_training.settings import PPOSettings
+
+
+@dataclass(frozen=True)
+class MicroBatch:
+    """Rows that go through the model together. The layout stays the same for old, reference and new log-probs, so that
+    before the first optimiser step the ratio is exactly 1."""
+
+    rows: Tensor  # (b,) indices into the rollouts
+    batch: Batch
+
+
+@dataclass(frozen=True)
+class Rollouts:
+    """N completions, padded to C tokens; entries behind a completion's end are 0."""
+
+    items: list[PromptItem]
+    sampled: list[Sampled]
+    minibatches: list[list[MicroBatch]]  # a fixed partition of the rows
+    scores: Tensor  # (N,) as the reward gave them, before the penalty for truncation
+    mask: Tensor  # (N, C) bool
+    log_probs: Tensor  # (N, C) of the policy that sampled, nats
+    reference: Tensor  # (N, C) log-probs under the reference policy
+    values: Tensor  # (N, C)
+    entropy: Tensor  # (N, C) nats
+
+
+class BadReward(ValueError):
+    """The reward gave something other than one finite number a completion."""
+
+
+def draw_requests(
+    prompts: Sequence[PromptItem], settings: PPOSettings, step: int
+) -> tuple[list[PromptItem], list[SampleRequest]]:
+    """The prompts of iteration `step` (0, 1, ...), each `samples_per_prompt` times, and what to sample.
+
+    Prompts come in shuffled passes over all of them; the draws depend on (seed, step) alone.
+    """
+    chosen: list[PromptItem] = []
+    for place in range(step * settings.prompts_per_step, (step + 1) * settings.prompts_per_step):
+        order = np.random.default_rng([settings.seed, 1, place // len(prompts)]).permutation(len(prompts))
+        chosen.append(prompts[order[place % len(prompts)]])
+    items = [item for item in chosen for _ in range(settings.samples_per_prompt)]
+    run_seed = completion_seed(settings.seed, step, 0)
+    requests = [
+        SampleRequest(item.token_ids, completion_seed(run_seed, item.id, index)) for index, item in enumerate(items)
+    ]
+    return items, requests
+
+
+def lay_out(model: LanguageModel, items: list[PromptItem], sampled: list[Sampled], settings: PPOSettings, step: int) -> list[list[MicroBatch]]:
+    """Splits the rows at random into mini-batches, each into micro-batches of like length within the token budget."""
+    order = np.random.default_rng([settings.seed, 2, step]).permutation(len(items))
+    layout: list[list[MicroBatch]] = []
+    for part in np.array_split(order, min(settings.minibatches, len(items))):
+        lengths = [len(items[row].token_ids) + len(sampled[row].token_ids) for row in part]
+        micro_batches = []
+        for places in token_batches(lengths, settings.tokens_per_batch):
+            rows = [int(part[place]) for place in places]
+            batch = collate(
+                [items[row].token_ids for row in rows], [sampled[row].token_ids for row in rows], model.pad_id, model.device
+            )
+            micro_batches.append(MicroBatch(torch.tensor(rows), batch))
+        layout.append(micro_batches)
+    return layout
+
+
+def collect(
+    model: LanguageModel,
+    adapter: str,
+    reference_adapter: str | None,
+    value_head: ScalarHead,
+    prompts: Sequence[PromptItem],
+    reward: RewardFunction,
+    settings: PPOSettings,
+    step: int,
+) -> Rollouts:
+    """Samples, scores, and reads log-probs, values and reference log-probs in the layout of the update.
+
+    Raises BadReward, naming the prompt, where a score is missing or not finite.
+    """
+    items, requests = draw_requests(prompts, settings, step)
+    sampled = sample(model, requests, settings.sampling, adapter)
+    scores = checked_scores(reward(items, sampled), items)
+    layout = lay_out(model, items, sampled, settings, step)
+    shape = (len(items), max(len(completion.token_ids) for completion in sampled))
+    mask = torch.zeros(shape, dtype=torch.bool)
+    log_probs, reference, values, entropy = (torch.zeros(shape) for _ in range(4))
+    with torch.no_grad():
+        for micro in (micro for minibatch in layout for micro in minibatch):
+            width = micro.batch.completion_mask.shape[1]
+            mask[micro.rows, :width] = micro.batch.completion_mask.cpu()
+            with model.adapters.using(adapter):
+                own = completion_pass(model, micro.batch, settings.sampling.temperature, with_entropy=True)
+            log_probs[micro.rows, :width] = own.log_probs.cpu()
+            values[micro.rows, :width] = (value_head(own.states) * micro.batch.completion_mask).cpu()
+            assert own.entropy is not None
+            entropy[micro.rows, :width] = own.entropy.cpu()
+            with model.adapters.using(reference_adapter):
+                base = completion_pass(model, micro.batch, settings.sampling.temperature)
+            reference[micro.rows, :width] = base.log_probs.cpu()
+    return Rollouts(items, sampled, layout, scores, mask, log_probs, reference, values, entropy)
+
+
+def checked_scores(scores: Sequence[float], items: Sequence[PromptItem]) -> Tensor:
+    """(N,) scores, if there is one finite number for each row."""
+    if len(scores) != len(items):
+        raise BadReward(f"the reward gave {len(scores)} scores for {len(items)} completions: one each is needed")
+    for score, item in zip(scores, items, strict=True):
+        if not np.isfinite(score):
+            raise BadReward(f"the reward gave {score} for a completion of prompt {item.id}: scores must be finite")
+    return torch.tensor(scores, dtype=torch.float32)
