@@ -1,0 +1,66 @@
+"""Run as a process of its own: does what a web process and the commands do, then prints what heavy modules were loaded."""
+
+import contextlib
+import io
+import json
+import sys
+from pathlib import Path
+
+from starlette.testclient import TestClient
+from typer.main import get_command
+
+from feedback_store import completions, comparisons, policies, prompts
+from rounds import settings, studies
+from ui.commands import main
+from ui.web.app import create_app
+
+HEAVY = {"torch", "transformers", "peft", "accelerate", "safetensors"}
+
+
+def print_every_help() -> int:
+    """Number of commands whose --help was printed."""
+    names = [[]]
+    for name, command in get_command(main.app).commands.items():
+        names.append([name])
+        names += [[name, inner] for inner in getattr(command, "commands", {})]
+    for words in names:
+        with contextlib.redirect_stdout(io.StringIO()), contextlib.suppress(SystemExit):
+            main.main([*words, "--help"])
+    return len(names)
+
+
+def ask_a_question(db) -> None:
+    """A comparison of two completions, without a model."""
+    policies.add_base(db, source="tiny:", sha256="0" * 64, tokenizer_sha256="1" * 64, template_sha256="2" * 64)
+    prompt = prompts.NewPrompt(messages=[{"role": "user", "content": "Say something."}], split="train")
+    prompt_id = prompts.add(db, [prompt], holdout_share=0.2, seed=0).ids[0]
+    writer = policies.current(db)
+    texts = [completions.NewCompletion(prompt_id=prompt_id, policy_id=writer.id, text=text) for text in ("One.", "Two.")]
+    comparisons.add(db, [comparisons.NewComparison(prompt_id=prompt_id, completion_ids=completions.add(db, texts))])
+
+
+def judge(client: TestClient, origin: str) -> bool:
+    """Whether the first question could be answered."""
+    question = client.get("/api/questions").json()["questions"][0]
+    body = {"comparison": question["comparison"], "shown": question["shown"], "ranks": [1, 2], "key": "contract-key-1"}
+    return client.post("/api/judgments", json=body, headers={"Origin": origin}).json().get("saved") is True
+
+
+def visit(folder: Path) -> dict:
+    """The pages' status codes, and whether a judgment was saved."""
+    db = studies.open_or_create(folder, base="tiny:", create=True, refill=False)
+    ask_a_question(db)
+    app = create_app(db, port=7860)
+    origin = "http://127.0.0.1:7860"
+    with TestClient(app, base_url=origin, raise_server_exceptions=False) as client:
+        client.get(app.state.access.address)
+        pages = {path: client.get(path).status_code for path in ("/", "/console", "/config", "/api/loop")}
+        return {"saved": judge(client, origin), "pages": pages}
+
+
+if __name__ == "__main__":
+    seen = visit(Path(sys.argv[1]))
+    seen["forms"] = len([model.model_json_schema() for model in settings.KIND_SETTINGS.values()])
+    seen["helps"] = print_every_help()
+    seen["loaded"] = sorted(HEAVY & set(sys.modules))
+    print(json.dumps(seen))
