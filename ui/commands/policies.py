@@ -39,7 +39,7 @@ def listing(study: Study, as_json: AsJson = False) -> None:
             policy.name,
             "current" if current and policy.id == current.id else "",
             policy.kind,
-            names.get(policy.parent_id),
+            names.get(policy.parent_id or 0),
             measures(policy.metrics),
             policy.created_at,
         ]
@@ -100,7 +100,7 @@ def verify(
     chosen = [policies.by_name(db, name)] if name else policies.listing(db)
     checked = [policy for policy in chosen if policy.folder]
     for policy in checked:
-        if folders.verify(study / policy.folder) != policy.manifest_sha256:
+        if folders.verify(study / str(policy.folder)) != policy.manifest_sha256:
             raise PolicyDamaged(
                 f"{policy.name}: its manifest is not the one that was published; restore {policy.folder} from a copy"
             )

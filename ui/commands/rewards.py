@@ -1,5 +1,8 @@
 """`reward list`: the study's reward models."""
 
+from collections.abc import Mapping
+from typing import Any
+
 import typer
 
 from ui.commands.arguments import AsJson, Study
@@ -32,7 +35,7 @@ def listing(study: Study, as_json: AsJson = False) -> None:
     )
 
 
-def measures(metrics: dict | None) -> str:
+def measures(metrics: Mapping[str, Any] | None) -> str:
     """The figures among the metrics, on one line."""
     from ui.commands.output import as_text
 
