@@ -1,9 +1,9 @@
 """Named points at which a test can hold a process still, to kill or to stop it just there.
 
-`TASTEMAKER_PAUSE_AT=NAME:MARKER_FILE` makes the process write the marker file (with its own process id) when it first passes the point
-of that name, and sleep there until the marker is removed or the process is killed; `NAME@3:MARKER_FILE` waits for the third passing.
-Without the variable a point costs one look at the environment. The points in use: `inside-optimiser-step`,
-`inside-checkpoint-write`, `between-rename-and-row`.
+`TASTEMAKER_PAUSE_AT=NAME:MARKER_FILE` makes the process write the marker file (with its own process id) when it first
+passes the point of that name, and sleep there until the marker is removed or the process is killed;
+`NAME@3:MARKER_FILE` waits for the third passing. Without the variable a point costs one look at the environment. The
+points in use: `inside-optimiser-step`, `inside-checkpoint-write`, `between-rename-and-row`.
 """
 
 import os

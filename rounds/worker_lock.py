@@ -1,8 +1,10 @@
-"""One worker a study: a lock that dies with its holder, and a beat that tells a working holder from a stopped one. Free of torch.
+"""One worker a study: a lock that dies with its holder, and a beat that tells a working holder from a stopped one.
+Free of torch.
 
-`STUDY/worker.lock` is held with flock by the worker that serves the study; the file says who that is, and its modification time is
-the worker's last beat. A holder that no longer beats (stopped, hung) is replaced: the newcomer puts a new file in the place of the old
-one, and the old holder sees at its next beat that it is no longer the study's worker. Leases and their fences keep the two apart.
+`STUDY/worker.lock` is held with flock by the worker that serves the study; the file says who that is, and its
+modification time is the worker's last beat. A holder that no longer beats (stopped, hung) is replaced: the newcomer
+puts a new file in the place of the old one, and the old holder sees at its next beat that it is no longer the study's
+worker. Leases and their fences keep the two apart.
 """
 
 from __future__ import annotations
@@ -39,7 +41,9 @@ class WorkerBeat:
 
 
 def beating(folder: Path, *, within_seconds: float = 20.0) -> WorkerBeat | None:
-    """The worker that serves the study now; None where none holds the lock or its last beat is older than `within_seconds`."""
+    """The worker that serves the study now; None where none holds the lock or its last beat is older than
+    `within_seconds`.
+    """
     path = folder / FILE
     try:
         with path.open("r+") as file:
@@ -61,16 +65,20 @@ class WorkerLock:
 
     def __enter__(self) -> WorkerLock:
         """Raises WorkerRunning, naming the holder, where another worker beats."""
-        handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
-        if _lock(handle):
-            self._file = handle
-            self._write(handle)
-        else:
+        for patience in (0.1, 0.1, 0.1, 0.0):  # `beating` holds the lock for a moment
+            handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
+            if _lock(handle):
+                self._file = handle
+                self._write(handle)
+                break
             os.close(handle)
+            time.sleep(patience)
+        else:
             beat = _read(self.path)
             if beat and beat.seconds_ago <= self.stale_seconds:
                 raise WorkerRunning(
-                    f"A worker already serves {self.path.parent.name} (process {beat.pid} on {beat.host}). Stop it first, or let it go on."
+                    f"A worker already serves {self.path.parent.name} (process {beat.pid} on {beat.host}). "
+                    "Stop it first, or let it go on."
                 )
             self._replace()
         if not self._is_ours():  # another newcomer was quicker
@@ -78,7 +86,9 @@ class WorkerLock:
             raise WorkerRunning(f"Another worker has just started on {self.path.parent.name}.")
         return self
 
-    def __exit__(self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None) -> None:
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
         self._close()
 
     def beat(self) -> None:

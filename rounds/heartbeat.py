@@ -1,0 +1,77 @@
+"""Keeps a run's lease alive from a thread of its own while the run computes, and learns what others want of it."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from pathlib import Path
+from types import TracebackType
+from typing import Any
+
+from feedback_store import runs
+from feedback_store.database import Database
+from feedback_store.errors import LeaseLost
+from rounds.memory import memory_progress
+
+SECONDS_BETWEEN_WRITES = 0.3
+
+log = logging.getLogger(__name__)
+
+
+class Heartbeat:
+    """Renews a lease every third of its length with the latest progress: `with Heartbeat(folder, lease,
+    lease_seconds=20) as heartbeat`.
+
+    `cancelled` is set when somebody cancels the run, `lost` when the lease went to another worker; the run looks at
+    both at its next step boundary. The thread has its own database connection.
+    """
+
+    def __init__(self, study_folder: Path, lease: runs.Lease, *, lease_seconds: float) -> None:
+        self.lease = lease
+        self.cancelled = threading.Event()
+        self.lost = threading.Event()
+        self._folder = study_folder
+        self._lease_seconds = lease_seconds
+        self._progress: dict[str, Any] = {}
+        self._wake = threading.Event()
+        self._ended = threading.Event()
+        self._thread = threading.Thread(target=self._beat_until_ended, name=f"heartbeat-{lease.run_id}", daemon=True)
+
+    def __enter__(self) -> Heartbeat:
+        self._thread.start()
+        return self
+
+    def __exit__(
+        self, kind: type[BaseException] | None, error: BaseException | None, trace: TracebackType | None
+    ) -> None:
+        self._ended.set()
+        self._wake.set()
+        self._thread.join()
+
+    def report(self, progress: dict[str, Any]) -> None:
+        """Progress to show from now on; it is written within half a second."""
+        self._progress = dict(progress)
+        self._wake.set()
+
+    def _beat_until_ended(self) -> None:
+        db = Database.open(self._folder)
+        try:
+            while not self._ended.is_set() and not self.lost.is_set():
+                self._wake.clear()
+                self._beat(db)
+                self._ended.wait(SECONDS_BETWEEN_WRITES)
+                self._wake.wait(self._lease_seconds / 3)
+        finally:
+            db.close()
+
+    def _beat(self, db: Database) -> None:
+        try:
+            progress = {**self._progress, **memory_progress()}
+            answer = runs.heartbeat(db, self.lease, lease_seconds=self._lease_seconds, progress=progress)
+        except LeaseLost:
+            self.lost.set()
+        except Exception:  # a busy or full disk is no reason to stop beating
+            log.exception("The heartbeat of run %s could not be written; it is tried again.", self.lease.run_id)
+        else:
+            if answer == "cancel":
+                self.cancelled.set()

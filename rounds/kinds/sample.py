@@ -1,0 +1,254 @@
+"""New completions, paired into comparisons for people.
+
+The plan (which prompts, which policies) is drawn once and kept in the run's folder, then worked off in fixed batches,
+each committed whole: its comparisons can be asked while the next batch is drawn, and an attempt after a kill goes on
+behind the last whole batch. Completions that look the same are drawn again twice and then dropped, empty ones too;
+reserve prompts make up for what was dropped.
+"""
+
+from __future__ import annotations
+
+import json
+import os
+import random
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass
+from typing import Any
+
+from feedback_store import comparisons, completions, policies, prompts, run_records
+from feedback_store.comparisons import NewComparison
+from feedback_store.completions import NewCompletion
+from feedback_store.policies import Policy
+from feedback_store.prompts import Prompt
+from language_models.seeds import completion_seed
+from rounds.context import RunContext
+from rounds.drawing import Wanted, draw, folded
+from rounds.settings import SampleSettings
+
+FIRST_BATCH = 2  # prompts of a fresh study's first batch: the first comparison within seconds
+TRIES = 3
+RETRY_STRIDE = 1000  # sample indices of second and third tries lie above those of first tries
+
+
+class NoPrompts(ValueError):
+    """There is nothing to sample on."""
+
+
+@dataclass(frozen=True)
+class PlannedPair:
+    """Two completions to be of one prompt: `index` counts this run's pairs on the prompt."""
+
+    prompt_id: int
+    index: int
+    against_previous: bool
+    holdout: bool
+
+
+@dataclass(frozen=True)
+class Plan:
+    """What a run does, fixed when it starts."""
+
+    policy_id: int
+    previous_id: int | None
+    run_seed: int
+    first_batch: int
+    pairs: list[PlannedPair]
+    reserve: list[PlannedPair]
+
+
+def run(context: RunContext) -> dict[str, Any]:
+    """Work off the plan; the result counts comparisons and what was dropped."""
+    settings: SampleSettings = context.settings
+    plan = _plan(context)
+    done = [metric.values for metric in run_records.metrics(context.db, context.run.id, "batches")]
+    while batch := next_batch(plan, done, settings.prompts_per_batch):
+        made = _total(done, "comparisons")
+        context.between_steps("sampling", step=made, steps=max(len(plan.pairs), made))
+        done.append(_commit(context, plan, batch, number=len(done)))
+    totals = {
+        name: _total(done, name)
+        for name in ("comparisons", "holdout", "against_previous", "equal", "empty", "drawn", "cut_off")
+    }
+    writer = policies.get(context.db, plan.policy_id)
+    if totals["comparisons"] == 0:
+        raise NoPrompts(
+            f"{writer.name} wrote nothing to compare: {totals['equal']} pairs were equal, {totals['empty']} empty."
+        )
+    if totals["equal"] or totals["empty"]:
+        context.log(f"Left out: {totals['equal']} pairs of equal and {totals['empty']} of empty completions.")
+    return {"policy": writer.name, **totals}
+
+
+def _total(done: Sequence[dict[str, Any]], name: str) -> int:
+    return sum(int(batch[name]) for batch in done)
+
+
+# -- the plan
+
+
+def _plan(context: RunContext) -> Plan:
+    """The plan kept in the run's folder, drawn at the first attempt."""
+    path = context.file("plan.json")
+    if path.exists():
+        kept = json.loads(path.read_text())
+        for name in ("pairs", "reserve"):
+            kept[name] = [PlannedPair(**pair) for pair in kept[name]]
+        return Plan(**kept)
+    settings: SampleSettings = context.settings
+    writer = policies.by_name(context.db, settings.policy) if settings.policy else policies.current(context.db)
+    assert writer is not None  # the base was registered when the worker started
+    asked = comparisons.per_prompt(context.db)
+    pairs, reserve = plan_pairs(
+        prompts.listing(context.db),
+        asked,
+        pairs=settings.pairs,
+        holdout_questions=settings.holdout_questions,
+        previous_share=settings.previous_policy_share if writer.parent_id is not None else 0.0,
+        seed=completion_seed(settings.seed, context.run.id, 1),
+    )
+    if not pairs:
+        raise NoPrompts(
+            "The study has no prompts to sample on. Import some: `tastemaker import STUDY FILE --format prompts`."
+        )
+    first = FIRST_BATCH if not asked else settings.prompts_per_batch
+    run_seed = completion_seed(settings.seed, context.run.id, 0)  # runs of one study never draw the same completions
+    plan = Plan(writer.id, writer.parent_id, run_seed, first, pairs, reserve)
+    whole = path.with_suffix(".writing")
+    whole.write_text(json.dumps(asdict(plan)))
+    os.replace(whole, path)
+    return plan
+
+
+def plan_pairs(
+    everything: Sequence[Prompt],
+    asked: dict[int, int],
+    *,
+    pairs: int,
+    holdout_questions: float,
+    previous_share: float,
+    seed: int,
+) -> tuple[list[PlannedPair], list[PlannedPair]]:
+    """`pairs` on training prompts and on top as many on held-out prompts as make up their share of all, in a drawn
+    order; and as many in reserve. Prompts with the fewest comparisons (`asked`) come first, none twice before each
+    came once.
+    """
+    generator = random.Random(seed)
+    drawn: list[PlannedPair] = []
+    reserve: list[PlannedPair] = []
+    held_out = round(pairs * holdout_questions / (1 - holdout_questions))
+    for split, number in (("train", pairs), ("holdout", held_out)):
+        ids = [prompt.id for prompt in everything if prompt.split == split]
+        generator.shuffle(ids)
+        ids.sort(key=lambda prompt_id: asked.get(prompt_id, 0))
+        if not ids:
+            continue
+        places = [(ids[place % len(ids)], place // len(ids)) for place in range(2 * number)]
+        previous = [place < round(number * previous_share) for place in range(number)]
+        generator.shuffle(previous)
+        made = [
+            PlannedPair(prompt_id, index, place < number and previous[place], split == "holdout")
+            for place, (prompt_id, index) in enumerate(places)
+        ]
+        drawn += made[:number]
+        reserve += made[number:]
+    generator.shuffle(drawn)
+    return drawn, reserve
+
+
+def next_batch(plan: Plan, done: Sequence[dict[str, Any]], size: int) -> list[PlannedPair]:
+    """The pairs to work on after the batches `done`: the plan's, then as many of the reserve as were dropped."""
+    worked = _total(done, "planned")
+    if worked < len(plan.pairs):
+        return plan.pairs[worked : worked + (plan.first_batch if worked == 0 else size)]
+    batch: list[PlannedPair] = []
+    for holdout in (False, True):
+        wanted = sum(pair.holdout == holdout for pair in plan.pairs)
+        made = sum(
+            batch_done["holdout"] if holdout else batch_done["comparisons"] - batch_done["holdout"]
+            for batch_done in done
+        )
+        used = _total(done, "reserve_holdout" if holdout else "reserve_training")
+        left = [pair for pair in plan.reserve if pair.holdout == holdout][used:]
+        batch += left[: wanted - made]
+    return batch[:size]
+
+
+# -- one batch
+
+
+def _commit(context: RunContext, plan: Plan, batch: list[PlannedPair], *, number: int) -> dict[str, Any]:
+    """Draw a batch and store its completions, its comparisons and its counts in one transaction."""
+    drawn = _draw_pairs(context, plan, batch)
+    usable = [(pair, two) for pair, two in zip(batch, drawn, strict=True) if _fault(two) is None]
+    from_reserve = batch[0] in plan.reserve
+    counts = {
+        "planned": 0 if from_reserve else len(batch),
+        "reserve_training": sum(not pair.holdout for pair in batch) if from_reserve else 0,
+        "reserve_holdout": sum(pair.holdout for pair in batch) if from_reserve else 0,
+        "comparisons": len(usable),
+        "holdout": sum(pair.holdout for pair, _ in usable),
+        "against_previous": sum(pair.against_previous for pair, _ in usable),
+        "equal": sum(_fault(two) == "equal" for two in drawn),
+        "empty": sum(_fault(two) == "empty" for two in drawn),
+        "drawn": 2 * len(batch),
+        "cut_off": sum(one.finish_reason == "length" for two in drawn for one in two),
+    }
+    with context.db.transaction():
+        ids = completions.add(context.db, [one for _, two in usable for one in two], lease=context.lease)
+        new = [_comparison(context, pair, ids[2 * place : 2 * place + 2]) for place, (pair, _) in enumerate(usable)]
+        comparisons.add(context.db, new, lease=context.lease)
+        run_records.add_metrics(context.db, context.lease, "batches", number, counts)
+    return counts
+
+
+def _comparison(context: RunContext, pair: PlannedPair, completion_ids: list[int]) -> NewComparison:
+    return NewComparison(
+        prompt_id=pair.prompt_id,
+        completion_ids=completion_ids,
+        purpose="training",
+        chosen_by="random",
+        is_random=True,
+        run_id=context.run.id,
+    )
+
+
+def _draw_pairs(context: RunContext, plan: Plan, batch: list[PlannedPair]) -> list[list[NewCompletion]]:
+    """Two completions for each planned pair; one that is empty or equal to the other is drawn again, twice at most."""
+    writers = _writers(context, plan)
+    known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=[pair.prompt_id for pair in batch])}
+
+    def wanted(place: int, side: int, attempt: int) -> Wanted:
+        pair = batch[place]
+        policy = writers[1] if side == 1 and pair.against_previous else writers[0]
+        return Wanted(known[pair.prompt_id], policy, plan.run_seed, attempt * RETRY_STRIDE + 2 * pair.index + side)
+
+    drawn: list[list[NewCompletion]] = [[] for _ in batch]
+    missing = [(place, side) for place in range(len(batch)) for side in (0, 1)]
+    for attempt in range(TRIES):
+        requests = [wanted(place, side, attempt) for place, side in missing]
+        new = draw(context, requests)
+        for (place, side), completion in zip(missing, new, strict=True):
+            drawn[place][side:] = [completion, *drawn[place][side + 1 :]]
+        missing = [(place, side) for place, two in enumerate(drawn) for side in _to_redraw(two)]
+        if not missing:
+            break
+    return drawn
+
+
+def _writers(context: RunContext, plan: Plan) -> tuple[Policy, Policy]:
+    writer = policies.get(context.db, plan.policy_id)
+    return writer, policies.get(context.db, plan.previous_id) if plan.previous_id is not None else writer
+
+
+def _fault(two: Sequence[NewCompletion]) -> str | None:
+    """Why two completions cannot be compared; None where they can."""
+    first, second = (folded(completion.text) for completion in two)
+    if not first or not second:
+        return "empty"
+    return "equal" if first == second else None
+
+
+def _to_redraw(two: Sequence[NewCompletion]) -> list[int]:
+    if _fault(two) == "equal":
+        return [1]
+    return [side for side, completion in enumerate(two) if not folded(completion.text)]

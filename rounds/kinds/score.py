@@ -1,0 +1,121 @@
+"""Scores for the completions of a file in the format `comparisons` (runs/N/input.jsonl), into runs/N/scores.jsonl.
+
+Where the file has judgments: accuracy, log-loss and the length baseline on them.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterator, Sequence
+from itertools import combinations
+from typing import Any, Literal
+
+from feedback_store import reward_models
+from reward_training.records import Pair, Text
+from reward_training.training import figures
+from rounds.context import RunContext
+from rounds.plain import plain
+from rounds.texts import with_system_prompt
+
+BATCH = 32
+INPUT, OUTPUT = "input.jsonl", "scores.jsonl"
+
+
+class UnusableInput(ValueError):
+    """The file cannot be scored."""
+
+
+def run(context: RunContext) -> dict[str, Any]:
+    """Score every completion; a line that cannot be read is reported in the run's log and counted."""
+    name = context.settings.reward_model
+    row = reward_models.by_name(context.db, name) if name else reward_models.latest(context.db)
+    if row is None:
+        raise UnusableInput("The study has no reward model yet. Train one first: `tastemaker run STUDY train-reward`.")
+    model = context.models.reward(row)
+    rows, problems = _read(context)
+    texts = [text for _, _, line_texts in rows for text in line_texts]
+    scores: list[float] = []
+    for start in range(0, len(texts), BATCH):
+        context.between_steps("scoring", step=start, steps=len(texts))
+        scores += model.score(texts[start : start + BATCH])
+    _write(context, rows, scores)
+    pairs = [
+        pair for number, record, line_texts in rows for pair in judged_pairs(record, line_texts, group=str(number))
+    ]
+    result: dict[str, Any] = {
+        "reward_model": row.name,
+        "rows": len(rows),
+        "completions": len(texts),
+        "problems": len(problems),
+    }
+    if pairs:
+        context.report("comparing with the judgments")
+        result["judged"] = plain(figures(model, pairs))
+    return result
+
+
+def _read(context: RunContext) -> tuple[list[tuple[int, dict[str, Any], list[Text]]], list[str]]:
+    """(line number, record, texts) of each line that can be read, and what was wrong with the others."""
+    path = context.file(INPUT)
+    if not path.is_file():
+        raise UnusableInput(f"The run's folder has no {INPUT}. Start it again with the file.")
+    rows: list[tuple[int, dict[str, Any], list[Text]]] = []
+    problems: list[str] = []
+    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
+        if not line.strip():
+            continue
+        try:
+            record = json.loads(line)
+            rows.append((number, record, _texts(context, record)))
+        except (ValueError, KeyError, TypeError) as error:
+            problems.append(f"Line {number} is no comparison ({type(error).__name__}: {error}).")
+    for problem in problems[:20]:
+        context.log(problem, level="warning")
+    if not rows:
+        raise UnusableInput(f"No line of the file is a comparison. {problems[0] if problems else 'It is empty.'}")
+    return rows, problems
+
+
+def _texts(context: RunContext, record: dict[str, Any]) -> list[Text]:
+    prompt = record["prompt"]
+    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
+    turns = with_system_prompt([{"role": turn["role"], "content": turn["content"]} for turn in messages], context.study)
+    finished = {"stop": True, "length": False}
+    return [
+        Text(prompt=turns, completion=str(one["text"]), finished=finished.get(one.get("finish_reason")))
+        for one in record["completions"]
+    ]
+
+
+def judged_pairs(record: dict[str, Any], texts: Sequence[Text], *, group: str) -> Iterator[Pair]:
+    """The pairs that the record's live judgments decide or tie; a ranking of K counts as K(K-1)/2 pairs of weight
+    2/K.
+    """
+    judgments = record.get("judgments") or []
+    superseded = {judgment.get("supersedes") for judgment in judgments} - {None}
+    for judgment in judgments:
+        ranks = judgment.get("ranks")
+        if ranks is None or len(ranks) != len(texts) or judgment.get("key") in superseded or judgment.get("skipped"):
+            continue
+        for first, second in combinations(range(len(texts)), 2):
+            yield Pair(
+                first=texts[first],
+                second=texts[second],
+                outcome=_outcome(ranks[first], ranks[second]),
+                group=str(record.get("group") or group),
+                holdout=True,
+                weight=2 / len(texts),
+            )
+
+
+def _outcome(first: int, second: int) -> Literal["first", "tie", "second"]:
+    return "tie" if first == second else "first" if first < second else "second"
+
+
+def _write(
+    context: RunContext, rows: Sequence[tuple[int, dict[str, Any], list[Text]]], scores: Sequence[float]
+) -> None:
+    """One line for each line that was read: its number and the scores in the order of its completions."""
+    left = iter(scores)
+    lines = [json.dumps({"line": number, "scores": [next(left) for _ in texts]}) for number, _, texts in rows]
+    context.file(OUTPUT).write_text("\n".join(lines) + "\n", encoding="utf-8")

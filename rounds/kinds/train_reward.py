@@ -1,0 +1,141 @@
+"""A reward model from all live judgments of training purpose.
+
+The judgments are written down as the run's label snapshot at the first attempt; later attempts train on the same ones.
+"""
+
+from __future__ import annotations
+
+from typing import Any
+
+from feedback_store import completions, judgments, policies, preferences, prompts, reward_models, run_records
+from feedback_store.preferences import Preference
+from reward_training.records import Pair, Text
+from reward_training.training import TrainedReward, train
+from rounds.context import RunContext
+from rounds.drawing import Wanted, complete
+from rounds.plain import plain
+from rounds.publishing import write_weights
+from rounds.settings import TrainRewardSettings
+from rounds.texts import text_of
+
+FEWEST_PAIRS = 2
+MOST_SAMPLES_A_PROMPT = 4  # new ones for the reference
+
+
+class TooFewJudgments(ValueError):
+    """There is not enough to train a reward model on."""
+
+
+def run(context: RunContext) -> dict[str, Any]:
+    """Train, save, publish; the result is the training's report and what it was made from."""
+    settings: TrainRewardSettings = context.settings
+    found = preferences.derive(context.db, _snapshot(context))
+    counts = _counts(found)
+    _require_enough(counts)
+    pairs = _pairs(context, found)
+    reference = _reference(context, settings.reference_samples)
+    context.report("reading the texts")
+    trained = train(
+        context.models.model,
+        pairs,
+        reference,
+        settings.reward,
+        checkpoint_folder=context.checkpoints,
+        on_step=lambda report: _after_step(context, report),
+    )
+    return _publish(context, trained, counts, len(reference))
+
+
+def _snapshot(context: RunContext) -> list[int]:
+    """The judgments of this run: those of its first attempt, else all live ones."""
+    kept = run_records.judgments_of(context.db, context.run.id)
+    if kept:
+        return list(kept)
+    live = [judgment.id for judgment in judgments.live(context.db)]
+    used = sorted({preference.judgment_id for preference in preferences.derive(context.db, live)})
+    if used:
+        run_records.snapshot(context.db, context.lease, used)
+    return used
+
+
+def _counts(found: list[Preference]) -> dict[str, int]:
+    decided = [preference for preference in found if preference.outcome != "tie"]
+    return {
+        "judgments": len({preference.judgment_id for preference in found}),
+        "training_pairs": sum(preference.split == "train" for preference in found),
+        "decided_training_pairs": sum(preference.split == "train" for preference in decided),
+        "holdout_pairs": sum(preference.split == "holdout" for preference in found),
+        "decided_holdout_pairs": sum(preference.split == "holdout" for preference in decided),
+        "annotators": len({preference.annotator_id for preference in found}),
+    }
+
+
+def _require_enough(counts: dict[str, int]) -> None:
+    decided = counts["decided_training_pairs"]
+    if decided < FEWEST_PAIRS:
+        missing = FEWEST_PAIRS - decided
+        raise TooFewJudgments(
+            f"{decided} decided judgments on training prompts: at least {FEWEST_PAIRS} are needed before a reward can be "
+            f"trained, {missing} more. (Ties and skips decide nothing; {counts['holdout_pairs']} lie on held-out prompts.)"
+        )
+
+
+def _pairs(context: RunContext, found: list[Preference]) -> list[Pair]:
+    """Plain records for the trainer; a text that stands in several pairs is one object."""
+    known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=sorted({one.prompt_id for one in found}))}
+    ids = sorted({completion_id for one in found for completion_id in (one.first_id, one.second_id)})
+    texts: dict[int, Text] = {
+        completion.id: text_of(known[completion.prompt_id], completion, context.study)
+        for completion in completions.get(context.db, ids)
+    }
+    return [
+        Pair(
+            first=texts[one.first_id],
+            second=texts[one.second_id],
+            outcome=one.outcome,
+            group=known[one.prompt_id].group,
+            holdout=one.split == "holdout",
+            weight=one.weight,
+        )
+        for one in found
+    ]
+
+
+def _reference(context: RunContext, number: int) -> list[Text]:
+    """Samples of the reference policy, on which the scores get zero and unit: stored ones, and new ones where few
+    are.
+    """
+    base = policies.base(context.db)
+    assert base is not None  # registered when the worker starts
+    known = {prompt.id: prompt for prompt in prompts.listing(context.db, split="train")}
+    chosen = [one for one in completions.listing(context.db, policy_id=base.id) if one.prompt_id in known][:number]
+    missing = max(0, min(number, MOST_SAMPLES_A_PROMPT * len(known)) - len(chosen))
+    passes = [Wanted(prompt, base, 0, place) for place in range(MOST_SAMPLES_A_PROMPT) for prompt in known.values()]
+    chosen += complete(context, passes[:missing], phase="sampling the reference policy")
+    return [text_of(known[one.prompt_id], one, context.study) for one in chosen if one.text.strip()]
+
+
+def _after_step(context: RunContext, report: dict[str, Any]) -> None:
+    phase = "fitting the head" if report["stage"] == "head" else "training the adapter"
+    values = {
+        key: value for key, value in report.items() if isinstance(value, int | float) and key not in ("done", "steps")
+    }
+    context.between_steps(phase, step=report["done"], steps=report["steps"], series="steps", values=plain(values))
+
+
+def _publish(context: RunContext, trained: TrainedReward, counts: dict[str, int], reference: int) -> dict[str, Any]:
+    report = {**plain(trained.report), **counts, "reference_samples": reference}
+    name = f"reward-{reward_models.next_number(context.db, context.run.id)}"
+
+    folder, manifest = write_weights(context, name, trained.model.save, {"report": report})
+    reward_models.publish(
+        context.db,
+        context.lease,
+        folder=folder,
+        base_sha256=context.models.identity.sha256,
+        manifest_sha256=manifest,
+        metrics=report,
+        result=counts,
+    )
+    context.ended = True
+    return report

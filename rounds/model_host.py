@@ -1,0 +1,127 @@
+"""The models that a worker holds in memory: one frozen base, the adapters of the policies in use, the reward model in
+use.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Iterable
+from pathlib import Path
+from typing import TYPE_CHECKING
+
+from feedback_store import policies, reward_models
+from feedback_store.database import Database
+from language_models import folders
+from language_models.errors import WrongBase
+from rounds.settings import StudySettings
+
+if TYPE_CHECKING:
+    from language_models.model import BaseIdentity, LanguageModel
+    from reward_training.model import RewardModel
+
+KEPT_ADAPTERS = 4
+ADAPTER = "adapter"  # the part of a policy's folder that PEFT reads; the value head lies beside it
+
+
+def base_source(study_folder: Path, base: str) -> str:
+    """The study's base as something that loads: a folder inside the study is named relative to it."""
+    inside = study_folder / base
+    return str(inside) if (inside / "config.json").is_file() else base
+
+
+class ModelHost:
+    """Loads a study's models when they are first asked for and keeps them."""
+
+    def __init__(self, db: Database, study: StudySettings) -> None:
+        self._db = db
+        self._study = study
+        self._model: LanguageModel | None = None
+        self._adapters: list[str] = []
+        self._reward: tuple[str, RewardModel] | None = None
+
+    @property
+    def model(self) -> LanguageModel:
+        """The base with its tokenizer and adapters; its identity is that of the study's recorded base."""
+        if self._model is None:
+            from language_models.model import LanguageModel, use_threads
+
+            use_threads()
+            model = LanguageModel.load(base_source(self._db.folder, self._study.base))
+            self._require_same_base(model.identity)
+            self._model = model
+        return self._model
+
+    @property
+    def identity(self) -> BaseIdentity:
+        return self.model.identity
+
+    def register_base(self) -> policies.Policy:
+        """Loads the base and records it as the study's first policy. Raises WrongBase where the study has another
+        one.
+        """
+        identity = self.identity
+        return policies.add_base(
+            self._db,
+            source=self._study.base,
+            sha256=identity.sha256,
+            tokenizer_sha256=identity.tokenizer_sha256,
+            template_sha256=identity.template_sha256,
+        )
+
+    def folder(self, relative: str) -> Path:
+        """A folder of the study, checked against its manifest. Raises CorruptFolder naming the file that differs."""
+        folder = self._db.folder / relative
+        folders.verify(folder)
+        return folder
+
+    def adapter(self, policy: policies.Policy) -> str | None:
+        """The name by which the policy's adapter is loaded; None for the base. Raises WrongBase and CorruptFolder."""
+        if policy.kind == "external":
+            raise ValueError(f"{policy.name} wrote imported texts; there are no weights to sample from.")
+        if policy.folder is None:
+            return None
+        self._require(policy.base_sha256, policy.name)
+        if policy.name in self._adapters:
+            self._adapters.remove(policy.name)
+        else:
+            self.model.adapters.load(policy.name, self.folder(policy.folder) / ADAPTER)
+        self._adapters.append(policy.name)
+        self._forget_but(self._adapters[-KEPT_ADAPTERS:])
+        return policy.name
+
+    def reward(self, row: reward_models.RewardModel) -> RewardModel:
+        """A trained reward model, ready to score. Raises WrongBase and CorruptFolder."""
+        if self._reward is None or self._reward[0] != row.name:
+            from reward_training.model import RewardModel
+
+            self._require(row.base_sha256, row.name)
+            self._reward = (row.name, RewardModel.load(self.model, self.folder(row.folder)))
+        return self._reward[1]
+
+    def _forget_but(self, kept: Iterable[str]) -> None:
+        keep = {*kept, self.model.adapters.active}
+        for name in [name for name in self._adapters if name not in keep]:
+            self.model.adapters.remove(name)
+            self._adapters.remove(name)
+
+    def _require(self, base_sha256: str | None, what: str) -> None:
+        if base_sha256 != self.identity.sha256:
+            raise WrongBase(
+                f"{what} was trained on another base than {self._study.base!r} "
+                f"(sha256 {str(base_sha256)[:12]}..., here {self.identity.sha256[:12]}...)."
+            )
+
+    def _require_same_base(self, identity: BaseIdentity) -> None:
+        """A study is tied to the very weights, tokenizer and template that it was begun with."""
+        base = policies.base(self._db)
+        if base is None:
+            return
+        for what, recorded, found in (
+            ("weights", base.base_sha256, identity.sha256),
+            ("tokenizer", base.tokenizer_sha256, identity.tokenizer_sha256),
+            ("chat template", base.template_sha256, identity.template_sha256),
+        ):
+            if recorded and recorded != found:
+                raise WrongBase(
+                    f"The {what} of {self._study.base!r} changed since this study was begun "
+                    f"(sha256 then {recorded[:12]}..., now {found[:12]}...). Put the former base back, or begin a new study."
+                )

@@ -1,0 +1,253 @@
+"""The process that computes: `python -m rounds.worker STUDY [--until-idle] [--parent PID]`.
+
+It claims the runs of one study one after another, executes each (rounds/kinds has one file for each kind), and writes
+down how it ended. Whatever happens to it, a run is never lost and never published twice: a run is leased,
+checkpoints, and goes on in the next worker.
+"""
+
+from __future__ import annotations
+
+import argparse
+import importlib
+import logging
+import os
+import shutil
+import signal
+import socket
+import sys
+import threading
+import time
+import traceback
+from contextlib import ExitStack
+from pathlib import Path
+from types import ModuleType
+
+from feedback_store import runs, study_settings
+from feedback_store.database import Database
+from feedback_store.errors import LeaseLost
+from rounds.context import RunCancelled, RunContext, WorkerStopping, untouched_random_state
+from rounds.heartbeat import Heartbeat
+from rounds.model_host import ModelHost
+from rounds.settings import StudySettings, settings_model, validate
+from rounds.worker_lock import BEAT_SECONDS, WorkerLock, WorkerReplaced
+
+LEASE_SECONDS = 20.0
+IDLE_SECONDS = 0.5
+STOP_SECONDS = 8.0
+NICENESS = 10
+FIRST_IN_LINE = ("sample",)  # what a person waits for: executed between two steps of the kinds below
+GIVE_WAY = ("train-reward", "train-policy", "evaluate", "score")
+
+log = logging.getLogger("rounds.worker")
+
+
+class Worker:
+    """Executes the runs of one study, one at a time; `stop()` may be called from any thread or signal handler."""
+
+    def __init__(self, folder: Path, *, lease_seconds: float | None = None, name: str | None = None) -> None:
+        self.folder = folder
+        self.db = Database.open(folder)
+        self.name = name or f"{socket.gethostname()}:{os.getpid()}"
+        self.lease_seconds = lease_seconds or float(os.environ.get("TASTEMAKER_LEASE_SECONDS") or LEASE_SECONDS)
+        self.study = validate(StudySettings, study_settings.get(self.db, "study"), what="study settings")
+        self.models = ModelHost(self.db, self.study)
+        self.leases: list[runs.Lease] = []
+        self._stop = threading.Event()
+
+    def stop(self) -> None:
+        """End at the next step boundary; the run goes back to the queue."""
+        self._stop.set()
+
+    @property
+    def stopping(self) -> bool:
+        return self._stop.is_set()
+
+    def work(self, *, until_idle: bool = False) -> None:
+        """Claim and execute until `stop()`, or until no run is queued or running any more."""
+        while not self.stopping:
+            lease = runs.claim(self.db, self.name, lease_seconds=self.lease_seconds)
+            if lease is not None:
+                self.execute(lease)
+            elif until_idle and not runs.active(self.db):
+                return
+            else:
+                self._stop.wait(IDLE_SECONDS)
+
+    def take_over(self) -> None:
+        """To be called by the holder of the study's lock alone: leases of former workers end now, so that their runs
+        go on at once.
+        """
+        for run in runs.active(self.db):
+            if run.status == "running" and run.worker is not None and run.worker != self.name:
+                runs.expire_leases(self.db, run.worker)
+
+    def execute(self, lease: runs.Lease) -> None:
+        """One attempt at one run, to its end: succeeded, failed, cancelled, given back, or abandoned to who holds it
+        now.
+        """
+        run = runs.get(self.db, lease.run_id)
+        folder = self.db.folder / "runs" / str(run.id)
+        folder.mkdir(parents=True, exist_ok=True)
+        log.info("Run %s (%s), attempt %s.", run.id, run.kind, run.attempt)
+        self.leases.append(lease)
+        try:
+            with Heartbeat(self.db.folder, lease, lease_seconds=self.lease_seconds) as heartbeat:
+                self._attempt(run, lease, folder, heartbeat)
+        except LeaseLost:
+            log.warning("Run %s was taken over by another worker; nothing of this attempt is published.", run.id)
+        finally:
+            self.leases.remove(lease)
+
+    def _attempt(self, run: runs.Run, lease: runs.Lease, folder: Path, heartbeat: Heartbeat) -> None:
+        try:
+            context = RunContext(
+                db=self.db,
+                run=run,
+                lease=lease,
+                settings=validate(settings_model(run.kind), run.config, what=f"{run.kind} settings"),
+                study=self.study,
+                folder=folder,
+                models=self.models,
+                heartbeat=heartbeat,
+                stopping=lambda: self.stopping,
+                let_others_in=self._execute_first_in_line if run.kind in GIVE_WAY else lambda: None,
+            )
+            _say_how_the_last_attempt_ended(context)
+            context.report("starting")
+            result = load_kind(run.kind).run(context)
+            if not context.ended:
+                runs.succeed(self.db, lease, result)
+            shutil.rmtree(context.checkpoints, ignore_errors=True)
+            log.info("Run %s (%s) succeeded.", run.id, run.kind)
+        except LeaseLost:
+            raise
+        except WorkerStopping:
+            runs.release(self.db, lease)
+            log.info("Run %s goes back to the queue; it goes on from its last checkpoint.", run.id)
+        except RunCancelled:
+            runs.cancelled(self.db, lease)
+            log.info("Run %s was cancelled.", run.id)
+        except Exception as error:
+            with (folder / "log.txt").open("a", encoding="utf-8") as file:
+                file.write(traceback.format_exc())
+            log.exception("Run %s (%s) failed.", run.id, run.kind)
+            runs.fail(self.db, lease, in_words(error))
+
+    def _execute_first_in_line(self) -> None:
+        """Runs that people wait for, executed by this process between two steps of a longer run."""
+        while not self.stopping:
+            lease = runs.claim(self.db, self.name, lease_seconds=self.lease_seconds, kinds=FIRST_IN_LINE)
+            if lease is None:
+                return
+            with untouched_random_state():
+                self.execute(lease)
+
+    def give_back(self) -> None:
+        """Back to the queue with everything that this worker holds, at once and from any thread."""
+        db = Database.open(self.folder)
+        for lease in list(self.leases):
+            try:
+                runs.release(db, lease)
+            except LeaseLost:
+                continue
+        db.close()
+
+
+def _say_how_the_last_attempt_ended(context: RunContext) -> None:
+    """Where a worker died in this run, its last words: they are the likely reason if it happens again and again."""
+    last = context.run.progress
+    if context.run.attempt < 2 or not last:
+        return
+    used, there = last.get("peak_memory_gb", 0), last.get("total_memory_gb", 0)
+    memory = f"{used} of {there} GB of memory in use"
+    why = f"probably out of memory: {memory}" if used > 0.7 * there else memory
+    context.log(f"it was killed while {last.get('phase', 'starting')}, {why}", level="error")
+
+
+def load_kind(kind: str) -> ModuleType:
+    """The module that executes a kind of run: the file of its name in rounds/kinds."""
+    return importlib.import_module(f"rounds.kinds.{kind.replace('-', '_')}")
+
+
+def in_words(error: BaseException) -> str:
+    """What people read of a failed run: our own errors say it themselves, others are named by their type."""
+    text = str(error).strip().splitlines()
+    last = text[-1] if text else ""
+    if isinstance(error, MemoryError) or "out of memory" in last.lower() or "not enough memory" in last.lower():
+        return f"The machine has too little memory for this run: {last or 'out of memory'}"
+    if isinstance(error, ValueError) and type(error) is not ValueError and last:
+        return " ".join(text)
+    return f"{type(error).__name__}: {last}" if last else type(error).__name__
+
+
+def _watch(worker: Worker, lock: WorkerLock, parent: int | None) -> None:
+    """Beats for the study's lock; ends the worker with its parent; ends the process where a step takes too long to
+    stop.
+    """
+    told_at: float | None = None
+    next_beat = 0.0
+    while True:
+        if parent is not None and os.getppid() != parent and not worker.stopping:
+            log.info("The process that started this worker is gone.")
+            worker.stop()
+        if time.monotonic() >= next_beat:
+            next_beat = time.monotonic() + BEAT_SECONDS
+            try:
+                lock.beat()
+            except WorkerReplaced as error:
+                if not worker.stopping:
+                    log.warning("%s", error)
+                worker.stop()
+        if worker.stopping:
+            told_at = told_at or time.monotonic()
+            if time.monotonic() - told_at > STOP_SECONDS:
+                # As after a kill, which every run survives: the step is lost, the checkpoint before it is not.
+                worker.give_back()
+                log.info("Ended inside a step; its run is queued again.")
+                logging.shutdown()
+                os._exit(0)
+        time.sleep(0.2)
+
+
+def _log_to(folder: Path) -> None:
+    logging.basicConfig(
+        level=logging.INFO,
+        format="%(asctime)s %(levelname)s %(message)s",
+        handlers=[logging.StreamHandler(sys.stderr), logging.FileHandler(folder / "worker.log", encoding="utf-8")],
+    )
+
+
+def _arguments(argv: list[str] | None) -> argparse.Namespace:
+    parser = argparse.ArgumentParser(prog="rounds.worker", description="Executes the runs of a study.")
+    parser.add_argument("study", type=Path)
+    parser.add_argument("--until-idle", action="store_true", help="end when no run is queued or running")
+    parser.add_argument("--parent", type=int, metavar="PID", help="end when this process is no longer the parent")
+    return parser.parse_args(argv)
+
+
+def main(argv: list[str] | None = None) -> int:
+    """Exit code 0 when told to end or idle, 2 with a line of words where it cannot start."""
+    arguments = _arguments(argv)
+    with ExitStack() as stack:
+        try:
+            Database.open(arguments.study).close()
+            lease_seconds = float(os.environ.get("TASTEMAKER_LEASE_SECONDS") or LEASE_SECONDS)
+            lock = stack.enter_context(WorkerLock(arguments.study, stale_seconds=lease_seconds))
+            _log_to(arguments.study)
+            os.nice(NICENESS)
+            worker = Worker(arguments.study, lease_seconds=lease_seconds)
+            for number in (signal.SIGTERM, signal.SIGINT):
+                signal.signal(number, lambda _number, _frame: worker.stop())
+            threading.Thread(target=_watch, args=(worker, lock, arguments.parent), daemon=True).start()
+            worker.models.register_base()
+            worker.take_over()
+        except ValueError as error:
+            print(f"worker: {error}", file=sys.stderr)
+            return 2
+        worker.work(until_idle=arguments.until_idle)
+    log.info("The worker has ended.")
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())
