@@ -1,0 +1,98 @@
+"""Several adapters on one frozen base: only the one being trained ever changes."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_models import fresh_tiny
+from peft import PeftModel
+
+from language_models.batches import collate
+from language_models.errors import UnknownAdapter
+from language_models.log_probs import completion_pass
+from language_models.model import LanguageModel
+from language_models.settings import LoraSettings
+from language_models.tiny import tiny_model, tiny_tokenizer
+
+BATCH = collate([[5, 6, 7], [8]], [[9, 10, 2], [11, 2]], 0)
+
+
+def log_probs(model: LanguageModel, adapter: str | None) -> torch.Tensor:
+    with torch.no_grad(), model.adapters.using(adapter):
+        return completion_pass(model, BATCH, 0.7).log_probs
+
+
+def snapshot(model: LanguageModel) -> dict[str, torch.Tensor]:
+    return {name: parameter.detach().clone() for name, parameter in model.network.named_parameters()}
+
+
+def test_after_a_step_the_trained_adapter_has_changed_and_everything_else_is_bit_identical(tiny: LanguageModel) -> None:
+    before = snapshot(tiny)
+    with tiny.adapters.training("policy") as parameters:
+        optimizer = torch.optim.Adam(parameters, lr=0.01)
+        with tiny.adapters.using("other"), torch.no_grad():
+            completion_pass(tiny, BATCH, 0.7)  # a switch in between, as for a reference
+        with tiny.adapters.using(None), torch.no_grad():
+            completion_pass(tiny, BATCH, 0.7)
+        (-completion_pass(tiny, BATCH, 0.7).log_probs.sum()).backward()
+        optimizer.step()
+    for name, parameter in tiny.network.named_parameters():
+        changed = not torch.equal(before[name], parameter)
+        assert changed == ("policy" in name.split(".")), name
+        assert not parameter.requires_grad
+
+
+@pytest.mark.parametrize("inside", ["other", None])
+def test_switching_never_lets_another_adapter_want_gradients(tiny: LanguageModel, inside: str | None) -> None:
+    with tiny.adapters.training("policy"):
+        with tiny.adapters.using(inside):
+            pass
+        wanting = {name for name, parameter in tiny.network.named_parameters() if parameter.requires_grad}
+    assert wanting and all("policy" in name.split(".") for name in wanting)
+
+
+def test_a_new_adapter_has_no_effect_and_switching_off_gives_the_base(tiny: LanguageModel) -> None:
+    base = fresh_tiny()
+    assert not torch.allclose(log_probs(tiny, "policy"), log_probs(tiny, None))
+    torch.testing.assert_close(log_probs(tiny, None), log_probs(base, None), atol=1e-6, rtol=0)
+    tiny.adapters.add("new", LoraSettings(rank=4), 1)
+    assert torch.equal(log_probs(tiny, "new"), log_probs(tiny, None))
+
+
+def test_an_adapter_comes_back_bit_equal_and_peft_itself_reads_the_same_logits(tiny: LanguageModel, tmp_path: Path) -> None:
+    tiny.adapters.save("policy", tmp_path)
+    again = fresh_tiny()
+    again.adapters.load("back", tmp_path)
+    assert torch.equal(log_probs(again, "back"), log_probs(tiny, "policy"))
+    theirs = PeftModel.from_pretrained(tiny_model(tiny_tokenizer()), str(tmp_path)).eval()
+    with torch.no_grad(), tiny.adapters.using("policy"):
+        ours = tiny.network(input_ids=BATCH.input_ids).logits
+        assert torch.equal(theirs(input_ids=BATCH.input_ids).logits, ours)
+
+
+def test_a_copy_is_equal_and_does_not_move_with_its_source(tiny: LanguageModel) -> None:
+    tiny.adapters.copy("policy", "frozen")
+    then = log_probs(tiny, "frozen")
+    assert torch.equal(then, log_probs(tiny, "policy"))
+    with torch.no_grad():
+        for parameter in tiny.adapters.parameters("policy").values():
+            parameter.add_(0.1)
+    assert torch.equal(then, log_probs(tiny, "frozen"))
+    assert not torch.equal(then, log_probs(tiny, "policy"))
+
+
+def test_removing_adapters_down_to_none_leaves_the_base(tiny: LanguageModel) -> None:
+    tiny.adapters.remove("policy")
+    tiny.adapters.remove("other")
+    assert tiny.adapters.names == []
+    torch.testing.assert_close(log_probs(tiny, None), log_probs(fresh_tiny(), None), atol=1e-6, rtol=0)
+
+
+def test_an_adapter_that_is_not_loaded_is_named(tiny: LanguageModel) -> None:
+    with pytest.raises(UnknownAdapter, match="policy"), tiny.adapters.using("nobody"):
+        pass
+
+
+def test_there_is_no_dropout_and_the_model_stays_in_eval_mode(tiny: LanguageModel) -> None:
+    with tiny.adapters.training("policy"):
+        assert not any(module.training for module in tiny.network.modules())

@@ -1,0 +1,92 @@
+from pathlib import Path
+
+import pytest
+import torch
+
+from language_models import folders
+from language_models.checkpoints import latest_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from language_models.errors import CorruptFolder
+
+
+def write(folder: Path, text: str = "hello") -> None:
+    with folders.write_folder(folder) as temporary:
+        (temporary / "a.txt").write_text(text)
+        (temporary / "sub").mkdir()
+        (temporary / "sub" / "b.txt").write_text("b")
+
+
+def test_a_folder_appears_whole_and_verifies(tmp_path: Path) -> None:
+    write(tmp_path / "one")
+    assert folders.verify(tmp_path / "one") == folders.manifest_sha256(tmp_path / "one")
+    assert [path.name for path in tmp_path.iterdir()] == ["one"]
+
+
+def test_an_error_while_writing_leaves_nothing_behind(tmp_path: Path) -> None:
+    with pytest.raises(RuntimeError, match="disk"), folders.write_folder(tmp_path / "one"):
+        raise RuntimeError("disk full")
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_a_published_folder_is_never_overwritten(tmp_path: Path) -> None:
+    write(tmp_path / "one")
+    with pytest.raises(FileExistsError, match="never overwritten"):
+        write(tmp_path / "one", "other")
+    assert (tmp_path / "one" / "a.txt").read_text() == "hello"
+
+
+@pytest.mark.parametrize(
+    ("spoil", "words"),
+    [
+        (lambda folder: (folder / "a.txt").write_text("hellp"), "differs"),
+        (lambda folder: (folder / "sub/b.txt").unlink(), "missing"),
+        (lambda folder: (folder / "extra").write_text(""), "not in the manifest"),
+        (lambda folder: (folder / folders.MANIFEST).unlink(), "never finished"),
+        (lambda folder: (folder / folders.MANIFEST).write_text("{"), "cannot be read"),
+    ],
+)
+def test_a_spoiled_folder_is_found_and_the_file_named(tmp_path: Path, spoil, words: str) -> None:  # type: ignore[no-untyped-def]
+    write(tmp_path / "one")
+    spoil(tmp_path / "one")
+    with pytest.raises(CorruptFolder, match=words):
+        folders.verify(tmp_path / "one")
+
+
+def test_the_newest_valid_checkpoint_is_used_and_few_are_kept(tmp_path: Path) -> None:
+    for step in range(1, 5):
+        save_checkpoint(tmp_path, step, {"weights": {"w": torch.full((2,), float(step))}}, {"beta": step / 10})
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000003", "step-000004"]
+    newest = latest_checkpoint(tmp_path)
+    assert newest is not None and newest.step == 4 and newest.state == {"beta": 0.4}
+    assert newest.group("weights")["w"].tolist() == [4.0, 4.0]
+    data = bytearray((tmp_path / "step-000004/tensors.safetensors").read_bytes())
+    data[-1] ^= 1
+    (tmp_path / "step-000004/tensors.safetensors").write_bytes(data)
+    older = latest_checkpoint(tmp_path)
+    assert older is not None and older.step == 3
+
+
+def test_what_a_killed_writer_left_is_cleared_away(tmp_path: Path) -> None:
+    (tmp_path / ".writing-step-000001-abc").mkdir()
+    assert latest_checkpoint(tmp_path) is None
+    assert list(tmp_path.iterdir()) == []
+
+
+def test_an_optimiser_comes_back_bit_equal() -> None:
+    def fresh() -> tuple[torch.nn.Linear, torch.optim.Optimizer]:
+        torch.manual_seed(0)
+        layer = torch.nn.Linear(3, 2)
+        return layer, torch.optim.Adam(layer.parameters(), lr=0.1)
+
+    def step(layer: torch.nn.Linear, optimizer: torch.optim.Optimizer) -> None:
+        optimizer.zero_grad()
+        (layer(torch.ones(1, 3)) ** 2).sum().backward()
+        optimizer.step()
+
+    one, one_optimizer = fresh()
+    step(one, one_optimizer)
+    other, other_optimizer = fresh()
+    other.load_state_dict(one.state_dict())
+    restore_optimizer(other_optimizer, optimizer_tensors(one_optimizer))
+    step(one, one_optimizer)
+    step(other, other_optimizer)
+    assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))

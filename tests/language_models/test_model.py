@@ -1,0 +1,115 @@
+"""Tokens, masks, positions, log-probs (correctness of the model side of training)."""
+
+from pathlib import Path
+
+import pytest
+import torch
+from tiny_models import MESSAGES, fresh_tiny, randomise
+
+from language_models.batches import collate
+from language_models.errors import UnknownModel
+from language_models.heads import ScalarHead
+from language_models.log_probs import completion_pass
+from language_models.model import LanguageModel
+from language_models.settings import LoraSettings
+from language_models.sources import parse
+
+
+def rows(model: LanguageModel) -> tuple[list[list[int]], list[list[int]]]:
+    prompts = [model.tokens([{"role": "user", "content": text}], "Be brief.") for text in ("Hi", "A longer request", "So?")]
+    completions = [model.completion_tokens(text, finished) for text, finished in (("yes", True), ("a, b, c", False), ("o", True))]
+    return prompts, completions
+
+
+@pytest.mark.parametrize("pad_is_eos", [False, True])
+def test_log_probs_and_values_of_a_row_do_not_depend_on_what_it_is_batched_with(pad_is_eos: bool) -> None:
+    model = fresh_tiny(pad_is_eos)
+    model.adapters.add("policy", LoraSettings(rank=4, alpha=8), 0)
+    randomise(model, "policy", 3)
+    head = ScalarHead(model.hidden_size)
+    torch.nn.init.normal_(head.linear.weight)
+    prompts, completions = rows(model)
+    with torch.no_grad(), model.adapters.using("policy"):
+        together = completion_pass(model, collate(prompts, completions, model.pad_id), 0.7)
+        for row, (prompt, completion) in enumerate(zip(prompts, completions, strict=True)):
+            alone = completion_pass(model, collate([prompt], [completion], model.pad_id), 0.7)
+            size = len(completion)
+            torch.testing.assert_close(together.log_probs[row, :size], alone.log_probs[0], atol=1e-5, rtol=0)
+            torch.testing.assert_close(head(together.states)[row, :size], head(alone.states)[0], atol=1e-5, rtol=0)
+            assert (together.log_probs[row, size:] == 0).all()
+
+
+def test_the_logits_before_a_token_predict_it_and_are_divided_by_the_temperature(tiny: LanguageModel) -> None:
+    prompt, completion = [5, 6, 7], [9, 10, 2]
+    with torch.no_grad():
+        logits = tiny.network(input_ids=torch.tensor([[*prompt, *completion]])).logits[0]
+        expected = [torch.log_softmax(logits[2 + j] / 0.7, -1)[token].item() for j, token in enumerate(completion)]
+        found = completion_pass(tiny, collate([prompt], [completion], tiny.pad_id), 0.7)
+    assert found.log_probs[0].tolist() == pytest.approx(expected, abs=1e-5)
+
+
+def test_the_state_of_a_token_is_read_before_the_token_is_there(tiny: LanguageModel) -> None:
+    with torch.no_grad():
+        one = completion_pass(tiny, collate([[5, 6]], [[9, 10]], tiny.pad_id), 1.0)
+        other = completion_pass(tiny, collate([[5, 6]], [[9, 11]], tiny.pad_id), 1.0)
+    torch.testing.assert_close(one.states, other.states, atol=1e-6, rtol=0)
+
+
+def test_entropy_is_that_of_the_distribution_at_the_temperature(tiny: LanguageModel) -> None:
+    with torch.no_grad():
+        found = completion_pass(tiny, collate([[5]], [[9]], tiny.pad_id), 0.7, with_entropy=True)
+        logits = tiny.network(input_ids=torch.tensor([[5]])).logits[0, 0] / 0.7
+    assert found.entropy is not None
+    assert found.entropy.item() == pytest.approx(torch.distributions.Categorical(logits=logits).entropy().item(), abs=1e-5)
+
+
+def test_prompt_tokens_are_an_exact_prefix_of_prompt_and_completion_tokens(tiny: LanguageModel) -> None:
+    prompt = tiny.tokens(MESSAGES, "Be brief.")
+    completion = tiny.completion_tokens("Well, yes.", finished=True)
+    whole = tiny.tokenizer.apply_chat_template(
+        [{"role": "system", "content": "Be brief."}, *MESSAGES, {"role": "assistant", "content": "Well, yes."}],
+        return_dict=False,
+    )
+    assert whole[: len(prompt) + len(completion)] == prompt + completion
+
+
+def test_the_system_prompt_is_the_studys_own_and_a_prompts_own_comes_before_it(tiny: LanguageModel) -> None:
+    assert "Be brief." in tiny.tokenizer.decode(tiny.tokens(MESSAGES, "Be brief."))
+    own = [{"role": "system", "content": "Be grand."}, *MESSAGES]
+    assert "Be brief." not in tiny.tokenizer.decode(tiny.tokens(own, "Be brief."))
+
+
+def test_a_finished_completion_ends_with_the_eos_and_a_cut_off_one_does_not(tiny: LanguageModel) -> None:
+    eos = tiny.tokenizer.eos_token_id
+    assert tiny.completion_tokens("ab", finished=True)[-1] == eos
+    assert eos not in tiny.completion_tokens("ab", finished=False)
+
+
+def test_a_trunk_shares_the_bases_tensors_and_its_adapters_are_its_own(tiny: LanguageModel) -> None:
+    trunk = tiny.trunk(2)
+    shared = {parameter.data_ptr() for name, parameter in tiny.network.named_parameters() if "lora" not in name}
+    assert all(parameter.data_ptr() in shared for parameter in trunk.network.parameters())
+    batch = collate([[5, 6, 7]], [[9, 2]], tiny.pad_id)
+    with torch.no_grad():
+        expected = tiny.network(input_ids=batch.input_ids, output_hidden_states=True).hidden_states[2]
+        normed = tiny.network.get_base_model().model.norm(expected)
+        torch.testing.assert_close(trunk.hidden_states(batch), normed, atol=1e-5, rtol=0)
+    assert trunk.adapters.names == [] and tiny.adapters.names == ["policy", "other"]
+
+
+@pytest.mark.parametrize("source", ["nothing", "hub:one-word", "tiny:9", "bundled:gpt", "bundled:", "/no/such/folder"])
+def test_a_model_that_does_not_exist_is_refused_with_what_is_allowed(source: str) -> None:
+    with pytest.raises(UnknownModel, match="unknown"):
+        parse(source)
+
+
+def test_a_folder_made_by_save_pretrained_can_be_loaded_and_gives_the_same_logits(tiny: LanguageModel, tmp_path: Path) -> None:
+    tiny.network.get_base_model().config.save_pretrained(tmp_path)
+    plain = fresh_tiny()
+    plain.network.save_pretrained(tmp_path)
+    plain.tokenizer.save_pretrained(tmp_path)
+    loaded = LanguageModel.load(str(tmp_path))
+    ids = torch.tensor([[5, 6, 7]])
+    with torch.no_grad():
+        assert torch.equal(loaded.network(input_ids=ids).logits, plain.network(input_ids=ids).logits)
+    assert loaded.identity == LanguageModel.load(str(tmp_path)).identity
