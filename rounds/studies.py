@@ -1,0 +1,126 @@
+"""A study: made where there is none, opened where there is one, and the settings it keeps."""
+
+from __future__ import annotations
+
+import filecmp
+import os
+import shutil
+from pathlib import Path
+from typing import Any
+
+from feedback_store import prompts, study_settings
+from feedback_store.database import FILE_NAME, Database
+from feedback_store.errors import StudyNotFound
+from language_models import sources
+from language_models.folders import MANIFEST, write_folder
+from rounds.demo import demo as demo_study
+from rounds.settings import SettingsError, StudySettings, validate
+
+SETTING = "study"
+BASE_FOLDER = "models/base"
+NOT_KEPT = (MANIFEST, ".*", "*.bin", "*.pt", "*.pth", "*.gguf")
+"""What of a model folder stays behind: the study's copy has its own manifest, and loads only safetensors."""
+TINY_SETTINGS = {"sampling": {"max_new_tokens": 16}, "lora": {"rank": 4, "alpha": 8.0}}
+"""A tiny random model says nothing in many tokens that it does not say in a few."""
+
+
+class OtherBase(ValueError):
+    """The study was made on another base model than the one asked for."""
+
+
+def open_or_create(
+    folder: Path | str, *, base: str | None = None, create: bool = False, demo: bool = False, **fields: Any
+) -> Database:
+    """The study in `folder`; with `create` it is made where there is none.
+
+    `base` (a model source; the bundled model where nothing is said) and `fields` (of StudySettings) count when the
+    study is made; `demo` then imports the demo prompts. Raises StudyNotFound, OtherBase, UnknownModel, SettingsError.
+    """
+    folder = Path(folder)
+    if not (folder / FILE_NAME).is_file():
+        if not create:
+            raise StudyNotFound(f"There is no study in {folder}. Make one with `tastemaker serve` or `simulate`.")
+        chosen = _new_settings(base, demo, fields)
+        db = Database.create(folder)
+    else:
+        db = Database.open(folder)
+        if study_settings.get(db, SETTING) is not None:
+            _refuse_other_base(db, base)
+            return db
+        chosen = _new_settings(base, demo, fields)  # whoever made it was killed half-way
+    with db.transaction():
+        stored = chosen.model_copy(update={"base": _kept_base(folder, chosen.base)})
+        study_settings.put(db, SETTING, stored.model_dump(mode="json"))
+        if demo:
+            chosen_prompts = demo_study.prompts(stored.seed, stored.holdout_share)
+            prompts.add(db, chosen_prompts, holdout_share=stored.holdout_share, seed=stored.seed)
+    return db
+
+
+def settings(db: Database) -> StudySettings:
+    """The study's settings as they are now. Raises SettingsError where the study has none."""
+    stored = study_settings.get(db, SETTING)
+    if stored is None:
+        raise SettingsError(f"The study in {db.folder} was never finished. Finish it with `tastemaker serve`.")
+    return validate(StudySettings, stored, what="study settings")
+
+
+def change_settings(db: Database, *, by: str | None = None, **values: Any) -> StudySettings:
+    """Store changed settings; the old ones stay in the history. The base cannot be changed (OtherBase)."""
+    old = settings(db)
+    if "base" in values:
+        raise OtherBase(f"The study's base is {old.base}; it is chosen when the study is made and cannot be changed.")
+    new = validate(StudySettings, {**old.model_dump(), **values}, what="study settings")
+    if new != old:
+        study_settings.put(db, SETTING, new.model_dump(mode="json"), by)
+    return new
+
+
+def _new_settings(base: str | None, demo: bool, fields: dict[str, Any]) -> StudySettings:
+    source = sources.parse(base or sources.default_source())
+    values: dict[str, Any] = {"base": str(source)}
+    if source.kind == "tiny":
+        values.update(TINY_SETTINGS)
+    if demo:
+        values["holdout_share"] = demo_study.HOLDOUT_SHARE
+    return validate(StudySettings, {**values, **fields}, what="study settings")
+
+
+def _kept_base(study: Path, base: str) -> str:
+    """What the study stores of a base: a folder becomes its own copy (hard links where possible), so it can move."""
+    source = sources.parse(base)
+    if source.kind != "folder":
+        return base
+    if not (study / BASE_FOLDER).exists():
+        with write_folder(study / BASE_FOLDER) as temporary:
+            ignored = shutil.ignore_patterns(*NOT_KEPT)
+            shutil.copytree(source.name, temporary, copy_function=_link_or_copy, dirs_exist_ok=True, ignore=ignored)
+    return BASE_FOLDER
+
+
+def _link_or_copy(from_path: str, to_path: str) -> None:
+    try:
+        os.link(os.path.realpath(from_path), to_path)
+    except OSError:
+        shutil.copy2(from_path, to_path)
+
+
+def _refuse_other_base(db: Database, base: str | None) -> None:
+    if base is None:
+        return
+    own, asked = settings(db).base, sources.parse(base)
+    if asked.kind == "folder":
+        same = own == BASE_FOLDER and _same_files(Path(asked.name), db.folder / BASE_FOLDER)
+    else:
+        same = own == str(asked)
+    if not same:
+        raise OtherBase(
+            f"The study in {db.folder} was made on the base {own}, not on {asked}. "
+            "Leave out --base, or make another study."
+        )
+
+
+def _same_files(asked: Path, kept: Path) -> bool:
+    names = [str(path.relative_to(kept)) for path in kept.rglob("*") if path.is_file() and path.name != MANIFEST]
+    equal, _, _ = filecmp.cmpfiles(asked, kept, names, shallow=False)
+    return len(equal) == len(names)
