@@ -1,4 +1,4 @@
-"""Run as a process of its own: does what a web process and the commands do, then prints what heavy modules were loaded."""
+"""A process of its own: does what a web process and the commands do, then prints which heavy modules were loaded."""
 
 import contextlib
 import io
@@ -9,7 +9,7 @@ from pathlib import Path
 from starlette.testclient import TestClient
 from typer.main import get_command
 
-from feedback_store import completions, comparisons, policies, prompts
+from feedback_store import comparisons, completions, policies, prompts
 from rounds import settings, studies
 from ui.commands import main
 from ui.web.app import create_app
@@ -35,7 +35,9 @@ def ask_a_question(db) -> None:
     prompt = prompts.NewPrompt(messages=[{"role": "user", "content": "Say something."}], split="train")
     prompt_id = prompts.add(db, [prompt], holdout_share=0.2, seed=0).ids[0]
     writer = policies.current(db)
-    texts = [completions.NewCompletion(prompt_id=prompt_id, policy_id=writer.id, text=text) for text in ("One.", "Two.")]
+    texts = [
+        completions.NewCompletion(prompt_id=prompt_id, policy_id=writer.id, text=text) for text in ("One.", "Two.")
+    ]
     comparisons.add(db, [comparisons.NewComparison(prompt_id=prompt_id, completion_ids=completions.add(db, texts))])
 
 

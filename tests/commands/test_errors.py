@@ -1,0 +1,134 @@
+"""What people get wrong is answered in one line, with exit code 2, and nothing is lost or made."""
+
+import socket
+
+import pytest
+
+ON_A_STUDY = [
+    ("worker",),
+    ("run", "STUDY", "sample"),
+    ("runs",),
+    ("cancel", "STUDY", "1"),
+    ("export", "STUDY", "--format", "trl", "--to", "there"),
+    ("score", "STUDY", "file.jsonl"),
+    ("policy", "list"),
+    ("policy", "export", "STUDY", "policy-1"),
+    ("policy", "verify"),
+    ("policy", "use", "STUDY", "policy-1"),
+    ("reward", "list"),
+]
+
+
+@pytest.mark.parametrize("words", ON_A_STUDY, ids=lambda words: " ".join(word for word in words if word != "STUDY"))
+def test_missing_study(refused, tmp_path, words):
+    folder = tmp_path / "nowhere"
+    line = [str(folder) if word == "STUDY" else word for word in words]
+    if "STUDY" not in words:
+        line.append(str(folder))
+    assert "study" in refused(*line)
+    assert not folder.exists()
+
+
+@pytest.mark.parametrize("words", [("runs",), ("policy", "list"), ("worker",)], ids=" ".join)
+def test_corrupt_study_is_named_and_left_alone(refused, tmp_path, words):
+    folder = tmp_path / "study"
+    folder.mkdir()
+    garbage = b"this is not a database" * 500
+    (folder / "study.db").write_bytes(garbage)
+    assert "study.db" in refused(*words, folder)
+    assert (folder / "study.db").read_bytes() == garbage
+
+
+def test_unknown_command_option_and_missing_argument(refused):
+    assert "nonsense" in refused("nonsense")
+    assert "--nonsense" in refused("doctor", "--nonsense")
+    assert "STUDY" in refused("runs")
+    assert "many" in refused("cancel", "study", "many")
+
+
+def test_unknown_model(refused, tmp_path):
+    folder = tmp_path / "study"
+    for model in ("bundled:nonsense", "nonsense:x", "hub:nonsense", "there/is/no/folder"):
+        assert model.rpartition(":")[2] in refused("serve", folder, "--port", 0, "--base", model)
+        assert model.rpartition(":")[2] in refused("simulate", folder, "--base", model)
+        assert model.rpartition(":")[2] in refused("model", "fetch", model)
+    assert not folder.exists()
+
+
+def test_unknown_kind_lists_the_valid_ones(refused, study):
+    words = refused("run", study, "nonsense")
+    assert "nonsense" in words
+    assert "train-reward" in words
+
+
+@pytest.mark.parametrize("setting", ["nonsense=1", "pairs=0", "pairs=many", "pairs"])
+def test_wrong_setting_names_it(refused, study, setting):
+    assert setting.partition("=")[0] in refused("run", study, "sample", "--set", setting)
+
+
+def test_wrong_settings_file(refused, study, tmp_path):
+    file = tmp_path / "settings.toml"
+    assert "settings.toml" in refused("run", study, "sample", "--config", file)
+    file.write_text("pairs = = 3")
+    assert "settings.toml" in refused("run", study, "sample", "--config", file)
+    file.write_text("nonsense = 3")
+    assert "nonsense" in refused("run", study, "sample", "--config", file)
+
+
+def test_unknown_format_lists_the_valid_ones(refused, study, tmp_path):
+    file = tmp_path / "prompts.txt"
+    file.write_text("Hello?\n")
+    assert "comparisons" in refused("import", study, file, "--format", "nonsense")
+    assert "comparisons" in refused("export", study, "--format", "nonsense", "--to", tmp_path / "out")
+    assert "comparisons" in refused("import", tmp_path / "new", file, "--format", "nonsense")
+    assert not (tmp_path / "new").exists()
+    assert not (tmp_path / "out").exists()
+
+
+def test_unknown_taste_and_annotators_are_refused_before_anything_is_made(refused, tmp_path):
+    folder = tmp_path / "study"
+    assert "concise" in refused("simulate", folder, "--base", "tiny:", "--taste", "nonsense")
+    assert "careful" in refused("simulate", folder, "--base", "tiny:", "--annotators", "nonsense:3")
+    assert not folder.exists()
+
+
+def test_missing_and_unreadable_import_file(refused, tastemaker, study, tmp_path):
+    assert "nothing-here.jsonl" in refused("import", study, tmp_path / "nothing-here.jsonl", "--format", "prompts")
+    file = tmp_path / "garbage.jsonl"
+    file.write_bytes(b"\xff\xfe\x00garbage" * 100)
+    outcome = tastemaker("import", study, file, "--format", "comparisons")
+    assert outcome.code in (0, 2)
+    assert "Traceback" not in outcome.err
+    assert outcome.err.strip()
+
+
+def test_export_never_writes_over_something(refused, study, tmp_path):
+    there = tmp_path / "there"
+    there.mkdir()
+    (there / "mine.txt").write_text("mine")
+    assert "there" in refused("export", study, "--format", "trl", "--to", there)
+    assert [path.name for path in there.iterdir()] == ["mine.txt"]
+
+
+def test_unknown_run_policy_and_reward(refused, study, tmp_path):
+    assert "99" in refused("cancel", study, 99)
+    for words in (("policy", "use"), ("policy", "verify"), ("policy", "export")):
+        assert "policy-9" in refused(*words, study, "policy-9")
+    file = tmp_path / "rows.jsonl"
+    file.write_text('{"prompt": "a", "completions": [{"text": "b"}, {"text": "c"}]}\n')
+    assert "reward" in refused("score", study, file)
+    assert "nothing.jsonl" in refused("score", study, tmp_path / "nothing.jsonl")
+
+
+def test_port_in_use(refused, study):
+    with socket.socket() as taken:
+        taken.bind(("127.0.0.1", 0))
+        taken.listen()
+        port = taken.getsockname()[1]
+        words = refused("serve", study, "--port", port)
+    assert str(port) in words
+    assert "--port" in words
+
+
+def test_a_host_that_others_can_reach_is_refused(refused, study):
+    assert "0.0.0.0" in refused("serve", study, "--host", "0.0.0.0", "--port", 0)
