@@ -24,6 +24,7 @@ class Adapters:
     """Named LoRA adapters on one network. `active` is the adapter in use (None: the base alone)."""
 
     def __init__(self, network: PreTrainedModel, base_name: str) -> None:
+        network.name_or_path = base_name  # PEFT writes it into each adapter's config
         self.network: PreTrainedModel | PeftModel = network.requires_grad_(False)
         self.base_name = base_name
         self.active: str | None = None

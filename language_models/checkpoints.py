@@ -77,5 +77,5 @@ def restore_optimizer(optimizer: optim.Optimizer, tensors: Mapping[str, Tensor])
     state: dict[int, dict[str, Tensor]] = {}
     for key, value in tensors.items():
         index, name = key.split("/")
-        state.setdefault(int(index), {})[name] = value
+        state.setdefault(int(index), {})[name] = value.clone()
     optimizer.load_state_dict({"state": state, "param_groups": saved["param_groups"]})

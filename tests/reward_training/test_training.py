@@ -1,0 +1,132 @@
+"""Reward training on the tiny model: learning, batching, saving, resuming."""
+
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+import pytest
+import torch
+from tiny_models import fresh_tiny, randomise
+
+from language_models.errors import WrongBase
+from language_models.model import LanguageModel
+from reward_training.model import RewardModel, completion_mean
+from reward_training.records import Pair, Text
+from reward_training.settings import RewardSettings
+from reward_training.training import TooFewPairs, TrainedReward, figures, train
+
+SETTINGS = RewardSettings(epochs=2, learning_rate=3e-3, pairs_per_step=8, tokens_per_batch=800)
+
+
+def text(rng: np.random.Generator, commas: int) -> Text:
+    parts = ["".join(rng.choice(list("abcdefgh"), size=3)) for _ in range(4)]
+    joined = "".join(part + (", " if index < commas else " ") for index, part in enumerate(parts))
+    return Text([{"role": "user", "content": f"prompt {rng.integers(5)}"}], joined.strip(), True)
+
+
+def pairs_that_like_commas(count: int, seed: int, holdout: bool = False) -> list[Pair]:
+    rng = np.random.default_rng(seed)
+    pairs = []
+    for index in range(count):
+        fewer, more = sorted(rng.choice(4, size=2, replace=False))
+        first, second, outcome = text(rng, more), text(rng, fewer), "first"
+        if rng.random() < 0.5:
+            first, second, outcome = second, first, "second"
+        pairs.append(Pair(first, second, outcome, f"{seed}-{index}", holdout))  # type: ignore[arg-type]
+    return pairs
+
+
+@pytest.fixture(scope="module")
+def base() -> LanguageModel:
+    return fresh_tiny()
+
+
+@pytest.fixture(scope="module")
+def trained(base: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> TrainedReward:
+    pairs = pairs_that_like_commas(60, 0) + pairs_that_like_commas(40, 1, holdout=True)
+    reference = [pair.first for pair in pairs_that_like_commas(40, 2)]
+    return train(base, pairs, reference, SETTINGS, checkpoint_folder=tmp_path_factory.mktemp("c"), on_step=lambda _: None)
+
+
+def test_a_taste_that_can_be_read_off_the_text_is_learned_on_unseen_prompts(trained: TrainedReward) -> None:
+    holdout = trained.report["holdout"]
+    assert holdout["pairs"] == 40
+    assert holdout["accuracy"] >= 0.9
+    assert holdout["accuracy_low"] > 0.5
+    assert holdout["log_loss"] < np.log(2)
+
+
+def test_permuted_labels_teach_nothing(base: LanguageModel, tmp_path: Path) -> None:
+    rng = np.random.default_rng(0)
+    pairs = [
+        Pair(pair.first, pair.second, str(rng.choice(["first", "second"])), pair.group, False)  # type: ignore[arg-type]
+        for pair in pairs_that_like_commas(60, 0)
+    ]
+    result = train(base, pairs, [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    assert figures(result.model, pairs_that_like_commas(60, 1))["accuracy"] < 0.8
+
+
+def test_scores_are_normalised_on_the_reference_samples(trained: TrainedReward) -> None:
+    scores = np.array(trained.model.score([pair.first for pair in pairs_that_like_commas(40, 2)]))
+    assert scores.mean() == pytest.approx(0, abs=1e-4)
+    assert scores.std(ddof=1) == pytest.approx(1, abs=1e-4)
+
+
+def test_a_score_is_the_same_at_any_batch_size_and_order(trained: TrainedReward) -> None:
+    texts = [pair.first for pair in pairs_that_like_commas(12, 4)]
+    randomise(trained.model.trunk, "reward", 1)
+    together = trained.model.score(texts)
+    assert together == pytest.approx([trained.model.score([one])[0] for one in texts], abs=1e-4)
+    assert together == pytest.approx(trained.model.score(texts[::-1])[::-1], abs=1e-4)
+    assert np.std(together) > 0.01
+
+
+def test_only_the_completions_real_tokens_are_averaged() -> None:
+    states = torch.tensor([[[9.0], [9.0], [1.0], [3.0]], [[9.0], [9.0], [5.0], [7.0]]])
+    mask = torch.tensor([[True, True], [True, False]])
+    assert completion_mean(states, mask).tolist() == [[2.0], [5.0]]
+
+
+def test_a_saved_reward_comes_back_bit_equal_and_refuses_another_base(base: LanguageModel, trained: TrainedReward, tmp_path: Path) -> None:
+    trained.model.save(tmp_path)
+    texts = [pair.first for pair in pairs_that_like_commas(12, 4)]
+    assert RewardModel.load(base, tmp_path).score(texts) == trained.model.score(texts)
+    other = fresh_tiny()
+    other.identity = type(other.identity)("hub:other", "other weights", "", "")
+    with pytest.raises(WrongBase, match="hub:other"):
+        RewardModel.load(other, tmp_path)
+
+
+def test_training_the_reward_leaves_the_base_and_the_policys_adapter_alone(base: LanguageModel, tmp_path: Path) -> None:
+    model = fresh_tiny()
+    before = {name: parameter.clone() for name, parameter in model.network.named_parameters()}
+    result = train(model, pairs_that_like_commas(16, 0), [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    assert all(torch.equal(before[name], parameter) for name, parameter in model.network.named_parameters())
+    changed = [parameter.abs().sum() > 0 for name, parameter in result.model.trunk.adapters.parameters("reward").items() if "lora_B" in name]
+    assert all(changed)
+
+
+def test_a_run_cut_at_any_step_ends_bit_equal_to_an_uncut_one(base: LanguageModel, tmp_path: Path) -> None:
+    pairs = pairs_that_like_commas(24, 0)
+
+    class Cut(Exception):
+        pass
+
+    def run(folder: Path, cut_at: int | None) -> TrainedReward:
+        def on_step(report: dict[str, Any]) -> None:
+            if report["done"] == cut_at:
+                raise Cut
+
+        return train(base, pairs, [], SETTINGS, checkpoint_folder=folder, on_step=on_step)
+
+    uncut = run(tmp_path / "uncut", None)
+    texts = [pair.first for pair in pairs]
+    for cut_at in (1, 3, 6):
+        with pytest.raises(Cut):
+            run(tmp_path / str(cut_at), cut_at)
+        assert run(tmp_path / str(cut_at), None).model.score(texts) == uncut.model.score(texts)
+
+
+def test_one_judgment_is_too_few_and_says_so(base: LanguageModel, tmp_path: Path) -> None:
+    with pytest.raises(TooFewPairs, match="at least 2"):
+        train(base, pairs_that_like_commas(1, 0), [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
