@@ -43,7 +43,7 @@ def test_unknown_command_option_and_missing_argument(refused):
     assert "nonsense" in refused("nonsense")
     assert "--nonsense" in refused("doctor", "--nonsense")
     assert "STUDY" in refused("runs")
-    assert "many" in refused("cancel", "study", "many")
+    assert "RUN" in refused("cancel", "study", "many")
 
 
 def test_unknown_model(refused, tmp_path):

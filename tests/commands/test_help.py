@@ -9,7 +9,7 @@ from typer.main import get_command
 
 from ui.commands.main import app
 
-HEAVY = ("torch", "transformers", "peft", "gradio", "pandas", "fastapi", "numpy", "scipy", "sqlite_utils", "pydantic")
+HEAVY = ("torch", "transformers", "peft", "gradio", "pandas", "fastapi", "numpy", "scipy", "sqlite_utils")
 PROBE = f"""
 import sys
 from ui.commands.main import main

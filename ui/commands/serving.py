@@ -2,6 +2,7 @@
 
 import os
 import subprocess
+import sys
 from pathlib import Path
 from typing import Annotated
 
@@ -32,7 +33,6 @@ def serve(
 
     Makes the study where there is none. Prints the address to open. Ctrl-C ends it; runs go on at the next start.
     """
-    check_port(host, port)
     from ui.web.server import serve as serve_study
 
     def on_ready(address: str) -> None:
@@ -41,32 +41,11 @@ def serve(
         else:
             print(f"\n  Tastemaker is ready: {address}\n  Ctrl-C ends it.\n", flush=True)
 
-    if not as_json:
+    if sys.stderr.isatty() and not as_json:
         say(f"Starting {study} ...")
     serve_study(
         study, host=host, port=port, worker=not no_worker, base=base, demo=demo, functions=functions, on_ready=on_ready
     )
-
-
-def check_port(host: str, port: int) -> None:
-    """A clear word before anything is loaded or made; PortInUse where another program listens."""
-    import socket
-
-    family = socket.AF_INET6 if ":" in host else socket.AF_INET
-    with socket.socket(family, socket.SOCK_STREAM) as probe:
-        probe.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
-        try:
-            probe.bind((host, port))
-        except PermissionError:
-            raise PortInUse(f"port {port} may not be used by this user: choose one above 1023 with --port") from None
-        except OSError as error:
-            if error.errno is not None and "in use" in (error.strerror or ""):
-                raise PortInUse(f"port {port} is in use: choose another with --port, or 0 for any free one") from None
-            raise PortInUse(f"cannot listen on {host!r} port {port}: {error.strerror or error}") from None
-
-
-class PortInUse(ValueError):
-    """The server cannot listen where it was asked to."""
 
 
 def worker(
