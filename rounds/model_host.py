@@ -12,7 +12,6 @@ from feedback_store import policies, reward_models
 from feedback_store.database import Database
 from language_models import folders
 from language_models.errors import WrongBase
-from rounds.settings import StudySettings
 
 if TYPE_CHECKING:
     from language_models.model import BaseIdentity, LanguageModel
@@ -20,6 +19,10 @@ if TYPE_CHECKING:
 
 KEPT_ADAPTERS = 4
 ADAPTER = "adapter"  # the part of a policy's folder that PEFT reads; the value head lies beside it
+
+
+class UnknownRewardModel(ValueError):
+    """A reward model that the study does not have."""
 
 
 def base_source(study_folder: Path, base: str) -> str:
@@ -31,9 +34,9 @@ def base_source(study_folder: Path, base: str) -> str:
 class ModelHost:
     """Loads a study's models when they are first asked for and keeps them."""
 
-    def __init__(self, db: Database, study: StudySettings) -> None:
+    def __init__(self, db: Database, base: str) -> None:
         self._db = db
-        self._study = study
+        self._base = base
         self._model: LanguageModel | None = None
         self._adapters: list[str] = []
         self._reward: tuple[str, RewardModel] | None = None
@@ -45,7 +48,7 @@ class ModelHost:
             from language_models.model import LanguageModel, use_threads
 
             use_threads()
-            model = LanguageModel.load(base_source(self._db.folder, self._study.base))
+            model = LanguageModel.load(base_source(self._db.folder, self._base))
             self._require_same_base(model.identity)
             self._model = model
         return self._model
@@ -61,7 +64,7 @@ class ModelHost:
         identity = self.identity
         return policies.add_base(
             self._db,
-            source=self._study.base,
+            source=self._base,
             sha256=identity.sha256,
             tokenizer_sha256=identity.tokenizer_sha256,
             template_sha256=identity.template_sha256,
@@ -88,6 +91,17 @@ class ModelHost:
         self._forget_but(self._adapters[-KEPT_ADAPTERS:])
         return policy.name
 
+    def reward_row(self, name: str | None = None) -> reward_models.RewardModel:
+        """The reward model of that name, or the latest. Raises UnknownRewardModel with the names there are."""
+        known = reward_models.listing(self._db)
+        if not known:
+            raise UnknownRewardModel("The study has no reward model yet. Train one first, with a run `train-reward`.")
+        for row in reversed(known):
+            if name in (None, row.name):
+                return row
+        names = ", ".join(row.name for row in known)
+        raise UnknownRewardModel(f"There is no reward model {name!r}. Reward models of this study: {names}.")
+
     def reward(self, row: reward_models.RewardModel) -> RewardModel:
         """A trained reward model, ready to score. Raises WrongBase and CorruptFolder."""
         if self._reward is None or self._reward[0] != row.name:
@@ -106,7 +120,7 @@ class ModelHost:
     def _require(self, base_sha256: str | None, what: str) -> None:
         if base_sha256 != self.identity.sha256:
             raise WrongBase(
-                f"{what} was trained on another base than {self._study.base!r} "
+                f"{what} was trained on another base than {self._base!r} "
                 f"(sha256 {str(base_sha256)[:12]}..., here {self.identity.sha256[:12]}...)."
             )
 
@@ -122,6 +136,6 @@ class ModelHost:
         ):
             if recorded and recorded != found:
                 raise WrongBase(
-                    f"The {what} of {self._study.base!r} changed since this study was begun "
-                    f"(sha256 then {recorded[:12]}..., now {found[:12]}...). Put the former base back, or begin a new study."
+                    f"The {what} of {self._base!r} changed since this study was begun "
+                    f"(sha256 then {recorded[:12]}..., now {found[:12]}...). Put it back, or begin a new study."
                 )

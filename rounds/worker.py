@@ -22,13 +22,15 @@ from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
 
-from feedback_store import runs, study_settings
+from feedback_store import runs
 from feedback_store.database import Database
 from feedback_store.errors import LeaseLost
+from language_models.folders import remove_unfinished
+from rounds import studies
 from rounds.context import RunCancelled, RunContext, WorkerStopping, untouched_random_state
 from rounds.heartbeat import Heartbeat
 from rounds.model_host import ModelHost
-from rounds.settings import StudySettings, settings_model, validate
+from rounds.settings import settings_model, validate
 from rounds.worker_lock import BEAT_SECONDS, WorkerLock, WorkerReplaced
 
 LEASE_SECONDS = 20.0
@@ -49,8 +51,7 @@ class Worker:
         self.db = Database.open(folder)
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.lease_seconds = lease_seconds or float(os.environ.get("TASTEMAKER_LEASE_SECONDS") or LEASE_SECONDS)
-        self.study = validate(StudySettings, study_settings.get(self.db, "study"), what="study settings")
-        self.models = ModelHost(self.db, self.study)
+        self.models = ModelHost(self.db, studies.settings(self.db).base)
         self.leases: list[runs.Lease] = []
         self._stop = threading.Event()
 
@@ -74,12 +75,15 @@ class Worker:
                 self._stop.wait(IDLE_SECONDS)
 
     def take_over(self) -> None:
-        """To be called by the holder of the study's lock alone: leases of former workers end now, so that their runs
-        go on at once.
+        """To be called by the holder of the study's lock alone: what former workers left ends now.
+
+        Their leases end, so that their runs go on at once; folders that they did not finish are removed.
         """
         for run in runs.active(self.db):
             if run.status == "running" and run.worker is not None and run.worker != self.name:
                 runs.expire_leases(self.db, run.worker)
+        for name in ("models", "exports"):
+            remove_unfinished(self.folder / name)
 
     def execute(self, lease: runs.Lease) -> None:
         """One attempt at one run, to its end: succeeded, failed, cancelled, given back, or abandoned to who holds it
@@ -105,7 +109,7 @@ class Worker:
                 run=run,
                 lease=lease,
                 settings=validate(settings_model(run.kind), run.config, what=f"{run.kind} settings"),
-                study=self.study,
+                study=studies.settings(self.db),
                 folder=folder,
                 models=self.models,
                 heartbeat=heartbeat,

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from statistics import fmean
 from typing import Any
 
-from feedback_store import policies, prompts, reward_models
+from feedback_store import policies, prompts
 from feedback_store.completions import Completion
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
@@ -79,7 +79,7 @@ def _rewards(context: RunContext, asked: Sequence[Prompt], found: Sequence[Compl
     name = context.settings.reward_model
     if name is None:
         return {}
-    model = context.models.reward(reward_models.by_name(context.db, name))
+    model = context.models.reward(context.models.reward_row(name))
     known = {prompt.id: prompt for prompt in asked}
     rewards: dict[int, float] = {}
     for start in range(0, len(found), REWARD_BATCH):

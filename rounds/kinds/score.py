@@ -10,7 +10,6 @@ from collections.abc import Iterator, Sequence
 from itertools import combinations
 from typing import Any, Literal
 
-from feedback_store import reward_models
 from reward_training.records import Pair, Text
 from reward_training.training import figures
 from rounds.context import RunContext
@@ -27,10 +26,7 @@ class UnusableInput(ValueError):
 
 def run(context: RunContext) -> dict[str, Any]:
     """Score every completion; a line that cannot be read is reported in the run's log and counted."""
-    name = context.settings.reward_model
-    row = reward_models.by_name(context.db, name) if name else reward_models.latest(context.db)
-    if row is None:
-        raise UnusableInput("The study has no reward model yet. Train one first: `tastemaker run STUDY train-reward`.")
+    row = context.models.reward_row(context.settings.reward_model)
     model = context.models.reward(row)
     rows, problems = _read(context)
     texts = [text for _, _, line_texts in rows for text in line_texts]

@@ -9,7 +9,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from feedback_store import completions, policies, prompts, reward_models
+from feedback_store import completions, policies, prompts
 from feedback_store.policies import Policy
 from feedback_store.reward_models import RewardModel as RewardRow
 from language_models.sampling import Sampled
@@ -29,14 +29,14 @@ SHOWN_SEED = 0  # seeds and prompts of what is shown are those of an evaluation 
 
 
 class NothingToTrainOn(ValueError):
-    """There is no reward model, or no prompt."""
+    """There is no prompt, or no policy to start from."""
 
 
 def run(context: RunContext) -> dict[str, Any]:
     """Train, write down, publish. The adapter under training leaves memory whatever happens."""
     settings: TrainPolicySettings = context.settings
     start = _start_policy(context)
-    row = _reward_row(context)
+    row = context.models.reward_row(settings.reward_model)
     items = _items(context)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
@@ -68,16 +68,6 @@ def _start_policy(context: RunContext) -> Policy:
     if policy.kind == "external":
         raise NothingToTrainOn(f"{policy.name} is only the author of imported texts; it has no weights to start from.")
     return policy
-
-
-def _reward_row(context: RunContext) -> RewardRow:
-    name = context.settings.reward_model
-    row = reward_models.by_name(context.db, name) if name else reward_models.latest(context.db)
-    if row is None:
-        raise NothingToTrainOn(
-            "The study has no reward model yet. Train one first: `tastemaker run STUDY train-reward`."
-        )
-    return row
 
 
 def _items(context: RunContext) -> list[PromptItem]:

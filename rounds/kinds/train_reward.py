@@ -75,8 +75,8 @@ def _require_enough(counts: dict[str, int]) -> None:
     if decided < FEWEST_PAIRS:
         missing = FEWEST_PAIRS - decided
         raise TooFewJudgments(
-            f"{decided} decided judgments on training prompts: at least {FEWEST_PAIRS} are needed before a reward can be "
-            f"trained, {missing} more. (Ties and skips decide nothing; {counts['holdout_pairs']} lie on held-out prompts.)"
+            f"{decided} decided judgments on training prompts: at least {FEWEST_PAIRS} are needed to train a reward, "
+            f"{missing} more. (Ties and skips decide nothing; {counts['holdout_pairs']} lie on held-out prompts.)"
         )
 
 

@@ -1,0 +1,94 @@
+"""A small study on the tiny model, judged by code, and workers for it."""
+
+from __future__ import annotations
+
+import os
+import subprocess
+import sys
+import time
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from feedback_store import annotators, judgments, questions, runs
+from feedback_store import prompts as prompt_rows
+from feedback_store.database import Database
+from feedback_store.judgments import NewJudgment
+from feedback_store.prompts import NewPrompt, from_text
+from rounds import settings, studies
+
+FEW_STEPS = {
+    "train-reward": {"reward.epochs": 1, "reward.pairs_per_step": 8, "reference_samples": 16},
+    "train-policy": {
+        "ppo.steps": 3,
+        "ppo.prompts_per_step": 4,
+        "ppo.sampling.max_new_tokens": 12,
+        "shown_prompts": 3,
+        "ppo.kl_budget_nats": 100.0,
+    },
+}
+
+
+def new_study(folder: Path, *, train: int = 12, holdout: int = 6) -> Database:
+    """A study on the tiny model with a few prompts."""
+    db = studies.open_or_create(folder, base="tiny:", create=True, sampling={"max_new_tokens": 12})
+    new = [
+        NewPrompt(from_text(f"Say something about thing {place}."), split="train" if place < train else "holdout")
+        for place in range(train + holdout)
+    ]
+    prompt_rows.add(db, new, holdout_share=0.2, seed=0)
+    return db
+
+
+def start_run(db: Database, kind: str, **overrides: object) -> runs.Run:
+    """A queued run with settings for few steps."""
+    given = {key.replace("__", "."): value for key, value in overrides.items()}
+    return runs.enqueue(db, kind, settings.parse(kind, {**FEW_STEPS.get(kind, {}), **given}))
+
+
+def judge_everything(db: Database, prefers: Callable[[str], float]) -> int:
+    """Answers every question by a score of the texts; returns how many."""
+    person = annotators.ensure(db, "ann", "simulated")
+    done = 0
+    while True:
+        batch = questions.next_questions(db, person.id, limit=20)
+        if not batch.questions:
+            return done
+        for question in batch.questions:
+            in_order = [None] * len(question.shown)
+            for completion, position in zip(question.completions, question.shown, strict=True):
+                in_order[position] = prefers(completion.text)
+            first, second = in_order
+            ranks = [1, 1] if first == second else [1, 2] if first > second else [2, 1]
+            judgments.submit(
+                db,
+                NewJudgment(
+                    comparison=question.comparison_public_id,
+                    annotator_id=person.id,
+                    ranks=ranks,
+                    shown=question.shown,
+                    key=question.comparison_public_id,
+                ),
+            )
+            done += 1
+
+
+def worker_process(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen:
+    """`python -m rounds.worker` on one thread, with leases of two seconds."""
+    env = {**os.environ, "TASTEMAKER_THREADS": "1", "OMP_NUM_THREADS": "1", "TASTEMAKER_LEASE_SECONDS": "2"}
+    return subprocess.Popen(
+        [sys.executable, "-m", "rounds.worker", str(folder), *arguments],
+        env={**env, **environment},
+        stderr=subprocess.PIPE,
+        text=True,
+    )
+
+
+def wait_for(condition: Callable[[], object], seconds: float = 40.0) -> None:
+    """Until the condition holds; fails after `seconds`."""
+    until = time.monotonic() + seconds
+    while not condition():
+        if time.monotonic() > until:
+            pytest.fail("waited in vain")
+        time.sleep(0.02)

@@ -1,0 +1,235 @@
+"""The whole loop on the tiny model: sample, judge, reward, policy, evaluate, export; and what a worker does with its runs."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+
+from feedback_store import comparisons, completions, policies, prompts, reward_models, run_records, runs
+from feedback_store.database import Database
+from language_models import folders
+from rounds.worker import Worker
+from tests.rounds.small_study import judge_everything, new_study, start_run
+
+
+def commas(text: str) -> float:
+    return text.count(",") - 0.01 * len(text)
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TASTEMAKER_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
+
+
+def idle_worker(folder: Path) -> Worker:
+    worker = Worker(folder, lease_seconds=5)
+    worker.models.register_base()
+    return worker
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Database:
+    """One round: sampled, judged, reward and policy trained, sampled again."""
+    folder = tmp_path_factory.mktemp("chain") / "study"
+    db = new_study(folder)
+    worker = idle_worker(folder)
+    start_run(db, "sample", pairs=12)
+    worker.work(until_idle=True)
+    judge_everything(db, commas)
+    for kind in ("train-reward", "train-policy"):
+        start_run(db, kind)
+    worker.work(until_idle=True)
+    start_run(db, "sample", pairs=10)
+    worker.work(until_idle=True)
+    failed = [run.error for run in runs.listing(db) if run.status != "succeeded"]
+    assert not failed
+    return db
+
+
+def of_kind(db: Database, kind: str, place: int = 0) -> runs.Run:
+    return sorted(runs.listing(db, kind=kind), key=lambda run: run.id)[place]
+
+
+def test_sampling_makes_the_comparisons_asked_for(study):
+    run = of_kind(study, "sample")
+    assert run.result["policy"] == "base"
+    assert run.result["comparisons"] - run.result["holdout"] == 12
+    assert run.result["holdout"] == 2
+    assert run.result["against_previous"] == 0
+    batches = run_records.metrics(study, run.id, "batches")
+    assert batches[0].values["planned"] == 2  # the first comparison of a fresh study is there at once
+    written = completions.of_run(study, run.id)
+    assert len(written) == 2 * run.result["comparisons"]
+    assert all(one.text.strip() and one.token_count and one.finish_reason for one in written)
+
+
+def test_every_completion_has_a_seed_of_its_own(study):
+    seeds = [one.seed for one in completions.of_run(study, of_kind(study, "sample").id)]
+    assert len(set(seeds)) == len(seeds)
+
+
+def test_a_later_round_compares_with_the_previous_policy(study):
+    run = of_kind(study, "sample", 1)
+    assert run.result["policy"] == "policy-1"
+    assert run.result["against_previous"] == 2
+    writers = {one.policy_id for one in completions.of_run(study, run.id)}
+    assert writers == {policies.by_name(study, "base").id, policies.by_name(study, "policy-1").id}
+
+
+def test_the_reward_model_is_published_with_its_report(study):
+    run = of_kind(study, "train-reward")
+    row = reward_models.latest(study)
+    assert row.name == run.result["reward_model"] == "reward-1"
+    assert row.metrics["training_pairs"] == 12
+    assert row.metrics["holdout_pairs"] == 2
+    assert row.metrics["training"]["accuracy"] > 0.5
+    assert len(run_records.judgments_of(study, run.id)) == 14
+    assert folders.verify(study.folder / row.folder) == row.manifest_sha256
+    assert run_records.metrics(study, run.id, "steps")
+
+
+def test_the_policy_is_published_and_current(study):
+    run = of_kind(study, "train-policy")
+    policy = policies.current(study)
+    assert policy.name == run.result["policy"] == "policy-1"
+    assert policy.parent_id == policies.base(study).id
+    assert policy.metrics["kl_nats"] >= 0 or policy.metrics["kl_k3_nats"] >= 0
+    assert folders.verify(study.folder / policy.folder) == policy.manifest_sha256
+    assert len(run_records.metrics(study, run.id, "steps")) == 4  # three updates, and what the last one made
+    assert not (study.folder / "runs" / str(run.id) / "checkpoints").exists()
+    card = json.loads((study.folder / policy.folder / "card.json").read_text())
+    assert card["run_id"] == run.id
+    assert card["base"]["sha256"] == policies.base(study).base_sha256
+
+
+def test_both_policies_wrote_on_the_prompts_to_be_shown(study):
+    run = of_kind(study, "train-policy")
+    assert len(run.result["shown_prompts"]) == 3
+    for prompt_id in run.result["shown_prompts"]:
+        assert prompts.get(study, prompt_id).split == "holdout"
+        for name in ("base", "policy-1"):
+            policy = policies.by_name(study, name)
+            there = completions.listing(study, prompt_id=prompt_id, policy_id=policy.id)
+            assert [one for one in there if one.run_id == run.id]
+
+
+def test_no_comparison_pairs_texts_that_look_the_same(study):
+    for batch in (of_kind(study, "sample"), of_kind(study, "sample", 1)):
+        by_prompt: dict[int, list[str]] = {}
+        for one in completions.of_run(study, batch.id):
+            by_prompt.setdefault(one.prompt_id, []).append(" ".join(one.text.split()))
+        assert all(len(set(texts)) == len(texts) for texts in by_prompt.values())
+
+
+def test_evaluation_counts_each_policy_and_is_not_drawn_twice(study):
+    worker = idle_worker(study.folder)
+    first = start_run(study, "evaluate", prompts=4, samples=2, reward_model="reward-1")
+    worker.work(until_idle=True)
+    run = runs.get(study, first.id)
+    assert run.status == "succeeded", run.error
+    assert list(run.result["policies"]) == ["base", "policy-1"]
+    figures = run.result["policies"]["policy-1"]
+    assert figures["completions"] == 8
+    assert 0 <= figures["cut_off"] <= 1
+    assert figures["mean_reward"] is not None
+    rewards = (study.folder / "runs" / str(run.id) / "rewards.jsonl").read_text().splitlines()
+    assert len(rewards) == 16
+    second = start_run(study, "evaluate", prompts=4, samples=2, policies=["base", "policy-1"])
+    worker.work(until_idle=True)
+    assert not completions.of_run(study, second.id)
+    assert runs.get(study, second.id).result["policies"]["base"]["completions"] == 8
+
+
+def test_an_exported_policy_gives_the_same_logits_in_peft(study):
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from language_models.fetch import ensure
+
+    run = start_run(study, "policy-export")
+    worker = idle_worker(study.folder)
+    worker.work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert run.status == "succeeded", run.error
+    folder = study.folder / run.result["folder"]
+    assert run.result["files"] == ["README.md", "SHA256SUMS", "adapter_config.json", "adapter_model.safetensors"]
+    for line in (folder / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert folders.file_sha256(folder / name) == digest
+    assert policies.base(study).base_sha256 in (folder / "README.md").read_text()
+
+    model = worker.models.model
+    name = worker.models.adapter(policies.by_name(study, "policy-1"))
+    ids = torch.tensor([model.tokens([{"role": "user", "content": "hello"}])])
+    with torch.no_grad(), model.adapters.using(None):
+        untouched = model.network(input_ids=ids).logits
+    with torch.no_grad(), model.adapters.using(name):
+        ours = model.network(input_ids=ids).logits
+    base = AutoModelForCausalLM.from_pretrained(ensure("tiny:"), dtype=torch.float32)
+    with torch.no_grad():
+        theirs = PeftModel.from_pretrained(base, str(folder)).eval()(input_ids=ids).logits
+    assert torch.allclose(ours, theirs, atol=1e-6)
+    assert not torch.allclose(ours, untouched, atol=1e-6)
+
+
+def test_a_merged_export_is_a_whole_model(study):
+    from transformers import AutoModelForCausalLM
+
+    run = start_run(study, "policy-export", merged=True)
+    worker = idle_worker(study.folder)
+    worker.work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert run.status == "succeeded", run.error
+    model = worker.models.model
+    ids = torch.tensor([model.tokens([{"role": "user", "content": "hello"}])])
+    merged = AutoModelForCausalLM.from_pretrained(study.folder / run.result["folder"], dtype=torch.float32)
+    name = worker.models.adapter(policies.by_name(study, "policy-1"))
+    with torch.no_grad(), model.adapters.using(name):
+        assert torch.allclose(merged(input_ids=ids).logits, model.network(input_ids=ids).logits, atol=1e-4)
+
+
+def test_a_file_is_scored_and_compared_with_its_judgments(study):
+    run = start_run(study, "score", file="mine.jsonl")
+    folder = study.folder / "runs" / str(run.id)
+    folder.mkdir()
+    rows = [
+        {
+            "prompt": f"thing {place}",
+            "completions": [{"text": "a, b, c, d"}, {"text": "aaaa bbbb"}],
+            "judgments": [{"annotator": "a", "ranks": [1, 2]}, {"annotator": "b", "ranks": None, "skipped": "unsure"}],
+        }
+        for place in range(3)
+    ]
+    (folder / "input.jsonl").write_text("\n".join([*map(json.dumps, rows), "{broken"]) + "\n")
+    worker = idle_worker(study.folder)
+    worker.work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert run.status == "succeeded", run.error
+    assert run.result["completions"] == 6
+    assert run.result["problems"] == 1
+    assert run.result["judged"]["decided"] == 3
+    assert run.result["judged"]["length_baseline"] == 1.0
+    scores = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
+    assert [len(row["scores"]) for row in scores] == [2, 2, 2]
+    assert (scores[0]["scores"][0] > scores[0]["scores"][1]) == (run.result["judged"]["accuracy"] > 0.5)
+
+
+def test_a_damaged_policy_is_refused_by_name(study, tmp_path):
+    study.checkpoint()
+    shutil.copytree(study.folder, tmp_path / "copy")
+    db = Database.open(tmp_path / "copy")
+    weights = db.folder / policies.by_name(db, "policy-1").folder / "adapter" / "adapter_model.safetensors"
+    content = bytearray(weights.read_bytes())
+    content[-1] ^= 1
+    weights.write_bytes(content)
+    run = start_run(db, "sample", pairs=2)
+    idle_worker(db.folder).work(until_idle=True)
+    run = runs.get(db, run.id)
+    assert run.status == "failed"
+    assert "adapter_model.safetensors differs from its sha256" in run.error

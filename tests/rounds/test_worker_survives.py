@@ -1,0 +1,288 @@
+"""What a worker must live through: kills, stops, cancels, signals, and people who want pairs while it trains."""
+
+import json
+import os
+import shutil
+import signal
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file
+
+from feedback_store import comparisons, completions, policies, reward_models, run_records, runs
+from feedback_store.database import Database
+from rounds.worker import Worker
+from tests.rounds.small_study import judge_everything, new_study, start_run, wait_for, worker_process
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TASTEMAKER_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
+
+
+def idle_worker(folder: Path, lease_seconds: float = 5) -> Worker:
+    worker = Worker(folder, lease_seconds=lease_seconds)
+    worker.models.register_base()
+    return worker
+
+
+@pytest.fixture(scope="module")
+def rewarded(tmp_path_factory) -> Path:
+    """A study whose reward model is trained; copies of it train a policy next, as run 3."""
+    folder = tmp_path_factory.mktemp("rewarded") / "study"
+    db = new_study(folder)
+    worker = idle_worker(folder)
+    start_run(db, "sample", pairs=8)
+    worker.work(until_idle=True)
+    judge_everything(db, lambda text: -len(text))
+    start_run(db, "train-reward")
+    worker.work(until_idle=True)
+    assert reward_models.latest(db)
+    db.close()
+    worker.db.close()
+    return folder
+
+
+@pytest.fixture
+def study(rewarded, tmp_path) -> Database:
+    shutil.copytree(rewarded, tmp_path / "study")
+    return Database.open(tmp_path / "study")
+
+
+def weights(db: Database) -> dict[str, torch.Tensor]:
+    folder = db.folder / policies.by_name(db, "policy-1").folder
+    return {**load_file(folder / "adapter" / "adapter_model.safetensors"), **load_file(folder / "value_head.safetensors")}
+
+
+def assert_bit_equal(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
+    assert found.keys() == expected.keys()
+    assert all(torch.equal(found[name], expected[name]) for name in expected)
+
+
+@pytest.fixture(scope="module")
+def uncut(rewarded, tmp_path_factory) -> dict[str, torch.Tensor]:
+    """The weights of a training that nothing disturbed."""
+    folder = tmp_path_factory.mktemp("uncut") / "study"
+    shutil.copytree(rewarded, folder)
+    db = Database.open(folder)
+    start_run(db, "train-policy")
+    idle_worker(folder).work(until_idle=True)
+    return weights(db)
+
+
+def published(db: Database) -> list[str]:
+    return [policy.name for policy in policies.listing(db)]
+
+
+@pytest.mark.parametrize("point", ["inside-optimiser-step@5", "inside-checkpoint-write@2", "between-rename-and-row"])
+def test_a_killed_worker_loses_nothing_but_the_step(study, uncut, tmp_path, point):
+    run = start_run(study, "train-policy")
+    marker = tmp_path / "marker"
+    process = worker_process(study.folder, "--until-idle", TASTEMAKER_PAUSE_AT=f"{point}:{marker}")
+    wait_for(marker.exists)
+    assert published(study) == ["base"]
+    steps_before = len(run_records.metrics(study, run.id, "steps"))
+    process.send_signal(signal.SIGKILL)
+    process.communicate()
+    worker = idle_worker(study.folder)
+    worker.take_over()
+    worker.work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert (run.status, run.attempt) == ("succeeded", 2), run.error
+    assert published(study) == ["base", "policy-1"]
+    assert_bit_equal(weights(study), uncut)
+    assert steps_before >= 1
+    assert len(run_records.metrics(study, run.id, "steps")) == 4
+    assert sorted(path.name for path in (study.folder / "models").iterdir()) == ["policy-1", "reward-1"]
+    assert any("killed while" in line.text for line in run_records.logs(study, run.id))
+
+
+def test_a_worker_stopped_past_its_lease_cannot_publish(study, uncut, tmp_path):
+    run = start_run(study, "train-policy")
+    marker = tmp_path / "marker"
+    process = worker_process(study.folder, "--until-idle", TASTEMAKER_PAUSE_AT=f"between-rename-and-row:{marker}")
+    wait_for(marker.exists)
+    process.send_signal(signal.SIGSTOP)
+    wait_for(lambda: (lease := runs.get(study, run.id).lease_expires_at) and lease < _now())
+    worker = idle_worker(study.folder)
+    worker.work(until_idle=True)
+    after = runs.get(study, run.id)
+    assert (after.status, after.worker, after.attempt) == ("succeeded", worker.name, 2)
+    marker.unlink()
+    process.send_signal(signal.SIGCONT)
+    _, said = process.communicate(timeout=20)
+    assert process.returncode == 0, said
+    assert "taken over by another worker" in said
+    assert published(study) == ["base", "policy-1"]
+    assert runs.get(study, run.id) == after
+    assert_bit_equal(weights(study), uncut)
+    assert len(completions.listing(study, policy_id=policies.by_name(study, "policy-1").id)) == 3
+
+
+def _now() -> str:
+    from feedback_store import clock
+
+    return clock.now()
+
+
+def test_a_worker_told_to_end_gives_its_run_back(study, uncut, tmp_path):
+    run = start_run(study, "train-policy")
+    marker = tmp_path / "marker"
+    process = worker_process(study.folder, TASTEMAKER_PAUSE_AT=f"inside-optimiser-step@5:{marker}")
+    wait_for(marker.exists)
+    process.send_signal(signal.SIGTERM)
+    marker.unlink()
+    process.communicate(timeout=10)
+    assert process.returncode == 0
+    waiting = runs.get(study, run.id)
+    assert (waiting.status, waiting.attempt) == ("queued", 0)
+    idle_worker(study.folder).work(until_idle=True)
+    assert runs.get(study, run.id).attempt == 1
+    assert_bit_equal(weights(study), uncut)
+
+
+def test_a_worker_ends_inside_a_step_that_takes_too_long(study, tmp_path):
+    run = start_run(study, "train-policy")
+    marker = tmp_path / "marker"
+    process = worker_process(study.folder, TASTEMAKER_PAUSE_AT=f"inside-optimiser-step@5:{marker}")
+    wait_for(marker.exists)
+    process.send_signal(signal.SIGTERM)
+    process.communicate(timeout=15)
+    assert process.returncode == 0
+    assert runs.get(study, run.id).status == "queued"
+
+
+def test_a_worker_ends_with_its_parent(study):
+    starter = (
+        "import subprocess, sys, os, time\n"
+        f"p = subprocess.Popen([sys.executable, '-m', 'rounds.worker', {str(study.folder)!r}, '--parent', str(os.getpid())])\n"
+        "print(p.pid, flush=True); time.sleep(60)"
+    )
+    import subprocess
+    import sys
+
+    parent = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True)
+    worker_pid = int(parent.stdout.readline())
+    wait_for((study.folder / "worker.lock").exists)
+    parent.kill()
+    parent.wait()
+    wait_for(lambda: not _alive(worker_pid))
+
+
+def _alive(pid: int) -> bool:
+    try:
+        state = Path(f"/proc/{pid}/stat").read_text().rpartition(")")[2].split()[0]
+    except (FileNotFoundError, ProcessLookupError):
+        return False
+    return state != "Z"
+
+
+def test_a_cancelled_run_stops_at_the_next_step(study, monkeypatch):
+    run = start_run(study, "train-policy", ppo__steps=1000)
+    worker = idle_worker(study.folder, lease_seconds=1)
+    asked = _after_step(monkeypatch, 2, lambda: runs.cancel(study, run.id))
+    worker.work(until_idle=True)
+    assert asked
+    assert runs.get(study, run.id).status == "cancelled"
+    assert published(study) == ["base"]
+    assert worker.models.model.adapters.names == []
+
+
+def test_people_are_served_between_two_steps_of_a_training(study, uncut, monkeypatch):
+    run = start_run(study, "train-policy")
+    sampling = []
+    _after_step(monkeypatch, 1, lambda: sampling.append(start_run(study, "sample", pairs=4)))
+    worker = idle_worker(study.folder)
+    torch.manual_seed(7)
+    worker.work(until_idle=True)
+    sampled, trained = runs.get(study, sampling[0].id), runs.get(study, run.id)
+    assert sampled.status == trained.status == "succeeded"
+    assert sampled.ended_at < trained.ended_at
+    assert sampled.result["policy"] == "base"  # the last published one
+    assert_bit_equal(weights(study), uncut)
+
+
+def _after_step(monkeypatch: pytest.MonkeyPatch, step: int, act) -> list[bool]:
+    """Does something once a run reports its n-th step."""
+    from rounds.context import RunContext
+
+    done: list[bool] = []
+    report = RunContext.report
+
+    def acting(self, phase, *, step: int = 0, steps: int = 0, **more):
+        report(self, phase, step=step, steps=steps, **more)
+        if step == wanted and phase == "improving the policy" and not done:
+            done.append(True)
+            act()
+
+    wanted = step
+    monkeypatch.setattr(RunContext, "report", acting)
+    return done
+
+
+def test_sampling_again_after_a_kill_adds_nothing_twice(study, monkeypatch):
+    run = start_run(study, "sample", pairs=8, prompts_per_batch=3)
+    from rounds.kinds import sample
+
+    commit = sample._commit
+
+    def killed_after_two(context, plan, batch, *, number):
+        if number == 2:
+            raise KeyboardInterrupt
+        return commit(context, plan, batch, number=number)
+
+    monkeypatch.setattr(sample, "_commit", killed_after_two)
+    worker = idle_worker(study.folder)
+    with pytest.raises(KeyboardInterrupt):
+        worker.work(until_idle=True)
+    assert len(completions.of_run(study, run.id)) == 12
+    monkeypatch.setattr(sample, "_commit", commit)
+    other = idle_worker(study.folder)
+    other.name = "another"
+    other.take_over()
+    other.work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert run.status == "succeeded", run.error
+    assert run.result["comparisons"] == 9
+    assert len(completions.of_run(study, run.id)) == 18
+
+
+def test_a_run_that_fails_says_why_in_words(study):
+    run = start_run(study, "train-policy", reward_model="reward-7")
+    idle_worker(study.folder).work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert run.status == "failed"
+    assert run.error == "There is no reward model 'reward-7'. Reward models of this study: reward-1."
+    assert "Traceback" in (study.folder / "runs" / str(run.id) / "log.txt").read_text()
+
+
+def test_too_few_judgments_say_how_many_more(tmp_path):
+    db = new_study(tmp_path / "study", train=4, holdout=2)
+    run = start_run(db, "train-reward")
+    idle_worker(db.folder).work(until_idle=True)
+    assert "0 decided judgments on training prompts: at least 2 are needed to train a reward, 2 more" in str(
+        runs.get(db, run.id).error
+    )
+
+
+def test_another_base_is_refused_by_name(study):
+    with study.transaction():
+        study.execute("UPDATE policies SET base_sha256 = 'other' WHERE kind = 'base'")
+    with pytest.raises(ValueError, match="The weights of 'tiny:' changed since this study was begun"):
+        idle_worker(study.folder)
+
+
+def test_a_second_worker_is_refused(study):
+    first = worker_process(study.folder)
+    wait_for((study.folder / "worker.log").exists)
+    second = worker_process(study.folder)
+    _, said = second.communicate(timeout=20)
+    assert second.returncode == 2
+    assert f"already serves study (process {first.pid}" in said
+    first.terminate()
+    first.communicate(timeout=10)
