@@ -17,7 +17,9 @@ def dumps(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (ValueError, TypeError) as error:
-        raise InvalidInput(f"This value cannot be stored as JSON ({error}). Use text, finite numbers, lists and dicts.") from error
+        raise InvalidInput(
+            f"This value cannot be stored as JSON ({error}). Use text, finite numbers, lists and dicts."
+        ) from error
 
 
 def sorted_dumps(value: Any) -> str:
@@ -25,7 +27,9 @@ def sorted_dumps(value: Any) -> str:
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
     except (ValueError, TypeError) as error:
-        raise InvalidInput(f"This value cannot be stored as JSON ({error}). Use text, finite numbers, lists and dicts.") from error
+        raise InvalidInput(
+            f"This value cannot be stored as JSON ({error}). Use text, finite numbers, lists and dicts."
+        ) from error
 
 
 def sha256(value: Any) -> str:
@@ -62,7 +66,9 @@ def require_clean(value: Any, what: str) -> None:
 
 def _require_clean_text(text: str, what: str) -> None:
     if "\x00" in text:
-        raise InvalidInput(f"The {what} holds a NUL character (U+0000) at position {text.index(chr(0)) + 1}. Remove it.")
+        raise InvalidInput(
+            f"The {what} holds a NUL character (U+0000) at position {text.index(chr(0)) + 1}. Remove it."
+        )
     try:
         text.encode()
     except UnicodeEncodeError as error:

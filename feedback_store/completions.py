@@ -49,7 +49,9 @@ class Completion:
     created_at: str
 
 
-def add(db: Database, completions: Sequence[NewCompletion], lease: runs.Lease | None = None, now: str | None = None) -> list[int]:
+def add(
+    db: Database, completions: Sequence[NewCompletion], lease: runs.Lease | None = None, now: str | None = None
+) -> list[int]:
     """Add completions in one transaction and return their ids in the order given; those drawn before keep their id.
 
     Raises InvalidInput for a text that cannot be stored (and then adds none), LeaseLost where `lease` is not held any more.
@@ -57,10 +59,15 @@ def add(db: Database, completions: Sequence[NewCompletion], lease: runs.Lease | 
     with db.transaction():
         if lease is not None:
             runs.fence(db, lease)
-        return [_known(db, new) or insert(db, new, run_id=new.run_id or (lease.run_id if lease else None), now=now) for new in completions]
+        return [
+            _known(db, new) or insert(db, new, run_id=new.run_id or (lease.run_id if lease else None), now=now)
+            for new in completions
+        ]
 
 
-def insert(db: Database, new: NewCompletion, *, run_id: int | None = None, import_id: int | None = None, now: str | None = None) -> int:
+def insert(
+    db: Database, new: NewCompletion, *, run_id: int | None = None, import_id: int | None = None, now: str | None = None
+) -> int:
     """Insert one completion inside a transaction of the caller and return its id. Raises InvalidInput."""
     check(new)
     with db.transaction():
@@ -83,10 +90,16 @@ def check(new: NewCompletion) -> None:
     canonical.require_clean(new.text, "completion")
     canonical.require_clean([new.sampling, new.extra], "completion's settings")
     if new.finish_reason is not None and new.finish_reason not in FINISH_REASONS:
-        raise InvalidInput(f"The finish reason of a completion is {new.finish_reason!r}; allowed are {', '.join(FINISH_REASONS)}.")
+        raise InvalidInput(
+            f"The finish reason of a completion is {new.finish_reason!r}; allowed are {', '.join(FINISH_REASONS)}."
+        )
     for what, number in (("seed", new.seed), ("sample_index", new.sample_index), ("token_count", new.token_count)):
-        if number is not None and (isinstance(number, bool) or not isinstance(number, int) or not -(2**63) <= number < 2**63):
-            raise InvalidInput(f"The {what} of a completion is {number!r}; it has to be a whole number of at most 63 bits.")
+        if number is not None and (
+            isinstance(number, bool) or not isinstance(number, int) or not -(2**63) <= number < 2**63
+        ):
+            raise InvalidInput(
+                f"The {what} of a completion is {number!r}; it has to be a whole number of at most 63 bits."
+            )
         if number is not None and number < 0 and what != "seed":
             raise InvalidInput(f"The {what} of a completion is {number}; it cannot be negative.")
     if new.seed is not None and new.sample_index is None:
@@ -97,7 +110,9 @@ def check(new: NewCompletion) -> None:
 
 def get(db: Database, ids: Sequence[int]) -> list[Completion]:
     """Return completions in the order of `ids`. Raises InvalidInput where one is missing."""
-    rows = db.rows(f"SELECT {_COLUMNS} FROM completions WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(ids))])
+    rows = db.rows(
+        f"SELECT {_COLUMNS} FROM completions WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(list(ids))]
+    )
     found = {row["id"]: _completion(row) for row in rows}
     missing = [item for item in ids if item not in found]
     if missing:
@@ -111,7 +126,11 @@ def of_run(db: Database, run_id: int) -> list[Completion]:
 
 
 def listing(
-    db: Database, prompt_id: int | None = None, policy_id: int | None = None, run_id: int | None = None, limit: int | None = None
+    db: Database,
+    prompt_id: int | None = None,
+    policy_id: int | None = None,
+    run_id: int | None = None,
+    limit: int | None = None,
 ) -> list[Completion]:
     """Return completions in id order, narrowed by what is given."""
     given = {"prompt_id": prompt_id, "policy_id": policy_id, "run_id": run_id}
@@ -121,9 +140,7 @@ def listing(
     return [_completion(row) for row in db.rows(sql, {**chosen, "limit": -1 if limit is None else limit})]
 
 
-_COLUMNS = (
-    "id, public_id, prompt_id, policy_id, text, seed, sample_index, sampling, token_count, finish_reason, run_id, extra, created_at"
-)
+_COLUMNS = "id, public_id, prompt_id, policy_id, text, seed, sample_index, sampling, token_count, finish_reason, run_id, extra, created_at"
 
 
 def _known(db: Database, new: NewCompletion) -> int | None:
@@ -138,4 +155,6 @@ def _known(db: Database, new: NewCompletion) -> int | None:
 
 def _completion(row: Row) -> Completion:
     sampling = row["sampling"]
-    return Completion(**{**row, "sampling": json.loads(sampling) if sampling else None, "extra": json.loads(row["extra"])})
+    return Completion(
+        **{**row, "sampling": json.loads(sampling) if sampling else None, "extra": json.loads(row["extra"])}
+    )

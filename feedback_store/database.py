@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlite_utils.utils import sqlite3
+from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
 
 from feedback_store import migrations
 from feedback_store.errors import InvalidInput, StoreError, StoreUnavailable, StudyExists, StudyNotFound
@@ -32,7 +32,7 @@ def corrupts_wal(version: tuple[int, ...]) -> bool:
 
     Source: https://www.sqlite.org/wal.html, "The WAL-reset bug".
     """
-    patched = version[:2] == (3, 44) and version >= (3, 44, 6) or version[:2] == (3, 50) and version >= (3, 50, 7)
+    patched = (version[:2] == (3, 44) and version >= (3, 44, 6)) or (version[:2] == (3, 50) and version >= (3, 50, 7))
     return (3, 7, 0) <= version <= (3, 51, 2) and not patched
 
 
@@ -108,11 +108,18 @@ class Database:
         uri = f"file:{quote(str((self.folder / FILE_NAME).absolute()))}?mode={mode}"
         # check_same_thread is off only so that close() can close the connections of threads that ended.
         connection = sqlite3.connect(
-            uri, uri=True, isolation_level=None, timeout=BUSY_TIMEOUT_SECONDS, check_same_thread=False, cached_statements=256
+            uri,
+            uri=True,
+            isolation_level=None,
+            timeout=BUSY_TIMEOUT_SECONDS,
+            check_same_thread=False,
+            cached_statements=256,
         )
         connection.row_factory = _as_dict
         connection.execute("PRAGMA foreign_keys = ON")
-        connection.execute("PRAGMA recursive_triggers = ON")  # else INSERT OR REPLACE walks past the append-only triggers
+        connection.execute(
+            "PRAGMA recursive_triggers = ON"
+        )  # else INSERT OR REPLACE walks past the append-only triggers
         connection.execute("PRAGMA synchronous = FULL")
         if self.readonly:
             connection.execute("PRAGMA query_only = ON")
@@ -143,7 +150,9 @@ class Database:
             raise StoreUnavailable(f"The study {self.folder} was opened read-only. Open it for writing to change it.")
         connection = self.connection()
         depth = self._local.depth
-        begin, commit = ("BEGIN IMMEDIATE", "COMMIT") if depth == 0 else (f"SAVEPOINT level_{depth}", f"RELEASE level_{depth}")
+        begin, commit = (
+            ("BEGIN IMMEDIATE", "COMMIT") if depth == 0 else (f"SAVEPOINT level_{depth}", f"RELEASE level_{depth}")
+        )
         with _in_words():
             connection.execute(begin)
         self._local.depth = depth + 1
@@ -219,9 +228,13 @@ def _in_words() -> Iterator[None]:
                 f"Another process kept the study's database locked for {BUSY_TIMEOUT_SECONDS:.0f} seconds. Nothing was stored; try again."
             ) from error
         if "full" in said or "disk I/O" in said:
-            raise StoreUnavailable(f"The disk refused the write ({said}). Nothing was stored; free some space and try again.") from error
+            raise StoreUnavailable(
+                f"The disk refused the write ({said}). Nothing was stored; free some space and try again."
+            ) from error
         if "readonly" in said:
-            raise StoreUnavailable(f"The study's database cannot be written ({said}). Check who owns the folder.") from error
+            raise StoreUnavailable(
+                f"The study's database cannot be written ({said}). Check who owns the folder."
+            ) from error
         raise
 
 

@@ -57,5 +57,7 @@ def _names(connection: Any) -> set[str]:
     table = connection.execute("SELECT 1 FROM sqlite_master WHERE name = ?", [STEPS.migrations_table]).fetchone()
     if table is None:
         return set()
-    rows = connection.execute(f"SELECT name FROM {STEPS.migrations_table} WHERE migration_set = ?", [STEPS.name]).fetchall()
+    rows = connection.execute(
+        f"SELECT name FROM {STEPS.migrations_table} WHERE migration_set = ?", [STEPS.name]
+    ).fetchall()
     return {row["name"] for row in rows}

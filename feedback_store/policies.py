@@ -73,7 +73,8 @@ def external(db: Database, name: str, now: str | None = None) -> Policy:
     canonical.require_clean(name, "name of the policy")
     with db.transaction():
         db.execute(
-            "INSERT INTO policies (name, kind, created_at) VALUES (?, 'external', ?) ON CONFLICT DO NOTHING", [name, now or clock.now()]
+            "INSERT INTO policies (name, kind, created_at) VALUES (?, 'external', ?) ON CONFLICT DO NOTHING",
+            [name, now or clock.now()],
         )
         row = db.row("SELECT * FROM policies WHERE name = ? AND kind = 'external'", [name])
     assert row is not None

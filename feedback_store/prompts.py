@@ -66,7 +66,9 @@ def from_text(text: str) -> list[Message]:
     return [{"role": "user", "content": text}]
 
 
-def add(db: Database, prompts: Sequence[NewPrompt], *, holdout_share: float, seed: int, now: str | None = None) -> Added:
+def add(
+    db: Database, prompts: Sequence[NewPrompt], *, holdout_share: float, seed: int, now: str | None = None
+) -> Added:
     """Add prompts; those whose messages are known are returned as they are. Raises InvalidInput, and then adds none."""
     known = 0
     ids: list[int] = []
@@ -79,7 +81,13 @@ def add(db: Database, prompts: Sequence[NewPrompt], *, holdout_share: float, see
 
 
 def add_one(
-    db: Database, new: NewPrompt, *, holdout_share: float, seed: int, import_id: int | None = None, now: str | None = None
+    db: Database,
+    new: NewPrompt,
+    *,
+    holdout_share: float,
+    seed: int,
+    import_id: int | None = None,
+    now: str | None = None,
 ) -> tuple[int, bool]:
     """Add one prompt; return its id and whether it is new. A prompt that was taken back with its import comes back with this one."""
     _check(new)
@@ -88,7 +96,9 @@ def add_one(
     if known is not None:
         if new.group is not None and known["group_name"] != new.group:
             own = "its own group" if known["group_name"] == sha256 else f"group {known['group_name']!r}"
-            raise InvalidInput(f"This prompt is in the study already, in {own}; here it has group {new.group!r}. Groups stay for good.")
+            raise InvalidInput(
+                f"This prompt is in the study already, in {own}; here it has group {new.group!r}. Groups stay for good."
+            )
         _require_same_split(db, known["group_name"], new.split)
         if known["withdrawn"]:
             with db.transaction():
@@ -128,7 +138,10 @@ def listing(db: Database, split: str | None = None, ids: Sequence[int] | None = 
     if ids is not None:
         return [get(db, prompt_id) for prompt_id in ids]
     where, values = ("AND split = ?", [split]) if split else ("", [])
-    return [_prompt(row) for row in db.rows(f"SELECT {_COLUMNS} FROM prompts WHERE withdrawn = 0 {where} ORDER BY id", values)]
+    return [
+        _prompt(row)
+        for row in db.rows(f"SELECT {_COLUMNS} FROM prompts WHERE withdrawn = 0 {where} ORDER BY id", values)
+    ]
 
 
 def count(db: Database, split: str | None = None) -> int:
@@ -150,7 +163,9 @@ def _prompt(row: Row) -> Prompt:
 def _require_same_split(db: Database, group: str, split: str | None) -> str | None:
     held: str | None = db.value("SELECT split FROM prompts WHERE group_name = ? LIMIT 1", [group])
     if held and split and held != split:
-        raise InvalidInput(f"The group {group[:80]!r} is in {held} for the study's life; this row puts it in {split}. A group is never split.")
+        raise InvalidInput(
+            f"The group {group[:80]!r} is in {held} for the study's life; this row puts it in {split}. A group is never split."
+        )
     return held
 
 
@@ -162,7 +177,9 @@ def _check(new: NewPrompt) -> None:
     if new.group == "" or not new.language:
         raise InvalidInput("The group and the language of a prompt cannot be empty text. Leave them out instead.")
     if new.split is not None and new.split not in SPLITS:
-        raise InvalidInput(f"The split of the prompt is {new.split!r}; allowed are train, holdout, or none to have it drawn.")
+        raise InvalidInput(
+            f"The split of the prompt is {new.split!r}; allowed are train, holdout, or none to have it drawn."
+        )
     if not isinstance(new.tags, list) or any(not isinstance(tag, str) for tag in new.tags):
         raise InvalidInput(f"The tags of the prompt are {new.tags!r}; they have to be a list of texts.")
     canonical.require_clean([new.group, new.language, new.tags, new.reference, new.extra], "prompt")
@@ -173,7 +190,11 @@ def check_messages(messages: Any, what: str) -> None:
     if not isinstance(messages, list) or not messages:
         raise InvalidInput(f"The {what} has to be a list of messages with at least one; it is {str(messages)[:80]!r}.")
     for message in messages:
-        if not isinstance(message, dict) or message.get("role") not in ROLES or not isinstance(message.get("content"), str):
+        if (
+            not isinstance(message, dict)
+            or message.get("role") not in ROLES
+            or not isinstance(message.get("content"), str)
+        ):
             raise InvalidInput(
                 f"A message of the {what} is {str(message)[:80]!r}; it needs a role ({', '.join(ROLES)}) and a content that is text."
             )

@@ -67,7 +67,10 @@ def get(db: Database, reward_model_id: int) -> RewardModel:
     """Return a reward model by id. Raises InvalidInput where there is none."""
     row = db.row("SELECT * FROM reward_models WHERE id = ?", [reward_model_id])
     if row is None:
-        names = ", ".join(f"{model.id} ({model.name})" for model in listing(db)) or "none yet; train one with `train-reward`"
+        names = (
+            ", ".join(f"{model.id} ({model.name})" for model in listing(db))
+            or "none yet; train one with `train-reward`"
+        )
         raise InvalidInput(f"There is no reward model {reward_model_id}. This study has: {names}.")
     return _reward_model(row)
 

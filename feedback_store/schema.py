@@ -286,6 +286,10 @@ def _statements(script: str) -> list[str]:
 INITIAL: list[str] = [
     *_statements(_TABLES),
     *_statements(_INDEXES),
-    *(line for table in ("judgments", "study_settings") for line in _APPEND_ONLY.format(table=table).strip().splitlines()),
+    *(
+        line
+        for table in ("judgments", "study_settings")
+        for line in _APPEND_ONLY.format(table=table).strip().splitlines()
+    ),
     _LIVE_JUDGMENTS.strip(),
 ]

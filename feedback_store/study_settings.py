@@ -32,13 +32,16 @@ def put(db: Database, name: str, value: Any, by: str | None = None, now: str | N
         latest = db.value("SELECT value FROM study_settings WHERE name = ? ORDER BY id DESC LIMIT 1", [name])
         if latest != text:
             db.execute(
-                "INSERT INTO study_settings (name, value, set_by, at) VALUES (?, ?, ?, ?)", [name, text, by, now or clock.now()]
+                "INSERT INTO study_settings (name, value, set_by, at) VALUES (?, ?, ?, ?)",
+                [name, text, by, now or clock.now()],
             )
 
 
-def all(db: Database) -> dict[str, Any]:  # noqa: A001 - reads as study_settings.all(db)
+def all(db: Database) -> dict[str, Any]:
     """Return the latest value of every name."""
-    rows = db.rows("SELECT name, value FROM study_settings WHERE id IN (SELECT MAX(id) FROM study_settings GROUP BY name) ORDER BY name")
+    rows = db.rows(
+        "SELECT name, value FROM study_settings WHERE id IN (SELECT MAX(id) FROM study_settings GROUP BY name) ORDER BY name"
+    )
     return {row["name"]: json.loads(row["value"]) for row in rows}
 
 
