@@ -1,0 +1,237 @@
+"""Comparisons: a prompt and two or more completions of it, put to people."""
+
+import json
+import secrets
+from collections.abc import Sequence
+from dataclasses import dataclass, field
+from typing import Any
+
+from feedback_store import canonical, clock, leases, rounds
+from feedback_store.database import Database, Row
+from feedback_store.errors import InvalidInput
+
+PURPOSES = ("training", "evaluation", "check", "repeat")
+MOST_CANDIDATES = 9
+
+
+@dataclass(frozen=True)
+class NewComparison:
+    """A comparison to add. `score` and `probability` are those of the rule that chose it; higher priority is asked first."""
+
+    prompt_id: int
+    completion_ids: list[int]
+    purpose: str = "training"
+    chosen_by: str = "random"
+    is_random: bool = True
+    score: float | None = None
+    probability: float | None = None
+    run_id: int | None = None
+    expert: list[int] | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+    priority: int = 0
+    overlap: int = 1
+    public_id: str | None = None
+
+
+@dataclass(frozen=True)
+class Comparison:
+    """A stored comparison. `completion_ids` are its candidates in order; `answers` counts its live judgments, skips included."""
+
+    id: int
+    public_id: str
+    prompt_id: int
+    completion_ids: list[int]
+    round_id: int | None
+    purpose: str
+    chosen_by: str
+    is_random: bool
+    score: float | None
+    probability: float | None
+    run_id: int | None
+    expert: list[int] | None
+    extra: dict[str, Any]
+    priority: int
+    overlap: int
+    answers: int
+    withdrawn: bool
+    created_at: str
+
+
+@dataclass(frozen=True)
+class SliceCount:
+    """Counts of the comparisons of one split and purpose."""
+
+    split: str
+    purpose: str
+    ready: int
+    leased: int
+    judged: int
+
+
+@dataclass(frozen=True)
+class ComparisonCounts:
+    """How many comparisons can be asked now (`ready`), are in someone's hands (`leased`), or have all answers (`judged`)."""
+
+    ready: int
+    leased: int
+    judged: int
+    slices: list[SliceCount]
+
+    @property
+    def total(self) -> int:
+        """All comparisons."""
+        return self.ready + self.leased + self.judged
+
+
+def add(
+    db: Database, comparisons: Sequence[NewComparison], lease: leases.Lease | None = None, now: str | None = None
+) -> list[int]:
+    """Add comparisons to the open round, in one transaction; return their ids in the order given.
+
+    Raises InvalidInput where one cannot be asked (and then adds none), LeaseLost where `lease` is not held any more.
+    """
+    with db.transaction():
+        if lease is not None:
+            leases.fence(db, lease)
+        round_id = rounds.current(db, now).id if comparisons else None
+        run_id = lease.run_id if lease else None
+        return [insert(db, new, round_id=round_id, run_id=new.run_id or run_id, now=now) for new in comparisons]
+
+
+def insert(
+    db: Database,
+    new: NewComparison,
+    *,
+    round_id: int | None = None,
+    run_id: int | None = None,
+    import_id: int | None = None,
+    now: str | None = None,
+) -> int:
+    """Insert one comparison and its candidates; return its id. Raises InvalidInput."""
+    _check(db, new)
+    with db.transaction():
+        cursor = db.execute(
+            "INSERT INTO comparisons (public_id, prompt_id, round_id, purpose, chosen_by, is_random, score, probability,"
+            " expert, priority, overlap, run_id, extra, import_id, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                new.public_id or secrets.token_hex(8), new.prompt_id, round_id, new.purpose, new.chosen_by,
+                int(new.is_random), new.score, new.probability,
+                None if new.expert is None else canonical.dumps(new.expert),
+                new.priority, new.overlap, run_id, canonical.dumps(new.extra), import_id, now or clock.now(),
+            ],
+        )  # fmt: skip
+        comparison_id = int(cursor.lastrowid)
+        for position, completion_id in enumerate(new.completion_ids):
+            db.execute(
+                "INSERT INTO candidates (comparison_id, position, completion_id) VALUES (?, ?, ?)",
+                [comparison_id, position, completion_id],
+            )
+    return comparison_id
+
+
+def get(db: Database, comparison: int | str) -> Comparison:
+    """Return a comparison by id, or by its public id (text). Raises InvalidInput where there is none."""
+    column = "public_id" if isinstance(comparison, str) else "id"
+    row = db.row(f"{_SELECT} WHERE c.{column} = ?", [comparison])
+    if row is None:
+        raise InvalidInput(f"There is no comparison {comparison!r} in this study.")
+    return _comparison(row)
+
+
+def listing(
+    db: Database, *, after_id: int = 0, limit: int | None = None, run_id: int | None = None, withdrawn: bool = False
+) -> list[Comparison]:
+    """Return comparisons in id order; read long lists in parts by `after_id` and `limit`."""
+    rows = db.rows(
+        f"{_SELECT} WHERE c.id > :after AND (:run IS NULL OR c.run_id = :run) AND c.withdrawn <= :withdrawn"
+        " ORDER BY c.id LIMIT :limit",
+        {"after": after_id, "run": run_id, "withdrawn": int(withdrawn), "limit": -1 if limit is None else limit},
+    )
+    return [_comparison(row) for row in rows]
+
+
+def counts(db: Database, round_id: int | None = None, now: str | None = None) -> ComparisonCounts:
+    """Count comparisons by state, split and purpose (of one round, or all)."""
+    rows = db.rows(
+        "SELECT p.split, c.purpose,"
+        " SUM(c.answers >= c.overlap) AS judged,"
+        " SUM(c.answers < c.overlap AND c.answers + COALESCE(a.held, 0) >= c.overlap) AS leased,"
+        " SUM(c.answers + COALESCE(a.held, 0) < c.overlap) AS ready"
+        " FROM comparisons c JOIN prompts p ON p.id = c.prompt_id"
+        " LEFT JOIN (SELECT comparison_id, COUNT(*) AS held FROM assignments"
+        "   WHERE ended_at IS NULL AND expires_at > :now GROUP BY comparison_id) a ON a.comparison_id = c.id"
+        " WHERE c.withdrawn = 0 AND (:round IS NULL OR c.round_id = :round)"
+        " GROUP BY p.split, c.purpose ORDER BY p.split, c.purpose",
+        {"now": now or clock.now(), "round": round_id},
+    )
+    slices = [SliceCount(row["split"], row["purpose"], row["ready"], row["leased"], row["judged"]) for row in rows]
+    return ComparisonCounts(
+        ready=sum(part.ready for part in slices),
+        leased=sum(part.leased for part in slices),
+        judged=sum(part.judged for part in slices),
+        slices=slices,
+    )
+
+
+def recount(db: Database, comparison_id: int) -> None:
+    """Count the comparison's live judgments anew; called in the transaction of everything that changes them."""
+    db.execute(
+        "UPDATE comparisons SET answers = (SELECT COUNT(*) FROM live_judgments WHERE comparison_id = :id) WHERE id = :id",
+        {"id": comparison_id},
+    )
+
+
+_SELECT = """
+SELECT c.id, c.public_id, c.prompt_id, c.round_id, c.purpose, c.chosen_by, c.is_random, c.score, c.probability, c.run_id,
+  c.expert, c.extra, c.priority, c.overlap, c.answers, c.withdrawn, c.created_at,
+  (SELECT json_group_array(completion_id) FROM
+    (SELECT completion_id FROM candidates WHERE comparison_id = c.id ORDER BY position)) AS completion_ids
+FROM comparisons c"""
+
+
+def _comparison(row: Row) -> Comparison:
+    decoded = {
+        "completion_ids": json.loads(row["completion_ids"]),
+        "is_random": bool(row["is_random"]),
+        "withdrawn": bool(row["withdrawn"]),
+        "expert": json.loads(row["expert"]) if row["expert"] else None,
+        "extra": json.loads(row["extra"]),
+    }
+    return Comparison(**{**row, **decoded})
+
+
+def check_ranks(ranks: Any, candidates: int, what: str) -> None:
+    """Raise InvalidInput unless `ranks` gives each candidate a place from 1 (best); equal is a tie."""
+    whole = isinstance(ranks, list) and all(isinstance(rank, int) and not isinstance(rank, bool) for rank in ranks)
+    if not whole or len(ranks) != candidates or any(not 1 <= rank <= candidates for rank in ranks) or 1 not in ranks:
+        raise InvalidInput(
+            f"The {what} are {ranks!r}; for {candidates} completions they have to be {candidates} whole numbers from 1 "
+            f"(best) to {candidates}, in the order of the completions, equal for a tie."
+        )
+
+
+def _check(db: Database, new: NewComparison) -> None:
+    ids = new.completion_ids
+    if not 2 <= len(ids) <= MOST_CANDIDATES or len(set(ids)) != len(ids):
+        raise InvalidInput(f"A comparison needs 2 to {MOST_CANDIDATES} different completions; it has {ids}.")
+    if new.purpose not in PURPOSES:
+        raise InvalidInput(f"The purpose of a comparison is {new.purpose!r}; allowed are {', '.join(PURPOSES)}.")
+    found = db.rows(
+        "SELECT id, prompt_id FROM completions WHERE id IN (SELECT value FROM json_each(?))", [json.dumps(ids)]
+    )
+    missing = set(ids) - {row["id"] for row in found}
+    if missing:
+        raise InvalidInput(f"There is no completion {min(missing)}; add completions before their comparison.")
+    strays = [row["id"] for row in found if row["prompt_id"] != new.prompt_id]
+    if strays:
+        raise InvalidInput(
+            f"Completion {strays[0]} belongs to another prompt than {new.prompt_id}; compare like with like."
+        )
+    if new.expert is not None:
+        check_ranks(new.expert, len(ids), "expert ranks")
+    if not isinstance(new.overlap, int) or new.overlap < 1:
+        raise InvalidInput(f"The overlap of a comparison is {new.overlap!r}; it has to be at least 1.")
+    if new.probability is not None and not 0 <= new.probability <= 1:
+        raise InvalidInput(f"The probability of a comparison is {new.probability!r}; it has to lie between 0 and 1.")
+    canonical.require_clean([new.chosen_by, new.extra], "comparison")

@@ -1,0 +1,299 @@
+"""Judgments: what people said. Append-only: an undo or an edit is a new row that supersedes the old one.
+
+`submit` returns after COMMIT, so what it returns is on disk. Both bad is a tie that also says so; a skip is no tie.
+"""
+
+import json
+from collections.abc import Sequence
+from dataclasses import asdict, dataclass, field
+from typing import Any
+
+from feedback_store import annotators, canonical, clock, comparisons, questions
+from feedback_store.database import Database, Row
+from feedback_store.errors import Conflict, InvalidInput
+
+UNDONE = "undone"
+INPUT_DEVICES = ("keyboard", "pointer")
+VIEWS = ("rendered", "raw")
+
+
+@dataclass(frozen=True)
+class NewJudgment:
+    """A person's answer.
+
+    `comparison` is an id or a public id (text). `ranks` follow the order of the comparison's candidates: 1 best, equal a tie, None
+    where `skipped` says why. `shown` are the positions of the candidates in the order in which they were shown. `key` is chosen by
+    the browser: the same key with the same content is the same answer. `strength`: 1 slightly to 3 much. `milliseconds` visible.
+    """
+
+    comparison: int | str
+    annotator_id: int
+    ranks: list[int] | None
+    shown: list[int] | None
+    key: str
+    both_bad: bool = False
+    skipped: str | None = None
+    strength: int | None = None
+    rationale: str | None = None
+    criteria: Any = None
+    improved: Any = None
+    milliseconds: int | None = None
+    input_device: str | None = None
+    view: str | None = None
+    at: str | None = None
+    extra: dict[str, Any] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class Judgment:
+    """A stored judgment; `late`: it came after the lease had ended; `supersedes_id`: the row that it replaces."""
+
+    id: int
+    comparison_id: int
+    annotator_id: int
+    key: str
+    shown: list[int] | None
+    ranks: list[int] | None
+    both_bad: bool
+    skipped: str | None
+    strength: int | None
+    rationale: str | None
+    criteria: Any
+    improved: Any
+    milliseconds: int | None
+    input_device: str | None
+    view: str | None
+    at: str | None
+    late: bool
+    supersedes_id: int | None
+    import_id: int | None
+    extra: dict[str, Any]
+    created_at: str
+
+
+def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
+    """Store an answer durably and return it. It supersedes the same person's earlier answer to the comparison.
+
+    An answer whose lease ended is kept and marked late. Raises Conflict where the key was used for other content, InvalidInput.
+    """
+    moment = now or clock.now()
+    with db.transaction():
+        comparison = comparisons.get(db, new.comparison)
+        content = content_sha256(new, comparison.id)
+        known = _by_key(db, new.annotator_id, new.key)
+        if known is not None:
+            return _same(known, content)
+        if new.skipped == UNDONE:
+            raise InvalidInput('The reason "undone" is kept for an undo; give another reason for the skip.')
+        annotators.get(db, new.annotator_id)
+        if new.shown is None:
+            raise InvalidInput("The order in which the completions were shown is missing (`shown`).")
+        supersedes = _latest_on(db, comparison.id, new.annotator_id)
+        late = questions.answered(db, comparison.id, new.annotator_id, moment)
+        judgment_id = insert(
+            db, new, comparison, late=late, supersedes_id=supersedes, at=new.at or moment, content=content, now=moment
+        )
+        comparisons.recount(db, comparison.id)
+        return get(db, judgment_id)
+
+
+def undo(
+    db: Database, annotator_id: int, key: str, now: str | None = None, *, lease_seconds: float = questions.LEASE_SECONDS
+) -> Judgment | None:
+    """Take back the person's latest answer; returns the new row that supersedes it, None where there is nothing to take back.
+
+    The comparison can be asked again, and is leased to the same person in the same order of sides, unless someone else holds it.
+    The same key again undoes nothing more. Raises Conflict where the key was used for an answer.
+    """
+    moment = now or clock.now()
+    with db.transaction():
+        known = _by_key(db, annotator_id, key)
+        if known is not None:
+            if known["skipped"] != UNDONE:
+                raise Conflict(f"The key {key!r} was used for an answer before; an undo needs a key of its own.")
+            return _judgment(known)
+        last = db.row(
+            "SELECT * FROM live_judgments WHERE annotator_id = ? AND import_id IS NULL ORDER BY id DESC LIMIT 1",
+            [annotator_id],
+        )
+        if last is None:
+            return None
+        comparison = comparisons.get(db, last["comparison_id"])
+        shown = json.loads(last["shown"]) if last["shown"] else None
+        new = NewJudgment(comparison.id, annotator_id, None, shown, key, skipped=UNDONE)
+        content = content_sha256(new, comparison.id)
+        judgment_id = insert(db, new, comparison, supersedes_id=last["id"], at=moment, content=content, now=moment)
+        comparisons.recount(db, comparison.id)
+        questions.lease_again(db, comparison.id, annotator_id, shown, now=moment, lease_seconds=lease_seconds)
+        return get(db, judgment_id)
+
+
+def insert(
+    db: Database,
+    new: NewJudgment,
+    comparison: comparisons.Comparison,
+    *,
+    late: bool = False,
+    supersedes_id: int | None = None,
+    at: str | None = None,
+    content: str | None = None,
+    import_id: int | None = None,
+    now: str | None = None,
+) -> int:
+    """Check and insert one row inside the caller's transaction; return its id. The caller recounts. Raises InvalidInput."""
+    check(new, len(comparison.completion_ids))
+    cursor = db.execute(
+        "INSERT INTO judgments (comparison_id, annotator_id, key, content_sha256, shown, ranks, both_bad, skipped, strength,"
+        " rationale, criteria, improved, milliseconds, input_device, view, at, late, supersedes_id, extra, import_id, created_at)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        [
+            comparison.id, new.annotator_id, new.key, content or content_sha256(new, comparison.id), _json(new.shown),
+            _json(new.ranks), int(new.both_bad), new.skipped, new.strength, new.rationale, _json(new.criteria),
+            _json(new.improved), new.milliseconds, new.input_device, new.view, at, int(late), supersedes_id,
+            canonical.dumps(new.extra), import_id, now or clock.now(),
+        ],
+    )  # fmt: skip
+    return int(cursor.lastrowid)
+
+
+def content_sha256(new: NewJudgment, comparison_id: int) -> str:
+    """Return the hash by which an answer sent twice is told from another answer under the same key."""
+    canonical.require_clean([new.key, new.rationale, new.criteria, new.improved, new.skipped, new.extra], "judgment")
+    return canonical.sha256({**asdict(new), "comparison": comparison_id})
+
+
+def get(db: Database, judgment_id: int) -> Judgment:
+    """Return a judgment by id. Raises InvalidInput where there is none."""
+    row = db.row("SELECT * FROM judgments WHERE id = ?", [judgment_id])
+    if row is None:
+        raise InvalidInput(f"There is no judgment {judgment_id}.")
+    return _judgment(row)
+
+
+def by_key(db: Database, annotator_id: int, key: str) -> Judgment | None:
+    """Return the judgment that a person sent under this key, or None."""
+    row = _by_key(db, annotator_id, key)
+    return _judgment(row) if row else None
+
+
+def live(
+    db: Database,
+    *,
+    comparison_ids: Sequence[int] | None = None,
+    annotator_id: int | None = None,
+    after_id: int = 0,
+    limit: int | None = None,
+) -> list[Judgment]:
+    """Return the judgments that count (not superseded, undone or taken back with their import; skips included) in id order."""
+    rows = db.rows(
+        "SELECT * FROM live_judgments WHERE id > :after AND (:annotator IS NULL OR annotator_id = :annotator)"
+        " AND (:comparisons IS NULL OR comparison_id IN (SELECT value FROM json_each(:comparisons)))"
+        " ORDER BY id LIMIT :limit",
+        {
+            "after": after_id,
+            "annotator": annotator_id,
+            "comparisons": None if comparison_ids is None else json.dumps(list(comparison_ids)),
+            "limit": -1 if limit is None else limit,
+        },
+    )
+    return [_judgment(row) for row in rows]
+
+
+def history(db: Database, comparison_id: int) -> list[Judgment]:
+    """Return every row about a comparison in id order, superseded ones and undos included."""
+    rows = db.rows(
+        "SELECT j.* FROM judgments j LEFT JOIN imports i ON i.id = j.import_id"
+        " WHERE j.comparison_id = ? AND i.undone_at IS NULL ORDER BY j.id",
+        [comparison_id],
+    )
+    return [_judgment(row) for row in rows]
+
+
+def count(
+    db: Database, *, purpose: str | None = None, split: str | None = None, after_id: int = 0, skips: bool = False
+) -> int:
+    """Count the judgments that count; skips only where asked for."""
+    found = db.value(
+        "SELECT COUNT(*) FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id"
+        " JOIN prompts p ON p.id = c.prompt_id WHERE j.id > :after AND (:purpose IS NULL OR c.purpose = :purpose)"
+        " AND (:split IS NULL OR p.split = :split) AND (:skips OR j.skipped IS NULL)",
+        {"after": after_id, "purpose": purpose, "split": split, "skips": int(skips)},
+    )
+    return int(found)
+
+
+def of_person_today(db: Database, annotator_id: int, now: str | None = None) -> int:
+    """Count what a person answered since midnight UTC (skips included, undone answers not)."""
+    since = clock.day_of(now or clock.now())
+    found = db.value(
+        "SELECT COUNT(*) FROM live_judgments WHERE annotator_id = ? AND import_id IS NULL AND created_at >= ?",
+        [annotator_id, since],
+    )
+    return int(found)
+
+
+def check(new: NewJudgment, candidates: int) -> None:
+    """Raise InvalidInput unless the answer can be stored."""
+    if not isinstance(new.key, str) or not 1 <= len(new.key) <= 200:
+        raise InvalidInput(f"The key of a judgment is {new.key!r}; it has to be a text of 1 to 200 characters.")
+    if (new.ranks is None) == (new.skipped is None):
+        raise InvalidInput("A judgment has either ranks, or a reason why it was skipped (`skipped`).")
+    if new.ranks is not None:
+        comparisons.check_ranks(new.ranks, candidates, "ranks")
+    if new.skipped is not None and (not isinstance(new.skipped, str) or not new.skipped.strip()):
+        raise InvalidInput(f"The reason of a skip is {new.skipped!r}; it has to be a text that is not empty.")
+    if new.both_bad and (new.ranks is None or len(set(new.ranks)) > 1):
+        raise InvalidInput(f"Both bad is a tie; the ranks are {new.ranks}. Make them equal, or leave out both_bad.")
+    if new.shown is not None and sorted(_whole_numbers(new.shown, "shown")) != list(range(candidates)):
+        raise InvalidInput(f"`shown` is {new.shown}; it has to name each place 0 to {candidates - 1} once.")
+    if new.strength is not None and _whole_numbers([new.strength], "strength")[0] not in (1, 2, 3):
+        raise InvalidInput(f"The strength of a judgment is {new.strength}; allowed are 1 (slightly), 2, 3 (much).")
+    if new.milliseconds is not None and not 0 <= _whole_numbers([new.milliseconds], "milliseconds")[0] < 2**53:
+        raise InvalidInput(f"The milliseconds of a judgment are {new.milliseconds}; they cannot be negative.")
+    for what, value, allowed in (("input_device", new.input_device, INPUT_DEVICES), ("view", new.view, VIEWS)):
+        if value is not None and value not in allowed:
+            raise InvalidInput(f"The {what} of a judgment is {value!r}; allowed are {', '.join(allowed)}.")
+    for what, text in (("rationale", new.rationale), ("at", new.at)):
+        if text is not None and not isinstance(text, str):
+            raise InvalidInput(f"The {what} of a judgment is {text!r}; it has to be text.")
+    canonical.require_clean(asdict(new), "judgment")
+
+
+def _whole_numbers(values: Any, what: str) -> list[int]:
+    if not isinstance(values, list) or any(isinstance(item, bool) or not isinstance(item, int) for item in values):
+        raise InvalidInput(f"The {what} of a judgment is {values!r}; it has to be made of whole numbers.")
+    return values
+
+
+def _latest_on(db: Database, comparison_id: int, annotator_id: int) -> int | None:
+    """The person's last row about a comparison, if nothing superseded it (an undo included, so that the chain stays whole)."""
+    found: int | None = db.value(
+        "SELECT id FROM judgments j WHERE comparison_id = ? AND annotator_id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM judgments n WHERE n.supersedes_id = j.id) ORDER BY id DESC LIMIT 1",
+        [comparison_id, annotator_id],
+    )
+    return found
+
+
+def _by_key(db: Database, annotator_id: int, key: str) -> Row | None:
+    return db.row("SELECT * FROM judgments WHERE annotator_id = ? AND key = ?", [annotator_id, key])
+
+
+def _same(known: Row, content: str) -> Judgment:
+    if known["content_sha256"] != content:
+        raise Conflict(
+            f"The key {known['key']!r} was used for another answer before; that answer is kept, this one is not stored."
+            " Send it under a new key."
+        )
+    return _judgment(known)
+
+
+def _json(value: Any) -> str | None:
+    return None if value is None else canonical.dumps(value)
+
+
+def _judgment(row: Row) -> Judgment:
+    values = {name: value for name, value in row.items() if name != "content_sha256"}
+    for name in ("shown", "ranks", "criteria", "improved", "extra"):
+        values[name] = json.loads(values[name]) if values[name] is not None else None
+    return Judgment(**{**values, "both_bad": bool(row["both_bad"]), "late": bool(row["late"])})
