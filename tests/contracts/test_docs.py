@@ -1,0 +1,110 @@
+"""The documents say what is there: commands, folders, settings, links."""
+
+import re
+import subprocess
+from pathlib import Path
+
+import pytest
+from typer.main import get_command
+
+from docs.generate import settings_page
+from ui.commands.main import app
+
+REPOSITORY = Path(__file__).resolve().parents[2]
+PAGES = sorted([REPOSITORY / "README.md", REPOSITORY / "CHANGELOG.md", *(REPOSITORY / "docs").rglob("*.md")])
+LONGEST_DECISION = 40
+
+
+def command_lines(page: Path) -> list[list[str]]:
+    """Every `tastemaker ...` of a page, as words."""
+    found = re.findall(
+        r"(?:^|[`(/ ])tastemaker ((?:[a-z][\w-]*)(?: [^`\n|]*)?)", page.read_text(encoding="utf-8"), re.M
+    )
+    return [line.split("  ")[0].split() for line in found]
+
+
+def commands() -> dict[str, object]:
+    found: dict[str, object] = {}
+    for name, command in get_command(app).commands.items():
+        found[name] = command
+        found |= {f"{name} {inner}": sub for inner, sub in getattr(command, "commands", {}).items()}
+    return found
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_commands_and_options_of_a_page_exist(page):
+    known = commands()
+    for words in command_lines(page):
+        name = " ".join(words[:2]) if " ".join(words[:2]) in known else words[0]
+        assert name in known, f"{page.name}: tastemaker {' '.join(words)}"
+        options = {option for parameter in known[name].params for option in parameter.opts} | {"--help"}
+        for word in words:
+            if word.startswith("--"):
+                assert word.partition("=")[0] in options, f"{page.name}: tastemaker {' '.join(words)}"
+
+
+def test_readme_names_every_command():
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8")
+    missing = [
+        name
+        for name, command in commands().items()
+        if not hasattr(command, "commands") and f"tastemaker {name}" not in text
+    ]
+    assert missing == []
+
+
+def test_changelog_names_every_command_group():
+    text = (REPOSITORY / "CHANGELOG.md").read_text(encoding="utf-8")
+    assert [name for name in get_command(app).commands if name not in text] == []
+
+
+def test_the_tree_of_the_readme_is_the_tree_of_the_repository():
+    text = (REPOSITORY / "README.md").read_text(encoding="utf-8").split("## The tree")[1].split("\n## ")[0]
+    listed, parent = [], ""
+    for indent, name in re.findall(r"^    ( *)([a-z_]+)/  ", text, re.M):
+        path = f"{parent}/{name}" if indent else name
+        parent = parent if indent else name
+        listed.append(path)
+    assert [path for path in listed if not (REPOSITORY / path).is_dir()] == []
+    packages = {
+        path.parent.relative_to(REPOSITORY).as_posix()
+        for top in REPOSITORY.iterdir()
+        if (top / "__init__.py").is_file()
+        for path in top.rglob("__init__.py")
+    }
+    assert packages - set(listed) == set()
+
+
+def test_settings_page_is_what_the_models_say():
+    page = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
+    assert page == settings_page(), "docs/settings.md is out of date: run `make docs`"
+
+
+@pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)
+def test_links_lead_somewhere(page):
+    for target in re.findall(r"\]\(([^)#]+?)(?:#[^)]*)?\)", page.read_text(encoding="utf-8")):
+        if not target.startswith(("http://", "https://")):
+            assert (page.parent / target).exists(), f"{page.name}: {target}"
+
+
+def test_decisions_are_short_and_say_what_would_change_them():
+    pages = sorted((REPOSITORY / "docs" / "decisions").glob("*.md"))
+    assert len(pages) >= 4
+    for page in pages:
+        text = page.read_text(encoding="utf-8")
+        assert len(text.splitlines()) <= LONGEST_DECISION, page.name
+        for part in ("**Context.**", "**Choice.**", "**What would change our mind.**"):
+            assert part in text, f"{page.name} lacks {part}"
+
+
+def test_make_lists_its_targets():
+    done = subprocess.run(["make", "--no-print-directory"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
+    for target in ("install", "serve", "test", "check", "accept", "bench"):
+        assert re.search(rf"^ +{target}\b", done.stdout, re.M), target
+
+
+def test_every_make_target_of_a_page_exists():
+    targets = set(re.findall(r"^([a-z-]+):", (REPOSITORY / "Makefile").read_text(encoding="utf-8"), re.M))
+    for page in PAGES:
+        for name in re.findall(r"(?:^ {4}|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M):
+            assert name in targets, f"{page.name}: make {name}"
