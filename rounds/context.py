@@ -9,7 +9,7 @@ from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
-from feedback_store import run_records, runs
+from feedback_store import runs
 from feedback_store.database import Database
 from feedback_store.errors import LeaseLost
 from rounds.heartbeat import Heartbeat
@@ -85,14 +85,14 @@ class RunContext:
         """
         self.report(phase, step=step, steps=steps)
         if series is not None and values is not None:
-            run_records.add_metrics(self.db, self.lease, series, step, dict(values))
+            runs.add_metrics(self.db, self.lease, series, step, dict(values))
         self.check()
         self.let_others_in()
         self.check()
 
     def log(self, text: str, *, level: str = "info") -> None:
         """One line for people, kept with the run."""
-        run_records.log(self.db, self.lease, text, level=level)
+        runs.log(self.db, self.lease, text, level=level)
         with (self.folder / "log.txt").open("a", encoding="utf-8") as file:
             file.write(f"{time.strftime('%Y-%m-%dT%H:%M:%SZ', time.gmtime())} {text}\n")
 

@@ -11,11 +11,12 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections.abc import Sequence
+from collections import Counter
+from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from feedback_store import comparisons, completions, policies, prompts, run_records
+from feedback_store import comparisons, completions, policies, prompts, runs
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.policies import Policy
@@ -60,7 +61,7 @@ def run(context: RunContext) -> dict[str, Any]:
     """Work off the plan; the result counts comparisons and what was dropped."""
     settings: SampleSettings = context.settings
     plan = _plan(context)
-    done = [metric.values for metric in run_records.metrics(context.db, context.run.id, "batches")]
+    done = [metric.values for metric in runs.metrics(context.db, context.run.id, "batches")]
     while batch := next_batch(plan, done, settings.prompts_per_batch):
         made = _total(done, "comparisons")
         context.between_steps("sampling", step=made, steps=max(len(plan.pairs), made))
@@ -97,7 +98,7 @@ def _plan(context: RunContext) -> Plan:
     settings: SampleSettings = context.settings
     writer = policies.by_name(context.db, settings.policy) if settings.policy else policies.current(context.db)
     assert writer is not None  # the base was registered when the worker started
-    asked = comparisons.per_prompt(context.db)
+    asked = Counter(comparison.prompt_id for comparison in comparisons.listing(context.db))
     pairs, reserve = plan_pairs(
         prompts.listing(context.db),
         asked,
@@ -121,7 +122,7 @@ def _plan(context: RunContext) -> Plan:
 
 def plan_pairs(
     everything: Sequence[Prompt],
-    asked: dict[int, int],
+    asked: Mapping[int, int],
     *,
     pairs: int,
     holdout_questions: float,
@@ -197,7 +198,7 @@ def _commit(context: RunContext, plan: Plan, batch: list[PlannedPair], *, number
         ids = completions.add(context.db, [one for _, two in usable for one in two], lease=context.lease)
         new = [_comparison(context, pair, ids[2 * place : 2 * place + 2]) for place, (pair, _) in enumerate(usable)]
         comparisons.add(context.db, new, lease=context.lease)
-        run_records.add_metrics(context.db, context.lease, "batches", number, counts)
+        runs.add_metrics(context.db, context.lease, "batches", number, counts)
     return counts
 
 

@@ -7,9 +7,9 @@ from __future__ import annotations
 
 import json
 from collections.abc import Iterator, Sequence
-from itertools import combinations
-from typing import Any, Literal
+from typing import Any
 
+from feedback_store import preferences
 from reward_training.records import Pair, Text
 from reward_training.training import figures
 from rounds.context import RunContext
@@ -93,19 +93,15 @@ def judged_pairs(record: dict[str, Any], texts: Sequence[Text], *, group: str) -
         ranks = judgment.get("ranks")
         if ranks is None or len(ranks) != len(texts) or judgment.get("key") in superseded or judgment.get("skipped"):
             continue
-        for first, second in combinations(range(len(texts)), 2):
+        for first, second, outcome, weight in preferences.pairs_of(ranks):
             yield Pair(
                 first=texts[first],
                 second=texts[second],
-                outcome=_outcome(ranks[first], ranks[second]),
+                outcome=outcome,
                 group=str(record.get("group") or group),
                 holdout=True,
-                weight=2 / len(texts),
+                weight=weight,
             )
-
-
-def _outcome(first: int, second: int) -> Literal["first", "tie", "second"]:
-    return "tie" if first == second else "first" if first < second else "second"
 
 
 def _write(

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from feedback_store import completions, judgments, policies, preferences, prompts, reward_models, run_records
+from feedback_store import completions, policies, preferences, prompts, reward_models, runs
 from feedback_store.preferences import Preference
 from reward_training.records import Pair, Text
 from reward_training.training import TrainedReward, train
@@ -48,13 +48,12 @@ def run(context: RunContext) -> dict[str, Any]:
 
 def _snapshot(context: RunContext) -> list[int]:
     """The judgments of this run: those of its first attempt, else all live ones."""
-    kept = run_records.judgments_of(context.db, context.run.id)
+    kept = runs.judgments_of(context.db, context.run.id)
     if kept:
         return list(kept)
-    live = [judgment.id for judgment in judgments.live(context.db)]
-    used = sorted({preference.judgment_id for preference in preferences.derive(context.db, live)})
+    used = sorted({preference.judgment_id for preference in preferences.derive(context.db)})
     if used:
-        run_records.snapshot(context.db, context.lease, used)
+        runs.snapshot(context.db, context.lease, used)
     return used
 
 

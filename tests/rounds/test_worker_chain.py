@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from feedback_store import comparisons, completions, policies, prompts, reward_models, run_records, runs
+from feedback_store import completions, policies, prompts, reward_models, runs
 from feedback_store.database import Database
 from language_models import folders
 from rounds.worker import Worker
@@ -62,7 +62,7 @@ def test_sampling_makes_the_comparisons_asked_for(study):
     assert run.result["comparisons"] - run.result["holdout"] == 12
     assert run.result["holdout"] == 2
     assert run.result["against_previous"] == 0
-    batches = run_records.metrics(study, run.id, "batches")
+    batches = runs.metrics(study, run.id, "batches")
     assert batches[0].values["planned"] == 2  # the first comparison of a fresh study is there at once
     written = completions.of_run(study, run.id)
     assert len(written) == 2 * run.result["comparisons"]
@@ -89,9 +89,9 @@ def test_the_reward_model_is_published_with_its_report(study):
     assert row.metrics["training_pairs"] == 12
     assert row.metrics["holdout_pairs"] == 2
     assert row.metrics["training"]["accuracy"] > 0.5
-    assert len(run_records.judgments_of(study, run.id)) == 14
+    assert len(runs.judgments_of(study, run.id)) == 14
     assert folders.verify(study.folder / row.folder) == row.manifest_sha256
-    assert run_records.metrics(study, run.id, "steps")
+    assert runs.metrics(study, run.id, "steps")
 
 
 def test_the_policy_is_published_and_current(study):
@@ -101,7 +101,7 @@ def test_the_policy_is_published_and_current(study):
     assert policy.parent_id == policies.base(study).id
     assert policy.metrics["kl_nats"] >= 0 or policy.metrics["kl_k3_nats"] >= 0
     assert folders.verify(study.folder / policy.folder) == policy.manifest_sha256
-    assert len(run_records.metrics(study, run.id, "steps")) == 4  # three updates, and what the last one made
+    assert len(runs.metrics(study, run.id, "steps")) == 4  # three updates, and what the last one made
     assert not (study.folder / "runs" / str(run.id) / "checkpoints").exists()
     card = json.loads((study.folder / policy.folder / "card.json").read_text())
     assert card["run_id"] == run.id

@@ -1,7 +1,5 @@
 """What a worker must live through: kills, stops, cancels, signals, and people who want pairs while it trains."""
 
-import json
-import os
 import shutil
 import signal
 from pathlib import Path
@@ -10,7 +8,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from feedback_store import comparisons, completions, policies, reward_models, run_records, runs
+from feedback_store import completions, policies, reward_models, runs
 from feedback_store.database import Database
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run, wait_for, worker_process
@@ -86,7 +84,7 @@ def test_a_killed_worker_loses_nothing_but_the_step(study, uncut, tmp_path, poin
     process = worker_process(study.folder, "--until-idle", TASTEMAKER_PAUSE_AT=f"{point}:{marker}")
     wait_for(marker.exists)
     assert published(study) == ["base"]
-    steps_before = len(run_records.metrics(study, run.id, "steps"))
+    steps_before = len(runs.metrics(study, run.id, "steps"))
     process.send_signal(signal.SIGKILL)
     process.communicate()
     worker = idle_worker(study.folder)
@@ -97,9 +95,9 @@ def test_a_killed_worker_loses_nothing_but_the_step(study, uncut, tmp_path, poin
     assert published(study) == ["base", "policy-1"]
     assert_bit_equal(weights(study), uncut)
     assert steps_before >= 1
-    assert len(run_records.metrics(study, run.id, "steps")) == 4
+    assert len(runs.metrics(study, run.id, "steps")) == 4
     assert sorted(path.name for path in (study.folder / "models").iterdir()) == ["policy-1", "reward-1"]
-    assert any("killed while" in line.text for line in run_records.logs(study, run.id))
+    assert any("killed while" in line.text for line in runs.logs(study, run.id))
 
 
 def test_a_worker_stopped_past_its_lease_cannot_publish(study, uncut, tmp_path):
