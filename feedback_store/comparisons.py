@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from feedback_store import canonical, clock, leases, rounds
+from feedback_store import canonical, clock, exchange_keys, leases, rounds
 from feedback_store.database import Database, Row
 from feedback_store.errors import InvalidInput
 
@@ -94,6 +94,8 @@ def add(
         if lease is not None:
             leases.fence(db, lease)
         round_id = rounds.current(db, now).id if comparisons else None
+        for new in comparisons:
+            exchange_keys.require_free(new.extra, exchange_keys.OF_COMPARISON)
         run_id = lease.run_id if lease else None
         return [insert(db, new, round_id=round_id, run_id=new.run_id or run_id, now=now) for new in comparisons]
 
@@ -104,7 +106,6 @@ def insert(
     *,
     round_id: int | None = None,
     run_id: int | None = None,
-    import_id: int | None = None,
     now: str | None = None,
 ) -> int:
     """Insert one comparison and its candidates; return its id. Raises InvalidInput."""
@@ -112,13 +113,13 @@ def insert(
     with db.transaction():
         cursor = db.execute(
             "INSERT INTO comparisons (public_id, prompt_id, round_id, purpose, chosen_by, is_random, score, probability,"
-            " expert, priority, overlap, run_id, extra, import_id, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " expert, priority, overlap, run_id, extra, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 new.public_id or secrets.token_hex(8), new.prompt_id, round_id, new.purpose, new.chosen_by,
                 int(new.is_random), new.score, new.probability,
                 None if new.expert is None else canonical.dumps(new.expert),
-                new.priority, new.overlap, run_id, canonical.dumps(new.extra), import_id, now or clock.now(),
+                new.priority, new.overlap, run_id, canonical.dumps(new.extra), now or clock.now(),
             ],
         )  # fmt: skip
         comparison_id = int(cursor.lastrowid)

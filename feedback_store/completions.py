@@ -6,7 +6,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
-from feedback_store import canonical, clock, runs
+from feedback_store import canonical, clock, exchange_keys, leases
 from feedback_store.database import Database, Row
 from feedback_store.errors import InvalidInput
 
@@ -50,7 +50,7 @@ class Completion:
 
 
 def add(
-    db: Database, completions: Sequence[NewCompletion], lease: runs.Lease | None = None, now: str | None = None
+    db: Database, completions: Sequence[NewCompletion], lease: leases.Lease | None = None, now: str | None = None
 ) -> list[int]:
     """Add completions in one transaction and return their ids in the order given; those drawn before keep their id.
 
@@ -58,26 +58,24 @@ def add(
     """
     with db.transaction():
         if lease is not None:
-            runs.fence(db, lease)
+            leases.fence(db, lease)
         return [
             _known(db, new) or insert(db, new, run_id=new.run_id or (lease.run_id if lease else None), now=now)
             for new in completions
         ]
 
 
-def insert(
-    db: Database, new: NewCompletion, *, run_id: int | None = None, import_id: int | None = None, now: str | None = None
-) -> int:
+def insert(db: Database, new: NewCompletion, *, run_id: int | None = None, now: str | None = None) -> int:
     """Insert one completion inside a transaction of the caller and return its id. Raises InvalidInput."""
     check(new)
     with db.transaction():
         cursor = db.execute(
             "INSERT INTO completions (public_id, prompt_id, policy_id, text, seed, sample_index, sampling, token_count, finish_reason,"
-            " run_id, extra, import_id, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            " run_id, extra, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 new.public_id or secrets.token_hex(8), new.prompt_id, new.policy_id, new.text, new.seed, new.sample_index,
                 None if new.sampling is None else canonical.dumps(new.sampling), new.token_count, new.finish_reason, run_id,
-                canonical.dumps(new.extra), import_id, now or clock.now(),
+                canonical.dumps(new.extra), now or clock.now(),
             ],
         )  # fmt: skip
     return int(cursor.lastrowid)
@@ -89,6 +87,7 @@ def check(new: NewCompletion) -> None:
         raise InvalidInput(f"The text of a completion is {new.text!r}; it has to be text.")
     canonical.require_clean(new.text, "completion")
     canonical.require_clean([new.sampling, new.extra], "completion's settings")
+    exchange_keys.require_free(new.extra, exchange_keys.OF_COMPLETION)
     if new.finish_reason is not None and new.finish_reason not in FINISH_REASONS:
         raise InvalidInput(
             f"The finish reason of a completion is {new.finish_reason!r}; allowed are {', '.join(FINISH_REASONS)}."

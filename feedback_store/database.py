@@ -36,6 +36,21 @@ def corrupts_wal(version: tuple[int, ...]) -> bool:
     return (3, 7, 0) <= version <= (3, 51, 2) and not patched
 
 
+def sqlite_version() -> str:
+    """Return the version of the SQLite library in use."""
+    return str(sqlite3.sqlite_version)
+
+
+def sqlite_warning() -> str | None:
+    """Say what is wrong with the SQLite in use and what to do; None where nothing is."""
+    if not corrupts_wal(sqlite3.sqlite_version_info):
+        return None
+    return (
+        f"SQLite {sqlite3.sqlite_version} can corrupt a database that two processes write in WAL mode; this study runs in the "
+        "slower DELETE mode. Install pysqlite3 to get a repaired SQLite."
+    )
+
+
 class Database:
     """An open study. Any thread may use it; each gets a connection of its own."""
 
@@ -131,13 +146,8 @@ class Database:
         return connection
 
     def _set_journal_mode(self, connection: Any) -> None:
-        bad = corrupts_wal(sqlite3.sqlite_version_info)
-        connection.execute(f"PRAGMA journal_mode = {'DELETE' if bad else 'WAL'}")
-        if bad:
-            self.warning = (
-                f"SQLite {sqlite3.sqlite_version} can corrupt a database that two processes write in WAL mode; this study runs in the "
-                "slower DELETE mode. Install pysqlite3 to get a repaired SQLite."
-            )
+        self.warning = sqlite_warning()
+        connection.execute(f"PRAGMA journal_mode = {'DELETE' if self.warning else 'WAL'}")
 
     @contextmanager
     def transaction(self) -> Iterator[None]:

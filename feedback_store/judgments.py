@@ -8,7 +8,7 @@ from collections.abc import Sequence
 from dataclasses import asdict, dataclass, field
 from typing import Any
 
-from feedback_store import annotators, canonical, clock, comparisons, questions
+from feedback_store import annotators, canonical, clock, comparisons, exchange_keys, questions
 from feedback_store.database import Database, Row
 from feedback_store.errors import Conflict, InvalidInput
 
@@ -202,8 +202,8 @@ def live(
 def history(db: Database, comparison_id: int) -> list[Judgment]:
     """Return every row about a comparison in id order, superseded ones and undos included."""
     rows = db.rows(
-        "SELECT j.* FROM judgments j LEFT JOIN imports i ON i.id = j.import_id"
-        " WHERE j.comparison_id = ? AND i.undone_at IS NULL ORDER BY j.id",
+        "SELECT * FROM judgments j WHERE comparison_id = ?"
+        " AND NOT EXISTS (SELECT 1 FROM withdrawn_judgments w WHERE w.judgment_id = j.id) ORDER BY id",
         [comparison_id],
     )
     return [_judgment(row) for row in rows]
@@ -257,6 +257,7 @@ def check(new: NewJudgment, candidates: int) -> None:
         if text is not None and not isinstance(text, str):
             raise InvalidInput(f"The {what} of a judgment is {text!r}; it has to be text.")
     canonical.require_clean(asdict(new), "judgment")
+    exchange_keys.require_free(new.extra, exchange_keys.OF_JUDGMENT)
 
 
 def _whole_numbers(values: Any, what: str) -> list[int]:

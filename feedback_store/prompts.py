@@ -81,13 +81,7 @@ def add(
 
 
 def add_one(
-    db: Database,
-    new: NewPrompt,
-    *,
-    holdout_share: float,
-    seed: int,
-    import_id: int | None = None,
-    now: str | None = None,
+    db: Database, new: NewPrompt, *, holdout_share: float, seed: int, now: str | None = None
 ) -> tuple[int, bool]:
     """Add one prompt; return its id and whether it is new. A prompt that was taken back with its import comes back with this one."""
     _check(new)
@@ -102,18 +96,18 @@ def add_one(
         _require_same_split(db, known["group_name"], new.split)
         if known["withdrawn"]:
             with db.transaction():
-                db.execute("UPDATE prompts SET withdrawn = 0, import_id = ? WHERE id = ?", [import_id, known["id"]])
+                db.execute("UPDATE prompts SET withdrawn = 0 WHERE id = ?", [known["id"]])
         return known["id"], bool(known["withdrawn"])
     group = new.group or sha256
     held = _require_same_split(db, group, new.split)
     split = held or new.split or draw_split(group, holdout_share=holdout_share, seed=seed)
     with db.transaction():
         cursor = db.execute(
-            "INSERT INTO prompts (messages, sha256, group_name, split, language, tags, reference, extra, import_id, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO prompts (messages, sha256, group_name, split, language, tags, reference, extra, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 canonical.dumps(new.messages), sha256, group, split, new.language, canonical.dumps(new.tags), new.reference,
-                canonical.dumps(new.extra), import_id, now or clock.now(),
+                canonical.dumps(new.extra), now or clock.now(),
             ],
         )  # fmt: skip
     return int(cursor.lastrowid), True

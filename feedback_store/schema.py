@@ -1,8 +1,8 @@
 """The tables of a study, statement by statement.
 
 Every table is STRICT. JSON columns hold canonical JSON text. Judgments and study settings can only be added to: triggers hold that.
-What an import brought is never deleted when it is taken back: prompts, completions and comparisons are marked `withdrawn`, and
-judgments are left out because their import is undone.
+What an import brought is never deleted when it is taken back: prompts, completions and comparisons are marked `withdrawn`,
+judgments are listed in `withdrawn_judgments`.
 """
 
 _TABLES = """
@@ -24,6 +24,13 @@ CREATE TABLE import_rows (
     line INTEGER NOT NULL CHECK (line >= 1),
     row_key TEXT NOT NULL,
     PRIMARY KEY (import_id, row_key)
+) STRICT, WITHOUT ROWID;
+
+CREATE TABLE import_items (
+    import_id INTEGER NOT NULL REFERENCES imports (id),
+    kind TEXT NOT NULL CHECK (kind IN ('prompt', 'completion', 'comparison', 'judgment')),
+    item_id INTEGER NOT NULL,
+    PRIMARY KEY (import_id, kind, item_id)
 ) STRICT, WITHOUT ROWID;
 
 CREATE TABLE runs (
@@ -76,7 +83,6 @@ CREATE TABLE prompts (
     tags TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(tags)),
     reference TEXT,
     extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
-    import_id INTEGER REFERENCES imports (id),
     withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)),
     created_at TEXT NOT NULL
 ) STRICT;
@@ -131,7 +137,6 @@ CREATE TABLE completions (
     finish_reason TEXT CHECK (finish_reason IN ('stop', 'length')),
     run_id INTEGER REFERENCES runs (id),
     extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
-    import_id INTEGER REFERENCES imports (id),
     withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)),
     created_at TEXT NOT NULL
 ) STRICT;
@@ -152,7 +157,6 @@ CREATE TABLE comparisons (
     answers INTEGER NOT NULL DEFAULT 0 CHECK (answers >= 0),
     run_id INTEGER REFERENCES runs (id),
     extra TEXT NOT NULL DEFAULT '{}' CHECK (json_valid(extra)),
-    import_id INTEGER REFERENCES imports (id),
     withdrawn INTEGER NOT NULL DEFAULT 0 CHECK (withdrawn IN (0, 1)),
     created_at TEXT NOT NULL
 ) STRICT;
@@ -213,6 +217,11 @@ CREATE TABLE judgments (
     CHECK (supersedes_id < id)
 ) STRICT;
 
+CREATE TABLE withdrawn_judgments (
+    judgment_id INTEGER PRIMARY KEY REFERENCES judgments (id),
+    at TEXT NOT NULL
+) STRICT;
+
 CREATE TABLE run_judgments (
     run_id INTEGER NOT NULL REFERENCES runs (id),
     judgment_id INTEGER NOT NULL REFERENCES judgments (id),
@@ -230,25 +239,24 @@ CREATE TABLE study_settings (
 
 _INDEXES = """
 CREATE INDEX import_rows_by_key ON import_rows (row_key);
+CREATE INDEX import_items_by_item ON import_items (kind, item_id);
 CREATE INDEX imports_by_file ON imports (file_sha256);
 CREATE INDEX runs_waiting ON runs (priority DESC, id) WHERE status IN ('queued', 'running');
 CREATE INDEX runs_by_kind ON runs (kind, status);
 CREATE INDEX run_logs_by_run ON run_logs (run_id, id);
 CREATE INDEX prompts_by_group ON prompts (group_name);
 CREATE INDEX prompts_by_split ON prompts (split) WHERE withdrawn = 0;
-CREATE INDEX prompts_by_import ON prompts (import_id) WHERE import_id IS NOT NULL;
 CREATE UNIQUE INDEX policies_of_study ON policies (name) WHERE kind <> 'external';
 CREATE UNIQUE INDEX policies_external ON policies (name) WHERE kind = 'external';
-CREATE UNIQUE INDEX completions_by_draw ON completions (prompt_id, policy_id, seed, sample_index) WHERE seed IS NOT NULL;
+CREATE UNIQUE INDEX completions_by_draw ON completions (prompt_id, policy_id, seed, sample_index)
+    WHERE seed IS NOT NULL;
 CREATE INDEX completions_by_prompt ON completions (prompt_id, policy_id);
 CREATE INDEX completions_by_policy ON completions (policy_id);
 CREATE INDEX completions_by_run ON completions (run_id) WHERE run_id IS NOT NULL;
-CREATE INDEX completions_by_import ON completions (import_id) WHERE import_id IS NOT NULL;
 CREATE INDEX comparisons_askable ON comparisons (priority DESC, id) WHERE answers < overlap AND withdrawn = 0;
 CREATE INDEX comparisons_by_prompt ON comparisons (prompt_id);
 CREATE INDEX comparisons_by_round ON comparisons (round_id);
 CREATE INDEX comparisons_by_run ON comparisons (run_id) WHERE run_id IS NOT NULL;
-CREATE INDEX comparisons_by_import ON comparisons (import_id) WHERE import_id IS NOT NULL;
 CREATE INDEX candidates_by_completion ON candidates (completion_id);
 CREATE INDEX assignments_open_by_comparison ON assignments (comparison_id) WHERE ended_at IS NULL;
 CREATE UNIQUE INDEX assignments_open_by_annotator ON assignments (annotator_id, comparison_id) WHERE ended_at IS NULL;
@@ -261,35 +269,36 @@ CREATE INDEX run_judgments_by_judgment ON run_judgments (judgment_id);
 CREATE INDEX study_settings_by_name ON study_settings (name, id);
 """
 
-_APPEND_ONLY = """
-CREATE TRIGGER {table}_no_update BEFORE UPDATE ON {table} BEGIN SELECT RAISE(ABORT, '{table} can only be added to'); END;
-CREATE TRIGGER {table}_no_delete BEFORE DELETE ON {table} BEGIN SELECT RAISE(ABORT, '{table} can only be added to'); END;
-"""
 
-# What counts: not undone, not superseded, and not from an import that was taken back (which supersedes nothing either).
+# What counts: not undone, not superseded, and not withdrawn with an import (what is withdrawn supersedes nothing either).
 _LIVE_JUDGMENTS = """
 CREATE VIEW live_judgments AS
 SELECT j.* FROM judgments j
 WHERE (j.skipped IS NULL OR j.skipped <> 'undone')
-  AND (j.import_id IS NULL OR EXISTS (SELECT 1 FROM imports i WHERE i.id = j.import_id AND i.undone_at IS NULL))
+  AND NOT EXISTS (SELECT 1 FROM withdrawn_judgments w WHERE w.judgment_id = j.id)
   AND EXISTS (SELECT 1 FROM comparisons c WHERE c.id = j.comparison_id AND c.withdrawn = 0)
   AND NOT EXISTS (
-    SELECT 1 FROM judgments n LEFT JOIN imports i ON i.id = n.import_id
-    WHERE n.supersedes_id = j.id AND n.supersedes_id IS NOT NULL AND i.undone_at IS NULL);
+    SELECT 1 FROM judgments n WHERE n.supersedes_id = j.id
+    AND NOT EXISTS (SELECT 1 FROM withdrawn_judgments w WHERE w.judgment_id = n.id));
 """
 
 
-def _statements(script: str) -> list[str]:
-    return [part.strip() for part in script.split(";\n\n" if "TABLE" in script else ";\n") if part.strip()]
+def _statements(script: str, end: str) -> list[str]:
+    return [part.strip() for part in script.split(end) if part.strip()]
+
+
+def _append_only(table: str) -> list[str]:
+    return [
+        f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
+        f" BEGIN SELECT RAISE(ABORT, '{table} can only be added to'); END"
+        for verb in ("UPDATE", "DELETE")
+    ]
 
 
 INITIAL: list[str] = [
-    *_statements(_TABLES),
-    *_statements(_INDEXES),
-    *(
-        line
-        for table in ("judgments", "study_settings")
-        for line in _APPEND_ONLY.format(table=table).strip().splitlines()
-    ),
+    *_statements(_TABLES, ";\n\n"),
+    *_statements(_INDEXES, ";\n"),
+    *_append_only("judgments"),
+    *_append_only("study_settings"),
     _LIVE_JUDGMENTS.strip(),
 ]
