@@ -1,0 +1,297 @@
+"""Taking a row of an import into the study.
+
+Every format with judgments turns its rows into rows of the exchange format `comparisons`; this is the one place that stores them.
+A comparison, completion or judgment whose id or key the study knows is not stored again: what is new in the row is added to it, so
+that two copies of a study that were judged apart can be put together again.
+"""
+
+import json
+import secrets
+from dataclasses import dataclass
+from typing import Any
+
+from feedback_store import annotators, canonical, comparisons, completions, exchange_keys, judgments, policies, prompts
+from feedback_store.comparisons import Comparison, NewComparison
+from feedback_store.completions import NewCompletion
+from feedback_store.database import Database
+from feedback_store.errors import InvalidInput
+from feedback_store.judgments import NewJudgment
+from feedback_store.prompts import NewPrompt
+
+PSEUDO_ANNOTATOR = "imported"
+
+Line = dict[str, Any]
+
+
+@dataclass(frozen=True)
+class Import:
+    """The import that a row belongs to."""
+
+    id: int
+    holdout_share: float
+    seed: int
+    now: str
+
+
+def take_prompt(db: Database, new: NewPrompt, into: Import) -> bool:
+    """Store a prompt; tell whether the study did not have it. Raises InvalidInput."""
+    prompt_id, is_new = prompts.add_one(db, new, holdout_share=into.holdout_share, seed=into.seed, now=into.now)
+    _note(db, into, "prompt", prompt_id, is_new)
+    return is_new
+
+
+def take_comparison(db: Database, line: Line, into: Import) -> bool:
+    """Store a row of the format `comparisons`; tell whether it brought anything new. Raises InvalidInput."""
+    _require_shape(line)
+    prompt, own = _prompt(db, line, into)
+    found = db.row("SELECT id FROM comparisons WHERE public_id = ?", [line["id"]]) if line.get("id") else None
+    taken: list[int] = []
+    for item in line["completions"]:
+        taken.append(_completion(db, prompt.id, item, taken, into))
+    if found is None:
+        new = _new_comparison(line, prompt.id, taken, own)
+        comparison_id = comparisons.insert(db, new, now=line.get("created_at") or into.now)
+        _note(db, into, "comparison", comparison_id, True)
+        is_new = True
+    else:
+        comparison_id, is_new = _known_comparison(db, found["id"], prompt.id, taken, into)
+    comparison = comparisons.get(db, comparison_id)
+    for item in line.get("judgments") or []:
+        is_new |= _judgment(db, comparison, item, into)
+    comparisons.recount(db, comparison_id)
+    return is_new
+
+
+def withdraw(db: Database, import_id: int, now: str) -> None:
+    """Withdraw what an import brought, but for what another import that stands brought as well."""
+    items = db.rows(
+        "SELECT kind, item_id FROM import_items t WHERE import_id = :id AND NOT EXISTS (SELECT 1 FROM import_items o"
+        " JOIN imports i ON i.id = o.import_id WHERE o.kind = t.kind AND o.item_id = t.item_id AND o.import_id <> :id"
+        " AND i.undone_at IS NULL) ORDER BY kind, item_id",
+        {"id": import_id},
+    )
+    touched: set[int] = set()
+    for item in items:
+        if item["kind"] == "judgment":
+            db.execute("INSERT INTO withdrawn_judgments (judgment_id, at) VALUES (?, ?)", [item["item_id"], now])
+            touched.add(db.value("SELECT comparison_id FROM judgments WHERE id = ?", [item["item_id"]]))
+        else:
+            db.execute(f"UPDATE {item['kind']}s SET withdrawn = 1 WHERE id = ?", [item["item_id"]])
+    for comparison_id in touched:
+        comparisons.recount(db, comparison_id)
+
+
+def _note(db: Database, into: Import, kind: str, item_id: int, is_new: bool) -> None:
+    """Remember that the import brought an item; one that the study made itself is not the import's to take back."""
+    brought = is_new or db.value("SELECT 1 FROM import_items WHERE kind = ? AND item_id = ? LIMIT 1", [kind, item_id])
+    if brought:
+        db.execute("INSERT OR IGNORE INTO import_items VALUES (?, ?, ?)", [into.id, kind, item_id])
+
+
+def _require_shape(line: Line) -> None:
+    for key in ("completions", "judgments"):
+        value = line.get(key, [] if key == "judgments" else None)
+        if value is None and key == "judgments":
+            continue
+        if not isinstance(value, list) or any(not isinstance(item, dict) for item in value):
+            raise InvalidInput(f"`{key}` is {str(value)[:80]}; it has to be a list of objects.")
+    texts = ("id", "purpose", "chosen_by", "created_at", "group", "split", "language", "reference")
+    for key in texts:
+        if line.get(key) is not None and not isinstance(line[key], str):
+            raise InvalidInput(f"`{key}` is {str(line[key])[:80]}; it has to be text.")
+    for key in ("score", "probability"):
+        number = line.get(key)
+        if number is not None and (isinstance(number, bool) or not isinstance(number, (int, float))):
+            raise InvalidInput(f"`{key}` is {str(number)[:80]}; it has to be a number.")
+    for key in ("priority", "overlap"):
+        _require_whole(line.get(key), key)
+    if not isinstance(line.get("is_random", True), bool):
+        raise InvalidInput(f"`is_random` is {str(line['is_random'])[:80]}; it has to be true or false.")
+
+
+def _require_whole(number: Any, key: str) -> None:
+    if number is not None and (isinstance(number, bool) or not isinstance(number, int) or abs(number) >= 2**63):
+        raise InvalidInput(f"`{key}` is {str(number)[:80]}; it has to be a whole number.")
+
+
+def _prompt(db: Database, line: Line, into: Import) -> tuple[prompts.Prompt, dict[str, Any]]:
+    """Return the row's prompt, and what the row says of it that differs from what the study holds."""
+    messages = line.get("prompt")
+    new = NewPrompt(
+        messages=prompts.from_text(messages) if isinstance(messages, str) else messages,  # type: ignore[arg-type]
+        group=line.get("group"),
+        split=line.get("split"),
+        language=line.get("language") or "en",
+        tags=line.get("tags") or [],
+        reference=line.get("reference"),
+        extra=line.get("prompt_extra") or {},
+    )
+    if not isinstance(new.extra, dict):
+        raise InvalidInput(f"`prompt_extra` is {str(new.extra)[:80]}; it has to be an object.")
+    prompt_id, is_new = prompts.add_one(db, new, holdout_share=into.holdout_share, seed=into.seed, now=into.now)
+    _note(db, into, "prompt", prompt_id, is_new)
+    prompt = prompts.get(db, prompt_id)
+    held = {
+        "language": prompt.language,
+        "tags": prompt.tags,
+        "reference": prompt.reference,
+        "prompt_extra": prompt.extra,
+    }
+    said = {"language": new.language, "tags": new.tags, "reference": new.reference, "prompt_extra": new.extra}
+    return prompt, {key: said[key] for key in exchange_keys.OF_PROMPT if key in line and said[key] != held[key]}
+
+
+def _completion(db: Database, prompt_id: int, item: dict[str, Any], taken: list[int], into: Import) -> int:
+    policy = policies.external(db, item.get("policy") or "unknown", now=into.now)
+    fields = {key: item.get(key) for key in ("seed", "sample_index", "sampling", "token_count", "finish_reason")}
+    public_id = item.get("id")
+    if public_id is not None and (not isinstance(public_id, str) or not public_id):
+        raise InvalidInput(f"The `id` of a completion is {public_id!r}; it has to be text.")
+    extra = exchange_keys.unknown(item, exchange_keys.OF_COMPLETION)
+    new = NewCompletion(prompt_id, policy.id, item.get("text"), public_id=public_id, extra=extra, **fields)  # type: ignore[arg-type]
+    completions.check(new)
+    known = _known_completion(db, new, taken)
+    is_new = known is None or bool(known["withdrawn"])
+    if known is None:
+        known = {"id": completions.insert(db, new, now=into.now)}
+    elif known["withdrawn"]:
+        db.execute("UPDATE completions SET withdrawn = 0 WHERE id = ?", [known["id"]])
+    _note(db, into, "completion", known["id"], is_new)
+    return int(known["id"])
+
+
+def _known_completion(db: Database, new: NewCompletion, taken: list[int]) -> dict[str, Any] | None:
+    if new.public_id is not None:
+        found = db.row("SELECT id, prompt_id, text, withdrawn FROM completions WHERE public_id = ?", [new.public_id])
+        if found is not None and (found["text"] != new.text or found["prompt_id"] != new.prompt_id):
+            raise InvalidInput(
+                f"The study has another completion with the id {new.public_id!r}: its text or prompt differs."
+            )
+        if found is not None:
+            return found
+    if new.seed is not None:
+        drawn = db.row(
+            "SELECT id, text, withdrawn FROM completions WHERE prompt_id = ? AND policy_id = ? AND seed = ? AND sample_index = ?",
+            [new.prompt_id, new.policy_id, new.seed, new.sample_index],
+        )
+        if drawn is not None and (drawn["text"] != new.text or new.public_id is not None):
+            raise InvalidInput(
+                f"The study has another completion of this policy drawn by seed {new.seed}, {new.sample_index}."
+            )
+        return drawn
+    if new.public_id is not None:
+        return None
+    same = db.rows(
+        "SELECT id, sampling, extra, withdrawn FROM completions WHERE prompt_id = ? AND policy_id = ? AND text = ?"
+        " AND seed IS NULL AND sample_index IS ? AND token_count IS ? AND finish_reason IS ? ORDER BY id",
+        [new.prompt_id, new.policy_id, new.text, new.sample_index, new.token_count, new.finish_reason],
+    )
+    for row in same:
+        sampling = json.loads(row["sampling"]) if row["sampling"] else None
+        if row["id"] not in taken and sampling == new.sampling and json.loads(row["extra"]) == new.extra:
+            return row
+    return None
+
+
+def _new_comparison(line: Line, prompt_id: int, completion_ids: list[int], own: dict[str, Any]) -> NewComparison:
+    round_number = {"round": line["round"]} if line.get("round") is not None else {}
+    return NewComparison(
+        prompt_id,
+        completion_ids,
+        purpose=line.get("purpose") or "training",
+        chosen_by=line.get("chosen_by") or "import",
+        is_random=line.get("is_random", True),
+        score=line.get("score"),
+        probability=line.get("probability"),
+        expert=line.get("expert"),
+        extra={**round_number, **own, **exchange_keys.unknown(line, exchange_keys.OF_COMPARISON)},
+        priority=line.get("priority") or 0,
+        overlap=1 if line.get("overlap") is None else line["overlap"],
+        public_id=line.get("id"),
+    )
+
+
+def _known_comparison(
+    db: Database, comparison_id: int, prompt_id: int, completion_ids: list[int], into: Import
+) -> tuple[int, bool]:
+    held = comparisons.get(db, comparison_id)
+    if held.prompt_id != prompt_id or held.completion_ids != completion_ids:
+        raise InvalidInput(
+            f"The study has another comparison with the id {held.public_id!r}: its prompt or completions differ."
+        )
+    if held.withdrawn:
+        db.execute("UPDATE comparisons SET withdrawn = 0 WHERE id = ?", [comparison_id])
+    _note(db, into, "comparison", comparison_id, held.withdrawn)
+    return comparison_id, held.withdrawn
+
+
+def _judgment(db: Database, comparison: Comparison, item: dict[str, Any], into: Import) -> bool:
+    name = item.get("annotator")
+    if not isinstance(name, str):
+        raise InvalidInput(f"The `annotator` of a judgment is {name!r}; it has to be a name.")
+    annotator = annotators.ensure(db, name, item.get("annotator_kind") or "imported", now=into.now)
+    new = _new_judgment(comparison, annotator.id, item)
+    known = judgments.by_key(db, annotator.id, new.key)
+    if known is not None:
+        return _known_judgment(db, known, new, comparison, into)
+    supersedes = _superseded(db, comparison, annotator.id, item)
+    if new.skipped == judgments.UNDONE and supersedes is None:
+        raise InvalidInput('A judgment skipped as "undone" has to name the judgment that it takes back (`supersedes`).')
+    judgment_id = judgments.insert(
+        db,
+        new,
+        comparison,
+        late=item.get("late") or False,
+        supersedes_id=supersedes,
+        at=new.at,
+        import_id=into.id,
+        now=into.now,
+    )
+    _note(db, into, "judgment", judgment_id, True)
+    return True
+
+
+def _new_judgment(comparison: Comparison, annotator_id: int, item: dict[str, Any]) -> NewJudgment:
+    fields = (
+        "shown", "ranks", "strength", "skipped", "rationale", "criteria", "improved", "milliseconds", "input_device", "view", "at"
+    )  # fmt: skip
+    for key in ("both_bad", "late"):
+        if item.get(key) not in (None, True, False):
+            raise InvalidInput(f"`{key}` of a judgment is {item[key]!r}; it has to be true or false.")
+    ranks = item.get("ranks")
+    if item.get("both_bad") and ranks is None and item.get("skipped") is None:
+        ranks = [1] * len(comparison.completion_ids)
+    new = NewJudgment(
+        comparison=comparison.id,
+        annotator_id=annotator_id,
+        both_bad=bool(item.get("both_bad")),
+        key=item["key"] if item.get("key") is not None else f"import-{secrets.token_hex(8)}",
+        extra=exchange_keys.unknown(item, exchange_keys.OF_JUDGMENT),
+        **{**{key: item.get(key) for key in fields}, "ranks": ranks},  # type: ignore[arg-type]
+    )
+    judgments.check(new, len(comparison.completion_ids))
+    return new
+
+
+def _known_judgment(
+    db: Database, known: judgments.Judgment, new: NewJudgment, comparison: Comparison, into: Import
+) -> bool:
+    fields = ("ranks", "shown", "both_bad", "skipped", "strength", "rationale", "criteria", "improved")
+    if known.comparison_id != comparison.id or any(getattr(known, name) != getattr(new, name) for name in fields):
+        raise InvalidInput(f"The key {new.key!r} of a judgment was used for another answer of the same person before.")
+    cursor = db.execute("DELETE FROM withdrawn_judgments WHERE judgment_id = ?", [known.id])
+    came_back = bool(cursor.rowcount)
+    _note(db, into, "judgment", known.id, came_back)
+    return came_back
+
+
+def _superseded(db: Database, comparison: Comparison, annotator_id: int, item: dict[str, Any]) -> int | None:
+    key = item.get("supersedes")
+    if key is None:
+        return None
+    earlier = judgments.by_key(db, annotator_id, key) if isinstance(key, str) else None
+    if earlier is None or earlier.comparison_id != comparison.id:
+        raise InvalidInput(
+            f"A judgment supersedes {canonical.dumps(key)[:80]}, which is no key of an earlier judgment of the same person here."
+        )
+    return earlier.id
