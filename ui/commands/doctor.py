@@ -81,7 +81,7 @@ def version_of(package: str) -> str | None:
 def sqlite() -> Finding:
     from feedback_store import database
 
-    version, warning = database.sqlite_version(), database.known_bad_words()
+    version, warning = database.sqlite_version(), database.sqlite_warning()
     return Finding("sqlite", version, None if warning else True, warning or "")
 
 

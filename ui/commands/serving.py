@@ -3,20 +3,12 @@
 import os
 import subprocess
 import sys
-from pathlib import Path
 from typing import Annotated
 
 import typer
 
 from ui.commands.arguments import AsJson, Base, Study
 from ui.commands.output import print_json, say
-
-Functions = Annotated[
-    Path | None,
-    typer.Option(
-        help="Folder with own reward functions for the worker (code: only what you trust).", show_default=False
-    ),
-]
 
 
 def serve(
@@ -26,7 +18,6 @@ def serve(
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Pages only: runs wait for another worker.")] = False,
     base: Base = None,
     demo: Annotated[bool, typer.Option("--demo", help="Fill a new study with the demo's prompts.")] = False,
-    functions: Functions = None,
     as_json: AsJson = False,
 ) -> None:
     """Open the study in the browser: compare pages, console, and the worker that samples and trains.
@@ -43,15 +34,12 @@ def serve(
 
     if sys.stderr.isatty() and not as_json:
         say(f"Starting {study} ...")
-    serve_study(
-        study, host=host, port=port, worker=not no_worker, base=base, demo=demo, functions=functions, on_ready=on_ready
-    )
+    serve_study(study, host=host, port=port, worker=not no_worker, base=base, demo=demo, on_ready=on_ready)
 
 
 def worker(
     study: Study,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="End when no run is left.")] = False,
-    functions: Functions = None,
     as_json: AsJson = False,
 ) -> None:
     """Work off the study's runs in the foreground. Ctrl-C: it writes a checkpoint and hands its run back."""
@@ -61,8 +49,6 @@ def worker(
     command = supervisor.worker_command(study.resolve(), parent=os.getpid())
     if until_idle:
         command.append("--until-idle")
-    if functions is not None:
-        command += ["--functions", str(functions)]
     process = subprocess.Popen(command, env={**os.environ, **supervisor.worker_environment(study)})
     while True:
         try:
