@@ -35,7 +35,7 @@ from rounds.worker_lock import BEAT_SECONDS, WorkerLock, WorkerReplaced
 
 LEASE_SECONDS = 20.0
 IDLE_SECONDS = 0.5
-STOP_SECONDS = 8.0
+STOP_SECONDS = 5.0
 NICENESS = 10
 FIRST_IN_LINE = ("sample",)  # what a person waits for: executed between two steps of the kinds below
 GIVE_WAY = ("train-reward", "train-policy", "evaluate", "score")

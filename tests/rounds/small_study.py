@@ -2,8 +2,8 @@
 
 from __future__ import annotations
 
+import multiprocessing
 import os
-import subprocess
 import sys
 import time
 from collections.abc import Callable
@@ -74,15 +74,39 @@ def judge_everything(db: Database, prefers: Callable[[str], float]) -> int:
             done += 1
 
 
-def worker_process(folder: Path, *arguments: str, **environment: str) -> subprocess.Popen:
-    """`python -m rounds.worker` on one thread, with leases of two seconds."""
-    env = {**os.environ, "TASTEMAKER_THREADS": "1", "OMP_NUM_THREADS": "1", "TASTEMAKER_LEASE_SECONDS": "2"}
-    return subprocess.Popen(
-        [sys.executable, "-m", "rounds.worker", str(folder), *arguments],
-        env={**env, **environment},
-        stderr=subprocess.PIPE,
-        text=True,
-    )
+FORKS = multiprocessing.get_context(
+    "forkserver"
+)  # its server imports the heavy libraries once, the workers are its forks
+FORKS.set_forkserver_preload(["rounds.worker", "rounds.kinds.train_policy", "rounds.kinds.sample", "peft"])
+
+
+class WorkerProcess:
+    """`rounds.worker` in a process of its own, on one thread, with leases of two seconds."""
+
+    def __init__(self, folder: Path, *arguments: str, **environment: str) -> None:
+        settings = {"TASTEMAKER_THREADS": "1", "TASTEMAKER_LEASE_SECONDS": "2", **environment}
+        self.folder = folder
+        self._process = FORKS.Process(target=_work, args=([str(folder), *arguments], settings))
+        self._process.start()
+
+    def signal(self, number: int) -> None:
+        os.kill(self._process.pid, number)
+
+    def ended(self, seconds: float = 20) -> int | None:
+        """Waits for its end; the exit code."""
+        self._process.join(seconds)
+        return self._process.exitcode
+
+    @property
+    def log(self) -> str:
+        return (self.folder / "worker.log").read_text()
+
+
+def _work(arguments: list[str], settings: dict[str, str]) -> None:
+    os.environ.update(settings)
+    from rounds.worker import main
+
+    sys.exit(main(arguments))
 
 
 def wait_for(condition: Callable[[], object], seconds: float = 40.0) -> None:

@@ -1,4 +1,4 @@
-"""The whole loop on the tiny model: sample, judge, reward, policy, evaluate, export; and what a worker does with its runs."""
+"""The whole loop on the tiny model: sample, judge, train reward and policy, evaluate, score, export."""
 
 import json
 import shutil

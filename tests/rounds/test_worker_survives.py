@@ -1,17 +1,21 @@
 """What a worker must live through: kills, stops, cancels, signals, and people who want pairs while it trains."""
 
+import os
 import shutil
 import signal
+import subprocess
+import sys
 from pathlib import Path
 
 import pytest
 import torch
 from safetensors.torch import load_file
 
-from feedback_store import completions, policies, reward_models, runs
+from feedback_store import clock, completions, policies, reward_models, runs
 from feedback_store.database import Database
-from rounds.worker import Worker
-from tests.rounds.small_study import judge_everything, new_study, start_run, wait_for, worker_process
+from rounds.worker import Worker, main
+from rounds.worker_lock import WorkerLock
+from tests.rounds.small_study import WorkerProcess, judge_everything, new_study, start_run, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -54,7 +58,10 @@ def study(rewarded, tmp_path) -> Database:
 
 def weights(db: Database) -> dict[str, torch.Tensor]:
     folder = db.folder / policies.by_name(db, "policy-1").folder
-    return {**load_file(folder / "adapter" / "adapter_model.safetensors"), **load_file(folder / "value_head.safetensors")}
+    return {
+        **load_file(folder / "adapter" / "adapter_model.safetensors"),
+        **load_file(folder / "value_head.safetensors"),
+    }
 
 
 def assert_bit_equal(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
@@ -81,12 +88,12 @@ def published(db: Database) -> list[str]:
 def test_a_killed_worker_loses_nothing_but_the_step(study, uncut, tmp_path, point):
     run = start_run(study, "train-policy")
     marker = tmp_path / "marker"
-    process = worker_process(study.folder, "--until-idle", TASTEMAKER_PAUSE_AT=f"{point}:{marker}")
+    process = WorkerProcess(study.folder, "--until-idle", TASTEMAKER_PAUSE_AT=f"{point}:{marker}")
     wait_for(marker.exists)
     assert published(study) == ["base"]
     steps_before = len(runs.metrics(study, run.id, "steps"))
-    process.send_signal(signal.SIGKILL)
-    process.communicate()
+    process.signal(signal.SIGKILL)
+    assert process.ended() == -signal.SIGKILL
     worker = idle_worker(study.folder)
     worker.take_over()
     worker.work(until_idle=True)
@@ -103,40 +110,32 @@ def test_a_killed_worker_loses_nothing_but_the_step(study, uncut, tmp_path, poin
 def test_a_worker_stopped_past_its_lease_cannot_publish(study, uncut, tmp_path):
     run = start_run(study, "train-policy")
     marker = tmp_path / "marker"
-    process = worker_process(study.folder, "--until-idle", TASTEMAKER_PAUSE_AT=f"between-rename-and-row:{marker}")
+    process = WorkerProcess(study.folder, "--until-idle", TASTEMAKER_PAUSE_AT=f"between-rename-and-row:{marker}")
     wait_for(marker.exists)
-    process.send_signal(signal.SIGSTOP)
-    wait_for(lambda: (lease := runs.get(study, run.id).lease_expires_at) and lease < _now())
+    process.signal(signal.SIGSTOP)
+    wait_for(lambda: (lease := runs.get(study, run.id).lease_expires_at) and lease < clock.now())
     worker = idle_worker(study.folder)
     worker.work(until_idle=True)
     after = runs.get(study, run.id)
     assert (after.status, after.worker, after.attempt) == ("succeeded", worker.name, 2)
     marker.unlink()
-    process.send_signal(signal.SIGCONT)
-    _, said = process.communicate(timeout=20)
-    assert process.returncode == 0, said
-    assert "taken over by another worker" in said
+    process.signal(signal.SIGCONT)
+    assert process.ended() == 0
+    assert "taken over by another worker" in process.log
     assert published(study) == ["base", "policy-1"]
     assert runs.get(study, run.id) == after
     assert_bit_equal(weights(study), uncut)
     assert len(completions.listing(study, policy_id=policies.by_name(study, "policy-1").id)) == 3
 
 
-def _now() -> str:
-    from feedback_store import clock
-
-    return clock.now()
-
-
 def test_a_worker_told_to_end_gives_its_run_back(study, uncut, tmp_path):
     run = start_run(study, "train-policy")
     marker = tmp_path / "marker"
-    process = worker_process(study.folder, TASTEMAKER_PAUSE_AT=f"inside-optimiser-step@5:{marker}")
+    process = WorkerProcess(study.folder, TASTEMAKER_PAUSE_AT=f"inside-optimiser-step@5:{marker}")
     wait_for(marker.exists)
-    process.send_signal(signal.SIGTERM)
+    process.signal(signal.SIGTERM)
     marker.unlink()
-    process.communicate(timeout=10)
-    assert process.returncode == 0
+    assert process.ended(10) == 0
     waiting = runs.get(study, run.id)
     assert (waiting.status, waiting.attempt) == ("queued", 0)
     idle_worker(study.folder).work(until_idle=True)
@@ -144,32 +143,28 @@ def test_a_worker_told_to_end_gives_its_run_back(study, uncut, tmp_path):
     assert_bit_equal(weights(study), uncut)
 
 
-def test_a_worker_ends_inside_a_step_that_takes_too_long(study, tmp_path):
+PARENT = """
+import os, subprocess, sys, time
+worker = subprocess.Popen([sys.executable, "-m", "rounds.worker", sys.argv[1], "--parent", str(os.getpid())])
+print(worker.pid, flush=True)
+time.sleep(60)
+"""
+
+
+def test_a_worker_ends_with_its_parent_even_inside_a_long_step(study, tmp_path):
     run = start_run(study, "train-policy")
     marker = tmp_path / "marker"
-    process = worker_process(study.folder, TASTEMAKER_PAUSE_AT=f"inside-optimiser-step@5:{marker}")
-    wait_for(marker.exists)
-    process.send_signal(signal.SIGTERM)
-    process.communicate(timeout=15)
-    assert process.returncode == 0
-    assert runs.get(study, run.id).status == "queued"
-
-
-def test_a_worker_ends_with_its_parent(study):
-    starter = (
-        "import subprocess, sys, os, time\n"
-        f"p = subprocess.Popen([sys.executable, '-m', 'rounds.worker', {str(study.folder)!r}, '--parent', str(os.getpid())])\n"
-        "print(p.pid, flush=True); time.sleep(60)"
-    )
-    import subprocess
-    import sys
-
-    parent = subprocess.Popen([sys.executable, "-c", starter], stdout=subprocess.PIPE, text=True)
+    env = {**os.environ, "TASTEMAKER_PAUSE_AT": f"inside-optimiser-step@5:{marker}"}
+    command = [sys.executable, "-c", PARENT, str(study.folder)]
+    parent = subprocess.Popen(command, stdout=subprocess.PIPE, text=True, env=env)
+    assert parent.stdout is not None
     worker_pid = int(parent.stdout.readline())
-    wait_for((study.folder / "worker.lock").exists)
+    wait_for(marker.exists)
     parent.kill()
-    parent.wait()
+    parent.communicate()
     wait_for(lambda: not _alive(worker_pid))
+    assert runs.get(study, run.id).status == "queued"
+    assert "The process that started this worker is gone" in (study.folder / "worker.log").read_text()
 
 
 def _alive(pid: int) -> bool:
@@ -275,12 +270,12 @@ def test_another_base_is_refused_by_name(study):
         idle_worker(study.folder)
 
 
-def test_a_second_worker_is_refused(study):
-    first = worker_process(study.folder)
-    wait_for((study.folder / "worker.log").exists)
-    second = worker_process(study.folder)
-    _, said = second.communicate(timeout=20)
-    assert second.returncode == 2
-    assert f"already serves study (process {first.pid}" in said
-    first.terminate()
-    first.communicate(timeout=10)
+def test_a_second_worker_is_refused(study, capsys):
+    with WorkerLock(study.folder, stale_seconds=20):
+        assert main([str(study.folder)]) == 2
+    assert "worker: A worker already serves study (process" in capsys.readouterr().err
+
+
+def test_a_worker_without_a_study_says_so(tmp_path, capsys):
+    assert main([str(tmp_path / "nowhere")]) == 2
+    assert "No study in" in capsys.readouterr().err
