@@ -155,7 +155,7 @@ def _take_rows(db: Database, module: ModuleType, path: Path, format: str, into: 
                 continue
             with db.transaction():
                 take = incoming.take_prompt if isinstance(row, NewPrompt) else incoming.take_comparison
-                is_new = take(db, row, into)  # type: ignore[operator]
+                is_new = take(db, row, into)
                 if is_new:
                     db.execute(
                         "INSERT INTO import_rows (import_id, line, row_key) VALUES (?, ?, ?)", [into.id, number, key]

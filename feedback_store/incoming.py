@@ -267,7 +267,7 @@ def _new_judgment(comparison: Comparison, annotator_id: int, item: dict[str, Any
         both_bad=bool(item.get("both_bad")),
         key=item["key"] if item.get("key") is not None else f"import-{secrets.token_hex(8)}",
         extra=exchange_keys.unknown(item, exchange_keys.OF_JUDGMENT),
-        **{**{key: item.get(key) for key in fields}, "ranks": ranks},  # type: ignore[arg-type]
+        **{**{key: item.get(key) for key in fields}, "ranks": ranks},
     )
     judgments.check(new, len(comparison.completion_ids))
     return new

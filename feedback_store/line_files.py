@@ -13,8 +13,8 @@ from feedback_store.exchange_records import Problem
 LONGEST_LINE_BYTES = 32 * 1024 * 1024
 
 
-def lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
-    """Yield (line number from 1, text without its end) of a UTF-8 file (gzip where its name ends in .gz); blank lines are left out.
+def lines(path: Path, *, blank: bool = False) -> Iterator[tuple[int, str | Problem]]:
+    """Yield (line number from 1, text without its end) of a UTF-8 file (gzip where its name ends in .gz); blank lines only with `blank`.
 
     A line that is not UTF-8, longer than LONGEST_LINE_BYTES, or behind a damaged place of a gzip file is a Problem.
     """
@@ -35,7 +35,7 @@ def lines(path: Path) -> Iterator[tuple[int, str | Problem]]:
                         Problem(number, f"Not UTF-8: byte {error.start + 1} of the line is 0x{raw[error.start]:02X}."),
                     )
                     continue
-                if text.strip():
+                if blank or text.strip():
                     yield number, text
         except (EOFError, zlib.error, gzip.BadGzipFile) as error:
             yield (

@@ -39,7 +39,7 @@ def _read_csv(path: Path) -> Iterator[tuple[int, NewPrompt | Problem]]:
     broken: list[Problem] = []
 
     def text_lines() -> Iterator[str]:
-        for number, text in lines(path):
+        for number, text in lines(path, blank=True):
             if isinstance(text, Problem):
                 broken.append(Problem(number, text.reason))
             else:
