@@ -1,0 +1,86 @@
+"""A study with pairs to judge, its application, and a server for a browser; no worker, no model."""
+
+import contextlib
+import socket
+import threading
+import time
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+import uvicorn
+from starlette.testclient import TestClient
+
+from feedback_store import comparisons, completions, policies, prompts
+from feedback_store.comparisons import NewComparison
+from feedback_store.completions import NewCompletion
+from feedback_store.database import Database
+from feedback_store.prompts import NewPrompt
+from rounds import studies
+
+HOST = "http://127.0.0.1:7860"
+HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>[x](javascript:window.hacked=1) {{7*7}} ${7*7}'
+
+
+def fill(db: Database, pairs: int, texts: tuple[str, str] = ("Short and good.", "Long, winding and less good.")) -> None:
+    """`pairs` comparisons of two completions of the base, each on a prompt of its own."""
+    base = policies.add_base(db, source="tiny:", sha256="a" * 64, tokenizer_sha256="b" * 64, template_sha256="c" * 64)
+    known = prompts.count(db)
+    messages = [[{"role": "user", "content": f"Question {known + n}: what is best?"}] for n in range(pairs)]
+    added = prompts.add(db, [NewPrompt(each, split="train") for each in messages], holdout_share=0.2, seed=0)
+    for prompt_id in added.ids:
+        ids = completions.add(
+            db,
+            [
+                NewCompletion(prompt_id, base.id, texts[0], finish_reason="stop"),
+                NewCompletion(prompt_id, base.id, texts[1], finish_reason="length"),
+            ],
+        )
+        comparisons.add(db, [NewComparison(prompt_id, ids)])
+
+
+@pytest.fixture
+def study(tmp_path: Path) -> Iterator[Database]:
+    """A study with six pairs that nobody refills."""
+    with studies.open_or_create(tmp_path / "study", base="tiny:", create=True, refill=False) as db:
+        fill(db, 6)
+        yield db
+
+
+@pytest.fixture
+def stranger(study: Database) -> TestClient:
+    """A client that has not opened the address."""
+    from ui.web.app import create_app
+
+    app = create_app(study, token="the-token")
+    return TestClient(app, base_url=HOST, headers={"origin": HOST}, raise_server_exceptions=False)
+
+
+@pytest.fixture
+def client(stranger: TestClient) -> TestClient:
+    """A client that has opened the address with the token."""
+    assert stranger.get("/login?token=the-token", follow_redirects=False).status_code == 303
+    return stranger
+
+
+@pytest.fixture
+def served() -> Iterator[Callable[[Database], str]]:
+    """Serve a study in a thread of this process; gives the address to open."""
+    from ui.web.app import create_app
+
+    with contextlib.ExitStack() as stack:
+
+        def serve(db: Database) -> str:
+            listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
+            app = create_app(db, port=listening.getsockname()[1])
+            server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=1))
+            thread = threading.Thread(target=server.run, kwargs={"sockets": [listening]}, daemon=True)
+            thread.start()
+            stack.callback(thread.join, 10)
+            stack.callback(setattr, server, "should_exit", True)
+            deadline = time.monotonic() + 20
+            while not server.started and time.monotonic() < deadline:
+                time.sleep(0.02)
+            return app.state.access.address
+
+        yield serve

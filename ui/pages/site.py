@@ -1,0 +1,78 @@
+"""The Gradio pages and how they are mounted: one mount for all, nothing fetched from elsewhere, no handler.
+
+Every Gradio handler could be called by everybody who is logged in, and its queue drops accepted work when a browser closes. So
+the pages hold no handler at all: each is a `gr.HTML` that starts small scripts of ours, which talk to our own routes.
+"""
+
+from __future__ import annotations
+
+import inspect
+import json
+import os
+from pathlib import Path
+from typing import Any
+
+os.environ["GRADIO_ANALYTICS_ENABLED"] = "False"
+os.environ["HF_HUB_DISABLE_TELEMETRY"] = "1"
+os.environ["HF_HUB_OFFLINE"] = "1"
+
+import gradio as gr
+from fastapi import FastAPI
+
+from ui.pages import compare, console
+
+STATIC = Path(__file__).resolve().parents[1] / "static"
+STATIC_PATH = "/static/tastemaker"
+PAGES = ("/", "/console")
+IDLE_POLL_SECONDS = 0.02
+
+
+def languages() -> dict[str, str]:
+    """Each language of the pages by its code, with its own name: one file a language."""
+    files = sorted((STATIC / "languages").glob("*.json"))
+    return {file.stem: json.loads(file.read_text(encoding="utf-8"))["language.name"] for file in files}
+
+
+def build(study_id: str) -> gr.Blocks:
+    """The pages, laid out."""
+    context = {"study": study_id, "languages": languages()}
+    with gr.Blocks(analytics_enabled=False, title="Tastemaker", fill_width=True) as pages:
+        gr.Navbar(visible=False)  # the pages bring their own, in the person's language
+        compare.build(context)
+    with pages.route("Console", "/console"):
+        gr.Navbar(visible=False)
+        console.build(context)
+    return pages
+
+
+def mount(app: FastAPI, study_id: str) -> FastAPI:
+    """Put the pages under `app`, whose own routes come first."""
+    pages = build(study_id)
+    gr.mount_gradio_app(
+        app,
+        pages,
+        path="",
+        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+        head=_head(),
+        show_error=False,
+        ssr_mode=False,
+        footer_links=[],
+        enable_monitoring=False,
+        **_run_history(),
+    )
+    # Its queue looks for work every millisecond, for which it costs 5 % of a core. A private name: later versions may drop it.
+    queue = getattr(pages, "_queue", None)
+    if hasattr(queue, "sleep_when_free"):
+        queue.sleep_when_free = IDLE_POLL_SECONDS
+    return app
+
+
+def _run_history() -> dict[str, Any]:
+    """Gradio's history of inputs and outputs in the browser, off, where this version has it."""
+    return {"run_history": False} if "run_history" in inspect.signature(gr.mount_gradio_app).parameters else {}
+
+
+def _head() -> str:
+    styles = [f'<link rel="stylesheet" href="{STATIC_PATH}/style/{name}.css">' for name in ("page", "compare", "console")]
+    scripts = [f'<link rel="modulepreload" href="{STATIC_PATH}/{path}">' for path in ("page/frame.js", "page/http.js")]
+    return "\n".join(styles + scripts)

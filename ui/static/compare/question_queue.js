@@ -1,0 +1,50 @@
+// The next pairs, fetched ahead, so that an answer is followed by the next pair at once.
+
+const AHEAD = 3;
+
+export class QuestionQueue {
+  /** `fetchQuestions(limit)` resolves to {state, questions, progress}; `onProgress` is called with each progress. */
+  constructor(fetchQuestions, onProgress = () => {}) {
+    this.fetchQuestions = fetchQuestions;
+    this.onProgress = onProgress;
+    this.waiting = [];
+    this.answered = new Set(); // an answer on its way may still be handed out by a request that overtook it
+    this.filling = null;
+    this.shown = null;
+  }
+
+  /** The next pair that is here already, to be shown, or null. */
+  take() {
+    this.shown = this.waiting.shift() ?? null;
+    return this.shown;
+  }
+
+  /** Never hand this pair out again, unless it is reopened. */
+  close(question) {
+    this.answered.add(question.comparison);
+    this.waiting = this.waiting.filter((each) => each.comparison !== question.comparison);
+  }
+
+  /** Show a pair that was taken back; the one on the screen comes next. */
+  reopen(question) {
+    this.answered.delete(question.comparison);
+    const rest = [this.shown, ...this.waiting].filter((each) => each && each.comparison !== question.comparison);
+    this.waiting = rest;
+    this.shown = question;
+    return question;
+  }
+
+  /** Fetch pairs until there are enough; one request at a time. Resolves to the state that the server named. */
+  fill() {
+    this.filling ??= this.fetchMore().finally(() => (this.filling = null));
+    return this.filling;
+  }
+
+  async fetchMore() {
+    const answer = await this.fetchQuestions(AHEAD);
+    const known = new Set([...this.waiting.map((each) => each.comparison), ...this.answered, this.shown?.comparison]);
+    for (const question of answer.questions) if (!known.has(question.comparison)) this.waiting.push(question);
+    this.onProgress(answer.progress);
+    return answer.state;
+  }
+}

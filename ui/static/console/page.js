@@ -1,0 +1,95 @@
+// The console: the loop as it stands, its next step, what runs, what came out. It asks the server anew every few seconds.
+
+import { el } from "../page/elements.js";
+import { openFrame } from "../page/frame.js";
+import { request } from "../page/http.js";
+import { ActiveRuns } from "./active_runs.js";
+import { Curves } from "./curves.js";
+import { Exports } from "./exports.js";
+import { LoopCards } from "./loop_cards.js";
+import { NextStep } from "./next_step.js";
+import { RunList } from "./run_list.js";
+import { SideBySide } from "./side_by_side.js";
+
+const BUSY_MILLISECONDS = 2000;
+const IDLE_MILLISECONDS = 8000;
+const FAILED_MILLISECONDS = 4000;
+
+/** Called by the page that Gradio built; `context` is {study, languages}. Calling it again does nothing. */
+export async function mount(element, context) {
+  const frame = await openFrame(element, context, "console");
+  if (frame) new ConsolePage(frame).start();
+}
+
+class ConsolePage {
+  constructor(frame) {
+    this.frame = frame;
+    this.words = frame.words;
+    const ask = (path, body) => request(frame.words, path, body);
+    const tools = { words: frame.words, has: frame.has, ask, act: (path, body) => this.act(path, body) };
+    this.notice = el("p", { class: "tm-notice", role: "alert", hidden: true });
+    this.parts = {
+      cards: new LoopCards(tools),
+      next: new NextStep(tools),
+      active: new ActiveRuns(tools),
+      curves: new Curves(tools),
+      sides: new SideBySide(tools),
+      runs: new RunList(tools),
+      exports: new Exports(tools),
+    };
+    this.lay();
+  }
+
+  lay() {
+    const { cards, next, active, curves, sides, runs, exports } = this.parts;
+    this.frame.main.append(
+      el("h1", { class: "tm-page-title" }, this.words("console.title")),
+      this.notice,
+      cards.element,
+      el("div", { class: "tm-columns" }, next.element, el("div", { class: "tm-column" }, active.element, curves.element)),
+      sides.element,
+      el("div", { class: "tm-columns" }, runs.element, exports.element),
+    );
+  }
+
+  start() {
+    const options = { signal: this.frame.signal };
+    document.addEventListener("visibilitychange", () => !document.hidden && this.refresh(), options);
+    this.refresh();
+  }
+
+  /** Ask how things stand and show it; then again, sooner while something runs. */
+  async refresh() {
+    clearTimeout(this.timer);
+    if (!this.frame.alive()) return;
+    let wait = FAILED_MILLISECONDS;
+    try {
+      const loop = await request(this.words, "/api/loop");
+      for (const part of Object.values(this.parts)) part.update(loop);
+      this.say("");
+      wait = loop.active.length ? BUSY_MILLISECONDS : IDLE_MILLISECONDS;
+    } catch (failure) {
+      if (!("status" in failure)) throw failure;
+      this.say(failure.status === 401 ? this.words("state.locked.words") : this.words("console.no_answer", { reason: failure.message }));
+    }
+    if (!document.hidden) this.timer = setTimeout(() => this.refresh(), wait);
+  }
+
+  /** Send something that changes the study, then show how things stand. Resolves to whether it was done. */
+  async act(path, body) {
+    try {
+      await request(this.words, path, body);
+    } catch (failure) {
+      await this.refresh();
+      this.say(failure.message);
+      return false;
+    }
+    await this.refresh();
+    return true;
+  }
+
+  say(text) {
+    this.notice.textContent = text;
+    this.notice.hidden = text === "";
+  }
+}

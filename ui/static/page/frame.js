@@ -1,0 +1,47 @@
+// What every page has: its own styles, the name, the way to the other pages, the language.
+
+import { el } from "./elements.js";
+import { loadWords, rememberLanguage } from "./language.js";
+
+const PAGES = [
+  ["compare", "/"],
+  ["console", "/console"],
+];
+
+/**
+ * Prepare the element that Gradio gives us, once: returns {main, words, has, signal} or null where it was done before.
+ * `signal` ends the listeners on the document when the page part is mounted anew.
+ */
+export async function openFrame(element, context, page) {
+  if (element.dataset.mounted) return null;
+  element.dataset.mounted = "yes";
+  element.classList.remove("prose", "gradio-style"); // our styles are our own
+  const language = await loadWords(context.languages);
+  const { words } = language;
+  document.title = `${words(`nav.${page}`)} · ${words("app.name")}`;
+  const main = el("main", { class: "tm-main", id: "tm-main" });
+  element.replaceChildren(el("div", { class: `tm tm-${page}-page` }, header(context, language, page), main));
+  const ended = new AbortController();
+  return { main, words, has: language.has, signal: ended.signal, alive: () => element.isConnected || (ended.abort(), false) };
+}
+
+function header(context, language, page) {
+  const { words } = language;
+  const links = PAGES.map(([name, path]) =>
+    el("a", { href: path, class: "tm-link", "aria-current": name === page ? "page" : null }, words(`nav.${name}`)),
+  );
+  const choose = (event) => {
+    rememberLanguage(event.target.value);
+    location.reload();
+  };
+  const options = Object.entries(context.languages).map(([name, title]) =>
+    el("option", { value: name, lang: name, selected: name === language.name }, title),
+  );
+  return el(
+    "header",
+    { class: "tm-header" },
+    el("span", { class: "tm-brand" }, el("span", { class: "tm-mark", "aria-hidden": "true" }), words("app.name")),
+    el("nav", { class: "tm-nav", "aria-label": words("app.name") }, links),
+    el("select", { class: "tm-select tm-language", "aria-label": words("nav.language"), onchange: choose }, options),
+  );
+}

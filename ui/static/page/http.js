@@ -1,0 +1,45 @@
+// Requests to this server: JSON in and out, errors with words.
+
+/** What went wrong: `status` is 0 where there was no answer at all. */
+export class RequestFailed extends Error {
+  constructor(status, words) {
+    super(words);
+    this.status = status;
+  }
+
+  /** Whether sending the same again later can help. */
+  get passing() {
+    return this.status === 0 || this.status === 408 || this.status === 429 || this.status >= 500;
+  }
+}
+
+/** Ask the server; rejects with RequestFailed. `words` turns a language key into words. */
+export async function request(words, path, body = undefined, timeoutMilliseconds = 15000) {
+  const options = { credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(timeoutMilliseconds) };
+  if (body !== undefined) {
+    options.method = "POST";
+    options.headers = { "content-type": "application/json" };
+    options.body = JSON.stringify(body);
+  }
+  let response;
+  try {
+    response = await fetch(path, options);
+  } catch {
+    throw new RequestFailed(0, words("error.offline"));
+  }
+  let answer = null;
+  try {
+    answer = await response.json();
+  } catch {
+    // An answer that is no JSON: its status says enough.
+  }
+  if (!response.ok) throw new RequestFailed(response.status, answer?.error ?? words("error.status", { status: response.status }));
+  if (answer === null) throw new RequestFailed(0, words("error.offline"));
+  return answer;
+}
+
+/** A key that makes sending the same thing twice harmless. */
+export function newKey() {
+  if (crypto.randomUUID) return crypto.randomUUID();
+  return Array.from(crypto.getRandomValues(new Uint8Array(16)), (byte) => byte.toString(16).padStart(2, "0")).join("");
+}

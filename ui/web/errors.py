@@ -1,0 +1,73 @@
+"""Errors as answers: JSON {"error": words}, never a traceback, never a path of the machine."""
+
+from __future__ import annotations
+
+import logging
+import secrets
+
+from fastapi import FastAPI, Request
+from fastapi.exceptions import RequestValidationError
+from fastapi.responses import JSONResponse
+from starlette.exceptions import HTTPException
+
+from feedback_store.errors import Conflict, LeaseLost, StudyExists, StudyNotFound
+
+log = logging.getLogger("tastemaker.web")
+
+# Errors for people are ValueErrors with words, defined in these packages; any other ValueError is a fault of ours.
+OUR_PACKAGES = frozenset({"feedback_store", "rounds", "ui", "reward_training", "policy_training", "language_models"})
+STATUS_OF: tuple[tuple[type[Exception], int], ...] = (
+    (Conflict, 409),
+    (LeaseLost, 409),
+    (StudyExists, 409),
+    (StudyNotFound, 404),
+)
+
+
+class NotThere(ValueError):
+    """Nothing has this number or name; the words say what was looked for."""
+
+
+def install(app: FastAPI) -> None:
+    """Let the application answer every error with words."""
+    app.add_exception_handler(HTTPException, _http)
+    app.add_exception_handler(RequestValidationError, _invalid)
+    app.add_exception_handler(ValueError, _value)
+
+
+def _answer(status: int, words: str) -> JSONResponse:
+    return JSONResponse({"error": words}, status_code=status)
+
+
+async def _http(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, HTTPException)
+    words = str(error.detail)
+    if error.status_code == 404 and words == "Not Found":
+        words = f"There is nothing at {request.url.path}."
+    if error.status_code == 405:
+        words = f"{request.method} is not possible at {request.url.path}."
+    return _answer(error.status_code, words)
+
+
+async def _invalid(request: Request, error: Exception) -> JSONResponse:
+    assert isinstance(error, RequestValidationError)
+    faults = []
+    for fault in error.errors()[:5]:
+        place = ".".join(str(part) for part in fault["loc"] if part not in ("body", "query", "path"))
+        faults.append(f"{place or 'the request'}: {fault['msg']}")
+    return _answer(422, "The request cannot be read. " + "; ".join(faults) + ".")
+
+
+async def _value(request: Request, error: Exception) -> JSONResponse:
+    if type(error).__module__.split(".")[0] not in OUR_PACKAGES:
+        return unexpected(request.method, request.url.path, error)
+    if isinstance(error, NotThere):
+        return _answer(404, str(error))
+    return _answer(next((status for kind, status in STATUS_OF if isinstance(error, kind)), 422), str(error))
+
+
+def unexpected(method: str, path: str, error: Exception) -> JSONResponse:
+    """The answer to a fault of ours: words and a reference here, the whole story in the log."""
+    reference = secrets.token_hex(4)
+    log.error("Request %s %s failed (%s)", method, path, reference, exc_info=error)
+    return _answer(500, f"Something went wrong on the server; its log tells more under {reference}. Nothing saved was lost.")

@@ -1,0 +1,179 @@
+"""What stands before every route, Gradio's too: host, address, origin, session, size of the body, headers.
+
+One ASGI layer around the whole application, so that no route can be forgotten. Gradio brings dozens of routes, and several
+answer without its own login; here only what its pages load is let through (GRADIO_PREFIXES), the rest does not exist.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from html import escape
+from urllib.parse import quote
+
+from starlette.types import ASGIApp, Message, Receive, Scope, Send
+
+from ui.web import errors
+from ui.web.access import LocalAccess
+
+MAX_BODY_BYTES = 1_000_000
+SAFE_METHODS = ("GET", "HEAD")
+METHODS = (*SAFE_METHODS, "POST")
+OPEN_PATHS = ("/login", "/healthz", "/manifest.json", "/favicon.ico")  # a browser asks for the last two without cookies
+STATIC_PREFIX = "/static/tastemaker/"
+GRADIO_PREFIXES = ("/assets/", "/static/js/", "/static/fonts/", "/static/img/", "/theme.css")
+
+# gr.HTML builds its functions from strings, so the pages need 'unsafe-eval'; nothing may be fetched from elsewhere.
+PAGE_POLICY = (
+    "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
+    "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; object-src 'none'; "
+    "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
+)
+STRICT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+HEADERS = {
+    "x-content-type-options": "nosniff",
+    "x-frame-options": "DENY",
+    "referrer-policy": "no-referrer",
+    "cross-origin-opener-policy": "same-origin",
+    "cross-origin-resource-policy": "same-origin",
+    "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
+}
+
+
+class Guard:
+    """Refuses, with words, what must not reach the application; adds the headers to what it answers."""
+
+    def __init__(self, app: ASGIApp, access: LocalAccess, pages: Iterable[str]) -> None:
+        self.app = app
+        self.access = access
+        self.pages = frozenset(pages)
+
+    async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
+        if scope["type"] == "lifespan":
+            await self.app(scope, receive, send)
+            return
+        if scope["type"] != "http":
+            await send({"type": "websocket.close", "code": 1008})
+            return
+        path: str = scope["path"]
+        policy = PAGE_POLICY if path in self.pages else STRICT_POLICY
+        headed = _Headed(send, policy, stored=path.startswith(("/assets/", "/static/")))
+        refusal = self._refusal(scope)
+        body: bytes | None = b""
+        if refusal is None and scope["method"] not in SAFE_METHODS:
+            body = await _read_body(scope, receive)
+            if body is None:
+                refusal = (413, f"The request is larger than {MAX_BODY_BYTES:,} bytes.")
+        if refusal is not None:
+            await _answer(scope, headed, *refusal, as_page=path in self.pages or _wants_page(scope))
+            return
+        replayed = receive if scope["method"] in SAFE_METHODS else _replay(body or b"", receive)
+        try:
+            await self.app(scope, replayed, headed)
+        except Exception as error:
+            if headed.started:
+                raise
+            await errors.unexpected(scope["method"], path, error)(scope, replayed, headed)
+
+    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
+        """Status and words of the reason not to let a request through, or None."""
+        path: str = scope["path"]
+        host = _header(scope, b"host")
+        if host not in self.access.allowed_hosts:
+            return 421, f"This server does not answer to the host name {host!r}. Open the address that it printed."
+        if scope["method"] not in METHODS:
+            return 405, f"{scope['method']} is not possible here."
+        if scope["method"] not in SAFE_METHODS and _header(scope, b"origin") != f"http://{host}":
+            return 403, "The request did not come from a page of this server (its Origin header is another, or missing)."
+        person = self.access.person_of(_header(scope, b"cookie"))
+        scope.setdefault("state", {})["person"] = person
+        if path in OPEN_PATHS or path.startswith(STATIC_PREFIX):
+            return None
+        if person is None:
+            return 401, "Open the address that `tastemaker serve` printed when it started: it holds the key to this study."
+        known = path in self.pages or path.startswith(("/api/", *GRADIO_PREFIXES))
+        return None if known else (404, f"There is nothing at {path}.")
+
+
+def _header(scope: Scope, name: bytes) -> str:
+    values = [value for key, value in scope["headers"] if key == name]
+    return values[0].decode("latin-1") if len(values) == 1 else ""
+
+
+def _wants_page(scope: Scope) -> bool:
+    return scope["method"] in SAFE_METHODS and "text/html" in _header(scope, b"accept")
+
+
+async def _read_body(scope: Scope, receive: Receive) -> bytes | None:
+    """The whole body, or None where it is longer than allowed: nothing larger is ever held."""
+    announced = _header(scope, b"content-length")
+    if announced.isdigit() and int(announced) > MAX_BODY_BYTES:
+        return None
+    parts: list[bytes] = []
+    size = 0
+    while True:
+        message = await receive()
+        if message["type"] != "http.request":
+            return b"".join(parts)
+        part: bytes = message.get("body", b"")
+        size += len(part)
+        if size > MAX_BODY_BYTES:
+            return None
+        parts.append(part)
+        if not message.get("more_body", False):
+            return b"".join(parts)
+
+
+def _replay(body: bytes, receive: Receive) -> Receive:
+    """A `receive` that hands out the body that was read already, and then whatever comes after it."""
+    sent = False
+
+    async def replayed() -> Message:
+        nonlocal sent
+        if sent:
+            return await receive()
+        sent = True
+        return {"type": "http.request", "body": body, "more_body": False}
+
+    return replayed
+
+
+class _Headed:
+    """A `send` that adds the headers, and knows whether an answer was begun."""
+
+    def __init__(self, send: Send, policy: str, *, stored: bool) -> None:
+        self.started = False
+        self._send = send
+        self._added = {**HEADERS, "content-security-policy": policy, "cache-control": "no-cache" if stored else "no-store"}
+
+    async def __call__(self, message: Message) -> None:
+        if message["type"] == "http.response.start":
+            self.started = True
+            # Gradio lets other origins read its answers; nobody else's page may read ours.
+            headers = [pair for pair in message.get("headers", []) if not pair[0].lower().startswith(b"access-control-")]
+            present = {key.lower() for key, _ in headers}
+            headers += [(k.encode(), v.encode()) for k, v in self._added.items() if k.encode() not in present]
+            message = {**message, "headers": headers}
+        await self._send(message)
+
+
+async def _answer(scope: Scope, send: Send, status: int, words: str, *, as_page: bool) -> None:
+    if as_page:
+        body, kind = page_of_words(status, words).encode(), b"text/html; charset=utf-8"
+    else:
+        body, kind = json.dumps({"error": words}).encode(), b"application/json"
+    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
+    await send({"type": "http.response.start", "status": status, "headers": headers})
+    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
+
+
+def page_of_words(status: int, words: str) -> str:
+    """A small page that needs nothing else: what is wrong, and what to do."""
+    title = {401: "This page is locked", 404: "Nothing here", 421: "Another address"}.get(status, "This did not work")
+    link = "" if status in (401, 421) else f'<p><a href="{quote("/")}">Go to the comparisons</a></p>'
+    return (
+        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
+        f"<title>{escape(title)} · Tastemaker</title><style>:root{{color-scheme:light dark}}"
+        "body{font:17px/1.55 system-ui,sans-serif;max-width:34rem;margin:18vh auto 0;padding:0 1.25rem}"
+        f"h1{{font-size:1.5rem}}</style><h1>{escape(title)}</h1><p>{escape(words)}</p>{link}</html>"
+    )

@@ -1,0 +1,136 @@
+"""`serve`: the web pages of a study and its one supervised worker, until it is told to end."""
+
+from __future__ import annotations
+
+import asyncio
+import signal
+import socket
+import sys
+import threading
+from collections.abc import Callable, Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+from types import FrameType
+
+import uvicorn
+
+from rounds import studies, verbs
+from rounds.supervisor import StudyLock, WorkerSupervisor
+from ui.web.access import bracketed, check_host
+
+# Together under ten seconds: pages that hang on to their connection, then the worker's checkpoint.
+GRACEFUL_SECONDS = 2
+WORKER_STOP_SECONDS = 6.0
+
+
+class PortInUse(ValueError):
+    """The server cannot listen where it was asked to."""
+
+
+def serve(
+    study_folder: Path,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    worker: bool = True,
+    base: str | None = None,
+    *,
+    demo: bool = False,
+    functions: Path | None = None,
+    on_ready: Callable[[str], None] | None = None,
+) -> None:
+    """Serve a study, made where there is none, until SIGTERM or Ctrl-C; `port` 0 takes a free one.
+
+    `on_ready` gets the address to open; without it the address is printed. `functions` is a folder with reward functions for the
+    worker. Raises PortInUse, HostRefused, StudyServed, OtherBase and what opening a study raises.
+    """
+    check_host(host)
+    with ExitStack() as stack:
+        listening = stack.enter_context(_listen(host, port))
+        port = listening.getsockname()[1]
+        db = stack.enter_context(studies.open_or_create(Path(study_folder), base=base, create=True, demo=demo))
+        lock = stack.enter_context(StudyLock(db.folder))
+        lock.tell(f"http://{bracketed(host)}:{port}")
+        if db.warning:
+            print(db.warning, file=sys.stderr)
+        # Gradio takes three seconds to load: a wrong port, folder or base is answered before.
+        from ui.web.app import create_app
+
+        app = create_app(db, host, port)
+        verbs.refill(db)
+        if worker:
+            supervisor = WorkerSupervisor(db.folder, env=_worker_environment(functions))
+            stack.callback(supervisor.stop, WORKER_STOP_SECONDS)
+            supervisor.start()
+        address = app.state.access.address
+        server = _Server(_config(app), lambda: (on_ready or _print_address)(address))
+        stack.enter_context(_terminate_as_exit())
+        try:
+            server.run(sockets=[listening])
+        except KeyboardInterrupt:
+            pass  # Ctrl-C: what ends here is what was asked for
+
+
+class _Server(uvicorn.Server):
+    """A server that says when it is ready."""
+
+    def __init__(self, config: uvicorn.Config, on_ready: Callable[[], None]) -> None:
+        super().__init__(config)
+        self._on_ready = on_ready
+
+    async def startup(self, sockets: list[socket.socket] | None = None) -> None:
+        await super().startup(sockets)
+        if not self.should_exit:
+            await asyncio.to_thread(self._on_ready)
+
+
+def _config(app: object) -> uvicorn.Config:
+    return uvicorn.Config(
+        app,  # type: ignore[arg-type]  # FastAPI's own type is narrower than uvicorn's
+        access_log=False,  # the login address holds the token
+        log_level="warning",
+        timeout_graceful_shutdown=GRACEFUL_SECONDS,
+        server_header=False,
+        ws="none",
+    )
+
+
+@contextmanager
+def _listen(host: str, port: int) -> Iterator[socket.socket]:
+    """A listening socket, taken before anything else is done; PortInUse with words where that cannot be."""
+    family = socket.AF_INET6 if ":" in host else socket.AF_INET
+    with socket.socket(family, socket.SOCK_STREAM) as listening:
+        listening.setsockopt(socket.SOL_SOCKET, socket.SO_REUSEADDR, 1)
+        try:
+            listening.bind((host, port))
+            listening.listen(128)
+        except OSError as error:
+            reason = error.strerror or str(error)
+            raise PortInUse(
+                f"Cannot listen on {host} port {port}: {reason}. Choose another port with --port, or 0 for any free one."
+            ) from None
+        yield listening
+
+
+@contextmanager
+def _terminate_as_exit() -> Iterator[None]:
+    """Let SIGTERM unwind this process like an exit: uvicorn raises it again once it has shut down."""
+    if threading.current_thread() is not threading.main_thread():
+        yield
+        return
+
+    def leave(number: int, frame: FrameType | None) -> None:
+        raise SystemExit(0)
+
+    previous = signal.signal(signal.SIGTERM, leave)
+    try:
+        yield
+    finally:
+        signal.signal(signal.SIGTERM, previous)
+
+
+def _worker_environment(functions: Path | None) -> dict[str, str]:
+    return {"TASTEMAKER_FUNCTIONS": str(functions.resolve())} if functions else {}
+
+
+def _print_address(address: str) -> None:
+    print(f"Tastemaker is ready: {address}", flush=True)

@@ -1,0 +1,44 @@
+"""The study that a server serves, as its routes use it."""
+
+from __future__ import annotations
+
+import secrets
+from functools import lru_cache
+
+from fastapi import Request
+
+from feedback_store import annotators, study_settings
+from feedback_store.database import Database
+from ui.web.access import LOCAL_PERSON
+
+STUDY_ID = "study_id"
+
+
+class StudyAtHand:
+    """An open study and what is known for as long as the server runs."""
+
+    def __init__(self, db: Database) -> None:
+        self.db = db
+        self.id = study_id(db)
+        self._annotator_id = lru_cache(maxsize=1024)(lambda name: annotators.ensure(db, name).id)
+
+    def annotator(self, request: Request) -> int:
+        """Id of the annotator who sent a request; the guard has checked who that is."""
+        return self._annotator_id(getattr(request.state, "person", None) or LOCAL_PERSON)
+
+
+def study_of(request: Request) -> StudyAtHand:
+    """The study of the server that a request came to."""
+    study = request.app.state.study
+    assert isinstance(study, StudyAtHand)
+    return study
+
+
+def study_id(db: Database) -> str:
+    """The study's random id, drawn once: it names the browser's cookie and its kept answers."""
+    with db.transaction():
+        known = study_settings.get(db, STUDY_ID)
+        if known is None:
+            known = secrets.token_hex(8)
+            study_settings.put(db, STUDY_ID, known)
+    return str(known)
