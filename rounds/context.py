@@ -18,6 +18,8 @@ from rounds.settings import StudySettings
 if TYPE_CHECKING:
     from rounds.model_host import ModelHost
 
+CHECKPOINTS = "checkpoints"  # in the run's folder
+
 
 class RunCancelled(Exception):
     """Somebody cancelled the run; it stops at this step boundary."""
@@ -52,7 +54,7 @@ class RunContext:
     @property
     def checkpoints(self) -> Path:
         """Where a trainer keeps what it needs to go on after a kill; removed when the run has succeeded."""
-        return self.folder / "checkpoints"
+        return self.folder / CHECKPOINTS
 
     def report(self, phase: str, *, step: int = 0, steps: int = 0, **more: Any) -> None:
         """Progress to show: what is done now, the steps done of all, and an estimate of the seconds left."""

@@ -45,9 +45,12 @@ class ModelHost:
     def model(self) -> LanguageModel:
         """The base with its tokenizer and adapters; its identity is that of the study's recorded base."""
         if self._model is None:
+            from transformers.utils.logging import disable_progress_bar
+
             from language_models.model import LanguageModel, use_threads
 
             use_threads()
+            disable_progress_bar()
             model = LanguageModel.load(base_source(self._db.folder, self._base))
             self._require_same_base(model.identity)
             self._model = model

@@ -24,10 +24,10 @@ from types import ModuleType
 
 from feedback_store import runs
 from feedback_store.database import Database
-from feedback_store.errors import LeaseLost
+from feedback_store.errors import LeaseLost, StoreUnavailable
 from language_models.folders import remove_unfinished
 from rounds import studies
-from rounds.context import RunCancelled, RunContext, WorkerStopping, untouched_random_state
+from rounds.context import CHECKPOINTS, RunCancelled, RunContext, WorkerStopping, untouched_random_state
 from rounds.heartbeat import Heartbeat
 from rounds.model_host import ModelHost
 from rounds.settings import settings_model, validate
@@ -69,6 +69,7 @@ class Worker:
             lease = runs.claim(self.db, self.name, lease_seconds=self.lease_seconds)
             if lease is not None:
                 self.execute(lease)
+                self.db.checkpoint()
             elif until_idle and not runs.active(self.db):
                 return
             else:
@@ -121,15 +122,20 @@ class Worker:
             result = load_kind(run.kind).run(context)
             if not context.ended:
                 runs.succeed(self.db, lease, result)
-            shutil.rmtree(context.checkpoints, ignore_errors=True)
+            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
             log.info("Run %s (%s) succeeded.", run.id, run.kind)
         except LeaseLost:
             raise
         except WorkerStopping:
             runs.release(self.db, lease)
             log.info("Run %s goes back to the queue; it goes on from its last checkpoint.", run.id)
+        except StoreUnavailable:
+            log.exception("The study's database cannot be written; run %s goes back to the queue.", run.id)
+            self._stop.wait(IDLE_SECONDS)
+            runs.release(self.db, lease)
         except RunCancelled:
             runs.cancelled(self.db, lease)
+            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
             log.info("Run %s was cancelled.", run.id)
         except Exception as error:
             with (folder / "log.txt").open("a", encoding="utf-8") as file:
@@ -245,10 +251,11 @@ def main(argv: list[str] | None = None) -> int:
             threading.Thread(target=_watch, args=(worker, lock, arguments.parent), daemon=True).start()
             worker.models.register_base()
             worker.take_over()
-        except ValueError as error:
+            worker.work(until_idle=arguments.until_idle)
+            worker.db.close()
+        except (ValueError, OSError) as error:
             print(f"worker: {error}", file=sys.stderr)
             return 2
-        worker.work(until_idle=arguments.until_idle)
     log.info("The worker has ended.")
     return 0
 

@@ -13,6 +13,7 @@ from safetensors.torch import load_file
 
 from feedback_store import clock, completions, policies, reward_models, runs
 from feedback_store.database import Database
+from rounds import settings
 from rounds.worker import Worker, main
 from rounds.worker_lock import WorkerLock
 from tests.rounds.small_study import WorkerProcess, judge_everything, new_study, start_run, wait_for
@@ -56,8 +57,8 @@ def study(rewarded, tmp_path) -> Database:
     return Database.open(tmp_path / "study")
 
 
-def weights(db: Database) -> dict[str, torch.Tensor]:
-    folder = db.folder / policies.by_name(db, "policy-1").folder
+def weights(db: Database, name: str = "policy-1") -> dict[str, torch.Tensor]:
+    folder = db.folder / policies.by_name(db, name).folder
     return {
         **load_file(folder / "adapter" / "adapter_model.safetensors"),
         **load_file(folder / "value_head.safetensors"),
@@ -186,18 +187,24 @@ def test_a_cancelled_run_stops_at_the_next_step(study, monkeypatch):
     assert worker.models.model.adapters.names == []
 
 
-def test_people_are_served_between_two_steps_of_a_training(study, uncut, monkeypatch):
+def test_people_are_served_between_two_steps_of_a_training(study, tmp_path, monkeypatch):
+    start_run(study, "train-policy")
+    idle_worker(study.folder).work(until_idle=True)
+    study.checkpoint()
+    shutil.copytree(study.folder, tmp_path / "uncut")
+    uncut = Database.open(tmp_path / "uncut")
+    start_run(uncut, "train-policy")
+    idle_worker(uncut.folder).work(until_idle=True)
+
     run = start_run(study, "train-policy")
     sampling = []
     _after_step(monkeypatch, 1, lambda: sampling.append(start_run(study, "sample", pairs=4)))
-    worker = idle_worker(study.folder)
-    torch.manual_seed(7)
-    worker.work(until_idle=True)
+    idle_worker(study.folder).work(until_idle=True)
     sampled, trained = runs.get(study, sampling[0].id), runs.get(study, run.id)
     assert sampled.status == trained.status == "succeeded"
     assert sampled.ended_at < trained.ended_at
-    assert sampled.result["policy"] == "base"  # the last published one
-    assert_bit_equal(weights(study), uncut)
+    assert sampled.result["policy"] == "policy-1"  # the last published one
+    assert_bit_equal(weights(study, "policy-2"), weights(uncut, "policy-2"))
 
 
 def _after_step(monkeypatch: pytest.MonkeyPatch, step: int, act) -> list[bool]:
@@ -261,6 +268,26 @@ def test_too_few_judgments_say_how_many_more(tmp_path):
     assert "0 decided judgments on training prompts: at least 2 are needed to train a reward, 2 more" in str(
         runs.get(db, run.id).error
     )
+
+
+def test_a_run_whose_worker_dies_again_and_again_fails_with_the_likely_reason(study, monkeypatch):
+    run = runs.enqueue(study, "train-policy", settings.parse("train-policy"), max_attempts=2)
+    lease = runs.claim(study, "first", lease_seconds=0)
+    big = {"phase": "improving the policy", "peak_memory_gb": 11.0, "total_memory_gb": 12.0}
+    runs.heartbeat(study, lease, lease_seconds=0, progress=big)
+
+    def die(kind):
+        raise KeyboardInterrupt
+
+    monkeypatch.setattr("rounds.worker.load_kind", die)
+    worker = idle_worker(study.folder, lease_seconds=0.3)
+    with pytest.raises(KeyboardInterrupt):
+        worker.work(until_idle=True)
+    idle_worker(study.folder).work(until_idle=True)
+    failed = runs.get(study, run.id)
+    assert failed.status == "failed"
+    assert "The worker died 2 times" in failed.error
+    assert "killed while improving the policy, probably out of memory: 11.0 of 12.0 GB" in failed.error
 
 
 def test_another_base_is_refused_by_name(study):
