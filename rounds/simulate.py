@@ -1,0 +1,217 @@
+"""Whole rounds without people: simulated annotators follow a hidden taste, and after each round the taste itself says
+what the reward learnt and whether the new policy is better than the base. Torch-free: a worker does what needs a model.
+
+Deterministic for a seed: everything is drawn from it, and judgments do not depend on when they are made.
+"""
+
+from __future__ import annotations
+
+import time
+from collections.abc import Callable, Iterable, Iterator, Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from feedback_store import annotators as annotator_rows
+from feedback_store import comparisons, judgments, policies, questions, runs, study_settings
+from feedback_store.database import Database
+from feedback_store.judgments import NewJudgment
+from feedback_store.questions import Question
+from feedback_store.runs import Run
+from rounds import simulated_annotators, studies, tastes, verbs
+from rounds.demo.demo import HOLDOUT_SHARE
+from rounds.round_report import report
+from rounds.settings import KIND_SETTINGS, SettingsError, parse
+from rounds.simulated_annotators import Seen, SimulatedAnnotator
+from rounds.supervisor import WorkerSupervisor, start_worker_if_none
+from rounds.tastes import Taste
+
+EVALUATED_PROMPTS = 112
+EVALUATED_SAMPLES = 4
+POLL_SECONDS = 0.25
+STARTS_IN_VAIN = 3
+"""A worker that ends so often before it takes up a run will not come up."""
+
+Progress = Callable[[str], None]
+
+
+class SimulationFailed(ValueError):
+    """A run of the simulation failed or was cancelled, or no worker comes up; the words say why."""
+
+
+@dataclass(frozen=True)
+class Simulation:
+    """What stays the same over the rounds."""
+
+    db: Database
+    worker: WorkerSupervisor
+    taste: Taste
+    crew: Sequence[SimulatedAnnotator]
+    pairs: int
+    seed: int
+    overrides: dict[str, dict[str, str]]
+    say: Progress
+
+
+def simulate(
+    folder: Path | str,
+    *,
+    rounds: int,
+    pairs: int,
+    taste: str,
+    annotators: str,
+    seed: int = 0,
+    prompts: Path | str | None = None,
+    base: str | None = None,
+    overrides: Iterable[str] = (),
+    on_progress: Progress | None = None,
+) -> Iterator[dict[str, Any]]:
+    """Go through `rounds` rounds of `pairs` training comparisons, one judgment each, yielding a report after each.
+
+    The study is made where there is none (prompts: the demo's, or a file). `overrides` are KIND.KEY=VALUE. A wrong
+    taste, annotator or setting raises before anything is made; a failed run raises SimulationFailed.
+    """
+    chosen = tastes.taste(taste)
+    crew = simulated_annotators.parse(annotators)
+    settings = _overrides(overrides)
+    file = Path(prompts) if prompts is not None else None
+    if file is not None and not file.is_file():
+        raise SettingsError(f"There is no file of prompts {str(file)!r}.")
+    return _rounds(
+        Path(folder), rounds, file, base, settings, (chosen, crew, pairs, seed), on_progress or (lambda _: None)
+    )
+
+
+def _rounds(
+    folder: Path,
+    rounds: int,
+    file: Path | None,
+    base: str | None,
+    overrides: dict[str, dict[str, str]],
+    chosen: tuple[Taste, list[SimulatedAnnotator], int, int],
+    say: Progress,
+) -> Iterator[dict[str, Any]]:
+    taste, crew, pairs, seed = chosen
+    fields = {"seed": seed, "refill": False, "holdout_share": HOLDOUT_SHARE}
+    with studies.open_or_create(folder, base=base, create=True, demo=file is None, **fields) as db:
+        if file is not None:
+            from feedback_store import exchange
+
+            exchange.import_file(db, file, "prompts")
+        studies.change_settings(db, by="simulate", refill=False)
+        names = [one.name for one in crew]
+        setup = {"taste": taste.__name__, "annotators": names, "pairs": pairs, "seed": seed}
+        study_settings.put(db, "simulation", setup, by="simulate")
+        with start_worker_if_none(db.folder) as worker:
+            simulation = Simulation(db, worker, taste, crew, pairs, seed, overrides, say)
+            for number in range(1, rounds + 1):
+                yield {"round": number, **setup, **_round(simulation, number, rounds)}
+
+
+def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
+    """One round: sample, judge, train the reward, train the policy, evaluate."""
+    began = time.monotonic()
+    where = f"round {number} of {rounds}"
+    sampled = _see_through(it, where, "sample", {"pairs": it.pairs})
+    judged = _judge(it, where, sampled)
+    rewarded = _see_through(it, where, "train-reward", {})
+    reward = (rewarded.result or {})["reward_model"]
+    trained = _see_through(it, where, "train-policy", {"reward_model": reward})
+    new = policies.by_name(it.db, (trained.result or {})["policy"])
+    base = policies.base(it.db)
+    assert base is not None  # the worker registered it before it took up a run
+    plan = {"policies": [base.name, new.name], "reward_model": reward, "seed": it.seed + 1}
+    sizes = {"prompts": EVALUATED_PROMPTS, "samples": EVALUATED_SAMPLES}
+    evaluation = _see_through(it, where, "evaluate", {**plan, **sizes})
+    it.say(f"{where}: computing the report")
+    return {
+        "judgments": judged,
+        "judgments_total": judgments.count(it.db, purpose="training"),
+        "reward_model": reward,
+        "policy": new.name,
+        "kl_nats": new.metrics.get("kl_nats"),
+        "kl_budget_nats": trained.config["ppo"]["kl_budget_nats"],
+        "stopped_early": new.metrics.get("stopped_early"),
+        **report(it.db, evaluation, base, new, it.taste, it.seed),
+        "seconds": round(time.monotonic() - began, 1),
+        "runs": [sampled.id, rewarded.id, trained.id, evaluation.id],
+    }
+
+
+def _see_through(it: Simulation, where: str, kind: str, settings: dict[str, Any]) -> Run:
+    """Queue a run and wait until it has succeeded. Raises SimulationFailed with the run's own words."""
+    run = verbs.start_run(it.db, kind, {**settings, **it.overrides.get(kind, {})})
+    while run.status in ("queued", "running"):
+        it.say(f"{where}: {kind}, {_progress(run, it.worker)}")
+        if run.status == "queued" and it.worker.restarts >= STARTS_IN_VAIN:
+            raise SimulationFailed(f"No worker comes up for run {run.id} ({kind}). {it.worker.state}.")
+        time.sleep(POLL_SECONDS)
+        run = runs.get(it.db, run.id)
+    if run.status != "succeeded":
+        raise SimulationFailed(f"Run {run.id} ({kind}) {run.status}: {run.error or 'somebody cancelled it'}")
+    return run
+
+
+def _progress(run: Run, worker: WorkerSupervisor) -> str:
+    if run.status == "queued":
+        return f"waiting for the worker ({worker.state})"
+    now = run.progress or {}
+    parts = [str(now.get("phase") or "starting")]
+    if now.get("steps"):
+        parts.append(f"{now.get('step', 0)}/{now['steps']}")
+    if now.get("seconds_left") is not None:
+        parts.append(f"{now['seconds_left']:.0f} s left")
+    return " ".join(parts)
+
+
+def _judge(it: Simulation, where: str, sampled: Run) -> int:
+    """Every comparison of a sample run judged once, by whom it was dealt to; returns how many judgments that made."""
+    ids = {row.id for row in comparisons.listing(it.db, run_id=sampled.id)}
+    hands = simulated_annotators.share_out(sorted(ids), it.crew, it.seed)
+    made = 0
+    for annotator in it.crew:
+        person = annotator_rows.ensure(it.db, annotator.name, "simulated").id
+        it.say(f"{where}: {annotator.name} judges {len(hands[annotator.name])} pairs")
+        while batch := _handed_out(it, person, hands[annotator.name]):
+            for question in batch:
+                made += _answer(it, annotator, person, question) in ids
+    return made
+
+
+def _handed_out(it: Simulation, person: int, ids: list[int]) -> list[Question]:
+    seed = studies.settings(it.db).seed
+    return questions.next_questions(it.db, person, limit=10, seed=seed, comparison_ids=ids).questions
+
+
+def _answer(it: Simulation, annotator: SimulatedAnnotator, person: int, question: Question) -> int:
+    """Judge one question and store the answer as a person's is stored; returns the comparison's id."""
+    comparison = comparisons.get(it.db, question.comparison_public_id)
+    left, right = (Seen(one.text, it.taste(one.text, one.cut_off)) for one in question.completions)
+    draw = simulated_annotators.generator(it.seed, annotator.name, comparison.id)
+    answer = simulated_annotators.judge(annotator.profile, left, right, draw)
+    ranks = [rank for _, rank in sorted(zip(question.shown, answer.ranks_as_shown(), strict=True))]
+    new = NewJudgment(
+        comparison=comparison.id,
+        annotator_id=person,
+        ranks=ranks,
+        shown=question.shown,
+        key=f"simulated-{comparison.id}",
+        both_bad=answer.both_bad,
+        milliseconds=answer.milliseconds,
+    )
+    verbs.submit(it.db, new)
+    return comparison.id
+
+
+def _overrides(texts: Iterable[str]) -> dict[str, dict[str, str]]:
+    """KIND.KEY=VALUE by kind, each checked. Raises SettingsError."""
+    found: dict[str, dict[str, str]] = {}
+    for text in texts:
+        path, equals, value = text.partition("=")
+        kind, dot, key = path.strip().partition(".")
+        if not (equals and dot and key) or kind not in KIND_SETTINGS:
+            kinds = ", ".join(KIND_SETTINGS)
+            raise SettingsError(f"{text!r} is no setting of a run: write KIND.KEY=VALUE, where KIND is one of {kinds}.")
+        found.setdefault(kind, {})[key] = value.strip()
+        parse(kind, found[kind])
+    return found
