@@ -26,9 +26,12 @@ def import_file(
     Bad rows are reported with their line and reason; the good ones are taken in one transaction.
     """
     from feedback_store import exchange
+    from feedback_store.errors import UnknownFormat
     from rounds import studies
 
-    exchange.check_format(format)
+    readable = exchange.formats_that("read")
+    if format not in readable:  # before a study is made for it
+        raise UnknownFormat(f"The format {format!r} cannot be imported. Formats that can: {', '.join(readable)}.")
     if not undo and not file.is_file():
         raise FileNotFoundError(2, "There is no such file", str(file))
     db = studies.open_or_create(study, base=base, create=not undo)
@@ -41,7 +44,7 @@ def import_file(
         print_json(report)
         return
     if undo:
-        print(f"The import of {file.name} was taken back.")
+        print(f"The import of {file.name} was taken back: {report.added} rows.")
         return
     for problem in report.problems:
         say(f"{file.name}:{problem.line}: {problem.reason}")
@@ -65,7 +68,6 @@ def export(
     from feedback_store import exchange
     from rounds import studies
 
-    exchange.check_format(format)
     db = studies.open_or_create(study)
     options = {name: value for name, value in {"shape": shape, "rows": rows}.items() if value is not None}
     report = exchange.export(db, format, to, **options)

@@ -8,17 +8,24 @@ import typer
 from ui.commands.arguments import AsJson, Base, Study
 from ui.commands.output import as_text, print_json
 
-COLUMNS = {
+FIGURES = {
     "round": "round",
     "judgments": "judgments",
-    "reward_accuracy": "reward accuracy",
-    "length_baseline": "longer wins",
-    "share": "share for new policy",
-    "share_low": "low",
-    "share_high": "high",
-    "share_max": "at most",
-    "kl_to_base": "KL to base",
+    "policy": "policy",
+    "share": "share that prefers the new policy to the base (0.5: no better)",
+    "share_low": "  from",
+    "share_high": "  to",
+    "share_max": "  at most possible",
+    "reward_accuracy": "accuracy of the reward on fresh pairs of held-out prompts",
+    "reward_accuracy_low": "  from",
+    "reward_accuracy_high": "  to",
+    "length_baseline": "  'the longer one wins'",
+    "kl_nats": "KL to the base, nats a completion",
     "cut_off_rate": "cut off",
+    "cut_off_rate_base": "  of the base",
+    "empty_rate": "empty",
+    "distinct_2_ratio": "different word pairs, new to base",
+    "seconds": "seconds",
 }
 
 
@@ -53,8 +60,6 @@ def simulate(
     The study is made where there is none. With --json one object a round is printed, on a line of its own.
     """
     from rounds import simulate as simulation
-
-    reports: list[dict[str, Any]] = []
     from ui.commands.waiting import Progress
 
     with Progress(quiet=as_json) as progress:
@@ -68,9 +73,8 @@ def simulate(
             prompts=prompts,
             base=base,
             overrides=values or [],
-            on_progress=lambda words: progress.show(str(words)),
+            on_progress=progress.show,
         ):
-            reports.append(report)
             if as_json:
                 print_json(report)
             else:
@@ -79,7 +83,8 @@ def simulate(
 
 def print_report(report: dict[str, Any]) -> None:
     """One round for people: the figures that matter, one a line."""
-    from ui.commands.output import print_fields
-
-    print_fields({words: as_text(report[name]) for name, words in COLUMNS.items() if name in report})
+    width = max(map(len, FIGURES.values()))
+    for name, words in FIGURES.items():
+        if name in report:
+            print(f"{words:<{width}}  {as_text(report[name])}")
     print(flush=True)
