@@ -1,0 +1,287 @@
+"""Simulated rounds: judged like people judge, waited for in words, reported with the taste's own figures.
+
+A worker of a few lines stands in for the real one; its policies write more commas from round to round.
+"""
+
+import json
+import random
+import subprocess
+import sys
+import threading
+
+import pytest
+
+from feedback_store import (
+    annotators,
+    comparisons,
+    completions,
+    judgments,
+    policies,
+    prompts,
+    reward_models,
+    run_records,
+    runs,
+    study_settings,
+)
+from feedback_store.comparisons import NewComparison
+from feedback_store.completions import NewCompletion
+from feedback_store.database import Database
+from language_models.errors import UnknownModel
+from rounds import simulate as simulation
+from rounds import studies
+from rounds.settings import SettingsError
+from rounds.simulate import SimulationFailed, simulate
+from rounds.simulated_annotators import UnknownAnnotators
+from rounds.tastes import UnknownTaste
+
+WORDS = [
+    "amber",
+    "birch",
+    "cedar",
+    "delta",
+    "ember",
+    "fern",
+    "grove",
+    "harbor",
+    "iris",
+    "juniper",
+    "kelp",
+    "lilac",
+    "maple",
+    "north",
+    "opal",
+    "pine",
+    "quartz",
+    "river",
+]
+BASE = {"source": "tiny:", "sha256": "a" * 64, "tokenizer_sha256": "b" * 64, "template_sha256": "c" * 64}
+
+
+def text(seed, commas):
+    """Ten words with a few commas, more of them for later policies."""
+    draw = random.Random(seed)
+    chosen = draw.sample(WORDS, 10)
+    for place in range(draw.randint(0, 1) + commas):
+        chosen[2 * place] += ","
+    return " ".join(chosen) + "."
+
+
+class FakeWorker:
+    """Does what the runs ask for without a model; `fails` is the kind of run that it fails."""
+
+    restarts = 0
+    state = "running"
+
+    def __init__(self, folder, fails=None):
+        self.folder, self.fails, self.over = folder, fails, threading.Event()
+        self.thread = threading.Thread(target=self.work)
+
+    def __enter__(self):
+        self.thread.start()
+        return self
+
+    def __exit__(self, *trace):
+        self.over.set()
+        self.thread.join()
+
+    def work(self):
+        with Database.open(self.folder) as db:
+            policies.add_base(db, **BASE)
+            while not self.over.wait(0.01):
+                lease = runs.claim(db, "fake", lease_seconds=60)
+                if lease is not None:
+                    self.execute(db, lease, runs.get(db, lease.run_id))
+
+    def execute(self, db, lease, run):
+        if run.kind == self.fails:
+            runs.fail(db, lease, "the disk is full")
+            return
+        getattr(self, run.kind.replace("-", "_"))(db, lease, run)
+
+    def sample(self, db, lease, run):
+        for prompt in prompts.listing(db, "train")[: run.config["pairs"]]:
+            ids = self.write(db, policies.current(db), prompt.id, run.config["seed"], 2)
+            comparisons.add(db, [NewComparison(prompt.id, ids)], lease=lease)
+        runs.succeed(db, lease, {})
+
+    def train_reward(self, db, lease, run):
+        run_records.snapshot(db, lease, [row.id for row in judgments.live(db)])
+        folder = f"models/reward-{reward_models.next_number(db)}"
+        reward_models.publish(db, lease, folder=folder, base_sha256="a" * 64, manifest_sha256="d" * 64, metrics={})
+
+    def train_policy(self, db, lease, run):
+        folder, parent = f"models/policy-{policies.next_number(db)}", policies.current(db)
+        hashes = {"base_sha256": "a" * 64, "manifest_sha256": "d" * 64}
+        policies.publish(db, lease, parent_id=parent.id, folder=folder, metrics={"kl_nats": 1.25}, **hashes)
+
+    def evaluate(self, db, lease, run):
+        rewards = {}
+        for name in run.config["policies"]:
+            policy = policies.by_name(db, name)
+            for prompt in prompts.listing(db, "holdout")[: run.config["prompts"]]:
+                ids = self.write(db, policy, prompt.id, run.config["seed"], run.config["samples"])
+                rewards |= {one.id: float(one.text.count(",")) for one in completions.get(db, ids)}
+        folder = db.folder / "runs" / str(run.id)
+        folder.mkdir(parents=True)
+        lines = [json.dumps({"completion_id": key, "reward": value}) for key, value in rewards.items()]
+        (folder / "rewards.jsonl").write_text("\n".join(lines) + "\n")
+        runs.succeed(db, lease, {})
+
+    def write(self, db, policy, prompt_id, seed, number):
+        commas = int(policy.name.removeprefix("policy-")) if policy.kind == "trained" else 0
+        return completions.add(
+            db,
+            [
+                NewCompletion(
+                    prompt_id,
+                    policy.id,
+                    text(f"{policy.name} {prompt_id} {seed} {index}", commas),
+                    seed=seed,
+                    sample_index=index,
+                    token_count=12,
+                    finish_reason="stop",
+                )
+                for index in range(number)
+            ],
+        )
+
+
+@pytest.fixture
+def fake(monkeypatch):
+    monkeypatch.setattr(simulation, "POLL_SECONDS", 0.01)
+
+    def use(**given):
+        monkeypatch.setattr(simulation, "start_worker_if_none", lambda folder: FakeWorker(folder, **given))
+
+    use()
+    return use
+
+
+def run(folder, **given):
+    settings = {"rounds": 1, "pairs": 12, "taste": "lists", "annotators": "careful:2,hasty", "base": "tiny:"}
+    return list(simulate(folder, **{**settings, **given}))
+
+
+def test_a_round_is_judged_once_a_pair_by_all_annotators_as_simulated_people(tmp_path, fake):
+    (report,) = run(tmp_path / "s")
+    assert (report["round"], report["judgments"], report["judgments_total"]) == (1, 12, 12)
+    with Database.open(tmp_path / "s") as db:
+        people = {person.id: person for person in annotators.listing(db)}
+        assert {person.kind for person in people.values()} == {"simulated"}
+        answers = judgments.live(db)
+        assert sorted(people[answer.annotator_id].name for answer in answers) == sorted(
+            ["careful-1", "careful-2", "hasty-1"] * 4
+        )
+        assert len({answer.comparison_id for answer in answers}) == 12
+        assert all(answer.milliseconds and not answer.late for answer in answers)
+        assert {tuple(answer.shown) for answer in answers} == {(0, 1), (1, 0)}
+
+
+def test_ranks_follow_the_candidates_however_the_sides_were_shown(tmp_path, fake):
+    run(tmp_path / "s", annotators="careful", pairs=40)
+    with Database.open(tmp_path / "s") as db:
+        agreed = []
+        for answer in judgments.live(db):
+            first, second = completions.get(db, comparisons.get(db, answer.comparison_id).completion_ids)
+            if answer.ranks[0] != answer.ranks[1] and first.text.count(",") != second.text.count(","):
+                agreed.append((answer.ranks[0] < answer.ranks[1]) == (first.text.count(",") > second.text.count(",")))
+        assert len(agreed) > 8
+        assert sum(agreed) / len(agreed) > 0.9
+
+
+def test_the_report_holds_the_tastes_own_figures(tmp_path, fake):
+    first, second = run(tmp_path / "s", rounds=2)
+    assert first["reward_accuracy"] == 1.0  # the rewards are the commas
+    assert first["reward_pairs"] >= 200
+    assert first["kl_nats"] == 1.25
+    assert first["kl_budget_nats"] == 5.0
+    assert (first["cut_off_rate"], first["empty_rate"], first["mean_tokens"]) == (0, 0, 12)
+    # base 0 or 1 commas, policy-1 1 or 2: a win unless both have 1, a quarter of the pairs, which is a tie
+    assert first["share"] == pytest.approx(0.875, abs=0.03)
+    assert first["share_low"] < first["share"] < first["share_high"]
+    assert first["share_max"] == 1.0
+    assert first["share_prompts"] >= 100
+    assert 0.9 < first["distinct_2_ratio"] < 1.1
+    assert second["share"] == 1.0
+    assert second["policy"] == "policy-2"
+    assert second["judgments_total"] == 24
+
+
+def test_the_same_seed_gives_the_same_report_and_another_seed_another(tmp_path, fake):
+    def figures(folder, seed):
+        return [{key: value for key, value in one.items() if key != "seconds"} for one in run(folder, seed=seed)]
+
+    assert figures(tmp_path / "a", 3) == figures(tmp_path / "b", 3)
+    assert figures(tmp_path / "a2", 4) != figures(tmp_path / "b", 3)
+
+
+def test_no_more_pairs_are_made_than_asked_for(tmp_path, fake):
+    run(tmp_path / "s")
+    with Database.open(tmp_path / "s") as db:
+        assert not studies.settings(db).refill
+        assert [one.kind for one in reversed(runs.listing(db))] == [
+            "sample",
+            "train-reward",
+            "train-policy",
+            "evaluate",
+        ]
+        assert study_settings.get(db, "simulation")["taste"] == "lists"
+
+
+def test_settings_of_a_kind_of_run_can_be_given(tmp_path, fake):
+    run(tmp_path / "s", overrides=["train-policy.ppo.steps=3", "evaluate.samples=2"])
+    with Database.open(tmp_path / "s") as db:
+        configs = {one.kind: one.config for one in runs.listing(db)}
+        assert configs["train-policy"]["ppo"]["steps"] == 3
+        assert configs["evaluate"]["samples"] == 2
+
+
+def test_progress_is_told_in_words(tmp_path, fake):
+    said = []
+    run(tmp_path / "s", on_progress=said.append)
+    assert any(words.startswith("round 1 of 1: sample, ") for words in said)
+    assert "round 1 of 1: hasty-1 judges 4 pairs" in said
+
+
+def test_a_failed_run_ends_the_simulation_with_the_runs_own_words(tmp_path, fake):
+    fake(fails="train-reward")
+    with pytest.raises(SimulationFailed, match=r"Run 2 \(train-reward\) failed: the disk is full"):
+        run(tmp_path / "s")
+
+
+def test_a_worker_that_does_not_come_up_ends_the_simulation_with_its_words(tmp_path, fake, monkeypatch):
+    class Broken(FakeWorker):
+        restarts, state = 3, "The worker ended with code 2: worker: unknown model"
+
+        def work(self):
+            pass
+
+    monkeypatch.setattr(simulation, "start_worker_if_none", Broken)
+    with pytest.raises(SimulationFailed, match=r"No worker comes up for run 1 \(sample\).*worker: unknown model"):
+        run(tmp_path / "s")
+
+
+@pytest.mark.parametrize(
+    ("given", "error"),
+    [
+        ({"taste": "sweet"}, UnknownTaste),
+        ({"annotators": "eager:3"}, UnknownAnnotators),
+        ({"overrides": ["dream.steps=3"]}, SettingsError),
+        ({"overrides": ["sample.pair=3"]}, SettingsError),
+        ({"prompts": "nowhere.jsonl"}, SettingsError),
+        ({"base": "bundled:nothing"}, UnknownModel),
+    ],
+)
+def test_a_wrong_word_is_refused_before_anything_is_made(tmp_path, fake, given, error):
+    with pytest.raises(error):
+        run(tmp_path / "s", **given)
+    assert not (tmp_path / "s").exists()
+
+
+def test_the_face_of_the_loop_never_loads_torch():
+    code = (
+        "import sys\nfrom rounds import settings, studies, verbs, supervisor, tastes, simulate, statistics\n"
+        "from rounds.demo import demo\ndemo.prompts()\n"
+        "assert not {'torch', 'transformers', 'peft', 'gradio'} & set(sys.modules)"
+    )
+    subprocess.run([sys.executable, "-c", code], check=True)
