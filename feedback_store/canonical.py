@@ -1,7 +1,7 @@
 """JSON in one exact form, and the hygiene of text at the store's door.
 
-Hashes are taken over sorted keys, exports keep the order in which the keys were written. Both are UTF-8 as it is, without
-white space, so that the same content is always the same bytes.
+Hashes are taken over sorted keys, exports keep the order in which the keys were written. Both are UTF-8 as it is,
+without white space, so that the same content is always the same bytes.
 """
 
 import hashlib
@@ -13,7 +13,10 @@ from feedback_store.errors import InvalidInput
 
 
 def dumps(value: Any) -> str:
-    """Return `value` as one line of JSON with the keys in their own order. Raises InvalidInput for NaN and infinities."""
+    """Return `value` as one line of JSON with the keys in their own order.
+
+    Raises InvalidInput for NaN and infinities.
+    """
     try:
         return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
     except (ValueError, TypeError) as error:
@@ -38,7 +41,10 @@ def sha256(value: Any) -> str:
 
 
 def loads(text: str) -> Any:
-    """Parse strict JSON. Raises InvalidInput for what is not JSON, for keys that occur twice, and for numbers out of range."""
+    """Parse strict JSON.
+
+    Raises InvalidInput for what is not JSON, for keys that occur twice, and for numbers out of range.
+    """
     try:
         return json.loads(text, object_pairs_hook=_unique_keys, parse_constant=_refuse_constant, parse_float=_finite)
     except InvalidInput:
@@ -69,11 +75,14 @@ def _require_clean_text(text: str, what: str) -> None:
         raise InvalidInput(
             f"The {what} holds a NUL character (U+0000) at position {text.index(chr(0)) + 1}. Remove it."
         )
+    if text.isascii():
+        return
     try:
         text.encode()
     except UnicodeEncodeError as error:
         raise InvalidInput(
-            f"The {what} holds half of a surrogate pair (U+{ord(text[error.start]):04X}) at position {error.start + 1}, "
+            f"The {what} holds half of a surrogate pair (U+{ord(text[error.start]):04X}) at position "
+            f"{error.start + 1}, "
             "which is no character. Remove it or write the whole character."
         ) from error
 

@@ -16,7 +16,10 @@ MOST_CANDIDATES = 9
 
 @dataclass(frozen=True)
 class NewComparison:
-    """A comparison to add. `score` and `probability` are those of the rule that chose it; higher priority is asked first."""
+    """A comparison to add.
+
+    `score` and `probability` are those of the rule that chose it; higher priority is asked first.
+    """
 
     prompt_id: int
     completion_ids: list[int]
@@ -35,7 +38,10 @@ class NewComparison:
 
 @dataclass(frozen=True)
 class Comparison:
-    """A stored comparison. `completion_ids` are its candidates in order; `answers` counts its live judgments, skips included."""
+    """A stored comparison.
+
+    `completion_ids` are its candidates in order; `answers` counts its live judgments, skips included.
+    """
 
     id: int
     public_id: str
@@ -70,7 +76,9 @@ class SliceCount:
 
 @dataclass(frozen=True)
 class ComparisonCounts:
-    """How many comparisons can be asked now (`ready`), are in someone's hands (`leased`), or have all answers (`judged`)."""
+    """How many comparisons can be asked now (`ready`), are in someone's hands (`leased`), or have all answers
+    (`judged`).
+    """
 
     ready: int
     leased: int
@@ -112,7 +120,8 @@ def insert(
     _check(db, new)
     with db.transaction():
         cursor = db.execute(
-            "INSERT INTO comparisons (public_id, prompt_id, round_id, purpose, chosen_by, is_random, score, probability,"
+            "INSERT INTO comparisons (public_id, prompt_id, round_id, purpose, chosen_by, is_random, score, "
+            "probability,"
             " expert, priority, overlap, run_id, extra, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
@@ -178,13 +187,15 @@ def counts(db: Database, round_id: int | None = None, now: str | None = None) ->
 def recount(db: Database, comparison_id: int) -> None:
     """Count the comparison's live judgments anew; called in the transaction of everything that changes them."""
     db.execute(
-        "UPDATE comparisons SET answers = (SELECT COUNT(*) FROM live_judgments WHERE comparison_id = :id) WHERE id = :id",
+        "UPDATE comparisons SET answers = (SELECT COUNT(*) FROM live_judgments WHERE comparison_id = :id) WHERE id = "
+        ":id",
         {"id": comparison_id},
     )
 
 
 _SELECT = """
-SELECT c.id, c.public_id, c.prompt_id, c.round_id, c.purpose, c.chosen_by, c.is_random, c.score, c.probability, c.run_id,
+SELECT c.id, c.public_id, c.prompt_id, c.round_id, c.purpose, c.chosen_by, c.is_random, c.score, c.probability,
+c.run_id,
   c.expert, c.extra, c.priority, c.overlap, c.answers, c.withdrawn, c.created_at,
   (SELECT json_group_array(completion_id) FROM
     (SELECT completion_id FROM candidates WHERE comparison_id = c.id ORDER BY position)) AS completion_ids

@@ -15,7 +15,10 @@ FINISH_REASONS = ("stop", "length")
 
 @dataclass(frozen=True)
 class NewCompletion:
-    """A completion to add. With a seed, (prompt, policy, seed, sample index) is its identity: adding it again adds nothing."""
+    """A completion to add.
+
+    With a seed, (prompt, policy, seed, sample index) is its identity: adding it again adds nothing.
+    """
 
     prompt_id: int
     policy_id: int
@@ -54,7 +57,8 @@ def add(
 ) -> list[int]:
     """Add completions in one transaction and return their ids in the order given; those drawn before keep their id.
 
-    Raises InvalidInput for a text that cannot be stored (and then adds none), LeaseLost where `lease` is not held any more.
+    Raises InvalidInput for a text that cannot be stored (and then adds none), LeaseLost where `lease` is not held any
+    more.
     """
     with db.transaction():
         if lease is not None:
@@ -70,11 +74,14 @@ def insert(db: Database, new: NewCompletion, *, run_id: int | None = None, now: 
     check(new)
     with db.transaction():
         cursor = db.execute(
-            "INSERT INTO completions (public_id, prompt_id, policy_id, text, seed, sample_index, sampling, token_count, finish_reason,"
+            "INSERT INTO completions (public_id, prompt_id, policy_id, text, seed, sample_index, sampling, "
+            "token_count, finish_reason,"
             " run_id, extra, created_at) VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                new.public_id or secrets.token_hex(8), new.prompt_id, new.policy_id, new.text, new.seed, new.sample_index,
-                None if new.sampling is None else canonical.dumps(new.sampling), new.token_count, new.finish_reason, run_id,
+                new.public_id or secrets.token_hex(8), new.prompt_id, new.policy_id, new.text, new.seed,
+                new.sample_index,
+                None if new.sampling is None else canonical.dumps(new.sampling), new.token_count, new.finish_reason,
+                run_id,
                 canonical.dumps(new.extra), now or clock.now(),
             ],
         )  # fmt: skip
@@ -139,7 +146,10 @@ def listing(
     return [_completion(row) for row in db.rows(sql, {**chosen, "limit": -1 if limit is None else limit})]
 
 
-_COLUMNS = "id, public_id, prompt_id, policy_id, text, seed, sample_index, sampling, token_count, finish_reason, run_id, extra, created_at"
+_COLUMNS = (
+    "id, public_id, prompt_id, policy_id, text, seed, sample_index, sampling, token_count, finish_reason, run_id,"
+    " extra, created_at"
+)
 
 
 def _known(db: Database, new: NewCompletion) -> int | None:

@@ -1,8 +1,8 @@
 """A study's database: one SQLite file in the study's folder, safe for many threads and processes.
 
-What a transaction stored is on disk when it returns: WAL with synchronous=FULL, so an fsync stands before each acknowledgement
-(https://www.sqlite.org/pragma.html#pragma_synchronous). WAL files are folded back by `checkpoint`, which a server or worker calls
-from a thread of its own, so that no submit waits for it.
+What a transaction stored is on disk when it returns: WAL with synchronous=FULL, so an fsync stands before each
+acknowledgement (https://www.sqlite.org/pragma.html#pragma_synchronous). WAL files are folded back by `checkpoint`,
+which a server or worker calls from a thread of its own, so that no submit waits for it.
 """
 
 import os
@@ -28,7 +28,8 @@ Parameters = Sequence[Any] | dict[str, Any]
 
 
 def corrupts_wal(version: tuple[int, ...]) -> bool:
-    """Tell whether this SQLite can corrupt a WAL database that two processes write (fixed in 3.51.3, 3.50.7 and 3.44.6).
+    """Tell whether this SQLite can corrupt a WAL database that two processes write (fixed in 3.51.3, 3.50.7 and
+    3.44.6).
 
     Source: https://www.sqlite.org/wal.html, "The WAL-reset bug".
     """
@@ -46,7 +47,8 @@ def sqlite_warning() -> str | None:
     if not corrupts_wal(sqlite3.sqlite_version_info):
         return None
     return (
-        f"SQLite {sqlite3.sqlite_version} can corrupt a database that two processes write in WAL mode; this study runs in the "
+        f"SQLite {sqlite3.sqlite_version} can corrupt a database that two processes write in WAL mode; this study runs "
+        "in the "
         "slower DELETE mode. Install pysqlite3 to get a repaired SQLite."
     )
 
@@ -84,7 +86,8 @@ class Database:
         folder = Path(folder)
         if not (folder / FILE_NAME).is_file():
             raise StudyNotFound(
-                f"No study in {folder}: there is no file {FILE_NAME}. Check the path, or make a study with `tastemaker serve`, "
+                f"No study in {folder}: there is no file {FILE_NAME}. Check the path, or make a study with `tastemaker "
+                "serve`, "
                 "`simulate` or `import`."
             )
         return cls._opened(folder, readonly=readonly)
@@ -103,7 +106,8 @@ class Database:
         except sqlite3.DatabaseError as error:
             database.close()
             raise StoreError(
-                f"The file {folder / FILE_NAME} cannot be read as a study ({error}). Restore it from a backup; nothing was changed."
+                f"The file {folder / FILE_NAME} cannot be read as a study ({error}). Restore it from a backup; nothing "
+                "was changed."
             ) from error
         except BaseException:
             database.close()
@@ -153,8 +157,9 @@ class Database:
     def transaction(self) -> Iterator[None]:
         """Hold the write lock; commit at the end, roll back on an exception.
 
-        Inside another transaction of the same thread it joins that one: its own writes are taken back if it raises, and become
-        durable when the outermost one commits. Raises StoreUnavailable if the lock is not free within BUSY_TIMEOUT_SECONDS.
+        Inside another transaction of the same thread it joins that one: its own writes are taken back if it raises, and
+        become durable when the outermost one commits. Raises StoreUnavailable if the lock is not free within
+        BUSY_TIMEOUT_SECONDS.
         """
         if self.readonly:
             raise StoreUnavailable(f"The study {self.folder} was opened read-only. Open it for writing to change it.")
@@ -204,7 +209,10 @@ class Database:
             return self.connection().execute(sql, parameters)
 
     def checkpoint(self) -> None:
-        """Fold the WAL back into the database; never waits for readers or writers, and shortens a WAL that grew long."""
+        """Fold the WAL back into the database.
+
+        Never waits for readers or writers, and shortens a WAL that grew long.
+        """
         wal = self.folder / f"{FILE_NAME}-wal"
         long = wal.exists() and wal.stat().st_size > TRUNCATE_WAL_BYTES
         self.connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
@@ -235,7 +243,8 @@ def _in_words() -> Iterator[None]:
         said = str(error)
         if "locked" in said or "busy" in said:
             raise StoreUnavailable(
-                f"Another process kept the study's database locked for {BUSY_TIMEOUT_SECONDS:.0f} seconds. Nothing was stored; try again."
+                f"Another process kept the study's database locked for {BUSY_TIMEOUT_SECONDS:.0f} seconds. Nothing was "
+                "stored; try again."
             ) from error
         if "full" in said or "disk I/O" in said:
             raise StoreUnavailable(

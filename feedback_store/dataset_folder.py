@@ -1,4 +1,5 @@
-"""The files of an exported data set: train.jsonl, test.jsonl, dropped.jsonl, a card that `datasets` reads, and checksums.
+"""The files of an exported data set: train.jsonl, test.jsonl, dropped.jsonl, a card that `datasets` reads, and
+checksums.
 
 Source of the card: https://huggingface.co/docs/hub/datasets-manual-configuration.
 """
@@ -14,7 +15,10 @@ FILE_OF_SPLIT = {"train": "train.jsonl", "holdout": "test.jsonl"}
 
 
 class DatasetFiles:
-    """Writes rows to the files of a folder, and counts them. Use it as a context manager and call `finish` at the end."""
+    """Writes rows to the files of a folder, and counts them.
+
+    Use it as a context manager and call `finish` at the end.
+    """
 
     def __init__(self, folder: Path) -> None:
         self.folder = folder

@@ -57,8 +57,9 @@ def import_file(
 ) -> ImportReport:
     """Take a file into the study, in one transaction; rows that cannot be taken are reported with line and reason.
 
-    With `strict` one bad row means that none is taken; with `dry_run` nothing is stored. Rows that were imported before add
-    nothing. Hold-out share and seed of the split come from the study's settings unless given. Raises UnknownFormat, InvalidInput.
+    With `strict` one bad row means that none is taken; with `dry_run` nothing is stored. Rows that were imported before
+    add nothing. Hold-out share and seed of the split come from the study's settings unless given. Raises UnknownFormat,
+    InvalidInput.
     """
     module = _that_can(format, "read")
     path = Path(path)
@@ -94,10 +95,11 @@ def import_file(
 
 
 def undo_import(db: Database, what: Path | str | int, now: str | None = None) -> ImportReport:
-    """Take back an import, by its id or its file, as a unit: what it brought is neither asked, trained on nor exported any more.
+    """Take back an import, by its id or its file, as a unit: what it brought is neither asked, trained on nor exported
+    any more.
 
-    The file is told by its content where it is still there, else by its name. What the study did with it meanwhile stays.
-    Raises InvalidInput where there is no such import, or it was taken back before.
+    The file is told by its content where it is still there, else by its name. What the study did with it meanwhile
+    stays. Raises InvalidInput where there is no such import, or it was taken back before.
     """
     moment = now or clock.now()
     with db.transaction():
@@ -147,7 +149,7 @@ def _take_rows(db: Database, module: ModuleType, path: Path, format: str, into: 
             problems.append(row)
             continue
         try:
-            content = canonical.sha256(asdict(row) if isinstance(row, NewPrompt) else row)
+            content = canonical.sha256(vars(row) if isinstance(row, NewPrompt) else row)
             occurrences[content] += 1
             key = f"{content}:{occurrences[content]}"
             if _row_known(db, key):
@@ -171,7 +173,8 @@ def _take_rows(db: Database, module: ModuleType, path: Path, format: str, into: 
 
 def _row_known(db: Database, key: str) -> bool:
     found = db.value(
-        "SELECT 1 FROM import_rows r JOIN imports i ON i.id = r.import_id WHERE r.row_key = ? AND i.undone_at IS NULL LIMIT 1",
+        "SELECT 1 FROM import_rows r JOIN imports i ON i.id = r.import_id WHERE r.row_key = ? AND i.undone_at IS NULL "
+        "LIMIT 1",
         [key],
     )
     return found is not None

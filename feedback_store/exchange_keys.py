@@ -7,10 +7,12 @@ from typing import Any
 
 from feedback_store.errors import InvalidInput
 
-# What stands with the prompt. Where rows of a file disagree on one prompt, the later row keeps its own value in `extra`.
+# What stands with the prompt. Where rows of a file disagree on one prompt, the later row keeps its own value in
+# `extra`.
 OF_PROMPT = ("language", "tags", "reference", "prompt_extra")
 OF_COMPARISON = (
-    "prompt", "group", "split", "expert", "completions", "judgments", "id", "purpose", "chosen_by", "is_random", "score",
+    "prompt", "group", "split", "expert", "completions", "judgments", "id", "purpose", "chosen_by", "is_random",
+    "score",
     "probability", "priority", "overlap", "round", *OF_PROMPT, "created_at",
 )  # fmt: skip
 OF_COMPLETION = ("text", "policy", "id", "seed", "sample_index", "sampling", "token_count", "finish_reason")

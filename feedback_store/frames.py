@@ -18,8 +18,10 @@ if TYPE_CHECKING:
 def judgments(db: Database) -> "pandas.DataFrame":
     """Return one row a judgment that counts, skips included, with the annotator's name, the split and the purpose."""
     rows = db.rows(
-        "SELECT j.id, j.comparison_id, c.public_id AS comparison, c.prompt_id, p.group_name AS prompt_group, p.split, c.purpose,"
-        " a.name AS annotator, a.kind AS annotator_kind, j.ranks, j.shown, j.both_bad, j.skipped, j.strength, j.rationale,"
+        "SELECT j.id, j.comparison_id, c.public_id AS comparison, c.prompt_id, p.group_name AS prompt_group, p.split, "
+        "c.purpose,"
+        " a.name AS annotator, a.kind AS annotator_kind, j.ranks, j.shown, j.both_bad, j.skipped, j.strength, "
+        "j.rationale,"
         " j.milliseconds, j.input_device, j.view, j.late, j.at, j.created_at FROM live_judgments j"
         " JOIN comparisons c ON c.id = j.comparison_id JOIN prompts p ON p.id = c.prompt_id"
         " JOIN annotators a ON a.id = j.annotator_id ORDER BY j.id"
@@ -28,9 +30,12 @@ def judgments(db: Database) -> "pandas.DataFrame":
 
 
 def comparisons(db: Database) -> "pandas.DataFrame":
-    """Return one row a comparison: its prompt, split, purpose, round, how it was chosen, candidates and number of answers."""
+    """Return one row a comparison: its prompt, split, purpose, round, how it was chosen, candidates and number of
+    answers.
+    """
     rows = db.rows(
-        "SELECT c.id, c.public_id, c.prompt_id, p.group_name AS prompt_group, p.split, p.language, c.purpose, r.number AS round,"
+        "SELECT c.id, c.public_id, c.prompt_id, p.group_name AS prompt_group, p.split, p.language, c.purpose, r.number "
+        "AS round,"
         " c.chosen_by, c.is_random, c.score, c.probability, c.answers, c.run_id, c.created_at,"
         " (SELECT json_group_array(completion_id) FROM (SELECT completion_id FROM candidates"
         "   WHERE comparison_id = c.id ORDER BY position)) AS completion_ids"

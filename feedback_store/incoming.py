@@ -1,8 +1,8 @@
 """Taking a row of an import into the study.
 
-Every format with judgments turns its rows into rows of the exchange format `comparisons`; this is the one place that stores them.
-A comparison, completion or judgment whose id or key the study knows is not stored again: what is new in the row is added to it, so
-that two copies of a study that were judged apart can be put together again.
+Every format with judgments turns its rows into rows of the exchange format `comparisons`; this is the one place that
+stores them. A comparison, completion or judgment whose id or key the study knows is not stored again: what is new in
+the row is added to it, so that two copies of a study that were judged apart can be put together again.
 """
 
 import json
@@ -171,7 +171,8 @@ def _known_completion(db: Database, new: NewCompletion, taken: list[int]) -> dic
             return found
     if new.seed is not None:
         drawn = db.row(
-            "SELECT id, text, withdrawn FROM completions WHERE prompt_id = ? AND policy_id = ? AND seed = ? AND sample_index = ?",
+            "SELECT id, text, withdrawn FROM completions WHERE prompt_id = ? AND policy_id = ? AND seed = ? AND "
+            "sample_index = ?",
             [new.prompt_id, new.policy_id, new.seed, new.sample_index],
         )
         if drawn is not None and (drawn["text"] != new.text or new.public_id is not None):
@@ -231,7 +232,8 @@ def _judgment(db: Database, comparison: Comparison, item: dict[str, Any], into: 
         raise InvalidInput(f"The `annotator` of a judgment is {name!r}; it has to be a name.")
     annotator = annotators.ensure(db, name, item.get("annotator_kind") or "imported", now=into.now)
     new = _new_judgment(comparison, annotator.id, item)
-    known = judgments.by_key(db, annotator.id, new.key)
+    judgments.check(new, len(comparison.completion_ids))
+    known = judgments.by_key(db, annotator.id, new.key) if item.get("key") is not None else None
     if known is not None:
         return _known_judgment(db, known, new, comparison, into)
     supersedes = _superseded(db, comparison, annotator.id, item)
@@ -253,7 +255,8 @@ def _judgment(db: Database, comparison: Comparison, item: dict[str, Any], into: 
 
 def _new_judgment(comparison: Comparison, annotator_id: int, item: dict[str, Any]) -> NewJudgment:
     fields = (
-        "shown", "ranks", "strength", "skipped", "rationale", "criteria", "improved", "milliseconds", "input_device", "view", "at"
+        "shown", "ranks", "strength", "skipped", "rationale", "criteria", "improved", "milliseconds", "input_device",
+        "view", "at"
     )  # fmt: skip
     for key in ("both_bad", "late"):
         if item.get(key) not in (None, True, False):
@@ -269,7 +272,6 @@ def _new_judgment(comparison: Comparison, annotator_id: int, item: dict[str, Any
         extra=exchange_keys.unknown(item, exchange_keys.OF_JUDGMENT),
         **{**{key: item.get(key) for key in fields}, "ranks": ranks},
     )
-    judgments.check(new, len(comparison.completion_ids))
     return new
 
 
@@ -292,6 +294,7 @@ def _superseded(db: Database, comparison: Comparison, annotator_id: int, item: d
     earlier = judgments.by_key(db, annotator_id, key) if isinstance(key, str) else None
     if earlier is None or earlier.comparison_id != comparison.id:
         raise InvalidInput(
-            f"A judgment supersedes {canonical.dumps(key)[:80]}, which is no key of an earlier judgment of the same person here."
+            f"A judgment supersedes {canonical.dumps(key)[:80]}, which is no key of an earlier judgment of the same "
+            "person here."
         )
     return earlier.id

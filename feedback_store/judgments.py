@@ -5,7 +5,7 @@
 
 import json
 from collections.abc import Sequence
-from dataclasses import asdict, dataclass, field
+from dataclasses import dataclass, field
 from typing import Any
 
 from feedback_store import annotators, canonical, clock, comparisons, exchange_keys, questions
@@ -21,9 +21,10 @@ VIEWS = ("rendered", "raw")
 class NewJudgment:
     """A person's answer.
 
-    `comparison` is an id or a public id (text). `ranks` follow the order of the comparison's candidates: 1 best, equal a tie, None
-    where `skipped` says why. `shown` are the positions of the candidates in the order in which they were shown. `key` is chosen by
-    the browser: the same key with the same content is the same answer. `strength`: 1 slightly to 3 much. `milliseconds` visible.
+    `comparison` is an id or a public id (text). `ranks` follow the order of the comparison's candidates: 1 best, equal
+    a tie, None where `skipped` says why. `shown` are the positions of the candidates in the order in which they were
+    shown. `key` is chosen by the browser: the same key with the same content is the same answer. `strength`: 1 slightly
+    to 3 much. `milliseconds` visible.
     """
 
     comparison: int | str
@@ -74,7 +75,8 @@ class Judgment:
 def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
     """Store an answer durably and return it. It supersedes the same person's earlier answer to the comparison.
 
-    An answer whose lease ended is kept and marked late. Raises Conflict where the key was used for other content, InvalidInput.
+    An answer whose lease ended is kept and marked late. Raises Conflict where the key was used for other content,
+    InvalidInput.
     """
     moment = now or clock.now()
     with db.transaction():
@@ -100,10 +102,11 @@ def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
 def undo(
     db: Database, annotator_id: int, key: str, now: str | None = None, *, lease_seconds: float = questions.LEASE_SECONDS
 ) -> Judgment | None:
-    """Take back the person's latest answer; returns the new row that supersedes it, None where there is nothing to take back.
+    """Take back the person's latest answer; returns the new row that supersedes it, None where there is nothing to take
+    back.
 
-    The comparison can be asked again, and is leased to the same person in the same order of sides, unless someone else holds it.
-    The same key again undoes nothing more. Raises Conflict where the key was used for an answer.
+    The comparison can be asked again, and is leased to the same person in the same order of sides, unless someone else
+    holds it. The same key again undoes nothing more. Raises Conflict where the key was used for an answer.
     """
     moment = now or clock.now()
     with db.transaction():
@@ -140,11 +143,16 @@ def insert(
     import_id: int | None = None,
     now: str | None = None,
 ) -> int:
-    """Check and insert one row inside the caller's transaction; return its id. The caller recounts. Raises InvalidInput."""
+    """Check and insert one row inside the caller's transaction; return its id.
+
+    The caller recounts. Raises InvalidInput.
+    """
     check(new, len(comparison.completion_ids))
     cursor = db.execute(
-        "INSERT INTO judgments (comparison_id, annotator_id, key, content_sha256, shown, ranks, both_bad, skipped, strength,"
-        " rationale, criteria, improved, milliseconds, input_device, view, at, late, supersedes_id, extra, import_id, created_at)"
+        "INSERT INTO judgments (comparison_id, annotator_id, key, content_sha256, shown, ranks, both_bad, skipped, "
+        "strength,"
+        " rationale, criteria, improved, milliseconds, input_device, view, at, late, supersedes_id, extra, import_id, "
+        "created_at)"
         " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             comparison.id, new.annotator_id, new.key, content or content_sha256(new, comparison.id), _json(new.shown),
@@ -159,7 +167,7 @@ def insert(
 def content_sha256(new: NewJudgment, comparison_id: int) -> str:
     """Return the hash by which an answer sent twice is told from another answer under the same key."""
     canonical.require_clean([new.key, new.rationale, new.criteria, new.improved, new.skipped, new.extra], "judgment")
-    return canonical.sha256({**asdict(new), "comparison": comparison_id})
+    return canonical.sha256({**vars(new), "comparison": comparison_id})
 
 
 def get(db: Database, judgment_id: int) -> Judgment:
@@ -184,7 +192,10 @@ def live(
     after_id: int = 0,
     limit: int | None = None,
 ) -> list[Judgment]:
-    """Return the judgments that count (not superseded, undone or taken back with their import; skips included) in id order."""
+    """Return the judgments that count (not superseded, undone or taken back with their import.
+
+    Skips included) in id order.
+    """
     rows = db.rows(
         "SELECT * FROM live_judgments WHERE id > :after AND (:annotator IS NULL OR annotator_id = :annotator)"
         " AND (:comparisons IS NULL OR comparison_id IN (SELECT value FROM json_each(:comparisons)))"
@@ -256,7 +267,9 @@ def check(new: NewJudgment, candidates: int) -> None:
     for what, text in (("rationale", new.rationale), ("at", new.at)):
         if text is not None and not isinstance(text, str):
             raise InvalidInput(f"The {what} of a judgment is {text!r}; it has to be text.")
-    canonical.require_clean(asdict(new), "judgment")
+    canonical.require_clean(
+        [new.key, new.skipped, new.rationale, new.criteria, new.improved, new.at, new.extra], "judgment"
+    )
     exchange_keys.require_free(new.extra, exchange_keys.OF_JUDGMENT)
 
 
@@ -267,7 +280,9 @@ def _whole_numbers(values: Any, what: str) -> list[int]:
 
 
 def _latest_on(db: Database, comparison_id: int, annotator_id: int) -> int | None:
-    """The person's last row about a comparison, if nothing superseded it (an undo included, so that the chain stays whole)."""
+    """The person's last row about a comparison, if nothing superseded it (an undo included, so that the chain stays
+    whole).
+    """
     found: int | None = db.value(
         "SELECT id FROM judgments j WHERE comparison_id = ? AND annotator_id = ?"
         " AND NOT EXISTS (SELECT 1 FROM judgments n WHERE n.supersedes_id = j.id) ORDER BY id DESC LIMIT 1",

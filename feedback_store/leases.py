@@ -1,7 +1,7 @@
 """The right to write for a run: its row, its lease, and the check of the fencing token.
 
-A lease carries a token that grows with every claim. Every write of a worker checks it inside the writing transaction (`fence`), so a
-worker that was stopped past its lease, and whose run another took, can publish nothing
+A lease carries a token that grows with every claim. Every write of a worker checks it inside the writing transaction
+(`fence`), so a worker that was stopped past its lease, and whose run another took, can publish nothing
 (https://martin.kleppmann.com/2016/02/08/how-to-do-distributed-locking.html).
 """
 
@@ -68,7 +68,10 @@ def require_token(db: Database, lease: Lease) -> Run:
 
 
 def fence(db: Database, lease: Lease) -> None:
-    """Raise LeaseLost unless the lease is the run's latest and the run still runs. Call it inside the transaction that writes."""
+    """Raise LeaseLost unless the lease is the run's latest and the run still runs.
+
+    Call it inside the transaction that writes.
+    """
     run = require_token(db, lease)
     if run.status != "running":
         raise LeaseLost(f"Run {run.id} is {run.status}; {lease.worker} cannot write for it any more.")
@@ -95,7 +98,8 @@ def storable(text: str) -> str:
 
 
 COLUMNS = (
-    "id, kind, config, status, priority, attempt, max_attempts, token, worker, lease_expires_at, heartbeat_at, cancel_asked_at,"
+    "id, kind, config, status, priority, attempt, max_attempts, token, worker, lease_expires_at, heartbeat_at, "
+    "cancel_asked_at,"
     " progress, error, result, created_at, started_at, ended_at"
 )
 

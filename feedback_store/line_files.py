@@ -14,7 +14,8 @@ LONGEST_LINE_BYTES = 32 * 1024 * 1024
 
 
 def lines(path: Path, *, blank: bool = False) -> Iterator[tuple[int, str | Problem]]:
-    """Yield (line number from 1, text without its end) of a UTF-8 file (gzip where its name ends in .gz); blank lines only with `blank`.
+    """Yield (line number from 1, text without its end) of a UTF-8 file (gzip where its name ends in .gz); blank lines
+    only with `blank`.
 
     A line that is not UTF-8, longer than LONGEST_LINE_BYTES, or behind a damaged place of a gzip file is a Problem.
     """

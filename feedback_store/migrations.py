@@ -1,6 +1,7 @@
 """The numbered steps of the schema. Each is a small function, applied once and in order, in one transaction.
 
-To add one: write `m00N_what(db)` below the last, and a statement list beside schema.py's. Never change one that was released.
+To add one: write `m00N_what(db)` below the last, and a statement list beside schema.py's. Never change one that was
+released.
 """
 
 from typing import Any

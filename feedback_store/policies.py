@@ -47,7 +47,8 @@ def add_base(
             for name, value in given.items():
                 if getattr(held, name) != value:
                     raise Conflict(
-                        f"This study was made with the base {held.source} ({name} {str(getattr(held, name))[:12]}); {source} has "
+                        f"This study was made with the base {held.source} ({name} {str(getattr(held, name))[:12]}); "
+                        f"{source} has "
                         f"{value[:12]}. A study keeps its base: use {held.source}, or make a new study."
                     )
             return held
@@ -82,9 +83,11 @@ def external(db: Database, name: str, now: str | None = None) -> Policy:
 
 
 def next_number(db: Database, prefix: str = "policy", run_id: int | None = None) -> int:
-    """Return the number that the next trained policy gets; for a run that has published already, the number that it got.
+    """Return the number that the next trained policy gets; for a run that has published already, the number that it
+    got.
 
-    It comes from the rows alone: a folder that was renamed into place just before a crash has no row, and is written again.
+    It comes from the rows alone: a folder that was renamed into place just before a crash has no row, and is written
+    again.
     """
     return number_after(db, "SELECT name, run_id FROM policies WHERE kind = 'trained' AND name LIKE ?", prefix, run_id)
 
@@ -114,10 +117,12 @@ def publish(
     result: dict[str, Any] | None = None,
     now: str | None = None,
 ) -> Policy:
-    """Store a trained policy, end its run as succeeded, make it current and open the next round: all in one fenced transaction.
+    """Store a trained policy, end its run as succeeded, make it current and open the next round: all in one fenced
+    transaction.
 
-    `folder` is relative to the study and in its place already. The run's result is `result` plus policy_id, policy and metrics.
-    The same run publishing again gets the row that it made. Raises LeaseLost for a worker that lost its run, and then stores nothing.
+    `folder` is relative to the study and in its place already. The run's result is `result` plus policy_id, policy and
+    metrics. The same run publishing again gets the row that it made. Raises LeaseLost for a worker that lost its run,
+    and then stores nothing.
     """
     moment = now or clock.now()
     with db.transaction():
@@ -129,7 +134,8 @@ def publish(
         parent = get(db, parent_id)
         name = f"{name_prefix}-{next_number(db, name_prefix)}"
         cursor = db.execute(
-            "INSERT INTO policies (name, kind, parent_id, folder, source, base_sha256, tokenizer_sha256, template_sha256,"
+            "INSERT INTO policies (name, kind, parent_id, folder, source, base_sha256, tokenizer_sha256, "
+            "template_sha256,"
             " manifest_sha256, run_id, metrics, created_at) VALUES (?, 'trained', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
                 name, parent_id, folder, parent.source, base_sha256, parent.tokenizer_sha256, parent.template_sha256,
@@ -153,7 +159,10 @@ def get(db: Database, policy_id: int) -> Policy:
 
 
 def by_name(db: Database, name: str) -> Policy:
-    """Return a policy by name; the study's own come before external ones. Raises InvalidInput that lists the valid names."""
+    """Return a policy by name; the study's own come before external ones.
+
+    Raises InvalidInput that lists the valid names.
+    """
     row = db.row("SELECT * FROM policies WHERE name = ? ORDER BY kind = 'external' LIMIT 1", [name])
     if row is None:
         raise InvalidInput(f"There is no policy {name!r}. {_valid(db)}")

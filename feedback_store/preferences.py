@@ -1,8 +1,10 @@
 """From judgments to preferences: the one place where what people said becomes pairs to train on.
 
-- Judgments that count (not superseded, undone, or taken back) on comparisons of purpose training. Skips are no preference.
-- A ranking of K completions gives its K (K - 1) / 2 pairs, each of weight 2 / K, so that it counts as K - 1 comparisons: for two
-  that is one pair of weight 1 (all pairs of one ranking are not independent; Ouyang et al. 2022, section 3.5, train them as one).
+- Judgments that count (not superseded, undone, or taken back) on comparisons of purpose training. Skips are no
+  preference.
+- A ranking of K completions gives its K (K - 1) / 2 pairs, each of weight 2 / K, so that it counts as K - 1
+  comparisons: for two that is one pair of weight 1 (all pairs of one ranking are not independent; Ouyang et al. 2022,
+  section 3.5, train them as one).
 - Equal ranks are a tie. Both bad is a tie that also says so. Strength is handed on as it is.
 """
 
@@ -39,7 +41,8 @@ class Preference:
 
 
 def derive(db: Database, judgment_ids: Sequence[int] | None = None) -> list[Preference]:
-    """Return the preferences of all judgments that count, or of exactly those given (a label snapshot), by judgment and place.
+    """Return the preferences of all judgments that count, or of exactly those given (a label snapshot), by judgment and
+    place.
 
     Judgments named in `judgment_ids` are taken even if they were superseded since: a run keeps what it saw.
     """

@@ -1,6 +1,7 @@
 """Prompts: chat messages, the group that is never split between training and hold-out, and the split itself.
 
-The split is a draw from the hash of (seed, group): it does not depend on the order of imports and stays for the study's life.
+The split is a draw from the hash of (seed, group): it does not depend on the order of imports and stays for the study's
+life.
 """
 
 import hashlib
@@ -34,7 +35,10 @@ class NewPrompt:
 
 @dataclass(frozen=True)
 class Prompt:
-    """A stored prompt. `group` is never None; a prompt without a group of its own has the sha256 of its messages there."""
+    """A stored prompt.
+
+    `group` is never None; a prompt without a group of its own has the sha256 of its messages there.
+    """
 
     id: int
     messages: list[Message]
@@ -83,7 +87,10 @@ def add(
 def add_one(
     db: Database, new: NewPrompt, *, holdout_share: float, seed: int, now: str | None = None
 ) -> tuple[int, bool]:
-    """Add one prompt; return its id and whether it is new. A prompt that was taken back with its import comes back with this one."""
+    """Add one prompt; return its id and whether it is new.
+
+    A prompt that was taken back with its import comes back with this one.
+    """
     _check(new)
     sha256 = canonical.sha256(new.messages)
     known = db.row("SELECT id, group_name, withdrawn FROM prompts WHERE sha256 = ?", [sha256])
@@ -106,7 +113,8 @@ def add_one(
             "INSERT INTO prompts (messages, sha256, group_name, split, language, tags, reference, extra, created_at)"
             " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?)",
             [
-                canonical.dumps(new.messages), sha256, group, split, new.language, canonical.dumps(new.tags), new.reference,
+                canonical.dumps(new.messages), sha256, group, split, new.language, canonical.dumps(new.tags),
+                new.reference,
                 canonical.dumps(new.extra), now or clock.now(),
             ],
         )  # fmt: skip
@@ -114,7 +122,10 @@ def add_one(
 
 
 def draw_split(group: str, *, holdout_share: float, seed: int) -> str:
-    """Draw train or holdout for a group; the same (seed, group) always gives the same number to compare with the share."""
+    """Draw train or holdout for a group.
+
+    The same (seed, group) always gives the same number to compare with the share.
+    """
     number = int.from_bytes(hashlib.sha256(f"{seed}\n{group}".encode()).digest()[:8], "big") / 2**64
     return "holdout" if number < holdout_share else "train"
 
@@ -149,7 +160,8 @@ _COLUMNS = "id, messages, group_name, split, language, tags, reference, sha256, 
 
 def _prompt(row: Row) -> Prompt:
     return Prompt(
-        id=row["id"], messages=json.loads(row["messages"]), group=row["group_name"], split=row["split"], language=row["language"],
+        id=row["id"], messages=json.loads(row["messages"]), group=row["group_name"], split=row["split"],
+        language=row["language"],
         tags=json.loads(row["tags"]), reference=row["reference"], sha256=row["sha256"], extra=json.loads(row["extra"]),
     )  # fmt: skip
 
@@ -158,7 +170,8 @@ def _require_same_split(db: Database, group: str, split: str | None) -> str | No
     held: str | None = db.value("SELECT split FROM prompts WHERE group_name = ? LIMIT 1", [group])
     if held and split and held != split:
         raise InvalidInput(
-            f"The group {group[:80]!r} is in {held} for the study's life; this row puts it in {split}. A group is never split."
+            f"The group {group[:80]!r} is in {held} for the study's life; this row puts it in {split}. A group is "
+            "never split."
         )
     return held
 
@@ -190,7 +203,8 @@ def check_messages(messages: Any, what: str) -> None:
             or not isinstance(message.get("content"), str)
         ):
             raise InvalidInput(
-                f"A message of the {what} is {str(message)[:80]!r}; it needs a role ({', '.join(ROLES)}) and a content that is text."
+                f"A message of the {what} is {str(message)[:80]!r}; it needs a role ({', '.join(ROLES)}) and a content "
+                "that is text."
             )
     if not any(message["content"].strip() for message in messages):
         raise InvalidInput(f"The {what} is empty. Write some text into it.")

@@ -1,7 +1,8 @@
 """The queue of questions: which comparison a person is asked next, held by a lease with expiry.
 
-The lease and the choice are made in one IMMEDIATE transaction, so leases in force plus answers never exceed a comparison's overlap
-when it is handed out. An expired lease is free for others; the answer that comes after all is kept and marked late.
+The lease and the choice are made in one IMMEDIATE transaction, so leases in force plus answers never exceed a
+comparison's overlap when it is handed out. An expired lease is free for others; the answer that comes after all is kept
+and marked late.
 """
 
 import json
@@ -32,8 +33,8 @@ class QuestionCompletion:
 class Question:
     """A comparison as one person sees it.
 
-    `completions` stand in the order as shown; `shown` are their places in the comparison. `number_left`: how many this person could
-    answer from here on, this one included (counted up to COUNT_UP_TO).
+    `completions` stand in the order as shown; `shown` are their places in the comparison. `number_left`: how many this
+    person could answer from here on, this one included (counted up to COUNT_UP_TO).
     """
 
     comparison_public_id: str
@@ -46,7 +47,10 @@ class Question:
 
 @dataclass(frozen=True)
 class QuestionBatch:
-    """The next questions of a person. Without any, `state` says why: none were made yet, others hold the rest, or all are done."""
+    """The next questions of a person.
+
+    Without any, `state` says why: none were made yet, others hold the rest, or all are done.
+    """
 
     state: State
     questions: list[Question]
@@ -64,8 +68,8 @@ def next_questions(
 ) -> QuestionBatch:
     """Lease the next questions to a person; those that the person holds already come first, with a new expiry.
 
-    The order is by priority, then by id; `comparison_ids` narrows the choice to those and gives their order. The order of the
-    sides is a draw from (seed, comparison, person).
+    The order is by priority, then by id; `comparison_ids` narrows the choice to those and gives their order. The order
+    of the sides is a draw from (seed, comparison, person).
     """
     moment = now or clock.now()
     expires = clock.after(moment, lease_seconds)
@@ -97,7 +101,9 @@ def give_back(db: Database, annotator_id: int, comparison_public_id: str, now: s
 
 
 def shown_to(db: Database, annotator_id: int, comparison_public_id: str) -> list[int] | None:
-    """Return the order of the sides that was last drawn for this person and comparison, None where it was never handed out."""
+    """Return the order of the sides that was last drawn for this person and comparison, None where it was never handed
+    out.
+    """
     found = db.value(
         "SELECT a.shown FROM assignments a JOIN comparisons c ON c.id = a.comparison_id"
         " WHERE a.annotator_id = ? AND c.public_id = ? ORDER BY a.id DESC LIMIT 1",
@@ -107,12 +113,15 @@ def shown_to(db: Database, annotator_id: int, comparison_public_id: str) -> list
 
 
 def answered(db: Database, comparison_id: int, annotator_id: int, now: str) -> bool:
-    """End the person's lease as judged and tell whether the answer is late: the lease had expired, or was given back or lost.
+    """End the person's lease as judged and tell whether the answer is late: the lease had expired, or was given back or
+    lost.
 
-    An answer to what was never handed out, and one that replaces an own answer, is not late. Inside the caller's transaction.
+    An answer to what was never handed out, and one that replaces an own answer, is not late. Inside the caller's
+    transaction.
     """
     last = db.row(
-        "SELECT id, expires_at, ended_by FROM assignments WHERE comparison_id = ? AND annotator_id = ? ORDER BY id DESC LIMIT 1",
+        "SELECT id, expires_at, ended_by FROM assignments WHERE comparison_id = ? AND annotator_id = ? ORDER BY id "
+        "DESC LIMIT 1",
         [comparison_id, annotator_id],
     )
     if last is None or last["ended_by"] == "judged":
@@ -126,10 +135,14 @@ def answered(db: Database, comparison_id: int, annotator_id: int, now: str) -> b
 def lease_again(
     db: Database, comparison_id: int, annotator_id: int, shown: list[int] | None, *, now: str, lease_seconds: float
 ) -> bool:
-    """Lease a comparison to the person who took back an answer, if nobody else holds it. Inside the caller's transaction."""
+    """Lease a comparison to the person who took back an answer, if nobody else holds it.
+
+    Inside the caller's transaction.
+    """
     _end_expired(db, comparison_id, now)
     free = db.value(
-        "SELECT c.answers + (SELECT COUNT(*) FROM assignments a WHERE a.comparison_id = c.id AND a.ended_at IS NULL) < c.overlap"
+        "SELECT c.answers + (SELECT COUNT(*) FROM assignments a WHERE a.comparison_id = c.id AND a.ended_at IS NULL) < "
+        "c.overlap"
         " FROM comparisons c WHERE c.id = ?",
         [comparison_id],
     )
@@ -168,8 +181,8 @@ def _askable(db: Database, annotator_id: int, now: str, limit: int, comparison_i
         "c.id, c.public_id, c.prompt_id, (SELECT COUNT(*) FROM candidates k WHERE k.comparison_id = c.id) AS candidates"
     )
     if comparison_ids is None:
-        sql = f"SELECT {columns} FROM comparisons c WHERE {_FREE} AND {_NOT_ANSWERED} ORDER BY c.priority DESC, c.id LIMIT :limit"
-        return db.rows(sql, values)
+        where = f"WHERE {_FREE} AND {_NOT_ANSWERED} ORDER BY c.priority DESC, c.id LIMIT :limit"
+        return db.rows(f"SELECT {columns} FROM comparisons c {where}", values)
     return db.rows(
         f"SELECT {columns} FROM json_each(:chosen) e JOIN comparisons c ON c.id = e.value"
         f" WHERE {_FREE} AND {_NOT_ANSWERED} ORDER BY e.key LIMIT :limit",

@@ -24,7 +24,10 @@ class RewardModel:
 
 
 def next_number(db: Database, run_id: int | None = None) -> int:
-    """Return the number that the next reward model gets; for a run that has published already, the number that it got."""
+    """Return the number that the next reward model gets.
+
+    For a run that has published already, the number that it got.
+    """
     return policies.number_after(db, "SELECT name, run_id FROM reward_models WHERE name LIKE ?", "reward", run_id)
 
 
@@ -41,8 +44,8 @@ def publish(
 ) -> RewardModel:
     """Store a trained reward model and end its run as succeeded, in one fenced transaction.
 
-    The run's result is `result` plus reward_model_id, reward_model and metrics. The same run publishing again gets the row that it
-    made. Raises LeaseLost for a worker that lost its run, and then stores nothing.
+    The run's result is `result` plus reward_model_id, reward_model and metrics. The same run publishing again gets the
+    row that it made. Raises LeaseLost for a worker that lost its run, and then stores nothing.
     """
     moment = now or clock.now()
     with db.transaction():

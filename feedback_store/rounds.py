@@ -1,4 +1,7 @@
-"""Rounds: a label on comparisons, opened when a policy is published. Never a barrier: people go on while a run trains."""
+"""Rounds: a label on comparisons, opened when a policy is published.
+
+Never a barrier: people go on while a run trains.
+"""
 
 from dataclasses import dataclass
 

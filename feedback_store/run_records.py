@@ -33,7 +33,10 @@ class LogLine:
 def add_metrics(
     db: Database, lease: Lease, series: str, step: int, values: dict[str, Any], now: str | None = None
 ) -> None:
-    """Store the readings of a step; those of the same step are replaced (a resumed run repeats steps). Raises LeaseLost."""
+    """Store the readings of a step; those of the same step are replaced (a resumed run repeats steps).
+
+    Raises LeaseLost.
+    """
     with db.transaction():
         fence(db, lease)
         db.execute(
@@ -46,7 +49,8 @@ def add_metrics(
 def metrics(db: Database, run_id: int, series: str | None = None) -> list[Metric]:
     """Return a run's metrics by series and step."""
     rows = db.rows(
-        "SELECT series, step, readings, at FROM run_metrics WHERE run_id = :run AND (:series IS NULL OR series = :series)"
+        "SELECT series, step, readings, at FROM run_metrics WHERE run_id = :run AND (:series IS NULL OR series = "
+        ":series)"
         " ORDER BY series, step",
         {"run": run_id, "series": series},
     )

@@ -1,7 +1,7 @@
 """The queue of runs: claiming by lease, heartbeats, attempts, cancelling and ending.
 
-What a run is made of stands here; what kinds there are is known to the loop alone. `runs` is the whole face: leases.py holds the
-row and the fence, run_records.py what a run leaves behind.
+What a run is made of stands here; what kinds there are is known to the loop alone. `runs` is the whole face: leases.py
+holds the row and the fence, run_records.py what a run leaves behind.
 """
 
 import json
@@ -25,8 +25,10 @@ from feedback_store.run_records import (
 )
 
 __all__ = [
-    "Lease", "LogLine", "Metric", "Run", "Status", "active", "add_metrics", "cancel", "cancelled", "claim", "enqueue", "expire_leases",
-    "fail", "fence", "finite", "get", "heartbeat", "judgments_of", "listing", "log", "logs", "metrics", "release", "require_token",
+    "Lease", "LogLine", "Metric", "Run", "Status", "active", "add_metrics", "cancel", "cancelled", "claim", "enqueue",
+    "expire_leases",
+    "fail", "fence", "finite", "get", "heartbeat", "judgments_of", "listing", "log", "logs", "metrics", "release",
+    "require_token",
     "runs_that_saw", "snapshot", "succeed",
 ]  # fmt: skip
 
@@ -56,8 +58,8 @@ def claim(
 ) -> Lease | None:
     """Lease the next run: highest priority first, then the oldest. None where nothing waits.
 
-    A run whose lease expired is taken over, with attempt + 1; if it was asked to stop it ends as cancelled, and if its worker died
-    max_attempts times as failed, with the likely reason.
+    A run whose lease expired is taken over, with attempt + 1; if it was asked to stop it ends as cancelled, and if its
+    worker died max_attempts times as failed, with the likely reason.
     """
     moment = now or clock.now()
     with db.transaction():
@@ -71,8 +73,8 @@ def claim(
         if row is None:
             return None
         db.execute(
-            "UPDATE runs SET status = 'running', attempt = attempt + 1, token = token + 1, worker = ?, lease_expires_at = ?,"
-            " heartbeat_at = ?, started_at = COALESCE(started_at, ?) WHERE id = ?",
+            "UPDATE runs SET status = 'running', attempt = attempt + 1, token = token + 1, worker = ?,"
+            " lease_expires_at = ?, heartbeat_at = ?, started_at = COALESCE(started_at, ?) WHERE id = ?",
             [worker, clock.after(moment, lease_seconds), moment, moment, row["id"]],
         )
         return Lease(row["id"], row["token"] + 1, worker)
@@ -101,7 +103,8 @@ def release(db: Database, lease: Lease) -> None:
     with db.transaction():
         fence(db, lease)
         db.execute(
-            "UPDATE runs SET status = 'queued', attempt = attempt - 1, lease_expires_at = NULL, worker = NULL WHERE id = ?",
+            "UPDATE runs SET status = 'queued', attempt = attempt - 1, lease_expires_at = NULL, worker = NULL WHERE id "
+            "= ?",
             [lease.run_id],
         )
 
@@ -162,7 +165,8 @@ def listing(db: Database, limit: int = 50, kind: str | None = None, status: str 
     return [
         run_of(row)
         for row in db.rows(
-            f"SELECT {COLUMNS} FROM runs WHERE (:kind IS NULL OR kind = :kind) AND (:status IS NULL OR status = :status)"
+            f"SELECT {COLUMNS} FROM runs WHERE (:kind IS NULL OR kind = :kind) AND (:status IS NULL OR status = "
+            ":status)"
             " ORDER BY id DESC LIMIT :limit",
             {"kind": kind, "status": status, "limit": limit},
         )
@@ -190,7 +194,8 @@ def _end_the_abandoned(db: Database, moment: str) -> None:
             )
             times = "once" if row["attempt"] == 1 else f"{row['attempt']} times"
             reason = last_error or "it was killed, probably because memory ran out"
-            said = f"The worker died {times} during this run, last heard of at {row['heartbeat_at']}. Likely reason: {reason}."
+            heard = f"last heard of at {row['heartbeat_at']}"
+            said = f"The worker died {times} during this run, {heard}. Likely reason: {reason}."
             _end(db, row["id"], "failed", moment, error=said)
 
 

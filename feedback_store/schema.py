@@ -1,8 +1,8 @@
 """The tables of a study, statement by statement.
 
-Every table is STRICT. JSON columns hold canonical JSON text. Judgments and study settings can only be added to: triggers hold that.
-What an import brought is never deleted when it is taken back: prompts, completions and comparisons are marked `withdrawn`,
-judgments are listed in `withdrawn_judgments`.
+Every table is STRICT. JSON columns hold canonical JSON text. Judgments and study settings can only be added to:
+triggers hold that. What an import brought is never deleted when it is taken back: prompts, completions and comparisons
+are marked `withdrawn`, judgments are listed in `withdrawn_judgments`.
 """
 
 _TABLES = """
@@ -270,7 +270,8 @@ CREATE INDEX study_settings_by_name ON study_settings (name, id);
 """
 
 
-# What counts: not undone, not superseded, and not withdrawn with an import (what is withdrawn supersedes nothing either).
+# What counts: not undone, not superseded, and not withdrawn with an import (what is withdrawn supersedes nothing
+# either).
 _LIVE_JUDGMENTS = """
 CREATE VIEW live_judgments AS
 SELECT j.* FROM judgments j

@@ -1,4 +1,4 @@
-"""The study's settings as an append-only history: the latest value of a name counts, and who set it when stays known."""
+"""The study's settings as an append-only history: the latest value of a name counts; who set it when stays known."""
 
 import json
 from dataclasses import dataclass
@@ -40,7 +40,8 @@ def put(db: Database, name: str, value: Any, by: str | None = None, now: str | N
 def all(db: Database) -> dict[str, Any]:
     """Return the latest value of every name."""
     rows = db.rows(
-        "SELECT name, value FROM study_settings WHERE id IN (SELECT MAX(id) FROM study_settings GROUP BY name) ORDER BY name"
+        "SELECT name, value FROM study_settings WHERE id IN (SELECT MAX(id) FROM study_settings GROUP BY name) ORDER "
+        "BY name"
     )
     return {row["name"]: json.loads(row["value"]) for row in rows}
 

@@ -1,9 +1,10 @@
 """Our own exchange format: JSON lines, one comparison each, lossless for what people said.
 
-Source: this project (docs: the exchange format `comparisons`). Every key is always written, null where there is nothing, in the
-order of exchange_keys; further keys of an imported row follow in their own order. Rows come in row order, their judgments too, those
-that were superseded or undone included. Exporting, importing into a new study and exporting again gives the same bytes.
-Left out: nothing but what was taken back with its import. Weights, leases and runs travel by backup.
+Source: this project (docs: the exchange format `comparisons`). Every key is always written, null where there is
+nothing, in the order of exchange_keys; further keys of an imported row follow in their own order. Rows come in row
+order, their judgments too, those that were superseded or undone included. Exporting, importing into a new study and
+exporting again gives the same bytes. Left out: nothing but what was taken back with its import. Weights, leases and
+runs travel by backup.
 """
 
 from collections.abc import Iterator

@@ -1,8 +1,9 @@
 """Prompts to import: one a line (.txt), a CSV with a column `prompt` (.csv), or JSON lines (any other suffix).
 
-Source: this project. A JSON row has `prompt` (text, or chat messages) and, where wanted, `group`, `split`, `reference`, `tags`,
-`language`; a CSV may have the same columns, its tags separated by ";". Further keys are kept with the prompt. Either may be
-compressed (.gz). Export is not needed: the format `comparisons` carries prompts with what was said about them.
+Source: this project. A JSON row has `prompt` (text, or chat messages) and, where wanted, `group`, `split`, `reference`,
+`tags`, `language`; a CSV may have the same columns, its tags separated by ";". Further keys are kept with the prompt.
+Either may be compressed (.gz). Export is not needed: the format `comparisons` carries prompts with what was said about
+them.
 """
 
 import csv
@@ -20,7 +21,10 @@ KEYS = ("prompt", "group", "split", "reference", "tags", "language")
 
 
 def read(path: Path) -> Iterator[tuple[int, NewPrompt | Problem]]:
-    """Yield (line number, prompt) of a file, told by its suffix. Raises InvalidInput for a CSV without a column `prompt`."""
+    """Yield (line number, prompt) of a file, told by its suffix.
+
+    Raises InvalidInput for a CSV without a column `prompt`.
+    """
     suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
     if suffix == ".txt":
         yield from _read_text(path)

@@ -1,10 +1,10 @@
 """TRL's preference formats: explicit, conversational, implicit and unpaired.
 
-Source: https://huggingface.co/docs/trl/dataset_formats. Export is a folder that `datasets` opens: one row a comparison, decided by
-majority; what has no winner is in dropped.jsonl with its reason. After the format's own keys stand comparison_id, n, agreement,
-margin, policy_chosen, policy_rejected, language (`margin`: the mean strength of the winning votes / 3, so 1/3, 2/3 or 1; 0 where
-no strength was asked). A comparison of more than two gives a row for each of its pairs. Import takes explicit and conversational.
-Left out: edits as extra pairs, weighing people by reliability.
+Source: https://huggingface.co/docs/trl/dataset_formats. Export is a folder that `datasets` opens: one row a comparison,
+decided by majority; what has no winner is in dropped.jsonl with its reason. After the format's own keys stand
+comparison_id, n, agreement, margin, policy_chosen, policy_rejected, language (`margin`: the mean strength of the
+winning votes / 3, so 1/3, 2/3 or 1; 0 where no strength was asked). A comparison of more than two gives a row for each
+of its pairs. Import takes explicit and conversational. Left out: edits as extra pairs, weighing people by reliability.
 """
 
 from collections import Counter
@@ -43,12 +43,13 @@ CARD = """Each row is one comparison, decided by the majority of the people who 
 
 - Only comparisons made for training are in it; check questions and evaluations are left out ("not for training").
 - Ties, both bad, skips and even splits have no winner: they are in dropped.jsonl with their reason.
-- `agreement` is the winner's share of the `n` judgments that were no skips. `margin` is the mean strength of the winning votes / 3
-  (0 where no strength was asked). Comparisons of more than two completions give one row for each decided pair.
+- `agreement` is the winner's share of the `n` judgments that were no skips. `margin` is the mean strength of the
+  winning votes / 3 (0 where no strength was asked). Comparisons of more than two completions
+  give one row for each decided pair.
 - Edited completions are not in it. Equal rows of several comparisons stay.
 - Train and test are split by prompt (test: the study's hold-out prompts), never by row.
-- Licences and consent are those of the study's prompts, of the model that wrote the completions, and of the people who judged;
-  they are not known here. Add them before you publish.
+- Licences and consent are those of the study's prompts, of the model that wrote the completions, and of the people
+  who judged; they are not known here. Add them before you publish.
 """
 
 
@@ -92,7 +93,10 @@ class _Pair:
 
 @dataclass(frozen=True)
 class Decision:
-    """What the people decided on a pair: the winner's place (0 or 1) or, without one, the reason. `n`: judgments but for skips."""
+    """What the people decided on a pair: the winner's place (0 or 1) or, without one, the reason.
+
+    `n`: judgments but for skips.
+    """
 
     winner: int | None
     reason: str | None
@@ -183,7 +187,9 @@ def _own_keys(prompt: Prompt, chosen: str, rejected: str, shape: str, both_bad: 
 
 
 def joined(prompt: str, completion: str) -> str:
-    """Return prompt and completion as one text: as they are where white space parts them already, else with a line between."""
+    """Return prompt and completion as one text: as they are where white space parts them already, else with a line
+    between.
+    """
     parted = not prompt or prompt[-1].isspace() or not completion or completion[0].isspace()
     return prompt + completion if parted else f"{prompt}\n{completion}"
 
