@@ -1,4 +1,4 @@
-"""The reward model: a LoRA adapter on the lower layers of the shared base, averaged over a completion, and a linear head."""
+"""The reward model: a LoRA adapter on the lower layers of the shared base, averaged over a completion, its length, and a linear head."""
 
 import json
 from collections.abc import Sequence
@@ -18,16 +18,19 @@ from reward_training.records import Text
 from reward_training.settings import RewardSettings
 
 ADAPTER, CARD, SCALES = "adapter", "reward.json", "scales.safetensors"
+LENGTH_WEIGHT = 10.0  # the length feature's standard deviation, so that the ridge hardly shrinks it beside hundreds of states
 
 
-def completion_mean(states: Tensor, mask: Tensor) -> Tensor:
-    """(B, T, H) states and (B, C) completion mask -> (B, H): the mean over each completion's real tokens, prompt and padding out."""
+def completion_features(states: Tensor, mask: Tensor) -> Tensor:
+    """(B, T, H) states and (B, C) completion mask -> (B, H + 1): the mean over each completion's real tokens, prompt and
+    padding left out, and last the logarithm of their number (a mean alone cannot tell how long a completion is)."""
+    count = mask.sum(1, keepdim=True)
     kept = states[:, states.shape[1] - mask.shape[1] :] * mask.unsqueeze(-1)
-    return torch.as_tensor(kept.sum(1) / mask.sum(1, keepdim=True))
+    return torch.cat([kept.sum(1) / count, count.log()], dim=1)
 
 
 class RewardModel(nn.Module):
-    """score(text) = (head((mean state - centre) / spread) - mean) / sd.
+    """score(text) = (head((features - centre) / spread) - mean) / sd.
 
     `centre` and `spread` standardise the features; `mean` and `sd` are of the raw score on samples of the reference policy, so that
     the scale keeps its meaning from round to round. `log_nu` is Davidson's tie parameter, for raw scores.
@@ -41,9 +44,10 @@ class RewardModel(nn.Module):
         self.trunk = trunk
         self.adapter = adapter
         self.settings = settings
-        self.head = ScalarHead(trunk.hidden_size).to(trunk.device)
-        self.register_buffer("centre", torch.zeros(trunk.hidden_size, device=trunk.device))
-        self.register_buffer("spread", torch.ones(trunk.hidden_size, device=trunk.device))
+        self.width = trunk.hidden_size + 1
+        self.head = ScalarHead(self.width).to(trunk.device)
+        self.register_buffer("centre", torch.zeros(self.width, device=trunk.device))
+        self.register_buffer("spread", torch.ones(self.width, device=trunk.device))
         self.log_nu = 0.0
         self.mean = 0.0
         self.sd = 1.0
@@ -71,17 +75,17 @@ class RewardModel(nn.Module):
         ]
 
     def features(self, batch: Batch) -> Tensor:
-        """(B, H): averaged states under the adapter in use, not standardised."""
-        return completion_mean(self.trunk.hidden_states(batch), batch.completion_mask)
+        """(B, H + 1): averaged states under the adapter in use, and log length; not standardised."""
+        return completion_features(self.trunk.hidden_states(batch), batch.completion_mask)
 
     def raw(self, features: Tensor) -> Tensor:
-        """(B, H) features -> (B,) scores before normalisation; the log-odds of winning are their differences."""
+        """(B, H + 1) features -> (B,) scores before normalisation; the log-odds of winning are their differences."""
         return torch.as_tensor(self.head((features - self.centre) / self.spread))
 
     @torch.no_grad()
     def all_features(self, texts: Sequence[Text]) -> Tensor:
-        """(N, H) for any number of texts, in their order."""
-        result = torch.zeros(len(texts), self.trunk.hidden_size, device=self.trunk.device)
+        """(N, H + 1) for any number of texts, in their order."""
+        result = torch.zeros(len(texts), self.width, device=self.trunk.device)
         with self.trunk.adapters.using(self.adapter):
             for rows, batch in self.batches(texts):
                 result[rows] = self.features(batch)
@@ -137,8 +141,9 @@ class RewardModel(nn.Module):
         return model
 
     def standardise_on(self, features: Tensor) -> None:
-        """Sets `centre` and `spread` from (N, H) features; a feature that hardly varies is left at its own scale."""
+        """Sets `centre` and `spread` from (N, H + 1) features; a feature that hardly varies is not blown up."""
         self.centre.copy_(features.mean(0))
         spread = features.std(0, unbiased=False)
         floor = float(np.median(spread.cpu().numpy())) * 0.05 + 1e-8
         self.spread.copy_(spread.clamp(min=floor))
+        self.spread[-1] = spread[-1].clamp(min=1e-3) / LENGTH_WEIGHT

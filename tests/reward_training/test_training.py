@@ -10,7 +10,7 @@ from tiny_models import fresh_tiny, randomise
 
 from language_models.errors import WrongBase
 from language_models.model import LanguageModel
-from reward_training.model import RewardModel, completion_mean
+from reward_training.model import RewardModel, completion_features
 from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
 from reward_training.training import TooFewPairs, TrainedReward, figures, train
@@ -84,7 +84,7 @@ def test_a_score_is_the_same_at_any_batch_size_and_order(trained: TrainedReward)
 def test_only_the_completions_real_tokens_are_averaged() -> None:
     states = torch.tensor([[[9.0], [9.0], [1.0], [3.0]], [[9.0], [9.0], [5.0], [7.0]]])
     mask = torch.tensor([[True, True], [True, False]])
-    assert completion_mean(states, mask).tolist() == [[2.0], [5.0]]
+    assert completion_features(states, mask).numpy() == pytest.approx(np.array([[2.0, np.log(2)], [5.0, 0.0]]))
 
 
 def test_a_saved_reward_comes_back_bit_equal_and_refuses_another_base(base: LanguageModel, trained: TrainedReward, tmp_path: Path) -> None:

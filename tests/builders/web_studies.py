@@ -1,0 +1,47 @@
+"""Studies for tests of the pages: pairs put into the store directly, without a worker or a model."""
+
+from feedback_store import comparisons, completions, policies, prompts, runs
+from feedback_store.comparisons import NewComparison
+from feedback_store.completions import NewCompletion
+from feedback_store.database import Database
+from feedback_store.prompts import NewPrompt
+
+HOSTILE = (
+    '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script><svg onload="window.hacked=1">'
+    "[link](javascript:window.hacked=1) ![image](http://evil.example/x.png) {{window.hacked=1}} ${window.hacked=1}"
+    "<iframe src=http://evil.example></iframe><style>*{display:none}</style>"
+)
+GOOD, LONG = "Short and good.", "Long, winding and less good, and it goes on and on until it"
+
+
+def fill(db: Database, pairs: int, texts: tuple[str, str] = (GOOD, LONG), question: str = "what is best?") -> None:
+    """`pairs` comparisons of two completions of the base, each on a training prompt of its own; the second was cut off."""
+    base = policies.add_base(db, source="tiny:", sha256="a" * 64, tokenizer_sha256="b" * 64, template_sha256="c" * 64)
+    known = prompts.count(db)
+    for prompt_id in _prompts(db, [f"Question {known + n}: {question}" for n in range(pairs)], "train"):
+        new = [
+            NewCompletion(prompt_id, base.id, text, finish_reason=reason)
+            for text, reason in zip(texts, ("stop", "length"), strict=True)
+        ]
+        comparisons.add(db, [NewComparison(prompt_id, completions.add(db, new))])
+
+
+def two_policies(db: Database, old: str, new: str, number: int = 3, question: str = "why?") -> None:
+    """A trained policy beside the base, with a completion of each on `number` held-out prompts."""
+    run = runs.enqueue(db, "train-policy", {})
+    lease = runs.claim(db, "worker", lease_seconds=60)
+    base = policies.base(db)
+    assert lease is not None
+    assert base is not None
+    metrics = {"score": 0.4, "kl_nats": 1.2, "length_tokens": 20.0}
+    trained = policies.publish(
+        db, lease, parent_id=base.id, folder="models/policy-1", base_sha256="a" * 64, manifest_sha256="d" * 64, metrics=metrics
+    )
+    for prompt_id in _prompts(db, [f"Held out {n}: {question}" for n in range(number)], "holdout"):
+        for policy, text in ((base, old), (trained, new)):
+            completions.add(db, [NewCompletion(prompt_id, policy.id, text, finish_reason="length", run_id=run.id)])
+
+
+def _prompts(db: Database, texts: list[str], split: str) -> list[int]:
+    new = [NewPrompt(prompts.from_text(text), split=split) for text in texts]
+    return prompts.add(db, new, holdout_share=0.2, seed=0).ids

@@ -1,0 +1,91 @@
+import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
+
+from policy_training.advantages import generalised_advantages, masked_mean, whiten
+from policy_training.kl import KLController, k3_per_sequence, kl_per_sequence, token_rewards
+from policy_training.losses import approximate_kl, clipped, policy_losses, value_losses
+
+
+def ragged(seed: int, lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
+    generator = torch.Generator().manual_seed(seed)
+    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
+    rewards, values = (torch.randn(mask.shape, generator=generator) for _ in range(2))
+    return rewards.masked_fill(~mask, 7.0), values.masked_fill(~mask, -9.0), mask
+
+
+@settings(max_examples=40, deadline=None)
+@given(st.integers(0, 10**6), st.lists(st.integers(1, 9), min_size=1, max_size=5), st.floats(0, 1), st.floats(0, 1))
+def test_advantages_and_returns_agree_with_a_slow_written_out_reference(
+    seed: int, lengths: list[int], discount: float, gae_lambda: float
+) -> None:
+    rewards, values, mask = ragged(seed, lengths)
+    advantages, returns = generalised_advantages(rewards, values, mask, discount, gae_lambda)
+    for row, length in enumerate(lengths):
+        v = [*values[row, :length].tolist(), 0.0]
+        for t in range(length):
+            expected = sum(
+                (discount * gae_lambda) ** k * (rewards[row, t + k].item() + discount * v[t + k + 1] - v[t + k])
+                for k in range(length - t)
+            )
+            assert abs(advantages[row, t].item() - expected) < 1e-4
+            assert abs(returns[row, t].item() - (expected + v[t])) < 1e-4
+        assert (advantages[row, length:] == 0).all()
+        assert (returns[row, length:] == 0).all()
+
+
+def test_with_discount_and_lambda_one_a_return_is_the_sum_of_rewards_to_come() -> None:
+    rewards, values, mask = ragged(0, [3, 2])
+    _, returns = generalised_advantages(rewards, values, mask, 1.0, 1.0)
+    torch.testing.assert_close(returns[0], rewards[0].flip(0).cumsum(0).flip(0))
+    torch.testing.assert_close(returns[1, 0], rewards[1, 0] + rewards[1, 1])
+
+
+def test_whitening_sees_real_tokens_only_and_takes_the_mean_off() -> None:
+    values, _, mask = ragged(1, [4, 2])
+    white = whiten(values, mask)
+    torch.testing.assert_close(masked_mean(white, mask), torch.tensor(0.0), atol=1e-6, rtol=0)
+    torch.testing.assert_close(masked_mean(white**2, mask), torch.tensor(1.0), atol=1e-4, rtol=0)
+    assert (white[~mask] == 0).all()
+    assert torch.isfinite(whiten(torch.ones(2, 3), torch.ones(2, 3, dtype=torch.bool))).all()
+
+
+def test_token_rewards_add_up_to_the_score_minus_the_price_of_kl() -> None:
+    own, reference, mask = ragged(2, [5, 1, 3])
+    scores = torch.tensor([1.0, -2.0, 0.5])
+    rewards = token_rewards(scores, own, reference, mask, beta=0.3)
+    torch.testing.assert_close(rewards.sum(1), scores - 0.3 * kl_per_sequence(own, reference, mask))
+    torch.testing.assert_close(rewards[1, 0], -2.0 - 0.3 * (own[1, 0] - reference[1, 0]))
+    assert (rewards[~mask] == 0).all()
+
+
+def test_k3_is_never_negative_and_worked_by_hand() -> None:
+    own, reference, mask = ragged(3, [5, 2])
+    assert (k3_per_sequence(own, reference, mask) >= 0).all()
+    one = torch.tensor([[-1.0]]), torch.tensor([[-2.0]]), torch.tensor([[True]])
+    torch.testing.assert_close(k3_per_sequence(*one), torch.tensor([torch.e**-1 - 1 + 1]))
+
+
+def test_the_controller_moves_the_price_by_clipped_relative_error() -> None:
+    controller = KLController(beta=0.1, target_nats=4.0, horizon=100)
+    assert abs(controller.after(4.4, 50).beta - 0.1 * (1 + 0.1 * 0.5)) < 1e-12
+    assert abs(controller.after(40.0, 50).beta - 0.1 * (1 + 0.2 * 0.5)) < 1e-12
+    assert abs(controller.after(0.0, 50).beta - 0.1 * (1 - 0.2 * 0.5)) < 1e-12
+
+
+def test_policy_loss_clips_only_where_that_is_the_pessimistic_side() -> None:
+    log_ratio = torch.tensor([[0.0, 1.0, 1.0, -1.0, -1.0]])
+    advantages = torch.tensor([[1.0, 1.0, -1.0, 1.0, -1.0]])
+    losses = policy_losses(log_ratio, torch.zeros(1, 5), advantages, 0.2)[0]
+    torch.testing.assert_close(losses, torch.tensor([-1.0, -1.2, torch.e, -(torch.e**-1), 0.8]))
+    assert clipped(log_ratio, torch.zeros(1, 5), 0.2)[0].tolist() == [False, True, True, True, True]
+
+
+def test_value_loss_takes_the_worse_of_clipped_and_unclipped() -> None:
+    losses = value_losses(torch.tensor([[1.0, 0.1]]), torch.zeros(1, 2), torch.tensor([[1.0, 1.0]]), 0.2)
+    torch.testing.assert_close(losses, torch.tensor([[0.5 * 0.8**2, 0.5 * 0.9**2]]))
+
+
+def test_approximate_kl_is_zero_where_nothing_changed_and_positive_elsewhere() -> None:
+    assert approximate_kl(torch.tensor([-1.0]), torch.tensor([-1.0])).item() == 0.0
+    assert approximate_kl(torch.tensor([-1.0, -3.0]), torch.tensor([-2.0, -2.0])).min() > 0

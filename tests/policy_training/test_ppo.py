@@ -1,0 +1,244 @@
+"""PPO on small models: exactness before the first step, micro-batches, guards, resume, and learning with three mutants."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+import toy_task
+from tiny_models import fresh_tiny
+
+from language_models.errors import NonFiniteLoss, NothingToTrain
+from language_models.heads import ScalarHead
+from language_models.model import LanguageModel
+from language_models.sampling import Sampled
+from language_models.settings import LoraSettings, SamplingSettings
+from policy_training.advantages import generalised_advantages
+from policy_training.algorithms import ppo
+from policy_training.records import PromptItem, StepReport
+from policy_training.rollouts import BadReward, Rollouts, collect, lay_out
+from policy_training.settings import PPOSettings
+
+SETTINGS = PPOSettings(
+    steps=3,
+    prompts_per_step=4,
+    samples_per_prompt=2,
+    learning_rate=3e-3,
+    tokens_per_batch=300,
+    lora=LoraSettings(rank=4, alpha=8),
+    sampling=SamplingSettings(max_new_tokens=16, batch_size=8),
+)
+
+
+def prompts_of(model: LanguageModel) -> list[PromptItem]:
+    return [PromptItem(index, model.tokens([{"role": "user", "content": "word " * index + "?"}])) for index in range(6)]
+
+
+def spaces(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+    return [completion.text.count(" ") / 3 for completion in sampled]
+
+
+def run(
+    model: LanguageModel, folder: Path, settings: PPOSettings = SETTINGS, reward=spaces, cut_at: int | None = None
+) -> tuple[ppo.TrainedPolicy, list[StepReport]]:  # type: ignore[no-untyped-def]
+    reports: list[StepReport] = []
+
+    def on_step(report: StepReport) -> None:
+        reports.append(report)
+        if report.step == cut_at:
+            raise InterruptedError
+
+    trained = ppo.train(
+        model, prompts_of(model), reward, settings, start_folder=None, reference_adapter=None, checkpoint_folder=folder, on_step=on_step
+    )
+    return trained, reports
+
+
+def weights_of(trained: ppo.TrainedPolicy) -> dict[str, torch.Tensor]:
+    head = dict(trained.value_head.state_dict())
+    return {name: value.clone() for name, value in {**trained.model.adapters.state(trained.adapter), **head}.items()}
+
+
+def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
+    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
+
+
+@pytest.fixture
+def learner_and_rollouts() -> tuple[ppo.Learner, Rollouts]:
+    model = fresh_tiny()
+    learner = ppo._learner(model, "trained-policy", SETTINGS, None)
+    with torch.no_grad():
+        for parameter in learner.weights().values():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.1)
+    rollouts = collect(model, "trained-policy", None, learner.value_head, prompts_of(model), spaces, SETTINGS, 0)
+    return learner, rollouts
+
+
+def gradient_of(learner: ppo.Learner, rollouts: Rollouts, settings: PPOSettings) -> tuple[dict[str, float], torch.Tensor]:
+    advantages, returns = generalised_advantages(
+        torch.where(rollouts.mask, 1.0, 0.0) * torch.arange(rollouts.mask.shape[1]), rollouts.values, rollouts.mask, 1.0, 0.9
+    )
+    with learner.model.adapters.training(learner.adapter):
+        figures = ppo._minibatch_gradient(learner, rollouts.minibatches[0], rollouts, advantages, returns, settings)
+    return figures, torch.cat([weight.grad.flatten() for weight in learner.weights().values() if weight.grad is not None])
+
+
+def test_before_the_first_step_the_ratio_is_exactly_one(learner_and_rollouts: tuple[ppo.Learner, Rollouts]) -> None:
+    figures, gradient = gradient_of(*learner_and_rollouts, SETTINGS)
+    assert figures["approx_kl"] == 0.0
+    assert figures["clip_fraction"] == 0.0
+    assert gradient.abs().sum() > 0
+
+
+def test_gradients_are_equal_for_every_micro_batch_size(learner_and_rollouts: tuple[ppo.Learner, Rollouts]) -> None:
+    learner, rollouts = learner_and_rollouts
+    _, expected = gradient_of(learner, rollouts, SETTINGS)
+    for tokens in (64, 150, 5000):
+        other = SETTINGS.model_copy(update={"tokens_per_batch": tokens})
+        layout = lay_out(learner.model, rollouts.items, rollouts.sampled, other, 0)
+        changed = Rollouts(**{**rollouts.__dict__, "minibatches": layout})
+        _, gradient = gradient_of(learner, changed, other)
+        torch.testing.assert_close(gradient, expected, atol=1e-6, rtol=1e-4)
+
+
+def test_every_row_is_in_one_micro_batch_and_the_eos_is_trained_on(learner_and_rollouts: tuple[ppo.Learner, Rollouts]) -> None:
+    learner, rollouts = learner_and_rollouts
+    rows = [int(row) for minibatch in rollouts.minibatches for micro in minibatch for row in micro.rows]
+    assert sorted(rows) == list(range(8))
+    assert rollouts.mask.sum(1).tolist() == [len(sampled.token_ids) for sampled in rollouts.sampled]
+    assert any(sampled.finished for sampled in rollouts.sampled)
+
+
+def test_the_value_head_starts_at_zero_and_kl_at_the_start_is_zero(tmp_path: Path) -> None:
+    _, reports = run(fresh_tiny(), tmp_path)
+    assert reports[0].metrics["kl_nats"] == 0.0
+    assert ScalarHead(4)(torch.ones(2, 4)).tolist() == [0.0, 0.0]
+
+
+def test_a_run_cut_at_any_step_and_resumed_ends_bit_equal_to_an_uncut_one(tmp_path: Path) -> None:
+    uncut, reports = run(fresh_tiny(), tmp_path / "uncut")
+    assert len(reports) == SETTINGS.steps + 1
+    for cut_at in range(3):
+        with pytest.raises(InterruptedError):
+            run(fresh_tiny(), tmp_path / str(cut_at), cut_at=cut_at)
+        torch.manual_seed(cut_at)  # no draw may hang on the global state
+        resumed, rest = run(fresh_tiny(), tmp_path / str(cut_at))
+        assert len(rest) == SETTINGS.steps - cut_at
+        assert same(weights_of(resumed), weights_of(uncut))
+        assert resumed.metrics == uncut.metrics
+
+
+def test_a_flipped_bit_in_the_newest_checkpoint_resumes_from_the_one_before(tmp_path: Path) -> None:
+    uncut, _ = run(fresh_tiny(), tmp_path / "uncut")
+    with pytest.raises(InterruptedError):
+        run(fresh_tiny(), tmp_path / "cut", cut_at=1)
+    tensors = tmp_path / "cut" / "step-000002" / "tensors.safetensors"
+    data = bytearray(tensors.read_bytes())
+    data[-9] ^= 4
+    tensors.write_bytes(data)
+    resumed, rest = run(fresh_tiny(), tmp_path / "cut")
+    assert [report.step for report in rest] == [1, 2, 3]
+    assert same(weights_of(resumed), weights_of(uncut))
+
+
+def test_a_saved_policy_starts_the_next_one_where_it_ended(tmp_path: Path) -> None:
+    model = fresh_tiny()
+    first, _ = run(model, tmp_path / "c")
+    (tmp_path / "policy").mkdir()
+    first.save(tmp_path / "policy")
+    again = fresh_tiny()
+    learner = ppo._learner(again, "next", SETTINGS, tmp_path / "policy")
+    assert same(dict(again.adapters.state("next")), dict(model.adapters.state(first.adapter)))
+    assert same(dict(learner.value_head.state_dict()), dict(first.value_head.state_dict()))
+
+
+def test_past_the_kl_budget_training_stops_with_the_policy_that_was_within(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"steps": 12, "learning_rate": 2e-2, "kl_budget_nats": 0.5, "kl_coefficient": 0.0})
+    trained, reports = run(fresh_tiny(), tmp_path, settings)
+    assert trained.stopped_early is not None
+    assert "budget" in trained.stopped_early
+    assert reports[-1].metrics["kl_nats"] > 0.5 >= trained.metrics["kl_nats"]
+    assert trained.metrics == {**reports[-2].metrics, **trained.metrics}
+
+
+def test_three_non_finite_losses_in_a_row_fail_with_the_batch_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(ppo, "policy_losses", lambda new, old, advantages, clip: new * float("nan"))
+    with pytest.raises(NonFiniteLoss, match="3 times in a row"):
+        run(fresh_tiny(), tmp_path)
+    assert (tmp_path / "non-finite.safetensors").is_file()
+
+
+def test_one_non_finite_step_is_skipped_counted_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, real = [0], ppo.policy_losses
+
+    def once(*arguments):  # type: ignore[no-untyped-def]
+        calls[0] += 1
+        return real(*arguments) * (float("nan") if calls[0] == 1 else 1.0)
+
+    monkeypatch.setattr(ppo, "policy_losses", once)
+    trained, reports = run(fresh_tiny(), tmp_path)
+    assert reports[0].metrics["skipped_steps"] == 1
+    assert all(torch.isfinite(value).all() for value in weights_of(trained).values())
+
+
+@pytest.mark.parametrize(("bad", "words"), [([float("nan")] * 8, "finite"), ([1.0], "1 scores for 8")])
+def test_a_reward_that_gives_nonsense_is_refused_in_words(tmp_path: Path, bad: list[float], words: str) -> None:
+    with pytest.raises(BadReward, match=words):
+        run(fresh_tiny(), tmp_path, reward=lambda items, sampled: bad)
+
+
+def test_no_prompts_are_an_error(tmp_path: Path) -> None:
+    with pytest.raises(NothingToTrain, match="import prompts"):
+        ppo.train(
+            fresh_tiny(), [], spaces, SETTINGS, start_folder=None, reference_adapter=None, checkpoint_folder=tmp_path, on_step=lambda _: None
+        )
+
+
+def test_an_update_ends_early_once_it_has_moved_too_far(tmp_path: Path) -> None:
+    settings = SETTINGS.model_copy(update={"learning_rate": 0.05, "update_kl_target": 1e-4, "epochs": 5})
+    _, reports = run(fresh_tiny(), tmp_path, settings)
+    assert reports[0].metrics["epochs"] < 5
+
+
+# Learning: the optimum of the toy task is computed exactly, and what must break it does.
+
+
+def learn(folder: Path, reward=toy_task.reward) -> float:  # type: ignore[no-untyped-def]
+    model = toy_task.toy_model()
+    trained = ppo.train(
+        model,
+        [toy_task.PROMPT],
+        reward,
+        toy_task.SETTINGS,
+        start_folder=None,
+        reference_adapter=None,
+        checkpoint_folder=folder,
+        on_step=lambda _: None,
+    )
+    return toy_task.share_of_optimum(model, trained.adapter)
+
+
+def test_ppo_reaches_nine_tenths_of_the_exact_optimum(tmp_path: Path) -> None:
+    assert learn(tmp_path) >= 0.9
+
+
+def test_with_the_advantages_sign_turned_it_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ppo.whiten
+    monkeypatch.setattr(ppo, "whiten", lambda values, mask: -real(values, mask))
+    assert learn(tmp_path) < 0.9
+
+
+def test_without_the_kl_term_it_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real = ppo.token_rewards
+    monkeypatch.setattr(ppo, "token_rewards", lambda scores, own, reference, mask, beta: real(scores, own, reference, mask, 0.0))
+    assert learn(tmp_path) < 0.9
+
+
+def test_with_shuffled_rewards_it_does_not(tmp_path: Path) -> None:
+    generator = torch.Generator().manual_seed(0)
+
+    def shuffled(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        rewards = toy_task.reward(items, sampled)
+        return [rewards[index] for index in torch.randperm(len(rewards), generator=generator)]
+
+    assert learn(tmp_path, shuffled) < 0.9
