@@ -56,7 +56,9 @@ def visit(folder: Path) -> dict:
     origin = "http://127.0.0.1:7860"
     with TestClient(app, base_url=origin, raise_server_exceptions=False) as client:
         client.get(app.state.access.address)
-        pages = {path: client.get(path).status_code for path in ("/", "/console", "/config", "/api/loop")}
+        pages = {
+            path: client.get(path).status_code for path in ("/", "/console", "/api/loop", "/api/runs", "/api/exports")
+        }
         return {"saved": judge(client, origin), "pages": pages}
 
 

@@ -49,13 +49,14 @@ def worker(
     command = supervisor.worker_command(study.resolve(), parent=os.getpid())
     if until_idle:
         command.append("--until-idle")
-    process = subprocess.Popen(command, env={**os.environ, **supervisor.worker_environment(study)})
+    environment = {**os.environ, **supervisor.worker_environment(study)}
+    process = subprocess.Popen(command, env=environment, start_new_session=True)  # Ctrl-C comes to this process alone
     while True:
         try:
             code = process.wait()
             break
-        except KeyboardInterrupt:  # the worker has had the same signal and is writing its checkpoint
-            continue
+        except KeyboardInterrupt:
+            process.terminate()  # it writes its checkpoint, hands its run back, and ends
     if as_json:
         print_json({"study": str(study), "exit_code": code})
     raise typer.Exit(code if code >= 0 else 128 - code)
