@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 
 from feedback_store import annotators as annotator_rows
-from feedback_store import comparisons, judgments, policies, questions, runs, study_settings
+from feedback_store import comparisons, exchange, judgments, policies, questions, runs, study_settings
 from feedback_store.database import Database
 from feedback_store.judgments import NewJudgment
 from feedback_store.questions import Question
@@ -95,8 +95,6 @@ def _rounds(
     fields = {"seed": seed, "refill": False, "holdout_share": HOLDOUT_SHARE}
     with studies.open_or_create(folder, base=base, create=True, demo=file is None, **fields) as db:
         if file is not None:
-            from feedback_store import exchange
-
             exchange.import_file(db, file, "prompts")
         studies.change_settings(db, by="simulate", refill=False)
         names = [one.name for one in crew]

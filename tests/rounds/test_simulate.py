@@ -228,6 +228,15 @@ def test_no_more_pairs_are_made_than_asked_for(tmp_path, fake):
         assert study_settings.get(db, "simulation")["taste"] == "lists"
 
 
+def test_a_new_study_can_take_its_prompts_from_a_file(tmp_path, fake):
+    file = tmp_path / "prompts.jsonl"
+    file.write_text("".join(json.dumps({"prompt": f"Say something about {word}."}) + "\n" for word in WORDS))
+    run(tmp_path / "s", prompts=file, pairs=4)
+    with Database.open(tmp_path / "s") as db:
+        assert prompts.count(db) == len(WORDS)
+        assert 0 < prompts.count(db, "holdout") < len(WORDS)
+
+
 def test_settings_of_a_kind_of_run_can_be_given(tmp_path, fake):
     run(tmp_path / "s", overrides=["train-policy.ppo.steps=3", "evaluate.samples=2"])
     with Database.open(tmp_path / "s") as db:
