@@ -62,7 +62,9 @@ def test_a_part_of_something_that_has_no_parts_is_refused():
 
 
 def test_an_unknown_kind_is_answered_with_the_valid_ones():
-    with pytest.raises(SettingsError, match=r"no kind of run 'dream'\. Valid kinds: sample, train-reward, train-policy"):
+    with pytest.raises(
+        SettingsError, match=r"no kind of run 'dream'\. Valid kinds: sample, train-reward, train-policy"
+    ):
         settings_model("dream")
 
 
