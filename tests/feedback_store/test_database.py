@@ -1,0 +1,174 @@
+"""The study's file: its schema, its guards, and its use by many threads."""
+
+import sqlite3 as plain_sqlite3
+import stat
+import threading
+from collections.abc import Callable
+from concurrent.futures import ThreadPoolExecutor
+from pathlib import Path
+
+import pytest
+from sqlite_utils.utils import sqlite3
+
+from feedback_store import annotators, database, study_settings
+from feedback_store.database import Database, corrupts_wal
+from feedback_store.errors import StoreError, StoreUnavailable, StudyExists, StudyNotFound, StudyTooNew
+
+TABLES = {
+    "annotators", "assignments", "candidates", "comparisons", "completions", "import_items", "import_rows", "imports",
+    "judgments", "policies", "prompts", "reward_models", "rounds", "run_judgments", "run_logs", "run_metrics", "runs",
+    "study_settings", "withdrawn_judgments",
+}  # fmt: skip
+
+
+def test_a_study_is_a_private_folder_with_its_sub_folders(db: Database) -> None:
+    assert stat.S_IMODE(db.folder.stat().st_mode) == 0o700
+    assert {path.name for path in db.folder.iterdir() if path.is_dir()} == {"models", "runs", "exports", "backups"}
+
+
+def test_every_table_is_strict(db: Database) -> None:
+    tables = {row["name"]: row["strict"] for row in db.rows("PRAGMA table_list") if row["schema"] == "main"}
+    assert {name for name, strict in tables.items() if strict} == TABLES
+
+
+def test_commits_are_synced_and_the_log_is_not_folded_back_inside_them(db: Database) -> None:
+    settings = ("journal_mode", "synchronous", "foreign_keys", "wal_autocheckpoint", "recursive_triggers")
+    assert [db.value(f"PRAGMA {name}") for name in settings] == ["wal", 2, 1, 0, 1]
+
+
+@pytest.mark.parametrize(
+    "statement",
+    [
+        "UPDATE judgments SET rationale = 'x'",
+        "DELETE FROM judgments",
+        "INSERT OR REPLACE INTO judgments SELECT * FROM judgments",
+    ],
+)
+def test_judgments_can_only_be_added_to(db: Database, compare: Callable, judge: Callable, statement: str) -> None:
+    judge(db, compare(db)[0], [1, 2])
+    with pytest.raises(sqlite3.IntegrityError, match="judgments can only be added to"):
+        db.execute(statement)
+
+
+@pytest.mark.parametrize("statement", ["UPDATE study_settings SET value = '1'", "DELETE FROM study_settings"])
+def test_study_settings_can_only_be_added_to(db: Database, statement: str) -> None:
+    study_settings.put(db, "study", {"seed": 0})
+    with pytest.raises(sqlite3.IntegrityError, match="study_settings can only be added to"):
+        db.execute(statement)
+
+
+def test_settings_keep_their_history(db: Database) -> None:
+    for value in (1, 2, 2, 3):
+        study_settings.put(db, "overlap", value, by="ann")
+    assert study_settings.get(db, "overlap") == 3
+    assert [change.value for change in study_settings.history(db, "overlap")] == [1, 2, 3]
+    assert study_settings.get(db, "unheard of", 7) == 7
+    assert study_settings.all(db) == {"overlap": 3}
+
+
+def test_rows_that_point_nowhere_are_refused(db: Database) -> None:
+    with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
+        db.execute("INSERT INTO run_judgments VALUES (1, 1)")
+
+
+def test_eight_threads_share_a_database(db: Database) -> None:
+    together = threading.Barrier(8)
+
+    def work(worker: int) -> None:
+        together.wait()
+        for number in range(10):
+            annotators.ensure(db, f"person {worker} {number}")
+
+    with ThreadPoolExecutor(8) as pool:
+        list(pool.map(work, range(8)))
+    assert len(annotators.listing(db)) == 80
+
+
+def add_and_raise(db: Database, name: str) -> None:
+    with db.transaction():
+        annotators.ensure(db, name)
+        raise RuntimeError
+
+
+def test_an_inner_transaction_takes_back_only_its_own_writes(db: Database) -> None:
+    with db.transaction():
+        annotators.ensure(db, "outer")
+        with pytest.raises(RuntimeError):
+            add_and_raise(db, "inner")
+        annotators.ensure(db, "after")
+    assert [one.name for one in annotators.listing(db)] == ["outer", "after"]
+
+
+def test_a_transaction_that_raises_stores_nothing(db: Database) -> None:
+    with pytest.raises(RuntimeError):
+        add_and_raise(db, "nobody")
+    assert annotators.listing(db) == []
+
+
+def test_a_missing_study_is_said_in_words(tmp_path: Path) -> None:
+    with pytest.raises(StudyNotFound, match=r"No study in .*there is no file study\.db"):
+        Database.open(tmp_path)
+
+
+def test_a_study_is_not_made_over_another(db: Database) -> None:
+    with pytest.raises(StudyExists, match="already holds a study"):
+        Database.create(db.folder)
+
+
+def test_a_file_that_is_no_database_is_said_in_words(tmp_path: Path) -> None:
+    (tmp_path / "study.db").write_bytes(b"not a database, but long enough to be looked at" * 100)
+    with pytest.raises(StoreError, match="cannot be read as a study"):
+        Database.open(tmp_path)
+
+
+def test_a_study_of_a_newer_version_is_refused(db: Database) -> None:
+    db.execute(
+        "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('feedback_store', 'm999_x', '')"
+    )
+    db.close()
+    for readonly in (False, True):
+        with pytest.raises(StudyTooNew, match=r"newer version .*m999_x"):
+            Database.open(db.folder, readonly=readonly)
+
+
+def test_a_read_only_study_reads_and_refuses_writes(db: Database) -> None:
+    annotators.ensure(db, "ann")
+    with Database.open(db.folder, readonly=True) as reader:
+        assert [one.name for one in annotators.listing(reader)] == ["ann"]
+        with pytest.raises(StoreUnavailable, match="read-only"):
+            annotators.ensure(reader, "bob")
+
+
+def test_a_lock_held_by_another_is_waited_for_and_then_said(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.1)
+    other = Database.open(db.folder)
+    with db.transaction(), pytest.raises(StoreUnavailable, match="locked"):
+        annotators.ensure(other, "ann")
+    other.close()
+
+
+def test_a_known_bad_sqlite_is_told_from_a_repaired_one() -> None:
+    bad = [(3, 7, 0), (3, 44, 5), (3, 45, 0), (3, 50, 6), (3, 51, 2)]
+    good = [(3, 6, 23), (3, 44, 6), (3, 50, 7), (3, 51, 3), (3, 53, 0)]
+    assert [corrupts_wal(version) for version in bad + good] == [True] * 5 + [False] * 5
+
+
+def test_a_known_bad_sqlite_falls_back_and_says_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "corrupts_wal", lambda version: True)
+    with Database.create(tmp_path / "study") as db:
+        assert db.value("PRAGMA journal_mode") == "delete"
+        assert db.warning is not None
+        assert "DELETE mode" in db.warning
+
+
+def test_a_checkpoint_folds_the_log_back(db: Database) -> None:
+    annotators.ensure(db, "ann")
+    db.checkpoint()
+    (copy := db.folder / "copy.db").write_bytes((db.folder / "study.db").read_bytes())
+    assert plain_sqlite3.connect(copy).execute("SELECT name FROM annotators").fetchall() == [("ann",)]
+
+
+def test_a_closed_database_opens_again_on_use(db: Database) -> None:
+    annotators.ensure(db, "ann")
+    db.close()
+    assert len(annotators.listing(db)) == 1
