@@ -1,0 +1,93 @@
+"""The whole loop in a browser: judge twelve pairs by keyboard, train a reward and a policy, see new beside old.
+
+On the tiny model it is part of `make test`; with the bundled model of `make accept`, where SCREENSHOT=1 makes the
+README's picture.
+"""
+
+import os
+import time
+from pathlib import Path
+
+import pytest
+
+from tests.accept.serving import Served, served
+
+BUNDLED = "bundled:smollm2-135m-instruct"
+PAIRS = 12
+PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "compare.png"
+ENDED = ("succeeded", "failed", "cancelled")
+
+
+def judge(page, pairs: int) -> None:
+    """The side with more commas wins, else a tie: arrows only."""
+    card = page.locator(".tm-card")
+    for number in range(pairs):
+        card.wait_for(timeout=120_000)
+        left, right = (text.count(",") for text in page.locator(".tm-card .tm-response").all_text_contents())
+        before = page.locator(".tm-prompt-now").text_content()
+        with page.expect_response("**/api/judgments") as saved:
+            page.keyboard.press("ArrowDown" if left == right else "ArrowLeft" if left > right else "ArrowRight")
+        assert saved.value.json()["saved"] is True, number
+        page.wait_for_function(
+            "before => document.querySelector('.tm-prompt-now').textContent !== before"
+            " || document.querySelector('.tm-card').hidden",
+            arg=before,
+        )
+
+
+def wait_for_run(server: Served, kind: str, seconds: float) -> dict:
+    """The latest run of a kind, ended."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        runs = [run for run in server.get("/api/runs")["runs"] if run["kind"] == kind]
+        if runs and runs[0]["status"] in ENDED:
+            return runs[0]
+        time.sleep(0.5)
+    raise AssertionError(f"{kind} did not end within {seconds} s: {runs}")
+
+
+def start(page, server: Served, kind: str, seconds: float) -> None:
+    """One click, then the run's end."""
+    button = page.locator(f"button[data-kind='{kind}']")
+    page.wait_for_function(
+        "kind => document.querySelector(`button[data-kind='${kind}']`)?.getAttribute('aria-disabled') === 'false'",
+        arg=kind,
+    )
+    button.click()
+    run = wait_for_run(server, kind, seconds)
+    assert run["status"] == "succeeded", run
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(1500)
+@pytest.mark.parametrize(
+    ("base", "seconds"),
+    [pytest.param("tiny:", 120, id="tiny"), pytest.param(BUNDLED, 600, id="bundled", marks=pytest.mark.accept)],
+)
+def test_from_twelve_judgments_to_new_beside_old(page, tmp_path, base, seconds):
+    began = time.monotonic()
+    with served(tmp_path / "demo", "--demo", "--base", base) as server:
+        ready = time.monotonic()
+        page.goto(server.address)
+        page.locator(".tm-card").wait_for(timeout=120_000)
+        first_pair = time.monotonic()
+        if os.environ.get("SCREENSHOT") and base == BUNDLED:
+            page.screenshot(path=PICTURE)
+        judge(page, PAIRS)
+        judged = time.monotonic()
+        page.get_by_role("link", name="Console").click()
+        start(page, server, "train-reward", seconds)
+        rewarded = time.monotonic()
+        start(page, server, "train-policy", seconds)
+        trained = time.monotonic()
+        row = page.locator("#tm-side-by-side .tm-side-row").first
+        row.wait_for(timeout=30_000)
+        assert row.locator(".tm-response").count() == 2
+        seen = time.monotonic()
+        state = server.get("/api/loop")
+    assert [policy["name"] for policy in state["policies"]] == ["base", "policy-1"]
+    print(
+        f"\nACCEPT loop in a browser, {base}: ready {ready - began:.0f} s, first pair {first_pair - ready:.0f} s later,"
+        f" {PAIRS} judgments {judged - first_pair:.0f} s, reward {rewarded - judged:.0f} s, "
+        f"policy {trained - rewarded:.0f} s, side by side {seen - trained:.0f} s; in all {seen - began:.0f} s"
+    )
