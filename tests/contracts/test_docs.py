@@ -1,7 +1,6 @@
 """The documents say what is there: commands, folders, settings, links."""
 
 import re
-import subprocess
 from pathlib import Path
 
 import pytest
@@ -95,12 +94,6 @@ def test_decisions_are_short_and_say_what_would_change_them():
         assert len(text.splitlines()) <= LONGEST_DECISION, page.name
         for part in ("**Context.**", "**Choice.**", "**What would change our mind.**"):
             assert part in text, f"{page.name} lacks {part}"
-
-
-def test_make_lists_its_targets():
-    done = subprocess.run(["make", "--no-print-directory"], cwd=REPOSITORY, capture_output=True, text=True, check=True)
-    for target in ("install", "serve", "test", "check", "accept", "bench"):
-        assert re.search(rf"^ +{target}\b", done.stdout, re.M), target
 
 
 def test_every_make_target_of_a_page_exists():
