@@ -11,32 +11,11 @@ import pytest
 import uvicorn
 from starlette.testclient import TestClient
 
-from feedback_store import comparisons, completions, policies, prompts
-from feedback_store.comparisons import NewComparison
-from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
-from feedback_store.prompts import NewPrompt
 from rounds import studies
+from web_studies import fill
 
 HOST = "http://127.0.0.1:7860"
-HOSTILE = '<img src=x onerror="window.hacked=1"><script>window.hacked=1</script>[x](javascript:window.hacked=1) {{7*7}} ${7*7}'
-
-
-def fill(db: Database, pairs: int, texts: tuple[str, str] = ("Short and good.", "Long, winding and less good.")) -> None:
-    """`pairs` comparisons of two completions of the base, each on a prompt of its own."""
-    base = policies.add_base(db, source="tiny:", sha256="a" * 64, tokenizer_sha256="b" * 64, template_sha256="c" * 64)
-    known = prompts.count(db)
-    messages = [[{"role": "user", "content": f"Question {known + n}: what is best?"}] for n in range(pairs)]
-    added = prompts.add(db, [NewPrompt(each, split="train") for each in messages], holdout_share=0.2, seed=0)
-    for prompt_id in added.ids:
-        ids = completions.add(
-            db,
-            [
-                NewCompletion(prompt_id, base.id, texts[0], finish_reason="stop"),
-                NewCompletion(prompt_id, base.id, texts[1], finish_reason="length"),
-            ],
-        )
-        comparisons.add(db, [NewComparison(prompt_id, ids)])
 
 
 @pytest.fixture
@@ -61,6 +40,21 @@ def client(stranger: TestClient) -> TestClient:
     """A client that has opened the address with the token."""
     assert stranger.get("/login?token=the-token", follow_redirects=False).status_code == 303
     return stranger
+
+
+@pytest.fixture
+def outside(page) -> Iterator[list[str]]:
+    """What the page asks for outside this machine, and errors of its scripts: a test with this fixture fails on any."""
+    seen: list[str] = []
+
+    def note(request) -> None:
+        if not request.url.startswith(("http://127.0.0.1:", "data:", "blob:")):
+            seen.append(request.url)
+
+    page.on("request", note)
+    page.on("pageerror", lambda error: seen.append(str(error)))
+    yield seen
+    assert seen == []
 
 
 @pytest.fixture

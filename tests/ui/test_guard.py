@@ -1,4 +1,4 @@
-"""Who gets in, from where, with what: token, cookie, Host, Origin, size of the body, headers, and what does not exist."""
+"""Who gets in, from where, with what: token, cookie, Host, Origin, body, headers, and what does not exist."""
 
 import pytest
 from starlette.testclient import TestClient
@@ -108,8 +108,8 @@ def test_answers_carry_the_headers_that_protect_a_page(client: TestClient):
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/api/nothing", "/openapi.json", "/docs", "/redoc", "/config", "/gradio_api/info", "/monitoring", "/logout",
-     "/gradio_api/file=/etc/passwd", "/static/tastemaker/../../web/app.py", "/static/tastemaker/nothing.js"],
+    ["/nothing", "/api/nothing", "/openapi.json", "/docs", "/redoc", "/config", "/gradio_api/info", "/monitoring",
+     "/logout", "/gradio_api/file=/etc/passwd", "/static/tastemaker/../../web/app.py", "/static/tastemaker/nothing.js"],
 )  # fmt: skip
 def test_what_does_not_exist_is_said_in_words(client: TestClient, path: str):
     answer = client.get(path)
@@ -125,7 +125,7 @@ def test_an_unknown_page_is_a_page(client: TestClient):
 
 
 def test_only_the_routes_of_the_allow_list_answer(client: TestClient):
-    """Every route of the application and of Gradio inside it, called as it is: what is not on the list does not exist."""
+    """Every route of ours and of Gradio inside, called as it is: what is not on the list does not exist."""
     allowed = {"/", "/console", "/login", "/healthz", "/manifest.json", "/favicon.ico", "/theme.css"}
     prefixes = ("/api/", "/assets/", "/static/")
     seen = 0

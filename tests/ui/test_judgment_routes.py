@@ -23,7 +23,9 @@ def test_questions_are_leased_and_come_again_to_the_same_person(client: TestClie
     first = ask(client)
     assert first["state"] == "ready"
     assert len(first["questions"]) == 3
-    assert [each["comparison"] for each in ask(client)["questions"]] == [each["comparison"] for each in first["questions"]]
+    assert [each["comparison"] for each in ask(client)["questions"]] == [
+        each["comparison"] for each in first["questions"]
+    ]
     assert first["progress"]["today"] == 0
     assert sum(first["progress"][name] for name in ("judged", "ready", "leased")) == 6
 
@@ -78,10 +80,12 @@ def test_tie_both_bad_and_skip_are_three_answers(client: TestClient, study: Data
 @pytest.mark.parametrize(
     "change",
     [
-        {"ranks": None}, {"ranks": [1]}, {"ranks": [0, 1]}, {"ranks": [2, 2]}, {"ranks": ["1", "2"]}, {"ranks": [True, 2]},
+        {"ranks": None}, {"ranks": [1]}, {"ranks": [0, 1]}, {"ranks": [2, 2]}, {"ranks": ["1", "2"]},
+        {"ranks": [True, 2]},
         {"skipped": "language"}, {"ranks": None, "skipped": "because"}, {"ranks": None, "skipped": "undone"},
         {"both_bad": True}, {"shown": [0, 0]}, {"shown": [0, 9]}, {"shown": []}, {"key": "short"}, {"key": "bad key!!"},
-        {"milliseconds": -1}, {"milliseconds": 1.5}, {"input_device": "foot"}, {"strength": 3}, {"annotator": "somebody"},
+        {"milliseconds": -1}, {"milliseconds": 1.5}, {"input_device": "foot"}, {"strength": 3},
+        {"annotator": "somebody"},
     ],
 )  # fmt: skip
 def test_an_answer_that_makes_no_sense_is_refused_with_words(client: TestClient, study: Database, change: dict):

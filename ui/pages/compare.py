@@ -1,4 +1,4 @@
-"""The compare page: where people judge. Its scripts lie in static/compare, its routes in web/judgment_routes.py."""
+"""The compare page: where people judge. Scripts in static/compare, routes in web/judgment_routes.py."""
 
 from __future__ import annotations
 

@@ -1,4 +1,4 @@
-"""The console page: the loop and its next step. Its scripts lie in static/console, its routes in web/console_routes.py."""
+"""The console page: the loop and its next step. Scripts in static/console, routes in web/console_routes.py."""
 
 from __future__ import annotations
 

@@ -1,7 +1,8 @@
 """The Gradio pages and how they are mounted: one mount for all, nothing fetched from elsewhere, no handler.
 
-Every Gradio handler could be called by everybody who is logged in, and its queue drops accepted work when a browser closes. So
-the pages hold no handler at all: each is a `gr.HTML` that starts small scripts of ours, which talk to our own routes.
+Every Gradio handler could be called by everybody who is logged in, and its queue drops accepted work when a browser
+closes. So the pages hold no handler at all: each is a `gr.HTML` that starts small scripts of ours, which talk to our own
+routes.
 """
 
 from __future__ import annotations
@@ -9,6 +10,7 @@ from __future__ import annotations
 import inspect
 import json
 import os
+import warnings
 from pathlib import Path
 from typing import Any
 
@@ -48,20 +50,22 @@ def build(study_id: str) -> gr.Blocks:
 def mount(app: FastAPI, study_id: str) -> FastAPI:
     """Put the pages under `app`, whose own routes come first."""
     pages = build(study_id)
-    gr.mount_gradio_app(
-        app,
-        pages,
-        path="",
-        theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-        head=_head(),
-        show_error=False,
-        ssr_mode=False,
-        footer_links=[],
-        enable_monitoring=False,
-        **_run_history(),
-    )
-    # Its queue looks for work every millisecond, for which it costs 5 % of a core. A private name: later versions may drop it.
-    queue = getattr(pages, "_queue", None)
+    with warnings.catch_warnings():
+        warnings.filterwarnings("ignore", message="SSR mode is not supported")  # it says so although it is off
+        gr.mount_gradio_app(
+            app,
+            pages,
+            path="",
+            theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
+            head=_head(),
+            show_error=False,
+            ssr_mode=False,
+            footer_links=[],
+            enable_monitoring=False,
+            **_run_history(),
+        )
+    # Its queue looks for work every millisecond: 5 % of a core. A private name, which a later version may drop.
+    queue: Any = getattr(pages, "_queue", None)
     if hasattr(queue, "sleep_when_free"):
         queue.sleep_when_free = IDLE_POLL_SECONDS
     return app
@@ -73,6 +77,8 @@ def _run_history() -> dict[str, Any]:
 
 
 def _head() -> str:
-    styles = [f'<link rel="stylesheet" href="{STATIC_PATH}/style/{name}.css">' for name in ("page", "compare", "console")]
+    styles = [
+        f'<link rel="stylesheet" href="{STATIC_PATH}/style/{name}.css">' for name in ("page", "compare", "console")
+    ]
     scripts = [f'<link rel="modulepreload" href="{STATIC_PATH}/{path}">' for path in ("page/frame.js", "page/http.js")]
     return "\n".join(styles + scripts)

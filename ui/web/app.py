@@ -50,7 +50,9 @@ def _add_own_pages(app: FastAPI, access: LocalAccess) -> None:
     def login(token: str = "") -> Response:
         session = access.login(token)
         if session is None:
-            words = "This address holds no valid key. Open the address that `tastemaker serve` printed when it last started."
+            words = (
+                "This address holds no valid key. Open the one that `tastemaker serve` printed when it last started."
+            )
             return HTMLResponse(page_of_words(401, words), status_code=401)
         answer = RedirectResponse("/", status_code=303)
         # Lax, not Strict: the address must also open from a link in a chat or a mail. Writing is guarded by Origin.

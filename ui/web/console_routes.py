@@ -35,7 +35,7 @@ class RunBody(BaseModel):
 def loop(request: Request) -> dict[str, Any]:
     """All that the console shows at a glance, with the formats of an export."""
     state = verbs.loop_state(study_of(request).db)
-    return {**state.model_dump(mode="json"), "formats": list(exchange.FORMATS)}
+    return {**state.model_dump(mode="json"), "formats": exchange.formats_that("write")}
 
 
 @router.get("/runs")

@@ -70,4 +70,6 @@ def unexpected(method: str, path: str, error: Exception) -> JSONResponse:
     """The answer to a fault of ours: words and a reference here, the whole story in the log."""
     reference = secrets.token_hex(4)
     log.error("Request %s %s failed (%s)", method, path, reference, exc_info=error)
-    return _answer(500, f"Something went wrong on the server; its log tells more under {reference}. Nothing saved was lost.")
+    return _answer(
+        500, f"Something went wrong on the server; its log tells more under {reference}. Nothing saved was lost."
+    )

@@ -58,4 +58,6 @@ def download(request: Request, name: str, file: str) -> FileResponse:
 def _files(folder: Path) -> list[Path]:
     if not folder.is_dir():
         return []
-    return sorted(path for path in folder.iterdir() if path.is_file() and not path.is_symlink() and NAME.fullmatch(path.name))
+    return sorted(
+        path for path in folder.iterdir() if path.is_file() and not path.is_symlink() and NAME.fullmatch(path.name)
+    )

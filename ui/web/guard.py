@@ -1,7 +1,8 @@
 """What stands before every route, Gradio's too: host, address, origin, session, size of the body, headers.
 
-One ASGI layer around the whole application, so that no route can be forgotten. Gradio brings dozens of routes, and several
-answer without its own login; here only what its pages load is let through (GRADIO_PREFIXES), the rest does not exist.
+One ASGI layer around the whole application, so that no route can be forgotten. Gradio brings dozens of routes, and
+several answer without its own login; here only what its pages load is let through (GRADIO_PREFIXES), the rest does not
+exist.
 """
 
 from __future__ import annotations
@@ -29,7 +30,9 @@ PAGE_POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; object-src 'none'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
-STRICT_POLICY = "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+STRICT_POLICY = (
+    "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
+)
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -84,13 +87,19 @@ class Guard:
         if scope["method"] not in METHODS:
             return 405, f"{scope['method']} is not possible here."
         if scope["method"] not in SAFE_METHODS and _header(scope, b"origin") != f"http://{host}":
-            return 403, "The request did not come from a page of this server (its Origin header is another, or missing)."
+            return (
+                403,
+                "The request did not come from a page of this server (its Origin header is another, or missing).",
+            )
         person = self.access.person_of(_header(scope, b"cookie"))
         scope.setdefault("state", {})["person"] = person
         if path in OPEN_PATHS or path.startswith(STATIC_PREFIX):
             return None
         if person is None:
-            return 401, "Open the address that `tastemaker serve` printed when it started: it holds the key to this study."
+            return (
+                401,
+                "Open the address that `tastemaker serve` printed when it started: it holds the key to this study.",
+            )
         known = path in self.pages or path.startswith(("/api/", *GRADIO_PREFIXES))
         return None if known else (404, f"There is nothing at {path}.")
 
@@ -144,13 +153,19 @@ class _Headed:
     def __init__(self, send: Send, policy: str, *, stored: bool) -> None:
         self.started = False
         self._send = send
-        self._added = {**HEADERS, "content-security-policy": policy, "cache-control": "no-cache" if stored else "no-store"}
+        self._added = {
+            **HEADERS,
+            "content-security-policy": policy,
+            "cache-control": "no-cache" if stored else "no-store",
+        }
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
             self.started = True
             # Gradio lets other origins read its answers; nobody else's page may read ours.
-            headers = [pair for pair in message.get("headers", []) if not pair[0].lower().startswith(b"access-control-")]
+            headers = [
+                pair for pair in message.get("headers", []) if not pair[0].lower().startswith(b"access-control-")
+            ]
             present = {key.lower() for key, _ in headers}
             headers += [(k.encode(), v.encode()) for k, v in self._added.items() if k.encode() not in present]
             message = {**message, "headers": headers}

@@ -1,7 +1,7 @@
 """What the compare page asks: the next pairs, saving an answer, taking the last one back.
 
-Plain routes beside Gradio: its queue drops accepted work when a browser closes. An answer is acknowledged after COMMIT, and
-sending it again under the same key answers the same. Nothing here says which policy wrote a text.
+Plain routes beside Gradio: its queue drops accepted work when a browser closes. An answer is acknowledged after COMMIT,
+and sending it again under the same key answers the same. Nothing here says which policy wrote a text.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ class _Body(BaseModel):
 
 
 class JudgmentBody(_Body):
-    """One answer. `shown` are the candidates' places in order as shown, `ranks` follow the candidates: 1 best, equal a tie."""
+    """One answer. `shown`: the candidates' places in order as shown; `ranks` follow the candidates: 1 best, equal a tie."""
 
     comparison: str = Field(min_length=1, max_length=100)
     shown: list[Place] = Field(min_length=2, max_length=16)

@@ -8,7 +8,7 @@ import socket
 import sys
 import threading
 from collections.abc import Callable, Iterator
-from contextlib import ExitStack, contextmanager
+from contextlib import ExitStack, contextmanager, suppress
 from pathlib import Path
 from types import FrameType
 
@@ -40,8 +40,8 @@ def serve(
 ) -> None:
     """Serve a study, made where there is none, until SIGTERM or Ctrl-C; `port` 0 takes a free one.
 
-    `on_ready` gets the address to open; without it the address is printed. `functions` is a folder with reward functions for the
-    worker. Raises PortInUse, HostRefused, StudyServed, OtherBase and what opening a study raises.
+    `on_ready` gets the address to open; without it the address is printed. `functions` is a folder with reward functions
+    for the worker. Raises PortInUse, HostRefused, StudyServed, OtherBase and what opening a study raises.
     """
     check_host(host)
     with ExitStack() as stack:
@@ -64,10 +64,8 @@ def serve(
         address = app.state.access.address
         server = _Server(_config(app), lambda: (on_ready or _print_address)(address))
         stack.enter_context(_terminate_as_exit())
-        try:
-            server.run(sockets=[listening])
-        except KeyboardInterrupt:
-            pass  # Ctrl-C: what ends here is what was asked for
+        stack.enter_context(suppress(KeyboardInterrupt))  # Ctrl-C: what ends here is what was asked for
+        server.run(sockets=[listening])
 
 
 class _Server(uvicorn.Server):
@@ -106,7 +104,7 @@ def _listen(host: str, port: int) -> Iterator[socket.socket]:
         except OSError as error:
             reason = error.strerror or str(error)
             raise PortInUse(
-                f"Cannot listen on {host} port {port}: {reason}. Choose another port with --port, or 0 for any free one."
+                f"Cannot listen on {host} port {port}: {reason}. Choose another port with --port, or 0 for a free one."
             ) from None
         yield listening
 

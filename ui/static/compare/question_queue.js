@@ -34,10 +34,20 @@ export class QuestionQueue {
     return question;
   }
 
-  /** Fetch pairs until there are enough; one request at a time. Resolves to the state that the server named. */
+  /** Fetch pairs, one request at a time: what is asked meanwhile makes one more. Resolves to the state that the server named. */
   fill() {
-    this.filling ??= this.fetchMore().finally(() => (this.filling = null));
+    if (this.filling) this.again = true;
+    this.filling ??= this.fetchUntilFresh().finally(() => (this.filling = null));
     return this.filling;
+  }
+
+  async fetchUntilFresh() {
+    let state;
+    do {
+      this.again = false;
+      state = await this.fetchMore();
+    } while (this.again);
+    return state;
   }
 
   async fetchMore() {

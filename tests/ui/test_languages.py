@@ -1,0 +1,53 @@
+"""Every language says everything."""
+
+import ast
+import json
+import re
+from pathlib import Path
+
+import pytest
+
+STATIC = Path(__file__).resolve().parents[2] / "ui" / "static"
+LANGUAGES = {path.stem: path for path in (STATIC / "languages").glob("*.json")}
+
+
+def texts(name: str) -> dict[str, str]:
+    pairs = json.loads(LANGUAGES[name].read_text(encoding="utf-8"), object_pairs_hook=list)
+    assert len({key for key, _ in pairs}) == len(pairs), f"{name} has a key twice"
+    return dict(pairs)
+
+
+@pytest.mark.parametrize("name", sorted(LANGUAGES))
+def test_all_languages_have_the_same_keys_and_places(name: str):
+    english, other = texts("en"), texts(name)
+    assert sorted(other) == sorted(english)
+    for key, text in english.items():
+        assert other[key].strip(), key
+        assert sorted(re.findall(r"\{\w+\}", other[key])) == sorted(re.findall(r"\{\w+\}", text)), key
+
+
+def test_every_key_that_the_scripts_name_is_there():
+    known = texts("en")
+    named = set()
+    for script in STATIC.rglob("*.js"):
+        named |= set(re.findall(r'(?:words|has)\("([a-z_]+\.[A-Za-z_.-]+)"', script.read_text(encoding="utf-8")))
+    assert len(named) > 60
+    assert named <= set(known)
+
+
+def test_what_the_server_names_by_a_code_has_words():
+    source = (STATIC.parents[1] / "rounds" / "next_step.py").read_text(encoding="utf-8")
+    place = {"_say": 0, "_step": 1}
+    codes = {
+        code.value
+        for call in ast.walk(ast.parse(source))
+        if isinstance(call, ast.Call) and isinstance(call.func, ast.Name) and call.func.id in place
+        if isinstance(code := call.args[place[call.func.id]], ast.Constant)
+    }
+    assert len(codes) > 12
+    assert {f"reason.{code}" for code in codes} <= set(texts("en"))
+
+
+def test_chinese_is_chinese():
+    untranslated = {key for key, text in texts("zh").items() if not re.search(r"[一-鿿]", text)}
+    assert untranslated <= {"app.name", "curves.of", "active.steps", "sides.position"}

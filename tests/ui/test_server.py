@@ -1,0 +1,155 @@
+"""The server as a process: refuses what it must, loses nothing when killed, ends when told, loads no torch."""
+
+import json
+import os
+import re
+import signal
+import socket
+import subprocess
+import sys
+import time
+from collections.abc import Callable, Iterator
+from contextlib import contextmanager
+from pathlib import Path
+
+import httpx
+import pytest
+
+from feedback_store import judgments
+from feedback_store.database import Database
+from rounds import studies
+from ui.web.access import HostRefused
+from ui.web.server import PortInUse, serve
+from web_studies import fill
+
+SERVE = "import sys; from ui.web.server import serve; serve(sys.argv[1], port=int(sys.argv[2]), worker=False)"
+
+
+@pytest.fixture
+def started(study: Database) -> Iterator[Callable[[], tuple[subprocess.Popen, str]]]:
+    """Start a server process for the study; gives it and its address."""
+    processes = []
+
+    def start() -> tuple[subprocess.Popen, str]:
+        process = subprocess.Popen(
+            [sys.executable, "-c", SERVE, str(study.folder), "0"],
+            stdout=subprocess.PIPE,
+            stderr=subprocess.STDOUT,
+            text=True,
+        )
+        processes.append(process)
+        for line in process.stdout:
+            if found := re.search(r"http://\S+", line):
+                return process, found[0]
+        pytest.fail("the server ended before it was ready")
+
+    yield start
+    for process in processes:
+        process.kill()
+        process.wait()
+
+
+@contextmanager
+def log_in(address: str) -> Iterator[httpx.Client]:
+    origin = address.split("/login")[0]
+    with httpx.Client(base_url=origin, headers={"origin": origin}, timeout=20) as client:
+        assert client.get(address).status_code == 303
+        yield client
+
+
+def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(started: Callable, study: Database):
+    fill(study, 60)
+    process, address = started()
+    acknowledged = []
+    with log_in(address) as client:
+        for place in range(40):
+            question = client.get("/api/questions?limit=1").json()["questions"][0]
+            body = {
+                "comparison": question["comparison"],
+                "shown": question["shown"],
+                "ranks": [1, 2],
+                "key": f"key-{place:08}",
+            }
+            assert client.post("/api/judgments", json=body).json()["saved"] is True
+            acknowledged.append(body["key"])
+        os.kill(process.pid, signal.SIGKILL)
+        process.wait()
+    study.close()
+    with studies.open_or_create(study.folder) as reopened:
+        assert [row.key for row in judgments.live(reopened)] == acknowledged
+    _, address = started()
+    with log_in(address) as client:
+        assert client.get("/api/questions").json()["progress"]["today"] == 40
+
+
+def test_it_ends_when_told_although_a_page_hangs_on(started: Callable):
+    process, address = started()
+    with log_in(address) as client, client.stream("GET", "/"):
+        began = time.monotonic()
+        process.terminate()
+        assert process.wait(10) == 0
+        assert time.monotonic() - began < 10
+
+
+def test_a_second_server_on_a_study_is_refused_naming_the_first(started: Callable, study: Database):
+    first, address = started()
+    with pytest.raises(ValueError, match=f"process {first.pid}.*{address.split('/login')[0]}"):
+        serve(study.folder, port=0, worker=False)
+
+
+def test_a_port_in_use_is_refused_before_a_study_is_made(tmp_path: Path):
+    with socket.create_server(("127.0.0.1", 0)) as taken:
+        port = taken.getsockname()[1]
+        with pytest.raises(PortInUse, match=f"port {port}"):
+            serve(tmp_path / "study", port=port, worker=False)
+    assert not (tmp_path / "study").exists()
+
+
+def test_a_host_that_others_reach_is_refused_before_a_study_is_made(tmp_path: Path):
+    with pytest.raises(HostRefused, match="would let other machines in"):
+        serve(tmp_path / "study", host="0.0.0.0", worker=False)
+    assert not (tmp_path / "study").exists()
+
+
+WITHOUT_TORCH = """
+import json, sys
+from starlette.testclient import TestClient
+from rounds import studies
+from ui.web import server
+from ui.web.app import create_app
+
+host = "http://127.0.0.1:7860"
+with studies.open_or_create(sys.argv[1]) as db:
+    client = TestClient(create_app(db, token="t"), base_url=host, headers={"origin": host})
+    client.get("/login?token=t")
+    question = client.get("/api/questions").json()["questions"][0]
+    body = {"comparison": question["comparison"], "shown": question["shown"], "ranks": [1, 2], "key": "key-00000001"}
+    answers = [client.post("/api/judgments", json=body), client.post("/api/undo", json={"key": "undo-0001"})]
+    answers += [client.get(path) for path in ("/", "/console", "/api/loop", "/api/runs")]
+    kinds = ("sample", "train-reward", "train-policy", "evaluate")
+    answers += [client.post("/api/runs", json={"kind": kind}) for kind in kinds]
+    answers += [client.post("/api/exports", json={"format": "comparisons"})]
+    loaded = {name.split(".")[0] for name in sys.modules}
+    heavy = sorted(loaded & {"torch", "transformers", "peft", "accelerate", "safetensors"})
+    print(json.dumps({"heavy": heavy, "failed": [a.text for a in answers if a.status_code >= 500]}))
+"""
+
+
+def test_the_web_process_loads_no_torch(study: Database):
+    done = subprocess.run(
+        [sys.executable, "-c", WITHOUT_TORCH, str(study.folder)],
+        capture_output=True,
+        text=True,
+        timeout=60,
+        check=False,
+    )
+    assert done.returncode == 0, done.stderr
+    assert json.loads(done.stdout.splitlines()[-1]) == {"heavy": [], "failed": []}
+
+
+def test_gradio_does_not_poll_every_millisecond(study: Database):
+    from ui.pages import site
+
+    assert hasattr(site.build("study")._queue, "sleep_when_free"), (
+        "the name is gone: see whether an idle server costs CPU"
+    )
