@@ -17,6 +17,7 @@ OFFLINE = {
     "HF_HUB_DISABLE_TELEMETRY": "1",
     "GRADIO_ANALYTICS_ENABLED": "False",
     "TOKENIZERS_PARALLELISM": "false",
+    "OMP_WAIT_POLICY": "PASSIVE",  # threads that spin while other processes want the cores cost tenfold
 }
 
 # When this file is loaded, before any test module is imported: libraries read these at import.
