@@ -7,10 +7,13 @@ run finds its own work and publishes it; a folder of another run is moved aside.
 from __future__ import annotations
 
 import json
+import platform
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
+
+import torch
 
 from feedback_store import clock
 from language_models import folders
@@ -31,6 +34,7 @@ def write_weights(
     if manifest is None:
         _move_aside(final)
         context.check()
+        context.report(f"writing {name}")
         with folders.write_folder(final) as folder:
             write(folder)
             (folder / CARD).write_text(json.dumps(_card(context, name, card), indent=1, sort_keys=True))
@@ -79,6 +83,20 @@ def _card(context: RunContext, name: str, card: dict[str, Any]) -> dict[str, Any
         },
         "temperature": context.study.sampling.temperature,
         "system_prompt": context.study.system_prompt,
-        "versions": {package: version(package) for package in VERSIONS},
+        "made_with": {
+            **{package: version(package) for package in VERSIONS},
+            "processor": _processor(),
+            "threads": torch.get_num_threads(),
+        },
         **card,
     }
+
+
+def _processor() -> str:
+    """The processor's name: weights come out bit-equal again only on the same type, with as many threads."""
+    try:
+        lines = Path("/proc/cpuinfo").read_text().splitlines()
+    except OSError:
+        lines = []
+    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
+    return names[0] if names else platform.processor() or platform.machine()

@@ -238,6 +238,9 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
 def main(argv: list[str] | None = None) -> int:
     """Exit code 0 when told to end or idle, 2 with a line of words where it cannot start."""
     arguments = _arguments(argv)
+    # Read when torch is loaded, which is later. Threads that spin while they wait make a niced worker ten times slower
+    # as soon as anything else (a server, a browser) wants a core as well.
+    os.environ.setdefault("OMP_WAIT_POLICY", "PASSIVE")
     with ExitStack() as stack:
         try:
             Database.open(arguments.study).close()

@@ -38,7 +38,7 @@ def test_no_prompt_comes_twice_before_each_came_once():
 
 
 def test_prompts_asked_least_come_first():
-    asked = {prompt_id: 3 for prompt_id in range(1, 16)}
+    asked = dict.fromkeys(range(1, 16), 3)
     pairs, _ = planned(pairs=5, asked=asked)
     assert {pair.prompt_id for pair in pairs if not pair.holdout} == {16, 17, 18, 19, 20}
 
