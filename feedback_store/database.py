@@ -13,10 +13,9 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
-
-from feedback_store import migrations
+from feedback_store import schema_version
 from feedback_store.errors import InvalidInput, StoreError, StoreUnavailable, StudyExists, StudyNotFound
+from feedback_store.sqlite import sqlite3
 
 FILE_NAME = "study.db"
 SUB_FOLDERS = ("models", "runs", "exports", "backups")
@@ -97,12 +96,12 @@ class Database:
         database = cls(folder, readonly=readonly)
         try:
             if readonly:
-                migrations.require_current(database.connection())
+                schema_version.require_current(database.connection())
             else:
                 for name in SUB_FOLDERS:
                     (folder / name).mkdir(mode=0o700, exist_ok=True)
                 with database.transaction():
-                    migrations.apply(database.connection())
+                    schema_version.apply(database.connection())
         except sqlite3.DatabaseError as error:
             database.close()
             raise StoreError(

@@ -17,13 +17,12 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from sqlite_utils.utils import sqlite3  # type: ignore[attr-defined]
-
 from feedback_store import canonical, clock, incoming, study_settings
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput, UnknownFormat
 from feedback_store.exchange_records import ExportReport, ImportReport, Problem, Written
 from feedback_store.prompts import NewPrompt
+from feedback_store.sqlite import sqlite3
 
 FORMATS_FOLDER = Path(__file__).parent / "formats"
 HOLDOUT_SHARE = 0.2

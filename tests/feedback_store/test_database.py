@@ -2,17 +2,20 @@
 
 import sqlite3 as plain_sqlite3
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
 
 import pytest
-from sqlite_utils.utils import sqlite3
+import sqlite_utils.utils
 
-from feedback_store import annotators, database, study_settings
+from feedback_store import annotators, database, migrations, schema_version, study_settings
 from feedback_store.database import Database, corrupts_wal
 from feedback_store.errors import StoreError, StoreUnavailable, StudyExists, StudyNotFound, StudyTooNew
+from feedback_store.sqlite import sqlite3
 
 TABLES = {
     "annotators", "assignments", "candidates", "comparisons", "completions", "import_items", "import_rows", "imports",
@@ -172,3 +175,21 @@ def test_a_closed_database_opens_again_on_use(db: Database) -> None:
     annotators.ensure(db, "ann")
     db.close()
     assert len(annotators.listing(db)) == 1
+
+
+def test_the_store_uses_the_sqlite_that_sqlite_utils_picks() -> None:
+    assert sqlite3 is sqlite_utils.utils.sqlite3
+
+
+def test_every_migration_is_named_in_order() -> None:
+    assert tuple(step.name for step in migrations.STEPS._migrations) == schema_version.STEP_NAMES
+
+
+def test_opening_a_study_loads_neither_pandas_nor_torch(db: Database) -> None:
+    code = (
+        "import sys; from feedback_store.database import Database; Database.open(sys.argv[1]).close();"
+        "from feedback_store import comparisons, exchange, frames, judgments, questions, runs;"
+        "print({'pandas', 'torch', 'gradio', 'sqlite_utils'} & set(sys.modules))"
+    )
+    printed = subprocess.run([sys.executable, "-c", code, str(db.folder)], capture_output=True, text=True, check=True)
+    assert printed.stdout == "set()\n"

@@ -10,7 +10,7 @@ from pathlib import Path
 from feedback_store import annotators, judgments
 from feedback_store.database import Database
 
-KILLS = 10
+KILLS = 15
 REPOSITORY = Path(__file__).parents[2]
 
 STORING = """

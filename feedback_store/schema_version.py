@@ -1,0 +1,40 @@
+"""Whether a study's schema is this program's. Light: sqlite-utils is imported only where a step has to be applied."""
+
+from typing import Any
+
+from feedback_store.errors import StoreError, StudyTooNew
+
+MIGRATION_SET = "feedback_store"
+STEP_NAMES = ("m001_initial",)
+
+
+def apply(connection: Any) -> None:
+    """Bring the schema up to date, inside the caller's transaction. Raises StudyTooNew."""
+    if _pending(connection):
+        from feedback_store import migrations
+
+        migrations.apply(connection)
+
+
+def require_current(connection: Any) -> None:
+    """Raise StudyTooNew for a newer schema, StoreError for an older one: a read-only study cannot be brought up to date."""
+    if _pending(connection):
+        raise StoreError("This study was written by an older version. Open it once for writing to bring it up to date.")
+
+
+def _pending(connection: Any) -> set[str]:
+    held = _held(connection)
+    unknown = sorted(held - set(STEP_NAMES))
+    if unknown:
+        raise StudyTooNew(
+            f"This study was written by a newer version (it has the schema step {unknown[0]}, which is unknown here). "
+            "Install the newer version to open it; nothing was changed."
+        )
+    return set(STEP_NAMES) - held
+
+
+def _held(connection: Any) -> set[str]:
+    if connection.execute("SELECT 1 FROM sqlite_master WHERE name = '_sqlite_migrations'").fetchone() is None:
+        return set()
+    rows = connection.execute("SELECT name FROM _sqlite_migrations WHERE migration_set = ?", [MIGRATION_SET]).fetchall()
+    return {row["name"] for row in rows}
