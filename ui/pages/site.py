@@ -1,8 +1,7 @@
 """The Gradio pages and how they are mounted: one mount for all, nothing fetched from elsewhere, no handler.
 
 Every Gradio handler could be called by everybody who is logged in, and its queue drops accepted work when a browser
-closes. So the pages hold no handler at all: each is a `gr.HTML` that starts small scripts of ours, which talk to our own
-routes.
+closes. So the pages hold no handler at all: each is a `gr.HTML` that starts scripts, which talk to our own routes.
 """
 
 from __future__ import annotations

@@ -37,7 +37,7 @@ class _Body(BaseModel):
 
 
 class JudgmentBody(_Body):
-    """One answer. `shown`: the candidates' places in order as shown; `ranks` follow the candidates: 1 best, equal a tie."""
+    """One answer. `shown`: places of the candidates in order as shown; `ranks` in the candidates' own order, 1 best."""
 
     comparison: str = Field(min_length=1, max_length=100)
     shown: list[Place] = Field(min_length=2, max_length=16)

@@ -37,9 +37,19 @@ export class Card {
   answerButton(action, label, ...keys) {
     return el(
       "button",
-      { type: "button", role: "radio", "aria-checked": "false", class: `tm-answer tm-answer-${action}`, onclick: this.press(action) },
+      {
+        type: "button",
+        role: "radio",
+        "aria-checked": "false",
+        class: `tm-answer tm-answer-${action}`,
+        onclick: this.press(action),
+      },
       el("span", {}, this.words(`compare.${label}`)),
-      el("span", { class: "tm-keys", "aria-hidden": "true" }, keys.map((key) => el("kbd", {}, key))),
+      el(
+        "span",
+        { class: "tm-keys", "aria-hidden": "true" },
+        keys.map((key) => el("kbd", {}, key)),
+      ),
     );
   }
 
@@ -61,14 +71,26 @@ export class Card {
         el("span", {}, this.words(`compare.skip.${reason}`)),
       ),
     );
-    const back = el("button", { type: "button", class: "tm-small", onclick: this.press("close") }, this.words("compare.cancel"), el("kbd", { "aria-hidden": "true" }, "Esc"));
+    const back = el(
+      "button",
+      { type: "button", class: "tm-small", onclick: this.press("close") },
+      this.words("compare.cancel"),
+      el("kbd", { "aria-hidden": "true" }, "Esc"),
+    );
     const title = el("h2", { class: "tm-reasons-title", id: "tm-why" }, this.words("compare.skip_why"));
-    return el("section", { class: "tm-reasons", "aria-labelledby": "tm-why", hidden: true }, title, el("div", { class: "tm-reason-grid" }, buttons), back);
+    return el(
+      "section",
+      { class: "tm-reasons", "aria-labelledby": "tm-why", hidden: true },
+      title,
+      el("div", { class: "tm-reason-grid" }, buttons),
+      back,
+    );
   }
 
   lay() {
     const { words } = this;
     const keysButton = this.smallButton("keys", "?");
+    this.title = el("h1", { class: "tm-question", id: "tm-question" }, words("compare.title"));
     this.choices = el(
       "div",
       { class: "tm-answers", role: "radiogroup", "aria-labelledby": "tm-question" },
@@ -84,14 +106,12 @@ export class Card {
         this.earlierBox,
         this.prompt,
       ),
-      el("div", { class: "tm-panes" }, this.panes.map((pane) => pane.element)),
       el(
         "div",
-        { class: "tm-decide" },
-        el("h1", { class: "tm-question", id: "tm-question" }, words("compare.title")),
-        this.choices,
-        this.reasons,
+        { class: "tm-panes" },
+        this.panes.map((pane) => pane.element),
       ),
+      el("div", { class: "tm-decide" }, this.title, this.choices, this.reasons),
       el("div", { class: "tm-more" }, this.skipButton, this.undoButton, keysButton),
     );
   }
@@ -115,12 +135,18 @@ export class Card {
 
   turn({ role, content }) {
     const key = ["system", "user", "assistant"].includes(role) ? role : "other";
-    return el("div", { class: "tm-turn" }, el("span", { class: "tm-role" }, this.words(`compare.role.${key}`)), foreignText(el("div"), content));
+    return el(
+      "div",
+      { class: "tm-turn" },
+      el("span", { class: "tm-role" }, this.words(`compare.role.${key}`)),
+      foreignText(el("div"), content),
+    );
   }
 
   /** Show which answer is on its way, or none. */
   mark(action) {
-    for (const [name, button] of Object.entries(this.answers)) button.setAttribute("aria-checked", String(name === action));
+    for (const [name, button] of Object.entries(this.answers))
+      button.setAttribute("aria-checked", String(name === action));
     this.element.classList.toggle("tm-busy", action !== null);
     this.element.setAttribute("aria-busy", String(action !== null));
   }
@@ -131,6 +157,7 @@ export class Card {
     const inside = this.reasons.contains(document.activeElement);
     this.reasons.hidden = !open;
     this.choices.hidden = open;
+    this.title.hidden = open;
     if (open) this.reasons.querySelector("button").focus({ preventScroll: true });
     else if (inside) this.skipButton.focus({ preventScroll: true });
   }

@@ -16,7 +16,8 @@ const BY_LETTER = { b: "both_bad", s: "skip", z: "undo", "?": "keys" };
 
 /** The action of a key press, or null. With `reasons` open, a digit chooses the reason of that number (0 is the first). */
 export function actionOf(event, reasons = 0) {
-  if (event.repeat || event.isComposing || event.ctrlKey || event.altKey || event.metaKey || isTyping(event)) return null;
+  if (event.repeat || event.isComposing || event.ctrlKey || event.altKey || event.metaKey || isTyping(event))
+    return null;
   const digit = /^(?:Digit|Numpad)([1-9])$/.exec(event.code);
   if (reasons > 0 && digit) return Number(digit[1]) <= reasons ? { reason: Number(digit[1]) - 1 } : null;
   if (event.shiftKey && digit) return BY_LETTER[event.key] ?? null; // "?" may lie on a shifted digit

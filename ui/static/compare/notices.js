@@ -48,7 +48,14 @@ export class StatePanel {
     this.text = el("p", {});
     this.action = el("div", { class: "tm-state-action" });
     this.pulse = el("div", { class: "tm-pulse", "aria-hidden": "true" });
-    this.element = el("section", { class: "tm-state", role: "status", "aria-live": "polite" }, this.pulse, this.title, this.text, this.action);
+    this.element = el(
+      "section",
+      { class: "tm-state", role: "status", "aria-live": "polite" },
+      this.pulse,
+      this.title,
+      this.text,
+      this.action,
+    );
   }
 
   show(state, values = {}) {
@@ -56,8 +63,14 @@ export class StatePanel {
     setText(this.text, this.words(`state.${state}.words`, values));
     this.pulse.hidden = !["loading", "none_yet", "others_hold"].includes(state);
     this.action.replaceChildren();
-    if (state === "all_done") this.action.append(el("a", { class: "tm-button tm-primary", href: "/console" }, this.words("state.all_done.action")));
-    if (state === "error") this.action.append(el("button", { type: "button", class: "tm-button", onclick: this.onRetry }, this.words("state.error.action")));
+    if (state === "all_done")
+      this.action.append(
+        el("a", { class: "tm-button tm-primary", href: "/console" }, this.words("state.all_done.action")),
+      );
+    if (state === "error")
+      this.action.append(
+        el("button", { type: "button", class: "tm-button", onclick: this.onRetry }, this.words("state.error.action")),
+      );
     this.element.hidden = false;
   }
 
@@ -80,7 +93,11 @@ export function keysDialog(words) {
     el(
       "tr",
       {},
-      el("th", { scope: "row" }, keys.flatMap((key, place) => [place ? ` ${words("keys.or")} ` : null, el("kbd", {}, key)])),
+      el(
+        "th",
+        { scope: "row" },
+        keys.flatMap((key, place) => [place ? ` ${words("keys.or")} ` : null, el("kbd", {}, key)]),
+      ),
       el("td", {}, words(name === "keys" ? "keys.help" : `keys.${name}`)),
     ),
   );

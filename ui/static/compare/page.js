@@ -10,7 +10,14 @@ import { FailedSave, Footer, keysDialog, StatePanel, StatusLine } from "./notice
 import { QuestionQueue } from "./question_queue.js";
 import { VisibleTime } from "./visible_time.js";
 
-const POLL_MILLISECONDS = { loading: 300, none_yet: 1500, others_hold: 4000, all_done: 10000, closed: 15000, error: 3000 };
+const POLL_MILLISECONDS = {
+  loading: 300,
+  none_yet: 1500,
+  others_hold: 4000,
+  all_done: 10000,
+  closed: 15000,
+  error: 3000,
+};
 
 /** Ranks of the candidates as shown, from left to right. */
 const RANKS_SHOWN = { first: [1, 2], second: [2, 1], tie: [1, 1], both_bad: [1, 1] };
@@ -46,7 +53,13 @@ class ComparePage {
       place: `tastemaker:${context.study}:answer`,
     });
     this.card.element.hidden = true;
-    main.append(this.panel.element, this.card.element, el("div", { class: "tm-notices" }, this.failed.element, this.status.element), this.footer.element, this.dialog);
+    main.append(
+      this.panel.element,
+      this.card.element,
+      el("div", { class: "tm-notices" }, this.failed.element, this.status.element),
+      this.footer.element,
+      this.dialog,
+    );
     this.listen();
   }
 
@@ -86,7 +99,8 @@ class ComparePage {
     if (this.question === null) return undefined;
     if (action === "skip") return this.card.askWhy(!this.card.whyOpen);
     if (action === "close") return this.card.askWhy(false);
-    if (typeof action === "object") return this.answer({ ranks: null, skipped: SKIP_REASONS[action.reason] }, null, device);
+    if (typeof action === "object")
+      return this.answer({ ranks: null, skipped: SKIP_REASONS[action.reason] }, null, device);
     return this.answer({ ranks: this.ranksOf(action), both_bad: action === "both_bad" }, action, device);
   }
 
@@ -165,7 +179,10 @@ class ComparePage {
 
   waitFor(state, values = {}) {
     this.panel.show(state, values);
-    this.poll = setTimeout(() => this.frame.alive() && this.advance(), POLL_MILLISECONDS[state] ?? POLL_MILLISECONDS.error);
+    this.poll = setTimeout(
+      () => this.frame.alive() && this.advance(),
+      POLL_MILLISECONDS[state] ?? POLL_MILLISECONDS.error,
+    );
   }
 
   lock() {

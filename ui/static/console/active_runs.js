@@ -38,7 +38,11 @@ export class ActiveRuns {
     const name = kindWords(this.tools, run.kind);
     const state = el("span", { class: "tm-run-state" });
     const bar = el("progress", { class: "tm-progress", "aria-label": name });
-    const cancel = el("button", { type: "button", class: "tm-small", onclick: () => this.cancel(run.id) }, this.words("active.cancel"));
+    const cancel = el(
+      "button",
+      { type: "button", class: "tm-small", onclick: () => this.cancel(run.id) },
+      this.words("active.cancel"),
+    );
     cancel.setAttribute("aria-label", `${this.words("active.cancel")}: ${name} ${run.id}`);
     const head = el("div", { class: "tm-run-head" }, el("strong", {}, `${name} · ${run.id}`), cancel);
     return { state, bar, cancel, element: el("li", { class: "tm-active" }, head, bar, state) };

@@ -47,17 +47,31 @@ export function chart(title, points, { colour = 1, digits = 2, unit = "" } = {})
   const dots = points
     .filter(([, value]) => typeof value === "number")
     .map(([step, value]) =>
-      svg("circle", { cx: x(step), cy: y(value), r: points.length > 60 ? 2 : 3, class: "tm-dot" }, svg("title", {}, `${step}: ${number(value, digits + 1)}${unit}`)),
+      svg(
+        "circle",
+        { cx: x(step), cy: y(value), r: points.length > 60 ? 2 : 3, class: "tm-dot" },
+        svg("title", {}, `${step}: ${number(value, digits + 1)}${unit}`),
+      ),
     );
   const drawing = svg(
     "svg",
-    { viewBox: `0 0 ${WIDTH} ${HEIGHT}`, role: "img", "aria-label": `${title}: ${now}${unit}`, class: `tm-chart tm-colour-${colour}` },
+    {
+      viewBox: `0 0 ${WIDTH} ${HEIGHT}`,
+      role: "img",
+      "aria-label": `${title}: ${now}${unit}`,
+      class: `tm-chart tm-colour-${colour}`,
+    },
     grid,
     under,
     svg("path", { d: path(points, x, y), class: "tm-line" }),
     dots,
   );
-  return el("figure", { class: "tm-figure" }, el("figcaption", {}, el("span", {}, title), el("strong", {}, `${now}${unit}`)), drawing);
+  return el(
+    "figure",
+    { class: "tm-figure" },
+    el("figcaption", {}, el("span", {}, title), el("strong", {}, `${now}${unit}`)),
+    drawing,
+  );
 }
 
 function shortNumber(value) {

@@ -23,7 +23,13 @@ export class Curves {
     this.title = el("h2", { class: "tm-box-title", id: "tm-curves" }, this.words("curves.title"));
     this.empty = el("p", { class: "tm-empty" }, this.words("curves.empty"));
     this.figures = el("div", { class: "tm-figures" });
-    this.element = el("section", { class: "tm-box", "aria-labelledby": "tm-curves" }, this.title, this.empty, this.figures);
+    this.element = el(
+      "section",
+      { class: "tm-box", "aria-labelledby": "tm-curves" },
+      this.title,
+      this.empty,
+      this.figures,
+    );
   }
 
   async update({ curve_run: id }) {
@@ -43,12 +49,17 @@ export class Curves {
     const drawn = JSON.stringify([run.id, run.curves]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
-    const shown = READINGS.filter(([name]) => run.curves[name]?.some(([, value]) => typeof value === "number")).slice(0, MOST);
+    const shown = READINGS.filter(([name]) => run.curves[name]?.some(([, value]) => typeof value === "number")).slice(
+      0,
+      MOST,
+    );
     setText(this.title, this.words("curves.of", { kind: kindWords(this.tools, run.kind), id: run.id }));
     this.empty.hidden = shown.length > 0;
     setText(this.empty, this.words(shown.length ? "curves.empty" : "curves.none_yet"));
     this.figures.replaceChildren(
-      ...shown.map(([name, digits, unit], place) => chart(this.words(`curve.${name}`), run.curves[name], { colour: place + 1, digits, unit })),
+      ...shown.map(([name, digits, unit], place) =>
+        chart(this.words(`curve.${name}`), run.curves[name], { colour: place + 1, digits, unit }),
+      ),
     );
   }
 }

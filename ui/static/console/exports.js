@@ -6,7 +6,11 @@ export class Exports {
   constructor(tools) {
     Object.assign(this, tools);
     this.select = el("select", { class: "tm-select", id: "tm-format" });
-    this.button = el("button", { type: "button", class: "tm-button", onclick: () => this.make() }, this.words("exports.make"));
+    this.button = el(
+      "button",
+      { type: "button", class: "tm-button", onclick: () => this.make() },
+      this.words("exports.make"),
+    );
     this.result = el("div", { class: "tm-export", role: "status" });
     this.about = el("p", { class: "tm-empty" }, this.words("exports.about"));
     this.element = el(
@@ -14,7 +18,13 @@ export class Exports {
       { class: "tm-box", "aria-labelledby": "tm-exports" },
       el("h2", { class: "tm-box-title", id: "tm-exports" }, this.words("exports.title")),
       this.about,
-      el("div", { class: "tm-export-form" }, el("label", { for: "tm-format" }, this.words("exports.format")), this.select, this.button),
+      el(
+        "div",
+        { class: "tm-export-form" },
+        el("label", { for: "tm-format" }, this.words("exports.format")),
+        this.select,
+        this.button,
+      ),
       this.result,
     );
   }
@@ -46,7 +56,11 @@ export class Exports {
       el(
         "li",
         {},
-        el("a", { href: `/api/exports/${encodeURIComponent(name)}/${encodeURIComponent(file)}`, download: `${name}-${file}` }, file),
+        el(
+          "a",
+          { href: `/api/exports/${encodeURIComponent(name)}/${encodeURIComponent(file)}`, download: `${name}-${file}` },
+          file,
+        ),
         el("span", { class: "tm-when" }, this.words("exports.bytes", { n: new Intl.NumberFormat().format(bytes) })),
       ),
     );

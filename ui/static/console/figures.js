@@ -22,7 +22,10 @@ export function duration(words, seconds) {
 /** A moment (ISO text) in the reader's own zone and language. */
 export function moment(text) {
   if (!text) return "–";
-  return new Intl.DateTimeFormat(document.documentElement.lang || "en", { dateStyle: "medium", timeStyle: "short" }).format(new Date(text));
+  return new Intl.DateTimeFormat(document.documentElement.lang || "en", {
+    dateStyle: "medium",
+    timeStyle: "short",
+  }).format(new Date(text));
 }
 
 /** The time of day of a moment, in the reader's own zone. */
@@ -40,7 +43,7 @@ export function marks(low, high, wanted = 4) {
   const found = [];
   for (let mark = first; found.length < 12; mark += step) {
     found.push(Number(mark.toPrecision(12)));
-    if (mark >= high) break;
+    if (mark >= high && found.length > 1) break;
   }
   return found;
 }

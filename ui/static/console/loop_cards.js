@@ -10,7 +10,12 @@ export class LoopCards {
     const compare = el("a", { class: "tm-button tm-card-link", href: "/" }, words("console.compare"));
     this.cards.pairs.element.append(compare);
     const items = Object.values(this.cards).map(({ element }) => element);
-    this.element = el("section", { "aria-label": words("console.loop") }, el("ol", { class: "tm-loop" }, items), el("p", { class: "tm-loop-back" }, words("console.loop_back")));
+    this.element = el(
+      "section",
+      { "aria-label": words("console.loop") },
+      el("ol", { class: "tm-loop" }, items),
+      el("p", { class: "tm-loop-back" }, words("console.loop_back")),
+    );
   }
 
   card(name) {
@@ -43,7 +48,11 @@ export class LoopCards {
   rewardLines(reward) {
     const { words } = this;
     if (!reward) return [words("card.none"), [words("card.reward.empty")]];
-    if (reward.accuracy === null) return [words("card.reward.unknown"), [words("card.reward.no_holdout"), words("card.reward.on", { n: reward.judgments })]];
+    if (reward.accuracy === null)
+      return [
+        words("card.reward.unknown"),
+        [words("card.reward.no_holdout"), words("card.reward.on", { n: reward.judgments })],
+      ];
     const half = (reward.high - reward.low) / 2;
     return [
       Number.isFinite(half) ? `${percent(reward.accuracy)} ± ${number(100 * half, 0)}` : percent(reward.accuracy),

@@ -10,7 +10,11 @@ export class NextStep {
     Object.assign(this, tools);
     this.tools = tools;
     this.reason = el("p", { class: "tm-reason-text" });
-    this.primary = el("button", { type: "button", class: "tm-button tm-primary", onclick: () => this.start(this.kind) });
+    this.primary = el("button", {
+      type: "button",
+      class: "tm-button tm-primary",
+      onclick: () => this.start(this.kind),
+    });
     this.link = el("a", { class: "tm-button tm-primary", href: "/", hidden: true }, this.words("console.compare"));
     this.rows = Object.fromEntries(BY_HAND.map((kind) => [kind, this.row(kind)]));
     this.element = el(
@@ -20,7 +24,11 @@ export class NextStep {
       this.reason,
       el("div", { class: "tm-next-actions" }, this.link, this.primary),
       el("h3", { class: "tm-label" }, this.words("console.by_hand")),
-      el("ul", { class: "tm-kinds" }, Object.values(this.rows).map((row) => row.element)),
+      el(
+        "ul",
+        { class: "tm-kinds" },
+        Object.values(this.rows).map((row) => row.element),
+      ),
     );
   }
 
@@ -28,7 +36,13 @@ export class NextStep {
     const why = el("p", { class: "tm-why", id: `tm-why-${kind}` });
     const button = el(
       "button",
-      { type: "button", class: "tm-button", "data-kind": kind, "aria-describedby": why.id, onclick: () => this.start(kind) },
+      {
+        type: "button",
+        class: "tm-button",
+        "data-kind": kind,
+        "aria-describedby": why.id,
+        onclick: () => this.start(kind),
+      },
       kindWords(this.tools, kind),
     );
     return { button, why, element: el("li", {}, button, why) };

@@ -46,7 +46,12 @@ class ConsolePage {
       el("h1", { class: "tm-page-title" }, this.words("console.title")),
       this.notice,
       cards.element,
-      el("div", { class: "tm-columns" }, next.element, el("div", { class: "tm-column" }, active.element, curves.element)),
+      el(
+        "div",
+        { class: "tm-columns" },
+        next.element,
+        el("div", { class: "tm-column" }, active.element, curves.element),
+      ),
       sides.element,
       el("div", { class: "tm-columns" }, runs.element, exports.element),
     );
@@ -70,7 +75,11 @@ class ConsolePage {
       wait = loop.active.length ? BUSY_MILLISECONDS : IDLE_MILLISECONDS;
     } catch (failure) {
       if (!("status" in failure)) throw failure;
-      this.say(failure.status === 401 ? this.words("state.locked.words") : this.words("console.no_answer", { reason: failure.message }));
+      this.say(
+        failure.status === 401
+          ? this.words("state.locked.words")
+          : this.words("console.no_answer", { reason: failure.message }),
+      );
     }
     if (!document.hidden) this.timer = setTimeout(() => this.refresh(), wait);
   }

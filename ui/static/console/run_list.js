@@ -30,7 +30,8 @@ export class RunList {
       if (!this.rows.has(run.id)) this.rows.set(run.id, this.row(run));
       const row = this.rows.get(run.id);
       this.show(row, run);
-      if (this.list.children[place] !== row.element) this.list.insertBefore(row.element, this.list.children[place] ?? null);
+      if (this.list.children[place] !== row.element)
+        this.list.insertBefore(row.element, this.list.children[place] ?? null);
     });
   }
 
@@ -42,7 +43,13 @@ export class RunList {
     const details = el(
       "details",
       {},
-      el("summary", {}, el("span", { class: "tm-run-name" }, `${kindWords(this.tools, run.kind)} · ${run.id}`), state, when),
+      el(
+        "summary",
+        {},
+        el("span", { class: "tm-run-name" }, `${kindWords(this.tools, run.kind)} · ${run.id}`),
+        state,
+        when,
+      ),
       log,
     );
     const row = { state, when, error, log, details, after: 0, element: el("li", {}, details, error) };
@@ -53,7 +60,9 @@ export class RunList {
   show(row, run) {
     setText(row.state, this.words(`status_of.${run.status}`));
     row.state.dataset.status = run.status;
-    const taken = run.started_at ? duration(this.words, (new Date(run.ended_at ?? Date.now()) - new Date(run.started_at)) / 1000) : null;
+    const taken = run.started_at
+      ? duration(this.words, (new Date(run.ended_at ?? Date.now()) - new Date(run.started_at)) / 1000)
+      : null;
     setText(row.when, [moment(run.created_at), run.ended_at ? taken : null].filter(Boolean).join(" · "));
     row.error.hidden = !run.error;
     if (run.error) foreignText(row.error, run.error);
@@ -63,7 +72,15 @@ export class RunList {
   async readLog(id, row) {
     try {
       const { logs } = await this.ask(`/api/runs/${id}?after_log=${row.after}`);
-      for (const line of logs) row.log.append(el("li", { "data-level": line.level }, el("time", { datetime: line.at, title: moment(line.at) }, clockTime(line.at)), foreignText(el("span"), line.text)));
+      for (const line of logs)
+        row.log.append(
+          el(
+            "li",
+            { "data-level": line.level },
+            el("time", { datetime: line.at, title: moment(line.at) }, clockTime(line.at)),
+            foreignText(el("span"), line.text),
+          ),
+        );
       row.after = logs.at(-1)?.id ?? row.after;
       while (row.log.childElementCount > LOG_LINES) row.log.firstElementChild.remove();
       if (row.log.childElementCount === 0) row.log.append(el("li", { class: "tm-empty" }, this.words("runs.no_log")));

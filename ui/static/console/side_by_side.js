@@ -23,7 +23,12 @@ export class SideBySide {
     this.element = el(
       "section",
       { class: "tm-box", id: "tm-side-by-side", "aria-labelledby": "tm-sides" },
-      el("div", { class: "tm-box-head" }, el("h2", { class: "tm-box-title", id: "tm-sides" }, this.words("sides.title")), this.choices),
+      el(
+        "div",
+        { class: "tm-box-head" },
+        el("h2", { class: "tm-box-title", id: "tm-sides" }, this.words("sides.title")),
+        this.choices,
+      ),
       this.empty,
       this.list,
       this.pager,
@@ -36,7 +41,11 @@ export class SideBySide {
   }
 
   turn(label, by) {
-    return el("button", { type: "button", class: "tm-button", onclick: () => this.load(this.page + by) }, this.words(label));
+    return el(
+      "button",
+      { type: "button", class: "tm-button", onclick: () => this.load(this.page + by) },
+      this.words(label),
+    );
   }
 
   update({ policies, side_by_side: pair, finished }) {
@@ -56,7 +65,8 @@ export class SideBySide {
 
   offer(names) {
     this.names = JSON.stringify(names);
-    for (const { select } of [this.older, this.newer]) select.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
+    for (const { select } of [this.older, this.newer])
+      select.replaceChildren(...names.map((name) => el("option", { value: name }, name)));
     this.choices.hidden = names.length < 2;
   }
 
@@ -100,12 +110,18 @@ export class SideBySide {
   }
 
   pane(name, completion) {
-    const reward = typeof completion.reward === "number" ? el("span", { class: "tm-side-reward" }, this.words("sides.reward", { reward: number(completion.reward) })) : null;
+    const reward =
+      typeof completion.reward === "number"
+        ? el("span", { class: "tm-side-reward" }, this.words("sides.reward", { reward: number(completion.reward) }))
+        : null;
     return el(
       "section",
       { class: "tm-pane" },
       el("h3", { class: "tm-pane-title" }, name, reward),
-      foreignText(el("div", { class: "tm-response" }), completion.text.trim() === "" ? this.words("compare.empty_text") : completion.text),
+      foreignText(
+        el("div", { class: "tm-response" }),
+        completion.text.trim() === "" ? this.words("compare.empty_text") : completion.text,
+      ),
       completion.cut_off ? el("p", { class: "tm-cut-off" }, this.words("compare.cut_off")) : null,
     );
   }

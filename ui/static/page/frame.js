@@ -22,7 +22,13 @@ export async function openFrame(element, context, page) {
   const main = el("main", { class: "tm-main", id: "tm-main" });
   element.replaceChildren(el("div", { class: `tm tm-${page}-page` }, header(context, language, page), main));
   const ended = new AbortController();
-  return { main, words, has: language.has, signal: ended.signal, alive: () => element.isConnected || (ended.abort(), false) };
+  return {
+    main,
+    words,
+    has: language.has,
+    signal: ended.signal,
+    alive: () => element.isConnected || (ended.abort(), false),
+  };
 }
 
 function header(context, language, page) {

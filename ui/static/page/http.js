@@ -33,7 +33,8 @@ export async function request(words, path, body = undefined, timeoutMilliseconds
   } catch {
     // An answer that is no JSON: its status says enough.
   }
-  if (!response.ok) throw new RequestFailed(response.status, answer?.error ?? words("error.status", { status: response.status }));
+  if (!response.ok)
+    throw new RequestFailed(response.status, answer?.error ?? words("error.status", { status: response.status }));
   if (answer === null) throw new RequestFailed(0, words("error.offline"));
   return answer;
 }
