@@ -17,7 +17,7 @@ def apply(connection: Any) -> None:
 
 
 def require_current(connection: Any) -> None:
-    """Raise StudyTooNew for a newer schema, StoreError for an older one: a read-only study cannot be brought up to date."""
+    """Raise StudyTooNew for a newer schema, StoreError for an older one (read-only it cannot be brought up to date)."""
     if _pending(connection):
         raise StoreError("This study was written by an older version. Open it once for writing to bring it up to date.")
 

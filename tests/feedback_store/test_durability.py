@@ -10,7 +10,7 @@ from pathlib import Path
 from feedback_store import annotators, judgments
 from feedback_store.database import Database
 
-KILLS = 15
+KILLS = 10
 REPOSITORY = Path(__file__).parents[2]
 
 STORING = """

@@ -1,0 +1,254 @@
+"""Importing and exporting: whole or not at all, told by line, taken back as a unit."""
+
+import gzip
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+
+from feedback_store import comparisons, exchange, judgments, preferences, prompts, study_settings
+from feedback_store.database import Database
+from feedback_store.errors import InvalidInput, UnknownFormat
+from feedback_store.exchange import export, import_file, undo_import
+
+
+def row(number: int = 0, **fields: object) -> dict[str, object]:
+    return {
+        "prompt": f"Prompt {number}?",
+        "completions": [{"text": "a", "policy": "x"}, {"text": "b", "policy": "y"}],
+        "judgments": [{"annotator": "ann", "ranks": [1, 2]}],
+        **fields,
+    }
+
+
+@pytest.fixture
+def write(tmp_path: Path) -> Callable[..., Path]:
+    def write(*lines: object, name: str = "rows.jsonl") -> Path:
+        path = tmp_path / name
+        path.write_text(
+            "".join((line if isinstance(line, str) else json.dumps(line)) + "\n" for line in lines), "utf-8"
+        )
+        return path
+
+    return write
+
+
+def test_formats_are_found_by_file_name() -> None:
+    assert {"comparisons", "prompts", "trl"} <= set(exchange.formats())
+    assert {"comparisons", "trl"} <= set(exchange.formats_that("write"))
+
+
+@pytest.mark.parametrize("name", exchange.formats())
+def test_every_format_names_its_source_and_can_do_something(name: str) -> None:
+    module = exchange._module(name)
+    assert "Source:" in (module.__doc__ or "")
+    assert hasattr(module, "read") or hasattr(module, "write")
+    assert not hasattr(module, "write") or isinstance(module.OPTIONS, dict)
+
+
+def test_an_unknown_format_lists_the_valid_ones(db: Database, write: Callable, tmp_path: Path) -> None:
+    with pytest.raises(UnknownFormat, match=r"'nope' cannot be imported\. Formats that can: comparisons, .*trl"):
+        import_file(db, write(row()), "nope")
+    with pytest.raises(UnknownFormat, match="'prompts' cannot be exported"):
+        export(db, "prompts", tmp_path / "out")
+
+
+def test_a_missing_file_is_said_in_words(db: Database, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="There is no file"):
+        import_file(db, tmp_path / "none.jsonl", "comparisons")
+
+
+def test_bad_rows_are_reported_by_line_and_good_ones_taken(db: Database, write: Callable, tmp_path: Path) -> None:
+    bad: list[object] = [
+        '{"prompt": "cut off',
+        "[1, 2]",
+        '{"prompt": "a", "prompt": "b"}',
+        row(1, completions=[{"text": "a"}]),
+        row(2, completions="ab"),
+        row(3, judgments=[{"annotator": "ann", "ranks": [1, 2, 3]}]),
+        row(4, judgments=[{"ranks": [1, 2]}]),
+        row(5, prompt=""),
+        row(6, prompt="\x00"),
+        row(7, split="test"),
+        row(8, judgments=[{"annotator": "ann", "skipped": "undone"}]),
+        row(9, judgments=[{"annotator": "ann", "ranks": [1, 2], "supersedes": "gone"}]),
+        row(10, purpose="fun"),
+        row(11, overlap=0),
+        row(12, score="high"),
+        row(13, completions=[{"text": "a\ud800"}, {"text": "b"}]),
+        row(14, judgments=[{"annotator": "ann", "ranks": [1, 2], "strength": 9}]),
+        row(15, judgments=[{"annotator": "ann", "ranks": [1, 2], "milliseconds": 1.5}]),
+        row(16, priority=2**70),
+        row(17, expert=[0, 1]),
+        row(18, is_random="yes"),
+        row(19, completions=[{"text": "a", "seed": 1}, {"text": "b"}]),
+        row(20, judgments=[{"annotator": "ann", "ranks": [1, 2], "late": "no"}]),
+        row(21, judgments=[{"annotator": "ann", "ranks": [1, 2], "key": 7}]),
+        row(22, id=7),
+        row(23, judgments={"annotator": "ann"}),
+        row(24, prompt=[{"role": "user"}]),
+        row(25, tags=3),
+        row(26, prompt_extra=[1]),
+    ]
+    path = write(row(100), *bad, "", row(101))
+    report = import_file(db, path, "comparisons")
+    assert [problem.line for problem in report.problems] == list(range(2, len(bad) + 2))
+    assert all(problem.reason.endswith(".") for problem in report.problems)
+    assert (report.rows, report.added, report.known) == (len(bad) + 2, 2, 0)
+    assert comparisons.counts(db).total == 2
+    assert prompts.count(db) == 2
+
+
+def test_a_damaged_encoding_or_compression_is_reported_by_line(db: Database, tmp_path: Path) -> None:
+    lines = [json.dumps(row(number)).encode() for number in range(3)]
+    path = tmp_path / "mixed.jsonl"
+    path.write_bytes(b"\xef\xbb\xbf" + lines[0] + b"\r\n\n" + b'{"prompt": "\xff"}\n' + lines[1] + b"\n" + lines[2])
+    report = import_file(db, path, "comparisons")
+    assert (report.added, [problem.line for problem in report.problems]) == (3, [3])
+    assert "Not UTF-8" in report.problems[0].reason
+    packed = tmp_path / "rows.jsonl.gz"
+    packed.write_bytes(gzip.compress(b"\n".join(json.dumps(row(number)).encode() for number in range(3, 400)))[:-200])
+    report = import_file(db, packed, "comparisons")
+    assert "damaged or cut short" in report.problems[-1].reason
+
+
+def test_a_line_that_is_too_long_is_skipped(db: Database, write: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feedback_store.line_files.LONGEST_LINE_BYTES", 1000)
+    report = import_file(db, write(row(0), row(1, rationale="x" * 5000), row(2)), "comparisons")
+    assert (report.added, [problem.line for problem in report.problems]) == (2, [2])
+
+
+def test_strict_takes_all_rows_or_none(db: Database, write: Callable) -> None:
+    report = import_file(db, write(row(0), "broken"), "comparisons", strict=True)
+    assert (report.added, len(report.problems), report.import_id) == (0, 1, None)
+    assert comparisons.counts(db).total == 0
+    assert prompts.count(db) == 0
+    assert import_file(db, write(row(0)), "comparisons", strict=True).added == 1
+
+
+def test_a_dry_run_says_what_would_be_added(db: Database, write: Callable) -> None:
+    report = import_file(db, write(row(0), row(1), "broken"), "comparisons", dry_run=True)
+    assert (report.added, len(report.problems), report.import_id) == (2, 1, None)
+    assert comparisons.counts(db).total == 0
+
+
+def test_the_same_file_twice_adds_nothing_and_a_row_twice_in_it_counts_twice(db: Database, write: Callable) -> None:
+    path = write(row(0), row(0), row(1))
+    assert import_file(db, path, "comparisons").added == 3
+    again = import_file(db, path, "comparisons")
+    assert (again.added, again.known, again.import_id) == (0, 3, None)
+    grown = write(row(0), row(0), row(0), row(1), row(2), name="grown.jsonl")
+    assert (import_file(db, grown, "comparisons").added, comparisons.counts(db).total) == (2, 5)
+    assert judgments.count(db) == 5
+
+
+def test_an_import_is_taken_back_as_a_unit_and_can_come_again(db: Database, write: Callable, tmp_path: Path) -> None:
+    kept = write(row(0), row(1), name="kept.jsonl")
+    taken = write(row(1, group=None, tags=["x"]), row(2), name="taken.jsonl")
+    import_file(db, kept, "comparisons")
+    before = export(db, "comparisons", tmp_path / "before")
+    import_file(db, taken, "comparisons")
+    assert (comparisons.counts(db).total, judgments.count(db), prompts.count(db)) == (4, 4, 3)
+    report = undo_import(db, taken)
+    assert (report.added, report.rows) == (2, 2)
+    # The prompt that both files name stays, because the first import stands.
+    assert (comparisons.counts(db).total, judgments.count(db), prompts.count(db)) == (2, 2, 2)
+    assert len(preferences.derive(db)) == 2
+    after = export(db, "comparisons", tmp_path / "after")
+    name = "comparisons.jsonl"
+    assert (after.folder / name).read_bytes() == (before.folder / name).read_bytes()
+    with pytest.raises(InvalidInput, match="was taken back already"):
+        undo_import(db, taken)
+    assert import_file(db, taken, "comparisons").added == 2
+    assert (comparisons.counts(db).total, judgments.count(db), prompts.count(db)) == (4, 4, 3)
+    taken.unlink()
+    assert undo_import(db, taken).added == 2
+    with pytest.raises(InvalidInput, match="Nothing was imported from"):
+        undo_import(db, tmp_path / "other.jsonl")
+
+
+def test_two_copies_of_a_study_are_put_together_and_parted_again(
+    db: Database, fresh: Callable, compare: Callable, judge: Callable, tmp_path: Path
+) -> None:
+    one, two = compare(db, 2)
+    judge(db, one, [1, 2])
+    first = export(db, "comparisons", tmp_path / "first").folder / "comparisons.jsonl"
+    copy = fresh()
+    import_file(copy, first, "comparisons")
+    judge(copy, two, [2, 1], name="bob")
+    second = export(copy, "comparisons", tmp_path / "second").folder / "comparisons.jsonl"
+    report = import_file(db, second, "comparisons")
+    assert (report.added, report.known, report.problems) == (1, 1, [])
+    assert [one.ranks for one in judgments.live(db)] == [[1, 2], [2, 1]]
+    assert comparisons.counts(db).total == 2
+    undo_import(db, second)
+    assert [one.ranks for one in judgments.live(db)] == [[1, 2]]
+    assert comparisons.counts(db).total == 2
+    assert comparisons.get(db, two).answers == 0
+    assert import_file(db, second, "comparisons").added == 1
+    assert [one.ranks for one in judgments.live(db)] == [[1, 2], [2, 1]]
+
+
+def test_imported_prompts_are_split_by_the_studys_settings(db: Database, write: Callable) -> None:
+    study_settings.put(db, "study", {"holdout_share": 1.0, "seed": 3})
+    import_file(db, write("One?", "Two?", name="p.txt"), "prompts")
+    assert prompts.count(db, "holdout") == 2
+
+
+def test_prompts_come_from_text_csv_and_json_lines(db: Database, write: Callable) -> None:
+    text = write("One?", "", "  Two?  ", name="p.txt")
+    table = write(
+        "prompt,tags,group,note", '"Three\n\nlines?",a; b,g,keep', "Two?,,,", ",x,,", "a,b,c,d,e", name="p.csv"
+    )
+    rows = write(
+        {"prompt": "Four?", "tags": ["c"], "reference": "4", "language": "de", "source": "book"},
+        {"prompt": [{"role": "user", "content": "Five?"}], "split": "holdout"},
+        {"text": "no prompt"},
+        {"prompt": 5},
+        name="p.jsonl",
+    )
+    assert import_file(db, text, "prompts", holdout_share=0).added == 2
+    report = import_file(db, table, "prompts", holdout_share=0)
+    assert (report.added, report.known, [problem.line for problem in report.problems]) == (1, 1, [6, 7])
+    report = import_file(db, rows, "prompts", holdout_share=0)
+    assert (report.added, [problem.line for problem in report.problems]) == (2, [3, 4])
+    found = prompts.listing(db)
+    assert [one.messages[0]["content"] for one in found] == ["One?", "Two?", "Three\n\nlines?", "Four?", "Five?"]
+    assert (found[2].tags, found[2].group, found[2].extra) == (["a", "b"], "g", {"note": "keep"})
+    assert (found[3].reference, found[3].language, found[3].extra) == ("4", "de", {"source": "book"})
+    assert [one.split for one in found] == ["train"] * 4 + ["holdout"]
+    undo_import(db, rows)
+    assert prompts.count(db) == 3
+
+
+def test_a_csv_without_a_prompt_column_is_refused(db: Database, write: Callable) -> None:
+    with pytest.raises(InvalidInput, match="no column `prompt`; its columns are a, b"):
+        import_file(db, write("a,b", "1,2", name="p.csv"), "prompts")
+
+
+def test_an_export_never_writes_over_anything(db: Database, compare: Callable, tmp_path: Path) -> None:
+    compare(db)
+    (tmp_path / "full").mkdir()
+    (tmp_path / "full" / "note").write_text("mine")
+    with pytest.raises(InvalidInput, match="not an empty folder"):
+        export(db, "comparisons", tmp_path / "full")
+    (tmp_path / "empty").mkdir()
+    assert export(db, "comparisons", tmp_path / "empty").files == ["comparisons.jsonl"]
+
+
+def test_an_export_that_fails_leaves_nothing_behind(
+    db: Database, compare: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    compare(db)
+    monkeypatch.setattr("feedback_store.formats.comparisons.row_of", lambda *_: 1 / 0)
+    with pytest.raises(ZeroDivisionError):
+        export(db, "comparisons", tmp_path / "deep" / "out")
+    assert list((tmp_path / "deep").iterdir()) == []
+
+
+def test_a_wrong_option_lists_what_is_allowed(db: Database, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="allowed are explicit, conversational, implicit, unpaired"):
+        export(db, "trl", tmp_path / "out", shape="round")
+    with pytest.raises(InvalidInput, match=r"has no option 'colour'\. Its options: shape"):
+        export(db, "trl", tmp_path / "out", colour="red")
