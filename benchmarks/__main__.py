@@ -1,7 +1,7 @@
 """`python -m benchmarks [--only NAME] [--seed N] [--data DIR] [--base SOURCE]`: measured figures, one JSON row each.
 
-A row has what was measured, how often, the seed, the commit and the machine. DIR is a folder with qa_feedback/questions.jsonl.gz
-(see its README for licence and source); without it the demo's prompts are used.
+A row has what was measured, how often, the seed, the commit and the machine. DIR is a folder with
+qa_feedback/questions.jsonl.gz (see its README for licence and source); without it the demo's prompts are used.
 """
 
 import argparse

@@ -19,7 +19,9 @@ def measure(setting: Setting) -> dict[str, Any]:
     settings = SamplingSettings(max_new_tokens=NEW_TOKENS, batch_size=COMPLETIONS)
     sample(model, [SampleRequest(prompts[0], 0)], SamplingSettings(max_new_tokens=4), None)  # warm up
     began = time.perf_counter()
-    ours = sample(model, [SampleRequest(ids, setting.seed + place) for place, ids in enumerate(prompts)], settings, None)
+    ours = sample(
+        model, [SampleRequest(ids, setting.seed + place) for place, ids in enumerate(prompts)], settings, None
+    )
     ours_seconds = time.perf_counter() - began
     ours_tokens = sum(len(sampled.token_ids) for sampled in ours)
     theirs_seconds, theirs_tokens = _generate(setting, prompts)

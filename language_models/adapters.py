@@ -1,7 +1,7 @@
 """Several LoRA adapters on one shared frozen base, through PEFT's public interface.
 
-PEFT toggles `requires_grad` whenever an adapter is switched; `Adapters` sets it explicitly after each switch, so that only the
-adapter being trained ever changes.
+PEFT toggles `requires_grad` whenever an adapter is switched; `Adapters` sets it explicitly after each switch, so that
+only the adapter being trained ever changes.
 """
 
 from collections.abc import Iterator

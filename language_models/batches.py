@@ -1,7 +1,7 @@
 """Prompts and completions as padded tensors: prompts padded left, completions right, explicit lengths everywhere.
 
-Axis letters: B rows, P widest prompt, C longest completion, T = P + C, H hidden, V vocabulary. Every completion starts at
-column P, so its token j is predicted by the state at column P - 1 + j.
+Axis letters: B rows, P widest prompt, C longest completion, T = P + C, H hidden, V vocabulary. Every completion
+starts at column P, so its token j is predicted by the state at column P - 1 + j.
 """
 
 from collections.abc import Sequence
@@ -32,7 +32,8 @@ def collate(
     pad_id: int,
     device: torch.device | str = "cpu",
 ) -> Batch:
-    """Lays out B prompts and their completions. Raises ValueError for an empty prompt: no state would predict token 1."""
+    """Lays out B prompts and their completions. Raises ValueError for an empty prompt: no state would predict token
+    1."""
     if len(prompts) != len(completions):
         raise ValueError(f"{len(prompts)} prompts for {len(completions)} completions: one each is needed")
     if not all(len(prompt) for prompt in prompts):
@@ -51,7 +52,8 @@ def collate(
 
 
 def token_batches(lengths: Sequence[int], tokens_per_batch: int) -> list[list[int]]:
-    """Splits row indices into batches of like length whose padded size stays within `tokens_per_batch` (at least one row)."""
+    """Splits row indices into batches of like length whose padded size stays within `tokens_per_batch` (at least one
+    row)."""
     batches: list[list[int]] = []
     widest = 0
     for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):

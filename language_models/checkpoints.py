@@ -1,7 +1,7 @@
 """Checkpoints of a training run: tensors and a small JSON state in content-checked folders, the newest few kept.
 
-Only safetensors and JSON are written; nothing is ever unpickled. A folder that fails its check is passed over for the one
-before it.
+Only safetensors and JSON are written; nothing is ever unpickled. A folder that fails its check is passed over for the
+one before it.
 """
 
 import json
@@ -38,7 +38,9 @@ def save_checkpoint(
 ) -> None:
     """Writes `folder`/step-N atomically, then removes all but the `keep` newest."""
     tensors = {
-        f"{group}/{name}": tensor.detach().cpu().contiguous() for group, named in groups.items() for name, tensor in named.items()
+        f"{group}/{name}": tensor.detach().cpu().contiguous()
+        for group, named in groups.items()
+        for name, tensor in named.items()
     }
     final = folder / f"step-{step:06d}"
     if final.exists():  # left by an attempt that was resumed from an older one because this one failed its check

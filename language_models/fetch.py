@@ -1,4 +1,5 @@
-"""Makes a model ready on this machine: converts the bundled weights once, builds the tiny model, or fetches from the hub.
+"""Makes a model ready on this machine: converts the bundled weights once, builds the tiny model, or fetches from the
+hub.
 
 `python -m language_models.fetch SOURCE` shows a progress bar and prints the folder.
 """
@@ -21,7 +22,8 @@ def _silent(_: str, __: float) -> None:
 def ensure(source: str, progress: Progress = _silent) -> Path:
     """The folder of a model in transformers' layout, made where it is not there yet.
 
-    Raises UnknownModel where the source names nothing, CorruptFolder where the bundled weights differ from their sha256.
+    Raises UnknownModel where the source names nothing, CorruptFolder where the bundled weights differ from their
+    sha256.
     """
     parsed = sources.parse(source)
     if parsed.kind == "folder":

@@ -78,7 +78,8 @@ def manifest_sha256(folder: Path) -> str:
 
 
 def verify(folder: Path) -> str:
-    """Checks every file against the manifest and returns the manifest's sha256. Raises CorruptFolder naming the file."""
+    """Checks every file against the manifest and returns the manifest's sha256. Raises CorruptFolder naming the
+    file."""
     identity = manifest_sha256(folder)
     try:
         expected: dict[str, str] = json.loads((folder / MANIFEST).read_text())["sha256"]

@@ -87,7 +87,8 @@ class LanguageModel:
         return list(self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
 
     def completion_tokens(self, text: str, finished: bool) -> list[int]:
-        """Token ids of a completion's text; one that ended by itself ends with the EOS, one that was cut off does not."""
+        """Token ids of a completion's text; one that ended by itself ends with the EOS, one that was cut off does
+        not."""
         ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
         return [*ids, int(self.tokenizer.eos_token_id)] if finished or not ids else ids
 
@@ -106,12 +107,15 @@ class LanguageModel:
         return output
 
     def trunk(self, layers: int) -> "LanguageModel":
-        """The lower `layers` of the base as a model of their own that shares the base's tensors and has no output layer.
+        """The lower `layers` of the base as a model of their own that shares the base's tensors and has no output
+        layer.
 
         Its adapters are its own. The top norm is the base's.
         """
         if not 1 <= layers <= self.layers:
-            raise ValueError(f"a trunk of {layers} layers was asked of a base of {self.layers}: 1 to {self.layers} are allowed")
+            raise ValueError(
+                f"a trunk of {layers} layers was asked of a base of {self.layers}: 1 to {self.layers} are allowed"
+            )
         base: PreTrainedModel = self.network.get_base_model() if self.adapters.names else self.network
         config = copy.deepcopy(base.config)
         config.num_hidden_layers = layers

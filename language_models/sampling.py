@@ -75,9 +75,7 @@ def draw(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
     return torch.searchsorted(cumulative, targets, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
 
 
-def _sample_batch(
-    model: LanguageModel, requests: Sequence[SampleRequest], settings: SamplingSettings
-) -> list[Sampled]:
+def _sample_batch(model: LanguageModel, requests: Sequence[SampleRequest], settings: SamplingSettings) -> list[Sampled]:
     batch = collate([request.prompt_ids for request in requests], [[] for _ in requests], model.pad_id, model.device)
     uniforms = _uniforms(requests, settings.max_new_tokens).to(model.device)
     attention, positions = batch.attention_mask, batch.position_ids[:, -1:]

@@ -1,7 +1,7 @@
 """Returns and advantages of completions seen as episodes. Pure functions on padded tensors.
 
-Axis letters: N episodes, C tokens. State t is the prompt and the first t tokens, the action is token t, appending it is the
-(deterministic) transition, and the episode ends with the completion: V after the last token is 0.
+Axis letters: N episodes, C tokens. State t is the prompt and the first t tokens, the action is token t, appending it
+is the (deterministic) transition, and the episode ends with the completion: V after the last token is 0.
 """
 
 import torch

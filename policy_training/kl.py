@@ -7,9 +7,11 @@ from torch import Tensor
 
 
 def token_rewards(scores: Tensor, log_probs: Tensor, reference: Tensor, mask: Tensor, beta: float) -> Tensor:
-    """(N,) scores and (N, C) log-probs -> (N, C) rewards: r_t = -beta (log pi - log pi_ref), the score at the last token.
+    """(N,) scores and (N, C) log-probs -> (N, C) rewards: r_t = -beta (log pi - log pi_ref), the score at the last
+    token.
 
-    Ziegler et al. 2019, https://arxiv.org/abs/1909.08593, Eq. 2. So sum_t r_t = score - beta sum_t (log pi - log pi_ref).
+    Ziegler et al. 2019, https://arxiv.org/abs/1909.08593, Eq. 2. So sum_t r_t = score - beta sum_t (log pi - log
+    pi_ref).
     """
     rewards = torch.where(mask, -beta * (log_probs - reference), 0.0)
     last = mask.sum(1) - 1

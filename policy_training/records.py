@@ -17,8 +17,8 @@ class PromptItem:
 
 
 RewardFunction = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[float]]
-"""(prompts, completions), row by row -> one finite score for each, more is better. PPO cannot tell a learned reward from a
-written one."""
+"""(prompts, completions), row by row -> one finite score for each, more is better. PPO cannot tell a learned reward
+from a written one."""
 
 
 @dataclass(frozen=True)

@@ -1,4 +1,5 @@
-"""Rollouts: completions of the current policy with everything that an update needs, taken once before its first step."""
+"""Rollouts: completions of the current policy with everything that an update needs, taken once before its first
+step."""
 
 from collections.abc import Sequence
 from dataclasses import dataclass
@@ -64,7 +65,9 @@ def draw_requests(
     return items, requests
 
 
-def lay_out(model: LanguageModel, items: list[PromptItem], sampled: list[Sampled], settings: PPOSettings, step: int) -> list[list[MicroBatch]]:
+def lay_out(
+    model: LanguageModel, items: list[PromptItem], sampled: list[Sampled], settings: PPOSettings, step: int
+) -> list[list[MicroBatch]]:
     """Splits the rows at random into mini-batches, each into micro-batches of like length within the token budget."""
     order = np.random.default_rng([settings.seed, 2, step]).permutation(len(items))
     layout: list[list[MicroBatch]] = []
@@ -74,7 +77,10 @@ def lay_out(model: LanguageModel, items: list[PromptItem], sampled: list[Sampled
         for places in token_batches(lengths, settings.tokens_per_batch):
             rows = [int(part[place]) for place in places]
             batch = collate(
-                [items[row].token_ids for row in rows], [sampled[row].token_ids for row in rows], model.pad_id, model.device
+                [items[row].token_ids for row in rows],
+                [sampled[row].token_ids for row in rows],
+                model.pad_id,
+                model.device,
             )
             micro_batches.append(MicroBatch(torch.tensor(rows), batch))
         layout.append(micro_batches)

@@ -17,17 +17,23 @@ class PPOSettings(BaseModel):
     minibatches: int = Field(2, ge=1, le=64, description="Optimiser steps an epoch.")
     learning_rate: float = Field(2e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly.")
     value_learning_rate: float = Field(1e-3, gt=0, lt=1, description="Adam's step for the value head.")
-    final_learning_rate_share: float = Field(0.1, ge=0, le=1, description="Share of the learning rates left at the end.")
+    final_learning_rate_share: float = Field(
+        0.1, ge=0, le=1, description="Share of the learning rates left at the end."
+    )
     clip: float = Field(0.2, gt=0, lt=1, description="The ratio is clipped to 1 +- this.")
     value_clip: float = Field(0.2, gt=0, description="A value may move this far from its old one.")
     value_coefficient: float = Field(0.1, ge=0, description="Weight of the value loss.")
     discount: float = Field(1.0, gt=0, le=1, description="Gamma of the return, a token.")
     gae_lambda: float = Field(0.95, ge=0, le=1, description="Lambda of generalised advantage estimation.")
     kl_coefficient: float = Field(0.05, ge=0, description="Beta at the start: price of a nat of KL, in score units.")
-    kl_target_nats: float = Field(3.0, gt=0, description="KL to the reference a sequence that the controller steers to.")
+    kl_target_nats: float = Field(
+        3.0, gt=0, description="KL to the reference a sequence that the controller steers to."
+    )
     kl_budget_nats: float = Field(5.0, gt=0, description="KL to the reference a sequence at which training stops.")
     kl_horizon: int = Field(400, ge=1, description="Completions over which the controller acts.")
-    update_kl_target: float = Field(0.02, gt=0, description="An update ends once approx-KL a token passes 1.5 times this.")
+    update_kl_target: float = Field(
+        0.02, gt=0, description="An update ends once approx-KL a token passes 1.5 times this."
+    )
     truncation_penalty: float = Field(1.0, ge=0, description="Taken off the score of a completion that was cut off.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     tokens_per_batch: int = Field(1300, ge=64, description="Tokens in one micro-batch at most (memory).")

@@ -1,8 +1,9 @@
 """The linear head on averaged features: a ridge Bradley-Terry-Davidson fit, its strength picked by cross-validation.
 
-Free of torch. With few judgments this head carries the reward: 576 features averaged over a completion's tokens, at two thirds of
-the depth, already tell tastes apart; the adapter is trained from there (linear probing first, then fine-tuning: Kumar et al. 2022,
-https://arxiv.org/abs/2202.10054, show that fine-tuning from a random head distorts the features).
+Free of torch. With few judgments this head carries the reward: 576 features averaged over a completion's tokens, at
+two thirds of the depth, already tell tastes apart; the adapter is trained from there (linear probing first, then
+fine-tuning: Kumar et al. 2022, https://arxiv.org/abs/2202.10054, show that fine-tuning from a random head distorts
+the features).
 """
 
 from collections.abc import Sequence
@@ -31,8 +32,8 @@ def fit_head(
 ) -> LinearHead:
     """Minimises the mean loss + l2/2 * H * |weights|^2 over (N, H) differences of standardised features.
 
-    The ridge is scaled by H so that one strength means the same for bases of different width: with unit features the reward
-    difference of two unrelated texts has variance of about 2 H |weights|^2.
+    The ridge is scaled by H so that one strength means the same for bases of different width: with unit features the
+    reward difference of two unrelated texts has variance of about 2 H |weights|^2.
     """
     width = differences.shape[1]
 

@@ -1,8 +1,9 @@
 """Bradley-Terry with ties: Davidson's likelihood of a three-way answer, with its derivatives. Free of torch.
 
-R. Davidson, "On extending the Bradley-Terry model to accommodate ties in paired comparison experiments", JASA 1970, Eq. 2.1:
-P(first) : P(tie) : P(second) = p_1 : nu sqrt(p_1 p_2) : p_2. With p_i = exp(r_i), d = r_1 - r_2 and log-weights
-(d/2, log nu, -d/2) this is a softmax over three outcomes; without ties (nu -> 0) it is Bradley-Terry, sigmoid(d).
+R. Davidson, "On extending the Bradley-Terry model to accommodate ties in paired comparison experiments", JASA 1970,
+Eq. 2.1: P(first) : P(tie) : P(second) = p_1 : nu sqrt(p_1 p_2) : p_2. With p_i = exp(r_i), d = r_1 - r_2 and
+log-weights (d/2, log nu, -d/2) this is a softmax over three outcomes; without ties (nu -> 0) it is Bradley-Terry,
+sigmoid(d).
 """
 
 from dataclasses import dataclass

@@ -26,7 +26,8 @@ def accuracy(differences: Floats, outcomes: NDArray[np.int64]) -> float:
 def bootstrap_interval(
     statistic: Callable[[NDArray[np.int64]], float], groups: Sequence[str], seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile interval of `statistic(row indices)`, whole groups (prompts) drawn with replacement. NaN where undefined."""
+    """Percentile interval of `statistic(row indices)`, whole groups (prompts) drawn with replacement. NaN where
+    undefined."""
     members: dict[str, list[int]] = {}
     for index, group in enumerate(groups):
         members.setdefault(group, []).append(index)

@@ -1,4 +1,5 @@
-"""The reward model: a LoRA adapter on the lower layers of the shared base, averaged over a completion, its length, and a linear head."""
+"""The reward model: a LoRA adapter on the lower layers of the shared base, features averaged over a completion, a
+linear head."""
 
 import json
 from collections.abc import Sequence
@@ -18,22 +19,24 @@ from reward_training.records import Text
 from reward_training.settings import RewardSettings
 
 ADAPTER, CARD, SCALES = "adapter", "reward.json", "scales.safetensors"
-LENGTH_WEIGHT = 10.0  # the length feature's standard deviation, so that the ridge hardly shrinks it beside hundreds of states
+LENGTH_WEIGHT = (
+    10.0  # the length feature's standard deviation, so that the ridge hardly shrinks it beside hundreds of states
+)
 
 
-def completion_features(states: Tensor, mask: Tensor) -> Tensor:
-    """(B, T, H) states and (B, C) completion mask -> (B, H + 1): the mean over each completion's real tokens, prompt and
-    padding left out, and last the logarithm of their number (a mean alone cannot tell how long a completion is)."""
-    count = mask.sum(1, keepdim=True)
+def completion_mean(states: Tensor, mask: Tensor) -> Tensor:
+    """(B, T, H) states and (B, C) completion mask -> (B, H): the mean over each completion's real tokens, prompt and
+    padding out."""
     kept = states[:, states.shape[1] - mask.shape[1] :] * mask.unsqueeze(-1)
-    return torch.cat([kept.sum(1) / count, count.log()], dim=1)
+    return torch.as_tensor(kept.sum(1) / mask.sum(1, keepdim=True))
 
 
 class RewardModel(nn.Module):
     """score(text) = (head((features - centre) / spread) - mean) / sd.
 
-    `centre` and `spread` standardise the features; `mean` and `sd` are of the raw score on samples of the reference policy, so that
-    the scale keeps its meaning from round to round. `log_nu` is Davidson's tie parameter, for raw scores.
+    `centre` and `spread` standardise the features; `mean` and `sd` are of the raw score on samples of the reference
+    policy, so that the scale keeps its meaning from round to round. `log_nu` is Davidson's tie parameter, for raw
+    scores.
     """
 
     centre: Tensor
@@ -44,7 +47,7 @@ class RewardModel(nn.Module):
         self.trunk = trunk
         self.adapter = adapter
         self.settings = settings
-        self.width = trunk.hidden_size + 1
+        self.width = 2 * trunk.hidden_size + 1
         self.head = ScalarHead(self.width).to(trunk.device)
         self.register_buffer("centre", torch.zeros(self.width, device=trunk.device))
         self.register_buffer("spread", torch.ones(self.width, device=trunk.device))
@@ -68,23 +71,32 @@ class RewardModel(nn.Module):
             (
                 rows,
                 collate(
-                    [prompts[row] for row in rows], [completions[row] for row in rows], self.trunk.pad_id, self.trunk.device
+                    [prompts[row] for row in rows],
+                    [completions[row] for row in rows],
+                    self.trunk.pad_id,
+                    self.trunk.device,
                 ),
             )
             for rows in token_batches(lengths, self.settings.tokens_per_batch)
         ]
 
     def features(self, batch: Batch) -> Tensor:
-        """(B, H + 1): averaged states under the adapter in use, and log length; not standardised."""
-        return completion_features(self.trunk.hidden_states(batch), batch.completion_mask)
+        """(B, 2 H + 1), not standardised: the mean over the completion of its tokens' embeddings (which words it
+        uses), of the trunk's top states under the adapter in use (what it says), and the logarithm of its length (a
+        mean cannot tell)."""
+        mask = batch.completion_mask
+        words = completion_mean(self.trunk.network.get_input_embeddings()(batch.input_ids), mask)
+        return torch.cat(
+            [words, completion_mean(self.trunk.hidden_states(batch), mask), mask.sum(1, keepdim=True).log()], 1
+        )
 
     def raw(self, features: Tensor) -> Tensor:
-        """(B, H + 1) features -> (B,) scores before normalisation; the log-odds of winning are their differences."""
+        """(B, 2 H + 1) features -> (B,) scores before normalisation; the log-odds of winning are their differences."""
         return torch.as_tensor(self.head((features - self.centre) / self.spread))
 
     @torch.no_grad()
     def all_features(self, texts: Sequence[Text]) -> Tensor:
-        """(N, H + 1) for any number of texts, in their order."""
+        """(N, 2 H + 1) for any number of texts, in their order."""
         result = torch.zeros(len(texts), self.width, device=self.trunk.device)
         with self.trunk.adapters.using(self.adapter):
             for rows, batch in self.batches(texts):
@@ -107,7 +119,8 @@ class RewardModel(nn.Module):
             self.mean, self.sd = float(raw.mean()), max(float(raw.std()), 1e-6)
 
     def save(self, folder: Path) -> None:
-        """Writes adapter, head, scales and card into an existing folder; `load` brings back the same scores, bit for bit."""
+        """Writes adapter, head, scales and card into an existing folder; `load` brings back the same scores, bit for
+        bit."""
         (folder / ADAPTER).mkdir()
         self.trunk.adapters.save(self.adapter, folder / ADAPTER)
         self.head.save(folder / "head.safetensors")
@@ -141,7 +154,7 @@ class RewardModel(nn.Module):
         return model
 
     def standardise_on(self, features: Tensor) -> None:
-        """Sets `centre` and `spread` from (N, H + 1) features; a feature that hardly varies is not blown up."""
+        """Sets `centre` and `spread` from (N, 2 H + 1) features; a feature that hardly varies is not blown up."""
         self.centre.copy_(features.mean(0))
         spread = features.std(0, unbiased=False)
         floor = float(np.median(spread.cpu().numpy())) * 0.05 + 1e-8

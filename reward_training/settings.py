@@ -12,13 +12,15 @@ class RewardSettings(BaseModel):
 
     depth: float = Field(2 / 3, gt=0, le=1, description="Share of the base's layers, from below, that the reward uses.")
     lora: LoraSettings = Field(LoraSettings(), description="The reward's own adapter.")
-    epochs: int = Field(2, ge=0, le=100, description="Passes over the training pairs with adapter and head (0: head only).")
+    epochs: int = Field(
+        2, ge=0, le=100, description="Passes over the training pairs with adapter and head (0: head only)."
+    )
     learning_rate: float = Field(1e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly to 0.")
     pairs_per_step: int = Field(8, ge=1, le=512, description="Pairs in one optimiser step.")
     head_l2: tuple[float, ...] = Field(
-        (0.003, 0.01, 0.03, 0.1, 0.3, 1.0),
+        (0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
         min_length=1,
-        description="Ridge strengths (a weight of the mean loss) tried for the head; cross-validation over prompts picks.",
+        description="Ridge strengths tried for the head; cross-validation over prompts picks one.",
     )
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     tokens_per_batch: int = Field(1500, ge=64, description="Tokens in one forward pass at most (memory).")

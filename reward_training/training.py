@@ -14,7 +14,13 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from language_models.checkpoints import Checkpoint, latest_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from language_models.checkpoints import (
+    Checkpoint,
+    latest_checkpoint,
+    optimizer_tensors,
+    restore_optimizer,
+    save_checkpoint,
+)
 from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
 from reward_training.head import choose_l2, fit_head
@@ -34,7 +40,8 @@ class TooFewPairs(ValueError):
 
 @dataclass(frozen=True)
 class TrainedReward:
-    """A reward model and what it scored: figures on the training pairs and, where there are any, on the hold-out pairs."""
+    """A reward model and what it scored: figures on the training pairs and, where there are any, on the hold-out
+    pairs."""
 
     model: RewardModel
     report: dict[str, Any]
@@ -49,7 +56,8 @@ def train(
     checkpoint_folder: Path,
     on_step: OnStep,
 ) -> TrainedReward:
-    """Trains from the start on all pairs outside the hold-out; goes on from the newest checkpoint in `checkpoint_folder`.
+    """Trains from the start on all pairs outside the hold-out; goes on from the newest checkpoint in
+    `checkpoint_folder`.
 
     `on_step` is called after each step, once its checkpoint is on disk, and may raise to stop. Raises TooFewPairs.
     """
@@ -73,9 +81,7 @@ def figures(model: RewardModel, pairs: Sequence[Pair]) -> dict[str, Any]:
     raw = model.raw_scores(texts).double().cpu().numpy() if texts else np.zeros(0)
     lengths = np.array([len(text.completion) for text in texts], dtype=np.float64)
     groups = [pair.group for pair in pairs]
-    return evaluate(
-        raw[first] - raw[second], lengths[first] - lengths[second], _outcomes(pairs), model.log_nu, groups
-    )
+    return evaluate(raw[first] - raw[second], lengths[first] - lengths[second], _outcomes(pairs), model.log_nu, groups)
 
 
 def _outcomes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
@@ -124,8 +130,8 @@ def _fine_tune(
 ) -> None:
     """Trains the adapter under the fitted head, which stays as it is; one checkpoint a step.
 
-    The order of the pairs is drawn from (seed, epoch) and the learning rate is a function of the step, so that a resumed run
-    needs nothing but adapter and optimiser.
+    The order of the pairs is drawn from (seed, epoch) and the learning rate is a function of the step, so that a
+    resumed run needs nothing but adapter and optimiser.
     """
     total, per_epoch = _steps(len(pairs), settings), -(-len(pairs) // settings.pairs_per_step)
     model.head.requires_grad_(False)

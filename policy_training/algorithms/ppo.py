@@ -2,13 +2,13 @@
 
 Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347, as applied to language by Ziegler et al. 2019,
 https://arxiv.org/abs/1909.08593. Kept: clipped policy and value losses, GAE, KL to the reference in the reward with an
-adaptive price, early stop of an update, several epochs of mini-batches. Left out: a value model of its own (the value head reads
-the policy's top state), an entropy bonus (the KL keeps the policy spread), reward whitening (the reward is normalised where it is
-trained). A completion that was cut off ends its episode and pays `truncation_penalty`.
+adaptive price, early stop of an update, several epochs of mini-batches. Left out: a value model of its own (the value
+head reads the policy's top state), an entropy bonus (the KL keeps the policy spread), reward whitening (the reward is
+normalised where it is trained). A completion that was cut off ends its episode and pays `truncation_penalty`.
 
-An iteration: collect rollouts -> token rewards -> advantages -> epochs of mini-batches -> KL controller -> checkpoint -> report.
-Every draw depends on (seed, iteration) alone and no global random state is used, so that a run resumed from a checkpoint goes on
-as if it had never been cut.
+An iteration: collect rollouts -> token rewards -> advantages -> epochs of mini-batches -> KL controller -> checkpoint
+-> report. Every draw depends on (seed, iteration) alone and no global random state is used, so that a run resumed
+from a checkpoint goes on as if it had never been cut.
 """
 
 import time
@@ -26,6 +26,7 @@ from language_models.heads import ScalarHead
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
+from language_models.sampling import Sampled
 from policy_training.advantages import generalised_advantages, masked_mean, whiten
 from policy_training.kl import KLController, k3_per_sequence, kl_per_sequence, token_rewards
 from policy_training.losses import approximate_kl, clipped, policy_losses, value_losses
@@ -97,9 +98,10 @@ def train(
 ) -> TrainedPolicy:
     """Trains `adapter` from the policy in `start_folder` (None: from the base) and returns the best kept one.
 
-    `reference_adapter` names a loaded adapter (None: the base). Goes on from the newest checkpoint in `checkpoint_folder`.
-    Stops before its last iteration once KL a sequence passes the budget; the policy before that is returned then. Raises
-    NonFiniteLoss after three bad losses in a row, with the mini-batch saved beside the checkpoints.
+    `reference_adapter` names a loaded adapter (None: the base). Goes on from the newest checkpoint in
+    `checkpoint_folder`. Stops before its last iteration once KL a sequence passes the budget; the policy before that
+    is returned then. Raises NonFiniteLoss after three bad losses in a row, with the mini-batch saved beside the
+    checkpoints.
     """
     if not prompts:
         raise NothingToTrain("there are no prompts to train on; import prompts, or lower the hold-out share")
@@ -109,13 +111,13 @@ def train(
         done = _resume(learner, checkpoint_folder)
         for step in range(done, settings.steps + 1):  # the last pass only measures what the last update made
             began = time.monotonic()
-            rollouts = collect(
-                model, adapter, reference_adapter, learner.value_head, prompts, reward, settings, step
-            )
+            rollouts = collect(model, adapter, reference_adapter, learner.value_head, prompts, reward, settings, step)
             metrics = describe(rollouts) | {"beta": learner.controller.beta}
             sampled_at = time.monotonic()
             if metrics["kl_nats"] > settings.kl_budget_nats:
-                stopped = f"KL {metrics['kl_nats']:.2f} passed the budget of {settings.kl_budget_nats} nats at step {step}"
+                stopped = (
+                    f"KL {metrics['kl_nats']:.2f} passed the budget of {settings.kl_budget_nats} nats at step {step}"
+                )
                 learner.put_back(learner.within_budget)
                 on_step(StepReport(step, settings.steps, metrics))
                 break
@@ -131,7 +133,8 @@ def train(
 
 
 def describe(rollouts: Rollouts) -> dict[str, float]:
-    """Means over the rollouts: scores, KL a sequence (nats), entropy a token (nats), length in tokens, share cut off."""
+    """Means over the rollouts: scores, KL a sequence (nats), entropy a token (nats), length in tokens, share cut
+    off."""
     kl = kl_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
     k3 = k3_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
     return {
@@ -193,25 +196,23 @@ def _save(learner: Learner, folder: Path, step: int) -> None:
     save_checkpoint(folder, step, groups, state)
 
 
-def _shown(rollouts: Rollouts, count: int = 2) -> list[tuple[PromptItem, object, float]]:
+def _shown(rollouts: Rollouts, count: int = 2) -> list[tuple[PromptItem, Sampled, float]]:
     return list(zip(rollouts.items[:count], rollouts.sampled[:count], rollouts.scores[:count].tolist(), strict=True))
 
 
-def _update(
-    learner: Learner, rollouts: Rollouts, settings: PPOSettings, step: int, folder: Path
-) -> dict[str, float]:
+def _update(learner: Learner, rollouts: Rollouts, settings: PPOSettings, step: int, folder: Path) -> dict[str, float]:
     """Several epochs over the rollouts; ends early once approx-KL passes 1.5 times its target."""
     finished = torch.tensor([sampled.finished for sampled in rollouts.sampled])
     scores = rollouts.scores - settings.truncation_penalty * (~finished)
-    rewards = token_rewards(
-        scores, rollouts.log_probs, rollouts.reference, rollouts.mask, learner.controller.beta
-    )
+    rewards = token_rewards(scores, rollouts.log_probs, rollouts.reference, rollouts.mask, learner.controller.beta)
     advantages, returns = generalised_advantages(
         rewards, rollouts.values, rollouts.mask, settings.discount, settings.gae_lambda
     )
     advantages = whiten(advantages, rollouts.mask)
     share = 1 - (1 - settings.final_learning_rate_share) * step / settings.steps
-    for group, rate in zip(learner.optimizer.param_groups, (settings.learning_rate, settings.value_learning_rate), strict=True):
+    for group, rate in zip(
+        learner.optimizer.param_groups, (settings.learning_rate, settings.value_learning_rate), strict=True
+    ):
         group["lr"] = rate * share
     seen: list[dict[str, float]] = []
     skipped = 0

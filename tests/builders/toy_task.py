@@ -1,4 +1,5 @@
-"""A toy task whose optimum is known: three tokens of eight, a written reward, and the best policy under the KL term by enumeration."""
+"""A toy task whose optimum is known: three tokens of eight, a written reward, and the best policy under the KL term
+by enumeration."""
 
 import itertools
 from collections.abc import Sequence
@@ -93,7 +94,8 @@ def sequence_log_probs(model: LanguageModel, adapter: str | None) -> Tensor:
 
 
 def share_of_optimum(model: LanguageModel, adapter: str) -> float:
-    """(J(policy) - J(reference)) / (J* - J(reference)) with J = E[reward] - beta KL and J* = beta log E_ref exp(reward / beta)."""
+    """(J(policy) - J(reference)) / (J* - J(reference)) with J = E[reward] - beta KL and J* = beta log E_ref
+    exp(reward / beta)."""
     rewards = torch.tensor([true_reward(tokens) for tokens in every_sequence()], dtype=torch.float64)
     reference, policy = sequence_log_probs(model, None), sequence_log_probs(model, adapter)
     at_reference = (reference.exp() * rewards).sum()

@@ -1,7 +1,7 @@
 import pytest
-from tiny_models import tiny_with_adapters
 
 from language_models.model import LanguageModel
+from tiny_models import tiny_with_adapters
 
 
 @pytest.fixture

@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import fresh_tiny
 from peft import PeftModel
 
 from language_models.batches import collate
@@ -13,6 +12,7 @@ from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
 from language_models.settings import LoraSettings
 from language_models.tiny import tiny_model, tiny_tokenizer
+from tiny_models import fresh_tiny
 
 BATCH = collate([[5, 6, 7], [8]], [[9, 10, 2], [11, 2]], 0)
 
@@ -59,7 +59,9 @@ def test_a_new_adapter_has_no_effect_and_switching_off_gives_the_base(tiny: Lang
     assert torch.equal(log_probs(tiny, "new"), log_probs(tiny, None))
 
 
-def test_an_adapter_comes_back_bit_equal_and_peft_itself_reads_the_same_logits(tiny: LanguageModel, tmp_path: Path) -> None:
+def test_an_adapter_comes_back_bit_equal_and_peft_itself_reads_the_same_logits(
+    tiny: LanguageModel, tmp_path: Path
+) -> None:
     tiny.adapters.save("policy", tmp_path)
     again = fresh_tiny()
     again.adapters.load("back", tmp_path)

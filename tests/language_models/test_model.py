@@ -4,7 +4,6 @@ from pathlib import Path
 
 import pytest
 import torch
-from tiny_models import MESSAGES, fresh_tiny, randomise
 
 from language_models.batches import collate
 from language_models.errors import UnknownModel
@@ -13,11 +12,16 @@ from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
 from language_models.settings import LoraSettings
 from language_models.sources import parse
+from tiny_models import MESSAGES, fresh_tiny, randomise
 
 
 def rows(model: LanguageModel) -> tuple[list[list[int]], list[list[int]]]:
-    prompts = [model.tokens([{"role": "user", "content": text}], "Be brief.") for text in ("Hi", "A longer request", "So?")]
-    completions = [model.completion_tokens(text, finished) for text, finished in (("yes", True), ("a, b, c", False), ("o", True))]
+    prompts = [
+        model.tokens([{"role": "user", "content": text}], "Be brief.") for text in ("Hi", "A longer request", "So?")
+    ]
+    completions = [
+        model.completion_tokens(text, finished) for text, finished in (("yes", True), ("a, b, c", False), ("o", True))
+    ]
     return prompts, completions
 
 
@@ -60,7 +64,9 @@ def test_entropy_is_that_of_the_distribution_at_the_temperature(tiny: LanguageMo
         found = completion_pass(tiny, collate([[5]], [[9]], tiny.pad_id), 0.7, with_entropy=True)
         logits = tiny.network(input_ids=torch.tensor([[5]])).logits[0, 0] / 0.7
     assert found.entropy is not None
-    assert found.entropy.item() == pytest.approx(torch.distributions.Categorical(logits=logits).entropy().item(), abs=1e-5)
+    assert found.entropy.item() == pytest.approx(
+        torch.distributions.Categorical(logits=logits).entropy().item(), abs=1e-5
+    )
 
 
 def test_prompt_tokens_are_an_exact_prefix_of_prompt_and_completion_tokens(tiny: LanguageModel) -> None:
@@ -103,7 +109,9 @@ def test_a_model_that_does_not_exist_is_refused_with_what_is_allowed(source: str
         parse(source)
 
 
-def test_a_folder_made_by_save_pretrained_can_be_loaded_and_gives_the_same_logits(tiny: LanguageModel, tmp_path: Path) -> None:
+def test_a_folder_made_by_save_pretrained_can_be_loaded_and_gives_the_same_logits(
+    tiny: LanguageModel, tmp_path: Path
+) -> None:
     tiny.network.get_base_model().config.save_pretrained(tmp_path)
     plain = fresh_tiny()
     plain.network.save_pretrained(tmp_path)

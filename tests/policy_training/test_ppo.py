@@ -1,13 +1,13 @@
-"""PPO on small models: exactness before the first step, micro-batches, guards, resume, and learning with three mutants."""
+"""PPO on small models: exactness before the first step, micro-batches, guards, resume, and learning with three
+mutants."""
 
 from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
 import torch
-import toy_task
-from tiny_models import fresh_tiny
 
+import toy_task
 from language_models.errors import NonFiniteLoss, NothingToTrain
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
@@ -18,6 +18,7 @@ from policy_training.algorithms import ppo
 from policy_training.records import PromptItem, StepReport
 from policy_training.rollouts import BadReward, Rollouts, collect, lay_out
 from policy_training.settings import PPOSettings
+from tiny_models import fresh_tiny
 
 SETTINGS = PPOSettings(
     steps=3,
@@ -49,7 +50,14 @@ def run(
             raise InterruptedError
 
     trained = ppo.train(
-        model, prompts_of(model), reward, settings, start_folder=None, reference_adapter=None, checkpoint_folder=folder, on_step=on_step
+        model,
+        prompts_of(model),
+        reward,
+        settings,
+        start_folder=None,
+        reference_adapter=None,
+        checkpoint_folder=folder,
+        on_step=on_step,
     )
     return trained, reports
 
@@ -74,13 +82,21 @@ def learner_and_rollouts() -> tuple[ppo.Learner, Rollouts]:
     return learner, rollouts
 
 
-def gradient_of(learner: ppo.Learner, rollouts: Rollouts, settings: PPOSettings) -> tuple[dict[str, float], torch.Tensor]:
+def gradient_of(
+    learner: ppo.Learner, rollouts: Rollouts, settings: PPOSettings
+) -> tuple[dict[str, float], torch.Tensor]:
     advantages, returns = generalised_advantages(
-        torch.where(rollouts.mask, 1.0, 0.0) * torch.arange(rollouts.mask.shape[1]), rollouts.values, rollouts.mask, 1.0, 0.9
+        torch.where(rollouts.mask, 1.0, 0.0) * torch.arange(rollouts.mask.shape[1]),
+        rollouts.values,
+        rollouts.mask,
+        1.0,
+        0.9,
     )
     with learner.model.adapters.training(learner.adapter):
         figures = ppo._minibatch_gradient(learner, rollouts.minibatches[0], rollouts, advantages, returns, settings)
-    return figures, torch.cat([weight.grad.flatten() for weight in learner.weights().values() if weight.grad is not None])
+    return figures, torch.cat(
+        [weight.grad.flatten() for weight in learner.weights().values() if weight.grad is not None]
+    )
 
 
 def test_before_the_first_step_the_ratio_is_exactly_one(learner_and_rollouts: tuple[ppo.Learner, Rollouts]) -> None:
@@ -101,8 +117,10 @@ def test_gradients_are_equal_for_every_micro_batch_size(learner_and_rollouts: tu
         torch.testing.assert_close(gradient, expected, atol=1e-6, rtol=1e-4)
 
 
-def test_every_row_is_in_one_micro_batch_and_the_eos_is_trained_on(learner_and_rollouts: tuple[ppo.Learner, Rollouts]) -> None:
-    learner, rollouts = learner_and_rollouts
+def test_every_row_is_in_one_micro_batch_and_the_eos_is_trained_on(
+    learner_and_rollouts: tuple[ppo.Learner, Rollouts],
+) -> None:
+    _, rollouts = learner_and_rollouts
     rows = [int(row) for minibatch in rollouts.minibatches for micro in minibatch for row in micro.rows]
     assert sorted(rows) == list(range(8))
     assert rollouts.mask.sum(1).tolist() == [len(sampled.token_ids) for sampled in rollouts.sampled]
@@ -153,7 +171,9 @@ def test_a_saved_policy_starts_the_next_one_where_it_ended(tmp_path: Path) -> No
 
 
 def test_past_the_kl_budget_training_stops_with_the_policy_that_was_within(tmp_path: Path) -> None:
-    settings = SETTINGS.model_copy(update={"steps": 12, "learning_rate": 2e-2, "kl_budget_nats": 0.5, "kl_coefficient": 0.0})
+    settings = SETTINGS.model_copy(
+        update={"steps": 12, "learning_rate": 2e-2, "kl_budget_nats": 0.5, "kl_coefficient": 0.0}
+    )
     trained, reports = run(fresh_tiny(), tmp_path, settings)
     assert trained.stopped_early is not None
     assert "budget" in trained.stopped_early
@@ -161,14 +181,18 @@ def test_past_the_kl_budget_training_stops_with_the_policy_that_was_within(tmp_p
     assert trained.metrics == {**reports[-2].metrics, **trained.metrics}
 
 
-def test_three_non_finite_losses_in_a_row_fail_with_the_batch_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_three_non_finite_losses_in_a_row_fail_with_the_batch_saved(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     monkeypatch.setattr(ppo, "policy_losses", lambda new, old, advantages, clip: new * float("nan"))
     with pytest.raises(NonFiniteLoss, match="3 times in a row"):
         run(fresh_tiny(), tmp_path)
     assert (tmp_path / "non-finite.safetensors").is_file()
 
 
-def test_one_non_finite_step_is_skipped_counted_and_changes_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+def test_one_non_finite_step_is_skipped_counted_and_changes_nothing(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
     calls, real = [0], ppo.policy_losses
 
     def once(*arguments):  # type: ignore[no-untyped-def]
@@ -190,7 +214,14 @@ def test_a_reward_that_gives_nonsense_is_refused_in_words(tmp_path: Path, bad: l
 def test_no_prompts_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(NothingToTrain, match="import prompts"):
         ppo.train(
-            fresh_tiny(), [], spaces, SETTINGS, start_folder=None, reference_adapter=None, checkpoint_folder=tmp_path, on_step=lambda _: None
+            fresh_tiny(),
+            [],
+            spaces,
+            SETTINGS,
+            start_folder=None,
+            reference_adapter=None,
+            checkpoint_folder=tmp_path,
+            on_step=lambda _: None,
         )
 
 
@@ -230,7 +261,9 @@ def test_with_the_advantages_sign_turned_it_does_not(tmp_path: Path, monkeypatch
 
 def test_without_the_kl_term_it_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     real = ppo.token_rewards
-    monkeypatch.setattr(ppo, "token_rewards", lambda scores, own, reference, mask, beta: real(scores, own, reference, mask, 0.0))
+    monkeypatch.setattr(
+        ppo, "token_rewards", lambda scores, own, reference, mask, beta: real(scores, own, reference, mask, 0.0)
+    )
     assert learn(tmp_path) < 0.9
 
 

@@ -13,7 +13,9 @@ def test_probabilities_match_numbers_worked_by_hand() -> None:
 
 
 def test_without_ties_it_is_bradley_terry() -> None:
-    assert outcome_probabilities(np.array([1.3]), -60.0)[0] == pytest.approx([1 / (1 + math.exp(-1.3)), 0, 1 - 1 / (1 + math.exp(-1.3))])
+    assert outcome_probabilities(np.array([1.3]), -60.0)[0] == pytest.approx(
+        [1 / (1 + math.exp(-1.3)), 0, 1 - 1 / (1 + math.exp(-1.3))]
+    )
 
 
 def test_huge_differences_stay_finite() -> None:

@@ -6,14 +6,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
-from tiny_models import fresh_tiny, randomise
 
 from language_models.errors import WrongBase
 from language_models.model import LanguageModel
-from reward_training.model import RewardModel, completion_features
+from reward_training.model import RewardModel, completion_mean
 from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
 from reward_training.training import TooFewPairs, TrainedReward, figures, train
+from tiny_models import fresh_tiny, randomise
 
 SETTINGS = RewardSettings(epochs=2, learning_rate=3e-3, pairs_per_step=8, tokens_per_batch=800)
 
@@ -45,7 +45,9 @@ def base() -> LanguageModel:
 def trained(base: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> TrainedReward:
     pairs = pairs_that_like_commas(60, 0) + pairs_that_like_commas(40, 1, holdout=True)
     reference = [pair.first for pair in pairs_that_like_commas(40, 2)]
-    return train(base, pairs, reference, SETTINGS, checkpoint_folder=tmp_path_factory.mktemp("c"), on_step=lambda _: None)
+    return train(
+        base, pairs, reference, SETTINGS, checkpoint_folder=tmp_path_factory.mktemp("c"), on_step=lambda _: None
+    )
 
 
 def test_a_taste_that_can_be_read_off_the_text_is_learned_on_unseen_prompts(trained: TrainedReward) -> None:
@@ -84,10 +86,23 @@ def test_a_score_is_the_same_at_any_batch_size_and_order(trained: TrainedReward)
 def test_only_the_completions_real_tokens_are_averaged() -> None:
     states = torch.tensor([[[9.0], [9.0], [1.0], [3.0]], [[9.0], [9.0], [5.0], [7.0]]])
     mask = torch.tensor([[True, True], [True, False]])
-    assert completion_features(states, mask).numpy() == pytest.approx(np.array([[2.0, np.log(2)], [5.0, 0.0]]))
+    assert completion_mean(states, mask).tolist() == [[2.0], [5.0]]
 
 
-def test_a_saved_reward_comes_back_bit_equal_and_refuses_another_base(base: LanguageModel, trained: TrainedReward, tmp_path: Path) -> None:
+def test_the_features_are_words_states_and_length(trained: TrainedReward) -> None:
+    model = trained.model
+    (_, batch), *_ = model.batches([Text([{"role": "user", "content": "Hi"}], "ab", True)])
+    features = model.features(batch)[0].detach()
+    embeddings = model.trunk.network.get_input_embeddings().weight[batch.completion_ids[0]]
+    width = model.trunk.hidden_size
+    torch.testing.assert_close(features[:width], embeddings.mean(0).detach())
+    assert features[-1].item() == pytest.approx(np.log(3))  # two bytes and the EOS
+    assert len(features) == model.width == 2 * width + 1
+
+
+def test_a_saved_reward_comes_back_bit_equal_and_refuses_another_base(
+    base: LanguageModel, trained: TrainedReward, tmp_path: Path
+) -> None:
     trained.model.save(tmp_path)
     texts = [pair.first for pair in pairs_that_like_commas(12, 4)]
     assert RewardModel.load(base, tmp_path).score(texts) == trained.model.score(texts)
@@ -100,9 +115,15 @@ def test_a_saved_reward_comes_back_bit_equal_and_refuses_another_base(base: Lang
 def test_training_the_reward_leaves_the_base_and_the_policys_adapter_alone(base: LanguageModel, tmp_path: Path) -> None:
     model = fresh_tiny()
     before = {name: parameter.clone() for name, parameter in model.network.named_parameters()}
-    result = train(model, pairs_that_like_commas(16, 0), [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    result = train(
+        model, pairs_that_like_commas(16, 0), [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None
+    )
     assert all(torch.equal(before[name], parameter) for name, parameter in model.network.named_parameters())
-    changed = [parameter.abs().sum() > 0 for name, parameter in result.model.trunk.adapters.parameters("reward").items() if "lora_B" in name]
+    changed = [
+        parameter.abs().sum() > 0
+        for name, parameter in result.model.trunk.adapters.parameters("reward").items()
+        if "lora_B" in name
+    ]
     assert all(changed)
 
 
