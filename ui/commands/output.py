@@ -7,6 +7,8 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
+WIDTH_OF_FILES = 160  # columns of a table that does not go to a terminal
+
 
 def print_json(value: Any) -> None:
     """One line of JSON on standard output, at once."""
@@ -42,7 +44,8 @@ def print_table(columns: Sequence[str], rows: Iterable[Sequence[Any]], *, empty:
     table = Table(*columns, box=box.SIMPLE_HEAD, pad_edge=False)
     for row in cells:
         table.add_row(*row)
-    Console(soft_wrap=not sys.stdout.isatty(), markup=False, highlight=False).print(table)
+    width = None if sys.stdout.isatty() else WIDTH_OF_FILES
+    Console(width=width, markup=False, highlight=False).print(table)
 
 
 def print_fields(values: Mapping[str, Any]) -> None:

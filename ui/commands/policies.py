@@ -9,6 +9,7 @@ from ui.commands.arguments import AsJson, Study
 from ui.commands.output import print_json, print_table, say
 
 app = typer.Typer(help="Policies of a study: base and adapters.", rich_markup_mode=None)
+FIGURES = {"reward_model": "reward", "score": "score", "kl_nats": "KL, nats", "cut_off": "cut off"}
 Name = Annotated[str, typer.Argument(help="Name of the policy, such as policy-1.", show_default=False)]
 
 
@@ -26,7 +27,6 @@ def listing(study: Study, as_json: AsJson = False) -> None:
     """All policies; the current one writes the next pairs."""
     from feedback_store import policies
     from rounds import studies
-    from ui.commands.rewards import measures
 
     db = studies.open_or_create(study)
     found, current = policies.listing(db), policies.current(db)
@@ -40,12 +40,13 @@ def listing(study: Study, as_json: AsJson = False) -> None:
             "current" if current and policy.id == current.id else "",
             policy.kind,
             names.get(policy.parent_id or 0),
-            measures(policy.metrics),
+            *(policy.metrics.get(name) for name in FIGURES),
             policy.created_at,
         ]
         for policy in found
     ]
-    print_table(["name", "", "kind", "parent", "measures", "made at"], rows, empty="No policies yet.")
+    columns = ["name", "", "kind", "parent", *FIGURES.values(), "made at"]
+    print_table(columns, rows, empty="No policies yet: the worker registers the base when it first starts.")
 
 
 @app.command("export")

@@ -27,17 +27,17 @@ def listing(study: Study, as_json: AsJson = False) -> None:
     if as_json:
         print_json(found)
         return
-    rows = [[reward.name, reward.run_id, measures(reward.metrics), reward.created_at] for reward in found]
-    print_table(
-        ["name", "run", "measures", "made at"],
-        rows,
-        empty="No reward model yet: `tastemaker run STUDY train-reward` trains one.",
-    )
+    rows = [
+        [reward.name, reward.run_id, reward.metrics.get("judgments"), *of_holdout(reward.metrics), reward.created_at]
+        for reward in found
+    ]
+    columns = ["name", "run", "judgments", "held out", "accuracy", "95 %", "longer wins", "made at"]
+    print_table(columns, rows, empty="No reward model yet: `tastemaker run STUDY train-reward` trains one.")
 
 
-def measures(metrics: Mapping[str, Any] | None) -> str:
-    """The figures among the metrics, on one line."""
-    from ui.commands.output import as_text
-
-    figures = {name: value for name, value in (metrics or {}).items() if isinstance(value, int | float | str)}
-    return as_text(figures)
+def of_holdout(metrics: Mapping[str, Any]) -> list[Any]:
+    """Decided pairs of held-out prompts, accuracy on them, its interval, and what "the longer one wins" reaches."""
+    holdout = metrics.get("holdout") or {}
+    low, high = holdout.get("accuracy_low"), holdout.get("accuracy_high")
+    interval = f"{low:.2f} to {high:.2f}" if low is not None and high is not None else None
+    return [holdout.get("decided"), holdout.get("accuracy"), interval, holdout.get("length_baseline")]
