@@ -142,7 +142,7 @@ def test_a_run_cut_at_any_step_ends_bit_equal_to_an_uncut_one(base: LanguageMode
 
     uncut = run(tmp_path / "uncut", None)
     texts = [pair.first for pair in pairs]
-    for cut_at in (1, 3, 6):
+    for cut_at in (1, 4, 5):
         with pytest.raises(Cut):
             run(tmp_path / str(cut_at), cut_at)
         assert run(tmp_path / str(cut_at), None).model.score(texts) == uncut.model.score(texts)
