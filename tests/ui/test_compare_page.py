@@ -54,6 +54,9 @@ def test_judging_by_keyboard_alone(study: Database, served: Callable, page):
     page.keyboard.press("3")
     page.wait_for_selector("text=All pairs are judged")
     assert judgments.live(study)[-1].skipped == "broken"
+    page.keyboard.press("z")
+    page.wait_for_selector(".tm-card:visible")
+    assert len(judgments.live(study)) == 5
 
 
 def test_undo_reopens_the_pair_and_the_new_answer_replaces_the_old(study: Database, served: Callable, page):
@@ -247,6 +250,15 @@ def test_states_have_words(study: Database, served: Callable, page):
     page.context.clear_cookies()
     page.keyboard.press("ArrowLeft")
     page.wait_for_selector("text=This page is locked")
+
+
+def test_there_is_one_navigation(study: Database, served: Callable, page):
+    page.add_init_script(
+        "const seen = () => { if (document.querySelector('.nav-holder')?.offsetHeight) window.second = true; };"
+        "new MutationObserver(seen).observe(document, {childList: true, subtree: true}); setInterval(seen, 5)"
+    )
+    open_compare(page, served(study))
+    assert page.evaluate("window.second") is None, "Gradio's own shows up for a moment"
 
 
 def test_the_way_to_the_console_and_back(study: Database, served: Callable, page):

@@ -25,6 +25,8 @@ from ui.pages import compare, console
 STATIC = Path(__file__).resolve().parents[1] / "static"
 STATIC_PATH = "/static/tastemaker"
 PAGES = ("/", "/console")
+STYLES = ("page", "compare", "console")
+FIRST_SCRIPTS = ("page/frame.js", "page/elements.js", "page/language.js", "page/http.js")
 IDLE_POLL_SECONDS = 0.02
 
 
@@ -38,10 +40,8 @@ def build(study_id: str) -> gr.Blocks:
     """The pages, laid out."""
     context = {"study": study_id, "languages": languages()}
     with gr.Blocks(analytics_enabled=False, title="Tastemaker", fill_width=True) as pages:
-        gr.Navbar(visible=False)  # the pages bring their own, in the person's language
         compare.build(context)
-    with pages.route("Console", "/console"):
-        gr.Navbar(visible=False)
+    with pages.route("Console", "/console", show_in_navbar=False):
         console.build(context)
     return pages
 
@@ -56,7 +56,6 @@ def mount(app: FastAPI, study_id: str) -> FastAPI:
             pages,
             path="",
             theme=gr.themes.Default(font=["system-ui", "sans-serif"], font_mono=["ui-monospace", "monospace"]),
-            head=_head(),
             show_error=False,
             ssr_mode=False,
             footer_links=[],
@@ -75,9 +74,8 @@ def _run_history() -> dict[str, Any]:
     return {"run_history": False} if "run_history" in inspect.signature(gr.mount_gradio_app).parameters else {}
 
 
-def _head() -> str:
-    styles = [
-        f'<link rel="stylesheet" href="{STATIC_PATH}/style/{name}.css">' for name in ("page", "compare", "console")
-    ]
-    scripts = [f'<link rel="modulepreload" href="{STATIC_PATH}/{path}">' for path in ("page/frame.js", "page/http.js")]
-    return "\n".join(styles + scripts)
+def head() -> str:
+    """What each page has in its head: styles, and the scripts that every page starts with."""
+    styles = [f'<link rel="stylesheet" href="{STATIC_PATH}/style/{name}.css">' for name in STYLES]
+    scripts = [f'<link rel="modulepreload" href="{STATIC_PATH}/{path}">' for path in FIRST_SCRIPTS]
+    return "".join(styles + scripts)

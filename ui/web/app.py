@@ -18,6 +18,7 @@ from ui.pages import site
 from ui.web import console_routes, errors, export_routes, judgment_routes
 from ui.web.access import LocalAccess
 from ui.web.guard import Guard, page_of_words
+from ui.web.page_head import PageHead
 from ui.web.study import StudyAtHand, study_id
 
 log = logging.getLogger("tastemaker.web")
@@ -32,7 +33,11 @@ def create_app(db: Database, host: str = "127.0.0.1", port: int = 7860, *, token
         docs_url=None,
         redoc_url=None,
         lifespan=_lifespan,
-        middleware=[Middleware(Guard, access=access, pages=site.PAGES), Middleware(GZipMiddleware, minimum_size=1500)],
+        middleware=[
+            Middleware(Guard, access=access, pages=site.PAGES),
+            Middleware(GZipMiddleware, minimum_size=1500),
+            Middleware(PageHead, pages=site.PAGES, head=site.head()),
+        ],
     )
     app.state.access = access
     app.state.study = StudyAtHand(db)

@@ -3,6 +3,9 @@
 import { el, setText } from "../page/elements.js";
 import { number, percent } from "./figures.js";
 
+/** Below this many held-out pairs an accuracy and its interval say nothing. */
+const FEWEST_DECIDED = 10;
+
 export class LoopCards {
   constructor({ words }) {
     this.words = words;
@@ -53,6 +56,13 @@ export class LoopCards {
         words("card.reward.unknown"),
         [words("card.reward.no_holdout"), words("card.reward.on", { n: reward.judgments })],
       ];
+    if (reward.decided < FEWEST_DECIDED) {
+      const right = Number((reward.accuracy * reward.decided).toFixed(1));
+      return [
+        words("card.reward.too_few"),
+        [words("card.reward.of", { right, n: reward.decided }), words("card.reward.on", { n: reward.judgments })],
+      ];
+    }
     const half = (reward.high - reward.low) / 2;
     return [
       Number.isFinite(half) ? `${percent(reward.accuracy)} ± ${number(100 * half, 0)}` : percent(reward.accuracy),
