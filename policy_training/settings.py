@@ -10,7 +10,7 @@ class PPOSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid")
 
-    steps: int = Field(12, ge=1, le=100_000, description="Iterations: sample, score, update.")
+    steps: int = Field(5, ge=1, le=100_000, description="Iterations: sample, score, update.")
     prompts_per_step: int = Field(16, ge=1, le=4096, description="Prompts drawn an iteration.")
     samples_per_prompt: int = Field(2, ge=1, le=64, description="Completions sampled for each prompt.")
     epochs: int = Field(2, ge=1, le=32, description="Passes over the rollouts of an iteration.")
@@ -30,11 +30,11 @@ class PPOSettings(BaseModel):
         3.0, gt=0, description="KL to the reference a sequence that the controller steers to."
     )
     kl_budget_nats: float = Field(5.0, gt=0, description="KL to the reference a sequence at which training stops.")
-    kl_horizon: int = Field(400, ge=1, description="Completions over which the controller acts.")
+    kl_horizon: int = Field(200, ge=1, description="Completions over which the controller acts.")
     update_kl_target: float = Field(
         0.02, gt=0, description="An update ends once approx-KL a token passes 1.5 times this."
     )
-    truncation_penalty: float = Field(1.0, ge=0, description="Taken off the score of a completion that was cut off.")
+    truncation_penalty: float = Field(2.0, ge=0, description="Taken off the score of a completion that was cut off.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     tokens_per_batch: int = Field(1300, ge=64, description="Tokens in one micro-batch at most (memory).")
     checkpoint_every: int = Field(1, ge=1, description="Iterations between checkpoints.")
