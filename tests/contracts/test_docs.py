@@ -1,5 +1,6 @@
 """The documents say what is there: commands, folders, settings, links."""
 
+import json
 import re
 from pathlib import Path
 
@@ -101,3 +102,16 @@ def test_every_make_target_of_a_page_exists():
     for page in PAGES:
         for name in re.findall(r"(?:^ {4}|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M):
             assert name in targets, f"{page.name}: make {name}"
+
+
+def test_buttons_that_the_readme_names_are_on_the_pages():
+    words = json.loads((REPOSITORY / "ui" / "static" / "languages" / "en.json").read_text(encoding="utf-8")).values()
+    text = (
+        (REPOSITORY / "README.md")
+        .read_text(encoding="utf-8")
+        .split("## Ten minutes")[1]
+        .split("**What to expect.**")[0]
+    )
+    named = re.findall(r"\*\*([^*]+)\*\*", text)
+    assert len(named) >= 3
+    assert [name for name in named if name not in words] == []
