@@ -35,6 +35,9 @@ class PageHead:
             if message["type"] == "http.response.start":
                 start = message
                 return
+            if message["type"] != "http.response.body":
+                await send(message)
+                return
             body += message.get("body", b"")
             if not message.get("more_body", False):
                 await _send(send, start, body.replace(END_OF_HEAD, self.head + END_OF_HEAD, 1))
