@@ -54,14 +54,11 @@ def import_file(
 
 def export(
     study: Study,
-    format: Annotated[
-        str, typer.Option("--format", help="comparisons, prompts or trl.", metavar="NAME", show_default=False)
-    ],
-    to: Annotated[Path, typer.Option("--to", help="Folder to write; must not exist.", show_default=False)],
+    format: Annotated[str, typer.Option("--format", help="comparisons or trl.", metavar="NAME", show_default=False)],
+    to: Annotated[Path, typer.Option("--to", help="Folder to write: a new or an empty one.", show_default=False)],
     shape: Annotated[
         str | None, typer.Option(help="Of trl: explicit, implicit, conversational or unpaired.", show_default=False)
     ] = None,
-    rows: Annotated[str | None, typer.Option(help="Of trl: comparisons or judgments.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write what people said as a folder: files by split, what was dropped and why, a dataset card, checksums."""
@@ -69,8 +66,7 @@ def export(
     from rounds import studies
 
     db = studies.open_or_create(study)
-    options = {name: value for name, value in {"shape": shape, "rows": rows}.items() if value is not None}
-    report = exchange.export(db, format, to, **options)
+    report = exchange.export(db, format, to, **({} if shape is None else {"shape": shape}))
     if as_json:
         print_json(report)
         return
