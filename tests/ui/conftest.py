@@ -9,6 +9,7 @@ from pathlib import Path
 
 import pytest
 import uvicorn
+from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 from feedback_store.database import Database
@@ -26,13 +27,22 @@ def study(tmp_path: Path) -> Iterator[Database]:
         yield db
 
 
-@pytest.fixture
-def stranger(study: Database) -> TestClient:
-    """A client that has not opened the address."""
+@pytest.fixture(scope="session")
+def application(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    """One application for all HTTP tests: building the pages takes longer than such a test."""
     from ui.web.app import create_app
 
-    app = create_app(study, token="the-token")
-    return TestClient(app, base_url=HOST, headers={"origin": HOST}, raise_server_exceptions=False)
+    with studies.open_or_create(tmp_path_factory.mktemp("any") / "study", base="tiny:", create=True) as db:
+        yield create_app(db, token="the-token")
+
+
+@pytest.fixture
+def stranger(study: Database, application: FastAPI) -> TestClient:
+    """A client of this test's study that has not opened the address."""
+    from ui.web.study import StudyAtHand
+
+    application.state.study = StudyAtHand(study)
+    return TestClient(application, base_url=HOST, headers={"origin": HOST}, raise_server_exceptions=False)
 
 
 @pytest.fixture
