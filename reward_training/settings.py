@@ -13,7 +13,7 @@ class RewardSettings(BaseModel):
     depth: float = Field(2 / 3, gt=0, le=1, description="Share of the base's layers, from below, that the reward uses.")
     lora: LoraSettings = Field(LoraSettings(), description="The reward's own adapter.")
     epochs: int = Field(
-        2, ge=0, le=100, description="Passes over the training pairs with adapter and head (0: head only)."
+        1, ge=0, le=100, description="Passes over the training pairs with adapter and head (0: head only)."
     )
     learning_rate: float = Field(1e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly to 0.")
     pairs_per_step: int = Field(8, ge=1, le=512, description="Pairs in one optimiser step.")
