@@ -88,6 +88,10 @@ class Facts(BaseModel):
     refill: bool = True
 
 
+FEWEST_HELD_OUT = 10
+"""Decided held-out pairs below which an accuracy says nothing."""
+
+
 def told_apart(
     accuracy: float | None, low: float | None, baseline: float | None, decided: int, holdout_share: float
 ) -> tuple[bool, int | None]:
@@ -204,9 +208,10 @@ def _warning(kind: str, facts: Facts) -> Said | None:
 
 def _of_reward(reward: RewardView) -> Said:
     """How far the latest reward can be trusted."""
-    if reward.accuracy is None or reward.low is None or reward.high is None or reward.length_baseline is None:
-        words = "{reward} is trained. Too few judgments on held-out prompts to say how good it is."
-        return _say("reward_unknown", words, reward=reward.name)
+    few = reward.decided < FEWEST_HELD_OUT
+    if few or reward.accuracy is None or reward.low is None or reward.high is None or reward.length_baseline is None:
+        words = "{reward} is trained. Too few judgments on held-out prompts ({n}) to say how good it is."
+        return _say("reward_unknown", words, reward=reward.name, n=reward.decided)
     numbers: dict[str, Any] = {
         "reward": reward.name,
         "accuracy": f"{reward.accuracy:.2f}",

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from feedback_store import comparisons, completions, policies, prompts, runs
+from feedback_store import comparisons, completions, policies, prompts, rounds, runs
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.policies import Policy
@@ -210,6 +210,7 @@ def _comparison(context: RunContext, pair: PlannedPair, completion_ids: list[int
         chosen_by="random",
         is_random=True,
         run_id=context.run.id,
+        priority=rounds.current(context.db).number,  # the newest policy's pairs are asked first
     )
 
 
