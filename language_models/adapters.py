@@ -57,13 +57,13 @@ class Adapters:
 
     def save(self, name: str, folder: Path) -> None:
         """Writes the adapter into an existing folder in PEFT's layout: LoRA matrices and config, nothing else."""
-        config = self._peft(name).peft_config[name]
+        config = self.require(name).peft_config[name]
         config.save_pretrained(str(folder))
         save_file({key: value.contiguous().cpu() for key, value in self.state(name).items()}, folder / WEIGHTS)
 
     def copy(self, source: str, target: str) -> None:
         """Adds `target` as a frozen copy of `source` as it is now."""
-        config = self._peft(source).peft_config[source]
+        config = self.require(source).peft_config[source]
         assert isinstance(config, LoraConfig)
         state = {key: value.clone() for key, value in self.state(source).items()}
         self.add(target, LoraSettings(rank=config.r, alpha=config.lora_alpha), seed=0)
@@ -71,7 +71,7 @@ class Adapters:
         self._switch(self.active)
 
     def remove(self, name: str) -> None:
-        network = self._peft(name)
+        network = self.require(name)
         if self.active == name or self._trained == name:
             raise ValueError(f"adapter {name!r} is in use; switch to another first")
         if len(self.names) == 1:
@@ -82,11 +82,11 @@ class Adapters:
 
     def state(self, name: str) -> dict[str, Tensor]:
         """The adapter's tensors under PEFT's names, not copied."""
-        return dict(get_peft_model_state_dict(self._peft(name), adapter_name=name, save_embedding_layers=False))
+        return dict(get_peft_model_state_dict(self.require(name), adapter_name=name, save_embedding_layers=False))
 
     def parameters(self, name: str) -> dict[str, nn.Parameter]:
         """The adapter's parameters by name, in a fixed order."""
-        named = self._peft(name).named_parameters()
+        named = self.require(name).named_parameters()
         return {key: parameter for key, parameter in named if name in key.split(".")}
 
     @contextmanager
@@ -113,7 +113,8 @@ class Adapters:
                 self._trained = None
                 self._set_gradients()
 
-    def _peft(self, name: str) -> PeftModel:
+    def require(self, name: str) -> PeftModel:
+        """The network with its adapters, once it is sure that `name` is among them. Raises UnknownAdapter."""
         if not isinstance(self.network, PeftModel) or name not in self.names:
             raise UnknownAdapter(f"no adapter {name!r} is loaded; loaded are {self.names or 'none'}")
         return self.network
@@ -130,9 +131,9 @@ class Adapters:
 
     def _switch(self, name: str | None) -> None:
         if name is not None:
-            tuner = self._peft(name).base_model
+            tuner = self.require(name).base_model
             tuner.enable_adapter_layers()
-            self._peft(name).set_adapter(name)
+            self.require(name).set_adapter(name)
         elif isinstance(self.network, PeftModel):
             self.network.base_model.disable_adapter_layers()
         self.active = name

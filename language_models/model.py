@@ -16,6 +16,7 @@ from language_models import folders
 from language_models.adapters import Adapters
 from language_models.batches import Batch
 from language_models.fetch import ensure
+from language_models.merging import MergedCopy
 from language_models.sources import BUNDLED_HUB_ID, parse
 
 Message = Mapping[str, str]
@@ -55,6 +56,7 @@ class LanguageModel:
         self.layers: int = network.config.get_text_config().num_hidden_layers
         name = BUNDLED_HUB_ID if identity.source.startswith("bundled:") else identity.source.removeprefix("hub:")
         self.adapters = Adapters(network.eval(), name)
+        self._merged = MergedCopy()
         self.device = next(network.parameters()).device
         self.pad_id = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
         self.stop_ids = _stop_ids(network, tokenizer)
@@ -105,6 +107,12 @@ class LanguageModel:
             use_cache=False,
         ).last_hidden_state
         return output
+
+    def sampling_network(self, adapter: str | None) -> Any:
+        """The network to sample an adapter's policy from (None: the base's), to be called with no adapter in use."""
+        if adapter is None:
+            return self.network
+        return self._merged.of(self.adapters.require(adapter), adapter)
 
     def trunk(self, layers: int) -> "LanguageModel":
         """The lower `layers` of the base as a model of their own that shares the base's tensors and has no output

@@ -2,7 +2,7 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass
-from typing import Literal
+from typing import Any, Literal
 
 import torch
 from torch import Tensor
@@ -50,9 +50,10 @@ def sample(
     rounding alone) on the rows that it shares a batch with, so the caller keeps batches fixed.
     """
     results: list[Sampled] = []
-    with model.adapters.using(adapter), torch.no_grad():
+    with model.adapters.using(None), torch.no_grad():
+        network = model.sampling_network(adapter) if requests else None
         for start in range(0, len(requests), settings.batch_size):
-            results += _sample_batch(model, requests[start : start + settings.batch_size], settings)
+            results += _sample_batch(model, network, requests[start : start + settings.batch_size], settings)
             if on_batch:
                 on_batch(len(results))
     return results
@@ -75,7 +76,9 @@ def draw(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
     return torch.searchsorted(cumulative, targets, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
 
 
-def _sample_batch(model: LanguageModel, requests: Sequence[SampleRequest], settings: SamplingSettings) -> list[Sampled]:
+def _sample_batch(
+    model: LanguageModel, network: Any, requests: Sequence[SampleRequest], settings: SamplingSettings
+) -> list[Sampled]:
     batch = collate([request.prompt_ids for request in requests], [[] for _ in requests], model.pad_id, model.device)
     uniforms = _uniforms(requests, settings.max_new_tokens).to(model.device)
     attention, positions = batch.attention_mask, batch.position_ids[:, -1:]
@@ -83,7 +86,7 @@ def _sample_batch(model: LanguageModel, requests: Sequence[SampleRequest], setti
     rows = torch.arange(len(requests))  # which request each row of the cache belongs to
     running = torch.ones(len(requests), dtype=torch.bool)  # rows of the cache that have not drawn a stop token
     cache = DynamicCache()
-    output = model.network(
+    output = network(
         input_ids=batch.input_ids,
         attention_mask=attention,
         position_ids=batch.position_ids,
@@ -106,7 +109,7 @@ def _sample_batch(model: LanguageModel, requests: Sequence[SampleRequest], setti
             rows, running = rows[keep], running[keep]
         attention = torch.cat([attention, attention.new_ones(len(rows), 1)], dim=1)
         positions = positions + 1
-        output = model.network(
+        output = network(
             input_ids=tokens.unsqueeze(-1),
             attention_mask=attention,
             position_ids=positions,

@@ -90,6 +90,17 @@ def test_removing_adapters_down_to_none_leaves_the_base(tiny: LanguageModel) -> 
     torch.testing.assert_close(log_probs(tiny, None), log_probs(fresh_tiny(), None), atol=1e-6, rtol=0)
 
 
+def test_a_merged_copy_gives_the_adapters_logits_and_changes_no_weight(tiny: LanguageModel) -> None:
+    before = snapshot(tiny)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    for name in ("policy", "other", "policy"):
+        with torch.no_grad():
+            merged = tiny.sampling_network(name)(input_ids=ids).logits
+            with tiny.adapters.using(name):
+                torch.testing.assert_close(merged, tiny.network(input_ids=ids).logits, atol=1e-4, rtol=0)
+    assert all(torch.equal(before[name], parameter) for name, parameter in tiny.network.named_parameters())
+
+
 def test_an_adapter_that_is_not_loaded_is_named(tiny: LanguageModel) -> None:
     with pytest.raises(UnknownAdapter, match="policy"), tiny.adapters.using("nobody"):
         pass

@@ -77,7 +77,7 @@ def learner_and_rollouts() -> tuple[ppo.Learner, Rollouts]:
     learner = ppo._learner(model, "trained-policy", SETTINGS, None)
     with torch.no_grad():
         for parameter in learner.weights().values():
-            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.1)
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.03)
     rollouts = collect(model, "trained-policy", None, learner.value_head, prompts_of(model), spaces, SETTINGS, 0)
     return learner, rollouts
 
