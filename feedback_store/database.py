@@ -62,7 +62,7 @@ class Database:
         self.warning: str | None = None
         self._local = threading.local()
         self._lock = threading.Lock()
-        self._connections: list[Any] = []
+        self._connections: list[tuple[int, threading.Thread, Any]] = []
 
     @classmethod
     def create(cls, folder: Path | str) -> "Database":
@@ -124,7 +124,7 @@ class Database:
     def _connect(self) -> Any:
         mode = "ro" if self.readonly else "rwc"
         uri = f"file:{quote(str((self.folder / FILE_NAME).absolute()))}?mode={mode}"
-        # check_same_thread is off only so that close() can close the connections of threads that ended.
+        # check_same_thread is off only so that the connections of threads that ended can be closed by another.
         connection = sqlite3.connect(
             uri,
             uri=True,
@@ -145,8 +145,16 @@ class Database:
             connection.execute("PRAGMA wal_autocheckpoint = 0")
             self._set_journal_mode(connection)
         with self._lock:
-            self._connections.append(connection)
+            self._close_those_of_ended_threads()
+            self._connections.append((os.getpid(), threading.current_thread(), connection))
         return connection
+
+    def _close_those_of_ended_threads(self) -> None:
+        """A server's threads come and go; their connections must not pile up. Those from before a fork stay untouched."""
+        ended = [held for held in self._connections if held[0] == os.getpid() and not held[1].is_alive()]
+        for _, _, connection in ended:
+            connection.close()
+        self._connections = [held for held in self._connections if held not in ended]
 
     def _set_journal_mode(self, connection: Any) -> None:
         self.warning = sqlite_warning()
@@ -223,7 +231,7 @@ class Database:
         with self._lock:
             connections, self._connections = self._connections, []
         self._local = threading.local()
-        for connection in connections:
+        for _, _, connection in connections:
             connection.close()
 
     def __enter__(self) -> "Database":

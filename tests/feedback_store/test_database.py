@@ -74,6 +74,14 @@ def test_rows_that_point_nowhere_are_refused(db: Database) -> None:
         db.execute("INSERT INTO run_judgments VALUES (1, 1)")
 
 
+def test_the_connections_of_threads_that_ended_do_not_pile_up(db: Database) -> None:
+    for _ in range(20):
+        thread = threading.Thread(target=db.connection)
+        thread.start()
+        thread.join()
+    assert len(db._connections) <= 2
+
+
 def test_eight_threads_share_a_database(db: Database) -> None:
     together = threading.Barrier(8)
 
