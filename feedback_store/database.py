@@ -150,7 +150,7 @@ class Database:
         return connection
 
     def _close_those_of_ended_threads(self) -> None:
-        """A server's threads come and go; their connections must not pile up. Those from before a fork stay untouched."""
+        """A server's threads come and go; their connections must not pile up. Those of a forking parent stay."""
         ended = [held for held in self._connections if held[0] == os.getpid() and not held[1].is_alive()]
         for _, _, connection in ended:
             connection.close()
