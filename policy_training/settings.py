@@ -11,11 +11,11 @@ class PPOSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
     steps: int = Field(5, ge=1, le=100_000, description="Iterations: sample, score, update.")
-    prompts_per_step: int = Field(16, ge=1, le=4096, description="Prompts drawn an iteration.")
-    samples_per_prompt: int = Field(2, ge=1, le=64, description="Completions sampled for each prompt.")
+    prompts_per_step: int = Field(8, ge=1, le=4096, description="Prompts drawn an iteration.")
+    samples_per_prompt: int = Field(4, ge=1, le=64, description="Completions sampled for each prompt.")
     epochs: int = Field(2, ge=1, le=32, description="Passes over the rollouts of an iteration.")
     minibatches: int = Field(2, ge=1, le=64, description="Optimiser steps an epoch.")
-    learning_rate: float = Field(2e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly.")
+    learning_rate: float = Field(4e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly.")
     value_learning_rate: float = Field(1e-3, gt=0, lt=1, description="Adam's step for the value head.")
     final_learning_rate_share: float = Field(
         0.1, ge=0, le=1, description="Share of the learning rates left at the end."
@@ -34,6 +34,7 @@ class PPOSettings(BaseModel):
     update_kl_target: float = Field(
         0.02, gt=0, description="An update ends once approx-KL a token passes 1.5 times this."
     )
+    centre_scores: bool = Field(True, description="Take the mean of the prompt's other samples off each score.")
     truncation_penalty: float = Field(2.0, ge=0, description="Taken off the score of a completion that was cut off.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     tokens_per_batch: int = Field(1300, ge=64, description="Tokens in one micro-batch at most (memory).")

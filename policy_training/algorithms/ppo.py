@@ -27,7 +27,7 @@ from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
 from language_models.sampling import Sampled
-from policy_training.advantages import generalised_advantages, masked_mean, whiten
+from policy_training.advantages import generalised_advantages, leave_one_out_centred, masked_mean, whiten
 from policy_training.kl import KLController, k3_per_sequence, kl_per_sequence, token_rewards
 from policy_training.losses import approximate_kl, clipped, policy_losses, value_losses
 from policy_training.records import OnStep, PromptItem, RewardFunction, StepReport
@@ -204,6 +204,8 @@ def _update(learner: Learner, rollouts: Rollouts, settings: PPOSettings, step: i
     """Several epochs over the rollouts; ends early once approx-KL passes 1.5 times its target."""
     finished = torch.tensor([sampled.finished for sampled in rollouts.sampled])
     scores = rollouts.scores - settings.truncation_penalty * (~finished)
+    if settings.centre_scores:
+        scores = leave_one_out_centred(scores, [item.id for item in rollouts.items])
     rewards = token_rewards(scores, rollouts.log_probs, rollouts.reference, rollouts.mask, learner.controller.beta)
     advantages, returns = generalised_advantages(
         rewards, rollouts.values, rollouts.mask, settings.discount, settings.gae_lambda

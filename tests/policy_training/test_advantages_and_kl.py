@@ -2,7 +2,7 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy_training.advantages import generalised_advantages, masked_mean, whiten
+from policy_training.advantages import generalised_advantages, leave_one_out_centred, masked_mean, whiten
 from policy_training.kl import KLController, k3_per_sequence, kl_per_sequence, token_rewards
 from policy_training.losses import approximate_kl, clipped, policy_losses, value_losses
 
@@ -39,6 +39,11 @@ def test_with_discount_and_lambda_one_a_return_is_the_sum_of_rewards_to_come() -
     _, returns = generalised_advantages(rewards, values, mask, 1.0, 1.0)
     torch.testing.assert_close(returns[0], rewards[0].flip(0).cumsum(0).flip(0))
     torch.testing.assert_close(returns[1, 0], rewards[1, 0] + rewards[1, 1])
+
+
+def test_the_leave_one_out_baseline_leaves_the_row_out_and_a_lone_row_alone() -> None:
+    centred = leave_one_out_centred(torch.tensor([1.0, 5.0, 3.0, 7.0, 4.0]), [8, 9, 8, 6, 8])
+    torch.testing.assert_close(centred, torch.tensor([1 - 3.5, 5.0, 3 - 2.5, 7.0, 4 - 2.0]))
 
 
 def test_whitening_sees_real_tokens_only_and_takes_the_mean_off() -> None:
