@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import asyncio
-import os
 import signal
 import socket
 import sys
@@ -16,7 +15,7 @@ from types import FrameType
 import uvicorn
 
 from rounds import studies, verbs
-from rounds.supervisor import StudyLock, WorkerSupervisor, worker_command
+from rounds.supervisor import StudyLock, WorkerSupervisor
 from ui.web.access import bracketed, check_host
 
 # Together under ten seconds: pages that hang on to their connection, then the worker's checkpoint.
@@ -36,13 +35,12 @@ def serve(
     base: str | None = None,
     *,
     demo: bool = False,
-    functions: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a study, made where there is none, until SIGTERM or Ctrl-C; `port` 0 takes a free one.
 
-    `on_ready` gets the address to open; without it the address is printed. `functions` is a folder with reward
-    functions for the worker. Raises PortInUse, HostRefused, StudyServed, OtherBase and what opening a study raises.
+    `on_ready` gets the address to open; without it the address is printed. Raises PortInUse, HostRefused,
+    StudyServed, OtherBase and what opening a study raises.
     """
     check_host(host)
     with ExitStack() as stack:
@@ -59,7 +57,7 @@ def serve(
         app = create_app(db, host, port)
         verbs.refill(db)
         if worker:
-            supervisor = WorkerSupervisor(db.folder, command=_command_with(functions, db.folder))
+            supervisor = WorkerSupervisor(db.folder)
             stack.callback(supervisor.stop, WORKER_STOP_SECONDS)
             supervisor.start()
         address = app.state.access.address
@@ -125,13 +123,6 @@ def _terminate_as_exit() -> Iterator[None]:
         yield
     finally:
         signal.signal(signal.SIGTERM, previous)
-
-
-def _command_with(functions: Path | None, folder: Path) -> list[str] | None:
-    """The worker's command line where it is not the usual one."""
-    if functions is None:
-        return None
-    return [*worker_command(folder.resolve(), parent=os.getpid()), "--functions", str(functions.resolve())]
 
 
 def _print_address(address: str) -> None:
