@@ -15,7 +15,7 @@ class PPOSettings(BaseModel):
     samples_per_prompt: int = Field(4, ge=1, le=64, description="Completions sampled for each prompt.")
     epochs: int = Field(2, ge=1, le=32, description="Passes over the rollouts of an iteration.")
     minibatches: int = Field(2, ge=1, le=64, description="Optimiser steps an epoch.")
-    learning_rate: float = Field(4e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly.")
+    learning_rate: float = Field(3e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly.")
     value_learning_rate: float = Field(1e-3, gt=0, lt=1, description="Adam's step for the value head.")
     final_learning_rate_share: float = Field(
         0.1, ge=0, le=1, description="Share of the learning rates left at the end."
@@ -25,7 +25,7 @@ class PPOSettings(BaseModel):
     value_coefficient: float = Field(0.1, ge=0, description="Weight of the value loss.")
     discount: float = Field(1.0, gt=0, le=1, description="Gamma of the return, a token.")
     gae_lambda: float = Field(0.95, ge=0, le=1, description="Lambda of generalised advantage estimation.")
-    kl_coefficient: float = Field(0.05, ge=0, description="Beta at the start: price of a nat of KL, in score units.")
+    kl_coefficient: float = Field(0.1, ge=0, description="Beta at the start: price of a nat of KL, in score units.")
     kl_target_nats: float = Field(
         3.0, gt=0, description="KL to the reference a sequence that the controller steers to."
     )

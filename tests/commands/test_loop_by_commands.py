@@ -29,7 +29,7 @@ def worker(study_folder: Path):
     wait_until(lambda: worker_lock.beating(study_folder) is not None)
     yield process
     process.send_signal(signal.SIGINT)
-    assert process.wait(30) in (0, 130), process.stderr.read().decode()[-2000:]
+    assert process.wait(100) in (0, 130), process.stderr.read().decode()[-2000:]
     process.stderr.close()
 
 
@@ -44,7 +44,7 @@ def study_folder(tmp_path: Path, tastemaker) -> Path:
     return folder
 
 
-def wait_until(holds: Callable[[], bool], seconds: float = 30) -> None:
+def wait_until(holds: Callable[[], bool], seconds: float = 90) -> None:
     deadline = time.monotonic() + seconds
     while not holds():
         assert time.monotonic() < deadline

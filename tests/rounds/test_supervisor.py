@@ -21,7 +21,7 @@ DEAF = [
 FAILS = [sys.executable, "-c", "import sys; sys.exit('worker: the base is gone')"]
 
 
-def until(condition, seconds=10.0):
+def until(condition, seconds=40.0):
     end = time.monotonic() + seconds
     while not condition():
         assert time.monotonic() < end, "waited in vain"

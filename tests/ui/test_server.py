@@ -52,7 +52,7 @@ def started(study: Database) -> Iterator[Callable[[], tuple[subprocess.Popen, st
 @contextmanager
 def log_in(address: str) -> Iterator[httpx.Client]:
     origin = address.split("/login")[0]
-    with httpx.Client(base_url=origin, headers={"origin": origin}, timeout=20) as client:
+    with httpx.Client(base_url=origin, headers={"origin": origin}, timeout=60) as client:
         assert client.get(address).status_code == 303
         yield client
 
