@@ -44,7 +44,7 @@ log = logging.getLogger("rounds.worker")
 
 
 class Worker:
-    """Executes the runs of one study, one at a time; `stop()` may be called from any thread or signal handler."""
+    """Executes the runs of one study, one at a time; `stop()` may be called from any thread."""
 
     def __init__(self, folder: Path, *, lease_seconds: float | None = None, name: str | None = None) -> None:
         self.folder = folder
@@ -190,13 +190,15 @@ def in_words(error: BaseException) -> str:
     return f"{type(error).__name__}: {last}" if last else type(error).__name__
 
 
-def _watch(worker: Worker, lock: WorkerLock, parent: int | None) -> None:
-    """Beats for the study's lock; ends the worker with its parent; ends the process where a step takes too long to
+def _watch(worker: Worker, lock: WorkerLock, parent: int | None, told_to_end: list[int]) -> None:
+    """Beats for the study's lock; ends the worker when a signal told it to, and with its parent; ends the process where a step takes too long to
     stop.
     """
     told_at: float | None = None
     next_beat = 0.0
     while True:
+        if told_to_end:
+            worker.stop()
         if parent is not None and os.getppid() != parent and not worker.stopping:
             log.info("The process that started this worker is gone.")
             worker.stop()
@@ -249,9 +251,11 @@ def main(argv: list[str] | None = None) -> int:
             _log_to(arguments.study)
             os.nice(NICENESS)
             worker = Worker(arguments.study, lease_seconds=lease_seconds)
+            told_to_end: list[int] = []
             for number in (signal.SIGTERM, signal.SIGINT):
-                signal.signal(number, lambda _number, _frame: worker.stop())
-            threading.Thread(target=_watch, args=(worker, lock, arguments.parent), daemon=True).start()
+                # Not worker.stop(): setting an event in a handler hangs where it interrupts the wait on that event.
+                signal.signal(number, lambda number, _frame: told_to_end.append(number))
+            threading.Thread(target=_watch, args=(worker, lock, arguments.parent, told_to_end), daemon=True).start()
             worker.models.register_base()
             worker.take_over()
             worker.work(until_idle=arguments.until_idle)
