@@ -191,8 +191,8 @@ def in_words(error: BaseException) -> str:
 
 
 def _watch(worker: Worker, lock: WorkerLock, parent: int | None, told_to_end: list[int]) -> None:
-    """Beats for the study's lock; ends the worker when a signal told it to, and with its parent; ends the process where a step takes too long to
-    stop.
+    """Beats for the study's lock; ends the worker when a signal told it to, or its parent is gone; ends the process
+    where a step takes too long to stop.
     """
     told_at: float | None = None
     next_beat = 0.0
