@@ -24,7 +24,10 @@ SMALL_REWARD_RUN = ("reward.epochs=1", "reference_samples=4")
 def worker(study_folder: Path):
     """A worker in the foreground of a process of its own, as in a second terminal."""
     process = subprocess.Popen(
-        [sys.executable, "-m", "ui.commands.main", "worker", str(study_folder)], stderr=subprocess.PIPE
+        [sys.executable, "-m", "ui.commands.main", "worker", str(study_folder)],
+        stderr=subprocess.PIPE,
+        # As in a terminal: what a shell starts in the background ignores Ctrl-C, and so would all that it starts.
+        preexec_fn=lambda: signal.signal(signal.SIGINT, signal.SIG_DFL),
     )
     wait_until(lambda: worker_lock.beating(study_folder) is not None)
     yield process
