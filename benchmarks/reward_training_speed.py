@@ -6,7 +6,7 @@ from pathlib import Path
 from typing import Any
 
 from benchmarks.setting import SYSTEM_PROMPT, Setting, peak_gigabytes
-from reward_training.records import Pair, Text
+from reward_training.records import Outcome, Pair, Text
 from reward_training.settings import RewardSettings
 from reward_training.training import train
 
@@ -44,8 +44,8 @@ def _pairs(setting: Setting) -> list[Pair]:
         for one in decided:
             prompt = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": question["question"]}]
             first, second = (Text(prompt, question["completions"][one[side]], True) for side in ("a", "b"))
-            outcome = "first" if one["verdict"] == "a" else "second"
-            pairs.append(Pair(first, second, outcome, question["question"], False))  # type: ignore[arg-type]
+            outcome: Outcome = "first" if one["verdict"] == "a" else "second"
+            pairs.append(Pair(first, second, outcome, question["question"], False))
     return pairs[:PAIRS]
 
 

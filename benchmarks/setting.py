@@ -6,6 +6,7 @@ import resource
 from dataclasses import dataclass
 from functools import cached_property
 from pathlib import Path
+from typing import Any
 
 from language_models.model import LanguageModel, use_threads
 from rounds.demo import demo
@@ -34,7 +35,7 @@ class Setting:
             texts = [question["question"] for question in self.questions()[:count]]
         return [self.model.tokens([{"role": "user", "content": text}], SYSTEM_PROMPT) for text in texts]
 
-    def questions(self) -> list[dict]:  # type: ignore[type-arg]
+    def questions(self) -> list[dict[str, Any]]:
         """The rows of qa_feedback."""
         if self.data is None:
             raise ValueError("this benchmark needs --data DIR with qa_feedback/questions.jsonl.gz")
