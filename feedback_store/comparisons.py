@@ -18,7 +18,8 @@ MOST_CANDIDATES = 9
 class NewComparison:
     """A comparison to add.
 
-    `score` and `probability` are those of the rule that chose it; higher priority is asked first.
+    `score` and `probability` are those of the rule that chose it; higher priority is asked first. `qualification`: who
+    is asked has to hold it. A repeat names the comparison that it repeats and the person for whom it is reserved.
     """
 
     prompt_id: int
@@ -34,13 +35,16 @@ class NewComparison:
     priority: int = 0
     overlap: int = 1
     public_id: str | None = None
+    qualification: str | None = None
+    repeats_id: int | None = None
+    reserved_for: int | None = None
 
 
 @dataclass(frozen=True)
 class Comparison:
     """A stored comparison.
 
-    `completion_ids` are its candidates in order; `answers` counts its live judgments, skips included.
+    `completion_ids` are its candidates in order; `answers` counts its live judgments, `decided` those but for skips.
     """
 
     id: int
@@ -59,6 +63,12 @@ class Comparison:
     priority: int
     overlap: int
     answers: int
+    decided: int
+    qualification: str | None
+    repeats_id: int | None
+    reserved_for: int | None
+    split: str
+    language: str
     withdrawn: bool
     created_at: str
 
@@ -120,15 +130,16 @@ def insert(
     _check(db, new)
     with db.transaction():
         cursor = db.execute(
-            "INSERT INTO comparisons (public_id, prompt_id, round_id, purpose, chosen_by, is_random, score, "
-            "probability,"
-            " expert, priority, overlap, run_id, extra, created_at)"
-            " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            "INSERT INTO comparisons (public_id, prompt_id, round_id, purpose, chosen_by, is_random, score,"
+            " probability, expert, priority, overlap, run_id, extra, created_at, qualification, repeats_id,"
+            " reserved_for, split, language)"
+            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, split, language FROM prompts WHERE id = ?",
             [
                 new.public_id or secrets.token_hex(8), new.prompt_id, round_id, new.purpose, new.chosen_by,
                 int(new.is_random), new.score, new.probability,
                 None if new.expert is None else canonical.dumps(new.expert),
-                new.priority, new.overlap, run_id, canonical.dumps(new.extra), now or clock.now(),
+                new.priority, new.overlap, run_id, canonical.dumps(new.extra), now or clock.now(), new.qualification,
+                new.repeats_id, new.reserved_for, new.prompt_id,
             ],
         )  # fmt: skip
         comparison_id = int(cursor.lastrowid)
@@ -187,16 +198,16 @@ def counts(db: Database, round_id: int | None = None, now: str | None = None) ->
 def recount(db: Database, comparison_id: int) -> None:
     """Count the comparison's live judgments anew; called in the transaction of everything that changes them."""
     db.execute(
-        "UPDATE comparisons SET answers = (SELECT COUNT(*) FROM live_judgments WHERE comparison_id = :id) WHERE id = "
-        ":id",
+        "UPDATE comparisons SET (answers, decided) ="
+        " (SELECT COUNT(*), COUNT(ranks) FROM live_judgments WHERE comparison_id = :id) WHERE id = :id",
         {"id": comparison_id},
     )
 
 
 _SELECT = """
 SELECT c.id, c.public_id, c.prompt_id, c.round_id, c.purpose, c.chosen_by, c.is_random, c.score, c.probability,
-c.run_id,
-  c.expert, c.extra, c.priority, c.overlap, c.answers, c.withdrawn, c.created_at,
+  c.run_id, c.expert, c.extra, c.priority, c.overlap, c.answers, c.decided, c.qualification, c.repeats_id,
+  c.reserved_for, c.split, c.language, c.withdrawn, c.created_at,
   (SELECT json_group_array(completion_id) FROM
     (SELECT completion_id FROM candidates WHERE comparison_id = c.id ORDER BY position)) AS completion_ids
 FROM comparisons c"""

@@ -100,6 +100,8 @@ class Database:
             else:
                 for name in SUB_FOLDERS:
                     (folder / name).mkdir(mode=0o700, exist_ok=True)
+                if schema_version.outdated(database.connection()):
+                    database._copy_before_migration()
                 with database.transaction():
                     schema_version.apply(database.connection())
         except sqlite3.DatabaseError as error:
@@ -112,6 +114,16 @@ class Database:
             database.close()
             raise
         return database
+
+    def _copy_before_migration(self) -> None:
+        """Keep the study as the older version left it: backups/before-STEP.db, whole or not at all."""
+        kept = self.folder / "backups" / f"before-{schema_version.STEP_NAMES[-1]}.db"
+        part = kept.with_name(f"{kept.name}.part")
+        part.unlink(missing_ok=True)
+        self.execute("VACUUM INTO ?", [str(part)])
+        with part.open("rb") as file:
+            os.fsync(file.fileno())
+        part.replace(kept)
 
     def connection(self) -> Any:
         """Return this thread's connection (opened on first use, and again after a fork)."""

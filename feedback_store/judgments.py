@@ -11,6 +11,7 @@ from typing import Any
 from feedback_store import annotators, canonical, clock, comparisons, exchange_keys, questions
 from feedback_store.database import Database, Row
 from feedback_store.errors import Conflict, InvalidInput
+from feedback_store.text_marks import marks_of
 
 UNDONE = "undone"
 INPUT_DEVICES = ("keyboard", "pointer")
@@ -43,11 +44,17 @@ class NewJudgment:
     view: str | None = None
     at: str | None = None
     extra: dict[str, Any] = field(default_factory=dict)
+    guideline_id: int | None = None
+    asked_id: int | None = None
 
 
 @dataclass(frozen=True)
 class Judgment:
-    """A stored judgment; `late`: it came after the lease had ended; `supersedes_id`: the row that it replaces."""
+    """A stored judgment.
+
+    `late`: it came after the lease had ended; `supersedes_id`: the row that it replaces; `guideline_id`, `asked_id`:
+    the guideline and the setting of what is asked that the person saw; `marks`: what its texts hold that needs care.
+    """
 
     id: int
     comparison_id: int
@@ -70,6 +77,9 @@ class Judgment:
     import_id: int | None
     extra: dict[str, Any]
     created_at: str
+    guideline_id: int | None
+    asked_id: int | None
+    marks: list[str]
 
 
 def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
@@ -152,13 +162,14 @@ def insert(
         "INSERT INTO judgments (comparison_id, annotator_id, key, content_sha256, shown, ranks, both_bad, skipped, "
         "strength,"
         " rationale, criteria, improved, milliseconds, input_device, view, at, late, supersedes_id, extra, import_id, "
-        "created_at)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "created_at, guideline_id, asked_id, marks)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             comparison.id, new.annotator_id, new.key, content or content_sha256(new, comparison.id), _json(new.shown),
             _json(new.ranks), int(new.both_bad), new.skipped, new.strength, new.rationale, _json(new.criteria),
             _json(new.improved), new.milliseconds, new.input_device, new.view, at, int(late), supersedes_id,
-            canonical.dumps(new.extra), import_id, now or clock.now(),
+            canonical.dumps(new.extra), import_id, now or clock.now(), new.guideline_id, new.asked_id,
+            canonical.dumps(marks_of(new.rationale, new.criteria, new.improved, new.skipped, new.extra)),
         ],
     )  # fmt: skip
     return int(cursor.lastrowid)
@@ -167,7 +178,10 @@ def insert(
 def content_sha256(new: NewJudgment, comparison_id: int) -> str:
     """Return the hash by which an answer sent twice is told from another answer under the same key."""
     canonical.require_clean([new.key, new.rationale, new.criteria, new.improved, new.skipped, new.extra], "judgment")
-    return canonical.sha256({**vars(new), "comparison": comparison_id})
+    # A key that came before these fields existed still tells the same answer.
+    later = {name: value for name in ("guideline_id", "asked_id") if (value := getattr(new, name)) is not None}
+    content = {name: value for name, value in vars(new).items() if name not in ("guideline_id", "asked_id")}
+    return canonical.sha256({**content, **later, "comparison": comparison_id})
 
 
 def get(db: Database, judgment_id: int) -> Judgment:
@@ -310,6 +324,6 @@ def _json(value: Any) -> str | None:
 
 def _judgment(row: Row) -> Judgment:
     values = {name: value for name, value in row.items() if name != "content_sha256"}
-    for name in ("shown", "ranks", "criteria", "improved", "extra"):
+    for name in ("shown", "ranks", "criteria", "improved", "extra", "marks"):
         values[name] = json.loads(values[name]) if values[name] is not None else None
     return Judgment(**{**values, "both_bad": bool(row["both_bad"]), "late": bool(row["late"])})

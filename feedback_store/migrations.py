@@ -9,6 +9,7 @@ from typing import Any
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
+from feedback_store import schema_full_record
 from feedback_store.schema import INITIAL
 from feedback_store.schema_version import MIGRATION_SET
 
@@ -19,6 +20,13 @@ STEPS = Migrations(MIGRATION_SET)
 def m001_initial(db: sqlite_utils.Database) -> None:
     """All tables of the first version."""
     for statement in INITIAL:
+        db.conn.execute(statement)
+
+
+@STEPS()
+def m002_full_record(db: sqlite_utils.Database) -> None:
+    """People, guidelines, flags, consents, erasures, audit, runs that wait for others, counts kept up to date."""
+    for statement in schema_full_record.STATEMENTS:
         db.conn.execute(statement)
 
 

@@ -155,7 +155,7 @@ def lease_again(
 _NOT_ANSWERED = """
 NOT EXISTS (SELECT 1 FROM live_judgments j WHERE j.annotator_id = :annotator AND j.comparison_id = c.id)"""
 _FREE = """
-c.answers < c.overlap AND c.withdrawn = 0
+c.answers < c.overlap AND c.withdrawn = 0 AND c.purpose <> 'check' AND c.purpose <> 'repeat'
 AND c.answers + (SELECT COUNT(*) FROM assignments a
   WHERE a.comparison_id = c.id AND a.ended_at IS NULL AND a.expires_at > :now) < c.overlap
 AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.annotator_id = :annotator AND a.comparison_id = c.id

@@ -284,11 +284,13 @@ WHERE (j.skipped IS NULL OR j.skipped <> 'undone')
 """
 
 
-def _statements(script: str, end: str) -> list[str]:
+def statements(script: str, end: str) -> list[str]:
+    """Return the statements of a script, told apart by `end`."""
     return [part.strip() for part in script.split(end) if part.strip()]
 
 
-def _append_only(table: str) -> list[str]:
+def append_only(table: str) -> list[str]:
+    """Return the triggers that let rows be added to a table, never changed or deleted."""
     return [
         f"CREATE TRIGGER {table}_no_{verb.lower()} BEFORE {verb} ON {table}"
         f" BEGIN SELECT RAISE(ABORT, '{table} can only be added to'); END"
@@ -297,9 +299,9 @@ def _append_only(table: str) -> list[str]:
 
 
 INITIAL: list[str] = [
-    *_statements(_TABLES, ";\n\n"),
-    *_statements(_INDEXES, ";\n"),
-    *_append_only("judgments"),
-    *_append_only("study_settings"),
+    *statements(_TABLES, ";\n\n"),
+    *statements(_INDEXES, ";\n"),
+    *append_only("judgments"),
+    *append_only("study_settings"),
     _LIVE_JUDGMENTS.strip(),
 ]

@@ -5,7 +5,7 @@ from typing import Any
 from feedback_store.errors import StoreError, StudyTooNew
 
 MIGRATION_SET = "feedback_store"
-STEP_NAMES = ("m001_initial",)
+STEP_NAMES = ("m001_initial", "m002_full_record")
 
 
 def apply(connection: Any) -> None:
@@ -20,6 +20,11 @@ def require_current(connection: Any) -> None:
     """Raise StudyTooNew for a newer schema, StoreError for an older one (read-only it cannot be brought up to date)."""
     if _pending(connection):
         raise StoreError("This study was written by an older version. Open it once for writing to bring it up to date.")
+
+
+def outdated(connection: Any) -> bool:
+    """Tell whether this is a study that an older version wrote (a new, empty file is none). Raises StudyTooNew."""
+    return bool(_pending(connection)) and bool(_held(connection))
 
 
 def _pending(connection: Any) -> set[str]:
