@@ -234,6 +234,26 @@ def history(db: Database, comparison_id: int) -> list[Judgment]:
     return [_judgment(row) for row in rows]
 
 
+def of_comparisons(
+    db: Database, comparison_ids: Sequence[int], *, history: bool = False, run_id: int | None = None
+) -> list[Judgment]:
+    """Return the judgments about some comparisons, in id order, by one query.
+
+    Those that count in what is derived; with `history` every row that was not taken back with its import, superseded
+    ones and undos included; with `run_id` exactly those that a run saw.
+    """
+    source, only = "judgments" if history or run_id is not None else "counted_judgments", ""
+    if run_id is not None:
+        only = "AND EXISTS (SELECT 1 FROM run_judgments s WHERE s.run_id = :run AND s.judgment_id = j.id)"
+    elif history:
+        only = "AND NOT EXISTS (SELECT 1 FROM withdrawn_judgments w WHERE w.judgment_id = j.id)"
+    rows = db.rows(
+        f"SELECT j.* FROM {source} j WHERE j.comparison_id IN (SELECT value FROM json_each(:ids)) {only} ORDER BY j.id",
+        {"ids": json.dumps(list(comparison_ids)), "run": run_id},
+    )
+    return [_judgment(row) for row in rows]
+
+
 def count(
     db: Database, *, purpose: str | None = None, split: str | None = None, after_id: int = 0, skips: bool = False
 ) -> int:

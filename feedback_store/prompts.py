@@ -141,7 +141,9 @@ def get(db: Database, prompt_id: int) -> Prompt:
 def listing(db: Database, split: str | None = None, ids: Sequence[int] | None = None) -> list[Prompt]:
     """Return prompts in id order; with `ids`, exactly those, in that order."""
     if ids is not None:
-        return [get(db, prompt_id) for prompt_id in ids]
+        named = f"SELECT {_COLUMNS} FROM prompts WHERE id IN (SELECT value FROM json_each(?))"
+        found = {row["id"]: _prompt(row) for row in db.rows(named, [json.dumps(list(ids))])}
+        return [found[prompt_id] if prompt_id in found else get(db, prompt_id) for prompt_id in ids]
     where, values = ("AND split = ?", [split]) if split else ("", [])
     return [
         _prompt(row)
