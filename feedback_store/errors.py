@@ -39,3 +39,7 @@ class InvalidInput(StoreError):
 
 class UnknownFormat(StoreError):
     """No such exchange format."""
+
+
+class CorruptBackup(StoreError):
+    """A backup is not what its manifest says, or is none; nothing was restored from it."""
