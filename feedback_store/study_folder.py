@@ -81,8 +81,8 @@ def _of_the_file_system(folder: Path, mounts: Path) -> Iterator[str]:
     kind = file_system(folder, mounts)
     if kind in NETWORK:
         yield (
-            f"The study {folder} lies on a network file system ({kind}), where the locks of SQLite cannot be relied on: two "
-            "processes may damage it. Move it to a disk of this machine, and back it up to the network."
+            f"The study {folder} lies on a network file system ({kind}), where SQLite's locks cannot be relied on: "
+            "two processes may damage it. Move it to a disk of this machine, and back it up to the network."
         )
     if kind in MEMORY:
         yield (
