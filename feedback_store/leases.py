@@ -17,7 +17,11 @@ Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 
 @dataclass(frozen=True)
 class Run:
-    """One durable piece of work. `token` is the fencing token of its latest lease."""
+    """One durable piece of work.
+
+    `token` is the fencing token of its latest lease; `needs`: the runs that have to succeed before it starts;
+    `retries_id`: the run that it does over.
+    """
 
     id: int
     kind: str
@@ -37,6 +41,8 @@ class Run:
     created_at: str
     started_at: str | None
     ended_at: str | None
+    retries_id: int | None
+    needs: list[int]
 
 
 @dataclass(frozen=True)
@@ -98,13 +104,13 @@ def storable(text: str) -> str:
 
 
 COLUMNS = (
-    "id, kind, config, status, priority, attempt, max_attempts, token, worker, lease_expires_at, heartbeat_at, "
-    "cancel_asked_at,"
-    " progress, error, result, created_at, started_at, ended_at"
+    "id, kind, config, status, priority, attempt, max_attempts, token, worker, lease_expires_at, heartbeat_at,"
+    " cancel_asked_at, progress, error, result, created_at, started_at, ended_at, retries_id,"
+    " (SELECT json_group_array(needs_run_id) FROM run_dependencies WHERE run_id = runs.id) AS needs"
 )
 
 
 def run_of(row: Row) -> Run:
     """Return a row of `runs` as a Run."""
-    decoded = {name: json.loads(row[name]) if row[name] else None for name in ("config", "progress", "result")}
+    decoded = {name: json.loads(row[name]) if row[name] else None for name in ("config", "progress", "result", "needs")}
     return Run(**{**row, **decoded})

@@ -1,4 +1,4 @@
-"""The queue of runs: claiming by lease, heartbeats, attempts, cancelling and ending.
+"""The queue of runs: claiming by lease, heartbeats, attempts, waiting for others, cancelling, retrying and ending.
 
 What a run is made of stands here; what kinds there are is known to the loop alone. `runs` is the whole face: leases.py
 holds the row and the fence, run_records.py what a run leaves behind.
@@ -29,22 +29,99 @@ __all__ = [
     "expire_leases",
     "fail", "fence", "finite", "get", "heartbeat", "judgments_of", "listing", "log", "logs", "metrics", "release",
     "require_token",
-    "runs_that_saw", "snapshot", "succeed",
+    "retry", "runs_that_saw", "snapshot", "succeed",
 ]  # fmt: skip
+
+MOST_RETRIES = 3
 
 
 def enqueue(
-    db: Database, kind: str, config: dict[str, Any], *, priority: int = 0, max_attempts: int = 3, now: str | None = None
+    db: Database,
+    kind: str,
+    config: dict[str, Any],
+    *,
+    needs: Sequence[int] = (),
+    priority: int = 0,
+    max_attempts: int = 3,
+    now: str | None = None,
 ) -> Run:
-    """Queue a run. Raises InvalidInput for a config that is no JSON."""
+    """Queue a run; it is claimed only when all runs that it `needs` have succeeded, and is cancelled if one cannot.
+
+    Raises InvalidInput for a config that is no JSON, and where a needed run is not there, failed or was cancelled.
+    """
     canonical.require_clean(config, "config of the run")
-    text = canonical.dumps(config)
     with db.transaction():
-        cursor = db.execute(
-            "INSERT INTO runs (kind, config, priority, max_attempts, created_at) VALUES (?, ?, ?, ?, ?)",
-            [kind, text, priority, max_attempts, now or clock.now()],
+        return _enqueue(db, kind, config, needs, priority, max_attempts, None, now)
+
+
+def retry(db: Database, run_id: int, now: str | None = None) -> Run:
+    """Queue a failed or cancelled run again, as a new run of the same config; what the old one left behind stays.
+
+    It needs what the old run needed, or what was retried in its place. Raises InvalidInput for a run that did not fail,
+    that was retried already, or that is the last of MOST_RETRIES retries.
+    """
+    with db.transaction():
+        run = get(db, run_id)
+        if run.status not in ("failed", "cancelled"):
+            raise InvalidInput(f"Run {run_id} is {run.status}; only a run that failed or was cancelled can be retried.")
+        latest = _latest_retry(db, run_id)
+        if latest != run_id:
+            raise InvalidInput(f"Run {run_id} was retried already; the latest retry is run {latest}.")
+        if _retries_before(db, run_id) >= MOST_RETRIES:
+            raise InvalidInput(
+                f"Run {run_id} is retry {MOST_RETRIES} of {MOST_RETRIES} of the same work: see its log for what goes "
+                "wrong, and start a new run once that is put right."
+            )
+        needs = [_latest_retry(db, needed) for needed in run.needs]
+        return _enqueue(db, run.kind, run.config, needs, run.priority, run.max_attempts, run_id, now)
+
+
+def _enqueue(
+    db: Database,
+    kind: str,
+    config: dict[str, Any],
+    needs: Sequence[int],
+    priority: int,
+    max_attempts: int,
+    retries_id: int | None,
+    now: str | None,
+) -> Run:
+    for needed in (get(db, needed_id) for needed_id in needs):
+        if needed.status in ("failed", "cancelled"):
+            raise InvalidInput(
+                f"Run {needed.id} ({needed.kind}) is {needed.status}, so a run that needs it would never start. Retry "
+                f"run {needed.id} first."
+            )
+    cursor = db.execute(
+        "INSERT INTO runs (kind, config, priority, max_attempts, retries_id, created_at) VALUES (?, ?, ?, ?, ?, ?)",
+        [kind, canonical.dumps(config), priority, max_attempts, retries_id, now or clock.now()],
+    )
+    run_id = int(cursor.lastrowid)
+    for needed_id in sorted(set(needs)):
+        db.execute("INSERT INTO run_dependencies (run_id, needs_run_id) VALUES (?, ?)", [run_id, needed_id])
+    return get(db, run_id)
+
+
+def _latest_retry(db: Database, run_id: int) -> int:
+    """The run that stands for a run now: the last of those that retry it, else itself."""
+    return int(
+        db.value(
+            "WITH RECURSIVE chain (id) AS (SELECT ? UNION ALL SELECT r.id FROM runs r JOIN chain ON r.retries_id ="
+            " chain.id) SELECT MAX(id) FROM chain",
+            [run_id],
         )
-        return get(db, int(cursor.lastrowid))
+    )
+
+
+def _retries_before(db: Database, run_id: int) -> int:
+    """How many retries led to a run, itself included."""
+    return int(
+        db.value(
+            "WITH RECURSIVE chain (id) AS (SELECT retries_id FROM runs WHERE id = ? UNION ALL SELECT r.retries_id FROM"
+            " runs r JOIN chain ON r.id = chain.id WHERE chain.id IS NOT NULL) SELECT COUNT(id) FROM chain",
+            [run_id],
+        )
+    )
 
 
 def claim(
@@ -65,9 +142,7 @@ def claim(
     with db.transaction():
         _end_the_abandoned(db, moment)
         row = db.row(
-            "SELECT id, token FROM runs WHERE (status = 'queued' OR (status = 'running' AND lease_expires_at <= :now))"
-            " AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))"
-            " AND (:least IS NULL OR priority >= :least) ORDER BY priority DESC, id LIMIT 1",
+            _CLAIMABLE,
             {"now": moment, "kinds": None if kinds is None else json.dumps(list(kinds)), "least": min_priority},
         )
         if row is None:
@@ -78,6 +153,17 @@ def claim(
             [worker, clock.after(moment, lease_seconds), moment, moment, row["id"]],
         )
         return Lease(row["id"], row["token"] + 1, worker)
+
+
+# "status IN" lets SQLite read the partial index of what waits, in the order of the claims, instead of all runs.
+_CLAIMABLE = """
+SELECT id, token FROM runs
+WHERE status IN ('queued', 'running') AND (status = 'queued' OR lease_expires_at <= :now)
+  AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
+  AND (:least IS NULL OR priority >= :least)
+  AND NOT EXISTS (SELECT 1 FROM run_dependencies d JOIN runs n ON n.id = d.needs_run_id
+    WHERE d.run_id = runs.id AND n.status <> 'succeeded')
+ORDER BY priority DESC, id LIMIT 1"""
 
 
 def heartbeat(
@@ -113,7 +199,9 @@ def expire_leases(db: Database, worker: str, now: str | None = None) -> int:
     """Let the leases of a worker that is known to be dead end now, so that its runs go on at once; returns how many."""
     with db.transaction():
         cursor = db.execute(
-            "UPDATE runs SET lease_expires_at = ? WHERE status = 'running' AND worker = ?", [now or clock.now(), worker]
+            "UPDATE runs SET lease_expires_at = ? WHERE status IN ('queued', 'running') AND status = 'running'"
+            " AND worker = ?",
+            [now or clock.now(), worker],
         )
     return int(cursor.rowcount)
 
@@ -145,7 +233,10 @@ def cancelled(db: Database, lease: Lease, now: str | None = None) -> None:
 
 
 def cancel(db: Database, run_id: int, now: str | None = None) -> Run:
-    """Cancel a run: a queued one at once, a running one is asked to stop. Raises InvalidInput for one that ended."""
+    """Cancel a run: a queued one at once, a running one is asked to stop. What waits for it is cancelled when it ends.
+
+    Metrics and log stay. Raises InvalidInput for a run that ended otherwise.
+    """
     with db.transaction():
         run = get(db, run_id)
         if run.status == "queued":
@@ -184,7 +275,7 @@ def active(db: Database, kind: str | None = None) -> list[Run]:
 
 
 def _end_the_abandoned(db: Database, moment: str) -> None:
-    rows = db.rows("SELECT * FROM runs WHERE status = 'running' AND lease_expires_at <= ?", [moment])
+    rows = db.rows(_ABANDONED, [moment])
     for row in rows:
         if row["cancel_asked_at"]:
             _end(db, row["id"], "cancelled", moment)
@@ -200,9 +291,38 @@ def _end_the_abandoned(db: Database, moment: str) -> None:
 
 
 def _end(
-    db: Database, run_id: int, status: str, now: str | None, *, result: str | None = None, error: str | None = None
+    db: Database, run_id: int, status: Status, now: str | None, *, result: str | None = None, error: str | None = None
+) -> None:
+    moment = now or clock.now()
+    _write_end(db, run_id, status, moment, result=result, error=error)
+    if status != "succeeded":
+        _cancel_what_waits(db, run_id, moment)
+
+
+def _write_end(
+    db: Database, run_id: int, status: Status, moment: str, *, result: str | None = None, error: str | None = None
 ) -> None:
     db.execute(
         "UPDATE runs SET status = ?, ended_at = ?, lease_expires_at = NULL, result = ?, error = ? WHERE id = ?",
-        [status, now or clock.now(), result, error, run_id],
+        [status, moment, result, error, run_id],
     )
+
+
+def _cancel_what_waits(db: Database, run_id: int, moment: str) -> None:
+    """End all that waits for a run that will never succeed, and what waits for those in turn."""
+    ended = [run_id]
+    while ended:
+        needed = get(db, ended.pop())
+        for row in db.rows(_WAITING, [needed.id]):
+            what = "failed" if needed.status == "failed" else "was cancelled"
+            said = f"Run {needed.id} ({needed.kind}), which this run needs, {what}. Retry it, then this run."
+            _write_end(db, row["run_id"], "cancelled", moment, error=said)
+            ended.append(row["run_id"])
+
+
+_ABANDONED = """
+SELECT * FROM runs WHERE status IN ('queued', 'running') AND status = 'running' AND lease_expires_at <= ?"""
+
+_WAITING = """
+SELECT d.run_id FROM run_dependencies d JOIN runs r ON r.id = d.run_id WHERE d.needs_run_id = ? AND r.status = 'queued'
+ORDER BY d.run_id"""

@@ -18,6 +18,7 @@ ALTER TABLE comparisons ADD COLUMN decided INTEGER NOT NULL DEFAULT 0 CHECK (dec
 ALTER TABLE comparisons ADD COLUMN qualification TEXT CHECK (qualification <> '');
 ALTER TABLE comparisons ADD COLUMN repeats_id INTEGER REFERENCES comparisons (id);
 ALTER TABLE comparisons ADD COLUMN reserved_for INTEGER REFERENCES annotators (id);
+ALTER TABLE runs ADD COLUMN retries_id INTEGER REFERENCES runs (id);
 ALTER TABLE judgments ADD COLUMN guideline_id INTEGER REFERENCES guidelines (id);
 ALTER TABLE judgments ADD COLUMN asked_id INTEGER REFERENCES study_settings (id);
 ALTER TABLE judgments ADD COLUMN marks TEXT NOT NULL DEFAULT '[]' CHECK (json_valid(marks));
@@ -161,6 +162,7 @@ CREATE UNIQUE INDEX exclusions_of_person ON exclusions (annotator_id)
     WHERE ended_at IS NULL AND annotator_id IS NOT NULL;
 CREATE UNIQUE INDEX exclusions_of_import ON exclusions (import_id) WHERE ended_at IS NULL AND import_id IS NOT NULL;
 CREATE INDEX erasures_by_annotator ON erasures (annotator_id);
+CREATE UNIQUE INDEX runs_by_retried ON runs (retries_id) WHERE retries_id IS NOT NULL;
 CREATE INDEX run_dependencies_by_need ON run_dependencies (needs_run_id);
 """
 

@@ -1,6 +1,7 @@
-"""The queue of runs: leases, attempts, cancelling, fencing, publishing."""
+"""The queue of runs: leases, attempts, waiting, retrying, cancelling, fencing, publishing."""
 
 import os
+import re
 import signal
 import subprocess
 import sys
@@ -150,6 +151,134 @@ def test_a_run_that_ended_cannot_be_cancelled(db: Database) -> None:
         runs.cancel(db, run.id)
     with pytest.raises(InvalidInput, match="no run 99"):
         runs.cancel(db, 99)
+
+
+def test_a_run_waits_for_all_that_it_needs(db: Database) -> None:
+    first, second = (runs.enqueue(db, kind, {}, now=NOW).id for kind in ("sample", "train-reward"))
+    waiting = runs.enqueue(db, "train-policy", {}, needs=[second, first, first], priority=9)
+    assert waiting.needs == [first, second]
+    for expected in (first, second):
+        lease = claimed(db)
+        assert lease.run_id == expected
+        assert runs.claim(db, "two", lease_seconds=30, kinds=["train-policy"], now=NOW) is None
+        runs.succeed(db, lease, {})
+    assert claimed(db).run_id == waiting.id
+
+
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_what_waits_for_a_run_that_cannot_succeed_is_cancelled_with_words(db: Database, end: str) -> None:
+    needed = runs.enqueue(db, "train-reward", {})
+    waiting = runs.enqueue(db, "train-policy", {}, needs=[needed.id])
+    further = runs.enqueue(db, "evaluate", {}, needs=[waiting.id])
+    apart = runs.enqueue(db, "sample", {})
+    if end == "failed":
+        runs.fail(db, claimed(db), "broken", now=NOW)
+    else:
+        runs.cancel(db, needed.id, now=NOW)
+    ended, last = runs.get(db, waiting.id), runs.get(db, further.id)
+    assert (ended.status, ended.ended_at, last.status) == ("cancelled", NOW, "cancelled")
+    assert f"Run {needed.id} (train-reward), which this run needs, " in (ended.error or "")
+    assert f"Run {waiting.id} (train-policy), which this run needs, was cancelled" in (last.error or "")
+    assert runs.get(db, apart.id).status == "queued"
+    with pytest.raises(InvalidInput, match=f"Run {needed.id} .* is {end}, so a run that needs it would never start"):
+        runs.enqueue(db, "train-policy", {}, needs=[needed.id])
+
+
+def test_what_waits_is_cancelled_too_where_the_worker_died_or_heeds_the_wish(db: Database) -> None:
+    dying = runs.enqueue(db, "train-reward", {}, max_attempts=1)
+    stopping = runs.enqueue(db, "train-reward", {})
+    waiting = [runs.enqueue(db, "train-policy", {}, needs=[one.id]).id for one in (dying, stopping)]
+    claimed(db, "dies")
+    lease = claimed(db, "heeds", now=clock.after(NOW, 20))
+    runs.cancel(db, stopping.id)
+    assert [runs.get(db, one).status for one in waiting] == ["queued", "queued"]
+    assert runs.claim(db, "other", lease_seconds=30, now=clock.after(NOW, 31)) is None
+    runs.cancelled(db, lease)
+    assert [runs.get(db, one).status for one in waiting] == ["cancelled", "cancelled"]
+
+
+def test_a_run_that_needs_one_that_is_not_there_is_refused(db: Database) -> None:
+    with pytest.raises(InvalidInput, match="no run 7"):
+        runs.enqueue(db, "train-policy", {}, needs=[7])
+    assert runs.listing(db) == []
+
+
+def test_a_retry_is_a_new_run_of_the_same_config_and_the_old_one_keeps_its_records(db: Database) -> None:
+    old = runs.enqueue(db, "train-policy", {"steps": 3}, priority=2, max_attempts=5)
+    lease = claimed(db)
+    runs.add_metrics(db, lease, "train", 1, {"loss": 2.0})
+    runs.log(db, lease, "it broke", level="error")
+    runs.fail(db, lease, "broken")
+    new = runs.retry(db, old.id)
+    assert (new.retries_id, new.status, new.config, new.kind) == (old.id, "queued", old.config, old.kind)
+    assert (new.priority, new.max_attempts, new.attempt, new.error) == (2, 5, 0, None)
+    assert runs.get(db, old.id).error == "broken"
+    assert (len(runs.metrics(db, old.id)), len(runs.logs(db, old.id)), runs.metrics(db, new.id)) == (1, 1, [])
+
+
+def test_only_what_failed_or_was_cancelled_is_retried_and_only_so_often(db: Database) -> None:
+    run = runs.enqueue(db, "train-policy", {})
+    with pytest.raises(InvalidInput, match="is queued; only a run that failed"):
+        runs.retry(db, run.id)
+    ids = [run.id]
+    for _ in range(runs.MOST_RETRIES):
+        runs.fail(db, claimed(db), "broken")
+        ids.append(runs.retry(db, ids[-1]).id)
+    with pytest.raises(InvalidInput, match=f"was retried already; the latest retry is run {ids[-1]}"):
+        runs.retry(db, ids[0])
+    runs.cancel(db, ids[-1])
+    with pytest.raises(InvalidInput, match="is retry 3 of 3 of the same work"):
+        runs.retry(db, ids[-1])
+
+
+def test_a_retried_run_needs_what_was_retried_in_the_place_of_what_failed(db: Database) -> None:
+    needed = runs.enqueue(db, "train-reward", {})
+    waiting = runs.enqueue(db, "train-policy", {}, needs=[needed.id])
+    runs.fail(db, claimed(db), "broken")
+    with pytest.raises(InvalidInput, match=f"Retry run {needed.id} first"):
+        runs.retry(db, waiting.id)
+    again = runs.retry(db, needed.id)
+    assert runs.retry(db, waiting.id).needs == [again.id]
+
+
+class _Plans(Database):
+    """A study that notes how SQLite reads the runs of each statement."""
+
+    seen: list[str]
+
+    def _note(self, sql: str, parameters: object) -> None:
+        if "runs" in sql:
+            plan = self.connection().execute(f"EXPLAIN QUERY PLAN {sql}", parameters).fetchall()
+            self.seen += [row["detail"] for row in plan]
+
+    def rows(self, sql: str, parameters: object = ()) -> list:  # type: ignore[override]
+        self._note(sql, parameters)
+        return super().rows(sql, parameters)  # type: ignore[arg-type]
+
+    def row(self, sql: str, parameters: object = ()) -> dict | None:  # type: ignore[override]
+        self._note(sql, parameters)
+        return super().row(sql, parameters)  # type: ignore[arg-type]
+
+    def execute(self, sql: str, parameters: object = ()) -> object:  # type: ignore[override]
+        self._note(sql, parameters)
+        return super().execute(sql, parameters)  # type: ignore[arg-type]
+
+
+def test_the_queue_never_reads_all_runs(db: Database) -> None:
+    plans = _Plans(db.folder)
+    plans.seen = []
+    runs.enqueue(plans, "train-policy", {}, needs=[runs.enqueue(plans, "train-reward", {}).id])
+    lease = claimed(plans)
+    runs.heartbeat(plans, lease, lease_seconds=30)
+    runs.log(plans, lease, "going on")
+    runs.fail(plans, lease, "broken")
+    runs.retry(plans, lease.run_id)
+    runs.active(plans)
+    runs.expire_leases(plans, "one")
+    plans.close()
+    scans = {seen for seen in plans.seen if re.match(r"SCAN (runs|r|n|d|run_dependencies)\b", seen)}
+    assert scans == {"SCAN runs USING INDEX runs_waiting"}  # only what is queued or running, in the order of the claims
+    assert any("SEARCH runs USING INTEGER PRIMARY KEY" in seen for seen in plans.seen)
 
 
 def test_metrics_of_a_step_are_replaced_and_what_is_not_finite_is_none(db: Database) -> None:
