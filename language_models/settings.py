@@ -19,4 +19,4 @@ class SamplingSettings(BaseModel):
 
     temperature: float = Field(0.7, gt=0, le=5, description="Divides the logits in sampling, log-probs and KL alike.")
     max_new_tokens: int = Field(64, ge=1, le=4096, description="Tokens a completion may have before it is cut off.")
-    batch_size: int = Field(32, ge=1, le=1024, description="Completions sampled together.")
+    batch_size: int = Field(64, ge=1, le=1024, description="Completions sampled together.")
