@@ -130,6 +130,13 @@ CREATE TABLE tallies (
     decided INTEGER NOT NULL DEFAULT 0,
     PRIMARY KEY (round_id, split, purpose)
 ) STRICT, WITHOUT ROWID;
+
+CREATE TABLE work_days (
+    annotator_id INTEGER NOT NULL REFERENCES annotators (id),
+    day TEXT NOT NULL,
+    answers INTEGER NOT NULL CHECK (answers >= 0),
+    PRIMARY KEY (annotator_id, day)
+) STRICT, WITHOUT ROWID;
 """
 
 _COPIES = """
@@ -140,6 +147,10 @@ UPDATE comparisons SET
 INSERT INTO tallies
     SELECT COALESCE(round_id, 0), split, purpose, COUNT(*), SUM(answers >= overlap), SUM(answers), SUM(decided)
     FROM comparisons WHERE withdrawn = 0 GROUP BY 1, 2, 3;
+INSERT INTO work_days
+    SELECT annotator_id, substr(created_at, 1, 10), COUNT(*) FROM judgments j
+    WHERE import_id IS NULL AND skipped IS NOT 'undone'
+    AND NOT EXISTS (SELECT 1 FROM judgments n WHERE n.supersedes_id = j.id AND n.import_id IS NULL) GROUP BY 1, 2;
 """
 
 # An index of what can be asked in the ordinary stream: check questions and repeats come by their shares.
@@ -152,6 +163,7 @@ CREATE INDEX comparisons_askable_in_language ON comparisons (language, priority 
 CREATE INDEX comparisons_checks ON comparisons (id) WHERE purpose = 'check' AND withdrawn = 0;
 CREATE INDEX comparisons_reserved ON comparisons (reserved_for, id) WHERE reserved_for IS NOT NULL;
 CREATE INDEX comparisons_repeating ON comparisons (repeats_id) WHERE repeats_id IS NOT NULL;
+CREATE INDEX assignments_open_by_expiry ON assignments (expires_at) WHERE ended_at IS NULL;
 CREATE INDEX judgments_by_person ON judgments (annotator_id, id);
 CREATE INDEX judgments_by_person_and_time ON judgments (annotator_id, created_at);
 CREATE UNIQUE INDEX qualifications_held ON qualifications (annotator_id, name) WHERE ended_at IS NULL;
@@ -202,6 +214,19 @@ def _tally(row: str, sign: str) -> str:
     )
 
 
+# Answers that a person gave here, by UTC day: one that is edited counts on the day of the edit, one that is taken back
+# on none.
+_WORK_DAYS_TRIGGER = """
+CREATE TRIGGER work_days_insert AFTER INSERT ON judgments WHEN NEW.import_id IS NULL BEGIN
+    UPDATE work_days SET answers = answers - 1 WHERE (annotator_id, day) =
+        (SELECT annotator_id, substr(created_at, 1, 10) FROM judgments
+        WHERE id = NEW.supersedes_id AND import_id IS NULL AND skipped IS NOT 'undone');
+    INSERT INTO work_days (annotator_id, day, answers)
+        SELECT NEW.annotator_id, substr(NEW.created_at, 1, 10), 1 WHERE NEW.skipped IS NOT 'undone'
+        ON CONFLICT (annotator_id, day) DO UPDATE SET answers = answers + 1;
+END
+"""
+
 _TRIGGERS = [
     "DROP TRIGGER judgments_no_update",
     _ERASURE_TRIGGER.strip(),
@@ -212,6 +237,7 @@ _TRIGGERS = [
     f"CREATE TRIGGER tallies_insert AFTER INSERT ON comparisons BEGIN {_tally('NEW', '+')}; END",
     "CREATE TRIGGER tallies_update AFTER UPDATE OF round_id, purpose, answers, decided, overlap, withdrawn"
     f" ON comparisons BEGIN {_tally('OLD', '-')}; {_tally('NEW', '+')}; END",
+    _WORK_DAYS_TRIGGER.strip(),
 ]
 
 STATEMENTS: list[str] = [
