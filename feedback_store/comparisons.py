@@ -2,6 +2,7 @@
 
 import json
 import secrets
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import dataclass, field
 from typing import Any
@@ -173,26 +174,47 @@ def listing(
 
 
 def counts(db: Database, round_id: int | None = None, now: str | None = None) -> ComparisonCounts:
-    """Count comparisons by state, split and purpose (of one round, or all)."""
-    rows = db.rows(
-        "SELECT p.split, c.purpose,"
-        " SUM(c.answers >= c.overlap) AS judged,"
-        " SUM(c.answers < c.overlap AND c.answers + COALESCE(a.held, 0) >= c.overlap) AS leased,"
-        " SUM(c.answers + COALESCE(a.held, 0) < c.overlap) AS ready"
-        " FROM comparisons c JOIN prompts p ON p.id = c.prompt_id"
-        " LEFT JOIN (SELECT comparison_id, COUNT(*) AS held FROM assignments"
-        "   WHERE ended_at IS NULL AND expires_at > :now GROUP BY comparison_id) a ON a.comparison_id = c.id"
-        " WHERE c.withdrawn = 0 AND (:round IS NULL OR c.round_id = :round)"
-        " GROUP BY p.split, c.purpose ORDER BY p.split, c.purpose",
-        {"now": now or clock.now(), "round": round_id},
-    )
-    slices = [SliceCount(row["split"], row["purpose"], row["ready"], row["leased"], row["judged"]) for row in rows]
+    """Count comparisons by state, split and purpose (of one round, or all), without reading them: from the tallies,
+    and from the leases in force.
+
+    Check questions and repeats are not counted: they come on top, by their shares, and are never used up.
+    """
+    totals = _tallies(db, round_id)
+    taken = _taken(db, round_id, now or clock.now())
+    slices = [
+        SliceCount(split, purpose, ready=total - judged - taken[split, purpose], leased=taken[split, purpose],
+                   judged=judged)
+        for (split, purpose), (total, judged) in sorted(totals.items())
+    ]  # fmt: skip
     return ComparisonCounts(
         ready=sum(part.ready for part in slices),
         leased=sum(part.leased for part in slices),
         judged=sum(part.judged for part in slices),
         slices=slices,
     )
+
+
+COUNTED_TALLIES = """
+SELECT split, purpose, SUM(comparisons) AS comparisons, SUM(judged) AS judged FROM tallies
+WHERE purpose NOT IN ('check', 'repeat') AND (:round IS NULL OR round_id = NULLIF(:round, 0)) GROUP BY split, purpose"""
+LEASES_IN_FORCE = """
+SELECT a.comparison_id, c.round_id, c.split, c.purpose, c.overlap - c.answers AS missing
+FROM assignments a JOIN comparisons c ON c.id = a.comparison_id
+WHERE a.ended_at IS NULL AND a.expires_at > :now AND c.answers < c.overlap AND c.withdrawn = 0
+  AND c.purpose NOT IN ('check', 'repeat')"""
+
+
+def _tallies(db: Database, round_id: int | None) -> dict[tuple[str, str], tuple[int, int]]:
+    rows = db.rows(COUNTED_TALLIES, {"round": round_id})
+    return {(row["split"], row["purpose"]): (row["comparisons"], row["judged"]) for row in rows if row["comparisons"]}
+
+
+def _taken(db: Database, round_id: int | None, now: str) -> Counter[tuple[str, str]]:
+    """How many comparisons of each slice lack answers, but have someone at work on each."""
+    held = db.rows(LEASES_IN_FORCE, {"now": now})
+    leases = Counter(row["comparison_id"] for row in held)
+    full = {row["comparison_id"]: row for row in held if leases[row["comparison_id"]] >= row["missing"]}
+    return Counter((row["split"], row["purpose"]) for row in full.values() if round_id in (None, row["round_id"]))
 
 
 def recount(db: Database, comparison_id: int) -> None:

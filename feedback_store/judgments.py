@@ -257,24 +257,40 @@ def of_comparisons(
 def count(
     db: Database, *, purpose: str | None = None, split: str | None = None, after_id: int = 0, skips: bool = False
 ) -> int:
-    """Count the judgments that count; skips only where asked for."""
-    found = db.value(
-        "SELECT COUNT(*) FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id"
-        " JOIN prompts p ON p.id = c.prompt_id WHERE j.id > :after AND (:purpose IS NULL OR c.purpose = :purpose)"
-        " AND (:split IS NULL OR p.split = :split) AND (:skips OR j.skipped IS NULL)",
-        {"after": after_id, "purpose": purpose, "split": split, "skips": int(skips)},
-    )
-    return int(found)
+    """Count the judgments that count; skips only where asked for.
+
+    All are counted from the tallies; with `after_id` the rows above it are read.
+    """
+    values = {"after": after_id, "purpose": purpose, "split": split, "skips": int(skips)}
+    return int(db.value(COUNT_ALL if after_id == 0 else COUNT_LATER, values))
+
+
+COUNT_ALL = """
+SELECT COALESCE(SUM(CASE WHEN :skips THEN answers ELSE decided END), 0) FROM tallies
+WHERE (:purpose IS NULL OR purpose = :purpose) AND (:split IS NULL OR split = :split)"""
+COUNT_LATER = """
+SELECT COUNT(*) FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
+WHERE j.id > :after AND (:purpose IS NULL OR c.purpose = :purpose) AND (:split IS NULL OR c.split = :split)
+  AND (:skips OR j.skipped IS NULL)"""
+
+
+def count_new_to(db: Database, run_id: int, *, purpose: str | None = None) -> int:
+    """Count the judgments that came after those that a run used."""
+    seen = db.value("SELECT MAX(judgment_id) FROM run_judgments WHERE run_id = ?", [run_id])
+    return count(db, purpose=purpose, after_id=seen or 0)
 
 
 def of_person_today(db: Database, annotator_id: int, now: str | None = None) -> int:
-    """Count what a person answered since midnight UTC (skips included, undone answers not)."""
-    since = clock.day_of(now or clock.now())
-    found = db.value(
-        "SELECT COUNT(*) FROM live_judgments WHERE annotator_id = ? AND import_id IS NULL AND created_at >= ?",
-        [annotator_id, since],
-    )
-    return int(found)
+    """Count what a person answered here since midnight UTC (skips included, undone answers not)."""
+    return int(db.value(ANSWERS_OF_DAY, [annotator_id, clock.day_of(now or clock.now())[:10]]) or 0)
+
+
+def answered_by(db: Database, annotator_id: int) -> int:
+    """Count what a person ever answered here (skips included, undone answers not)."""
+    return int(db.value("SELECT SUM(answers) FROM work_days WHERE annotator_id = ?", [annotator_id]) or 0)
+
+
+ANSWERS_OF_DAY = "SELECT answers FROM work_days WHERE annotator_id = ? AND day = ?"
 
 
 def check(new: NewJudgment, candidates: int) -> None:

@@ -166,13 +166,13 @@ def _policy(policy: Policy, names: dict[int, str]) -> PolicyView:
 def _pairs(db: Database) -> PairCounts:
     counts = comparisons.counts(db)
     reward = reward_models.latest(db)
-    seen = run_records.judgments_of(db, reward.run_id) if reward else []
+    total = judgments.count(db, purpose="training")
     return PairCounts(
         ready=counts.ready,
         leased=counts.leased,
         judged=counts.judged,
-        judged_total=judgments.count(db, purpose="training"),
-        since_reward=judgments.count(db, purpose="training", after_id=max(seen, default=0)),
+        judged_total=total,
+        since_reward=judgments.count_new_to(db, reward.run_id, purpose="training") if reward else total,
     )
 
 

@@ -1,0 +1,41 @@
+"""What chance decides when a question is handed out, drawn from seeds so that it can be drawn again."""
+
+import random
+from dataclasses import dataclass
+from typing import Literal
+
+Slot = Literal["check", "repeat", "ordinary"]
+
+
+@dataclass(frozen=True)
+class Asking:
+    """How people are asked. The values of a study come from its settings; these ask everybody everything, once.
+
+    Shares are of all questions of a person. A repeat comes after at least `repeat_after` own answers in between.
+    `daily_quota`: answers a person and UTC day, where the person has no quota of their own; `prompt_quota`: comparisons
+    of one prompt a person; None: no limit. `closed`: nobody is asked.
+    """
+
+    check_share: float = 0.0
+    repeat_share: float = 0.0
+    repeat_after: int = 10
+    daily_quota: int | None = None
+    prompt_quota: int | None = None
+    lease_seconds: float = 600.0
+    seed: int = 0
+    closed: bool = False
+
+
+def slot(asking: Asking, annotator_id: int, place: int) -> Slot:
+    """Draw what a person's question number `place` (own answers before it) is: it depends on these and the seed only."""
+    number = random.Random(f"{asking.seed}/{annotator_id}/question {place}").random()
+    if number < asking.check_share:
+        return "check"
+    return "repeat" if number < asking.check_share + asking.repeat_share else "ordinary"
+
+
+def sides(seed: int, comparison_id: int, annotator_id: int, candidates: int) -> list[int]:
+    """Draw the order in which a person sees the candidates of a comparison."""
+    order = list(range(candidates))
+    random.Random(f"{seed}/{comparison_id}/{annotator_id}").shuffle(order)
+    return order
