@@ -230,13 +230,14 @@ class Database:
     def checkpoint(self) -> None:
         """Fold the WAL back into the database.
 
-        Never waits for readers or writers, and shortens a WAL that grew long.
+        Never waits for readers or writers, and shortens a WAL that grew long. Raises StoreUnavailable where the disk is
+        full: what the WAL holds stays there.
         """
         wal = self.folder / f"{FILE_NAME}-wal"
         long = wal.exists() and wal.stat().st_size > TRUNCATE_WAL_BYTES
-        self.connection().execute("PRAGMA wal_checkpoint(PASSIVE)").fetchall()
+        self.rows("PRAGMA wal_checkpoint(PASSIVE)")
         if long:
-            self.connection().execute("PRAGMA wal_checkpoint(TRUNCATE)").fetchall()
+            self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
 
     def close(self) -> None:
         """Close the connections of all threads. The study can be used again afterwards; it opens new ones."""
