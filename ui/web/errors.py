@@ -10,7 +10,7 @@ from fastapi.exceptions import RequestValidationError
 from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
-from feedback_store.errors import Conflict, LeaseLost, StudyExists, StudyNotFound
+from feedback_store.errors import Conflict, LeaseLost, StoreUnavailable, StudyExists, StudyNotFound
 
 log = logging.getLogger("tastemaker.web")
 
@@ -21,6 +21,8 @@ STATUS_OF: tuple[tuple[type[Exception], int], ...] = (
     (LeaseLost, 409),
     (StudyExists, 409),
     (StudyNotFound, 404),
+    (StoreUnavailable, 503),
+    (StoreUnavailable, 503),
 )
 
 
