@@ -1,10 +1,12 @@
-"""`python -m benchmarks [--only NAME] [--seed N] [--data DIR] [--base SOURCE]`: measured figures, one JSON row each.
+"""`python -m benchmarks [--only NAME[/CELL]] [--seed N] [--to FILE] [...]`: measured figures, one JSON row each.
 
-A row has what was measured, how often, the seed, the commit and the machine. DIR is a folder with
-qa_feedback/questions.jsonl.gz (see its README for licence and source); without it the demo's prompts are used.
+A row has what was measured, how often, the seed, the commit and the machine. With --to each row is also written to FILE
+as soon as it is there, and what FILE has already is not measured again: a cut run goes on where it was. DIR is a folder
+with qa_feedback/questions.jsonl.gz (see its README for licence and source); without it the demo's prompts are used.
 """
 
 import argparse
+import importlib
 import json
 import os
 import platform
@@ -14,33 +16,76 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import ppo_iteration, reward_training_speed, sampling_speed
 from benchmarks.setting import Setting
 
-BENCHMARKS: dict[str, Callable[[Setting], dict[str, Any]]] = {
-    "sampling": sampling_speed.measure,
-    "ppo": ppo_iteration.measure,
-    "reward": reward_training_speed.measure,
+# A module has `measure(setting)`, or several by name in CELLS. It is loaded when it is asked for: torch takes seconds.
+BENCHMARKS = {
+    "sampling": "sampling_speed",
+    "ppo": "ppo_iteration",
+    "reward": "reward_training_speed",
+    "durability": "durability",
+    "scale": "scale",
 }
+SAME = ("benchmark", "cell", "seed", "base", "short")
 
 
 def machine() -> dict[str, Any]:
-    """What the figures hold for."""
+    """What the figures hold for. `load`: how many processes wanted a core in the last minute, others' included."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
-    return {"commit": commit.strip() or None, "cores": os.cpu_count(), "processor": platform.machine()}
+    return {
+        "commit": commit.strip() or None,
+        "cores": os.cpu_count(),
+        "processor": platform.machine(),
+        "load": round(os.getloadavg()[0], 1),
+    }
+
+
+def cells(only: str | None) -> dict[tuple[str, str | None], Callable[[Setting], dict[str, Any]]]:
+    """What to measure, by benchmark and cell. Raises SystemExit for a name that is not there, with those that are."""
+    name, _, cell = (only or "").partition("/")
+    if name and name not in BENCHMARKS:
+        raise SystemExit(f"There is no benchmark {name!r}; there are {', '.join(BENCHMARKS)}.")
+    found: dict[tuple[str, str | None], Callable[[Setting], dict[str, Any]]] = {}
+    for one in [name] if name else BENCHMARKS:
+        module = importlib.import_module(f"benchmarks.{BENCHMARKS[one]}")
+        inner = module.CELLS if hasattr(module, "CELLS") else {None: module.measure}
+        found |= {(one, part): measure for part, measure in inner.items() if cell in ("", part)}
+    if not found:
+        raise SystemExit(f"The benchmark {name} has no cell {cell!r}; it has {', '.join(module.CELLS)}.")
+    return found
+
+
+def finished(to: Path | None) -> set[tuple[Any, ...]]:
+    """What a file of rows has already."""
+    if to is None or not to.exists():
+        return set()
+    rows = [json.loads(line) for line in to.read_text(encoding="utf-8").splitlines()]
+    return {tuple(row.get(name) for name in SAME) for row in rows}
 
 
 def main() -> int:
     parser = argparse.ArgumentParser(prog="python -m benchmarks", description=__doc__)
-    parser.add_argument("--only", choices=sorted(BENCHMARKS))
+    parser.add_argument("--only", metavar="NAME[/CELL]", help=f"one of {', '.join(BENCHMARKS)}")
     parser.add_argument("--seed", type=int, default=0)
-    parser.add_argument("--data", type=Path)
+    parser.add_argument("--data", type=Path, metavar="DIR")
     parser.add_argument("--base", default="bundled:smollm2-135m-instruct")
-    arguments = parser.parse_args()
-    setting = Setting(arguments.base, arguments.seed, arguments.data)
-    for name in [arguments.only] if arguments.only else list(BENCHMARKS):
-        row = {"benchmark": name, "seed": arguments.seed, "base": arguments.base, **machine()}
-        print(json.dumps(row | BENCHMARKS[name](setting)), flush=True)
+    parser.add_argument("--short", action="store_true", help="cut down, to see that it works")
+    parser.add_argument("--to", type=Path, metavar="FILE", help="write each row there, skip what is there")
+    parser.add_argument("--work", type=Path, help="where studies are made: a real disk, not memory")
+    given = parser.parse_args()
+    setting = Setting(given.base, given.seed, given.data, given.short)
+    if given.work:
+        setting = Setting(given.base, given.seed, given.data, given.short, given.work)
+    done = finished(given.to)
+    for (name, cell), measure in cells(given.only).items():
+        head = {"benchmark": name, "cell": cell, "seed": given.seed, "base": given.base, "short": given.short}
+        if tuple(head[part] for part in SAME) in done:
+            continue
+        text = json.dumps(head | machine() | measure(setting))
+        print(text, flush=True)
+        if given.to:
+            with given.to.open("a", encoding="utf-8") as rows:
+                rows.write(text + "\n")
     return 0
 
 

@@ -1,35 +1,55 @@
-"""What the benchmarks share: the model, the prompts, peak memory."""
+"""What the benchmarks share: how much is asked for, the model, the prompts, a folder to work in, peak memory."""
+
+from __future__ import annotations
 
 import gzip
 import json
 import resource
-from dataclasses import dataclass
+import sys
+import tempfile
+from collections.abc import Iterator
+from contextlib import contextmanager
+from dataclasses import dataclass, field
 from functools import cached_property
 from pathlib import Path
-from typing import Any
+from typing import TYPE_CHECKING, Any
 
-from language_models.model import LanguageModel, use_threads
-from rounds.demo import demo
+if TYPE_CHECKING:
+    from language_models.model import LanguageModel
 
 SYSTEM_PROMPT = "Reply to the request."
 
 
+class NotAllowed(Exception):
+    """This machine does not allow what a measurement needs; the words say what."""
+
+
 @dataclass(frozen=True)
 class Setting:
-    """One benchmark run. `data` is the folder of real preferences, None for the demo's prompts."""
+    """One benchmark run.
 
-    base: str
-    seed: int
-    data: Path | None
+    `data` is the folder of real preferences, None for the demo's prompts. `short`: cut down, to see that it works.
+    `work`: where studies are made; it has to be a real disk, in memory an fsync tells nothing.
+    """
+
+    base: str = ""
+    seed: int = 0
+    data: Path | None = None
+    short: bool = False
+    work: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "tastemaker-benchmarks")
 
     @cached_property
     def model(self) -> LanguageModel:
+        from language_models.model import LanguageModel, use_threads  # torch: what measures the store needs none
+
         use_threads()
         return LanguageModel.load(self.base)
 
     def prompts(self, count: int) -> list[list[int]]:
         """Token ids of the first `count` prompts."""
         if self.data is None:
+            from rounds.demo import demo
+
             texts = [prompt.messages[-1]["content"] for prompt in demo.prompts()[:count]]
         else:
             texts = [question["question"] for question in self.questions()[:count]]
@@ -42,7 +62,18 @@ class Setting:
         with gzip.open(self.data / "qa_feedback" / "questions.jsonl.gz", "rt", encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
 
+    def trials(self, full: int, short: int) -> int:
+        """How often: `full`, or `short` where the run is cut down."""
+        return short if self.short else full
+
+    @contextmanager
+    def folder(self) -> Iterator[Path]:
+        """A new folder below `work`, gone afterwards."""
+        self.work.mkdir(parents=True, exist_ok=True)
+        with tempfile.TemporaryDirectory(dir=self.work) as name:
+            yield Path(name)
+
 
 def peak_gigabytes() -> float:
     """The most memory this process ever held, in GB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / 1e6, 2)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6), 2)

@@ -1,0 +1,36 @@
+"""Nothing acknowledged is lost: killed processes, writes that never reached the disk, full disks, locks and races.
+
+Each cell is a measurement of its own. What a machine does not allow (tracing, mounting) is said in the row.
+"""
+
+from collections.abc import Callable
+from pathlib import Path
+from typing import Any
+
+from benchmarks import durability_disk, durability_kills, durability_refusals
+from benchmarks.setting import Setting
+
+
+def _cell(
+    run: Callable[[Path, int, int], dict[str, Any]], full: int, short: int
+) -> Callable[[Setting], dict[str, Any]]:
+    def measure(setting: Setting) -> dict[str, Any]:
+        with setting.folder() as folder:
+            return run(folder / "study", setting.trials(full, short), setting.seed)
+
+    return measure
+
+
+def _locked(setting: Setting) -> dict[str, Any]:
+    with setting.folder() as folder:
+        return durability_refusals.locked(folder / "study", (1,) if setting.short else (1, 4, 30))
+
+
+CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
+    "kill_storing": _cell(durability_kills.kill_storing, 1000, 10),
+    "kill_server": _cell(durability_kills.kill_server, 50, 2),
+    "fsync_seen": _cell(durability_disk.fsync_seen, 200, 10),
+    "cuts": _cell(durability_disk.cuts, 200, 20),
+    "disk_full": _cell(durability_refusals.disk_full, 5, 1),
+    "locked": _locked,
+}

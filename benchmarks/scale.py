@@ -1,0 +1,3 @@
+"""What a large study costs."""
+
+CELLS = {}
