@@ -2,6 +2,7 @@
 
 from dataclasses import dataclass, field
 from pathlib import Path
+from typing import Any
 
 
 @dataclass(frozen=True)
@@ -14,7 +15,10 @@ class Problem:
 
 @dataclass(frozen=True)
 class ImportReport:
-    """What an import did: rows = added + known + problems. `import_id` is None where nothing was stored."""
+    """What an import did: rows = added + known + left out. `import_id` is None where nothing was stored.
+
+    `problems` tell the first rows that were left out, and why.
+    """
 
     format: str
     rows: int
@@ -22,21 +26,48 @@ class ImportReport:
     known: int
     problems: list[Problem]
     import_id: int | None
+    left_out: int = 0
+
+
+@dataclass(frozen=True)
+class Kept:
+    """A unit that an export keeps: its rows (more than one where a format needs it), the split and the language."""
+
+    rows: list[dict[str, Any]]
+    split: str
+    language: str
+
+
+@dataclass(frozen=True)
+class Dropped:
+    """A unit that an export drops, and why."""
+
+    id: str
+    reason: str
 
 
 @dataclass(frozen=True)
 class ExportReport:
-    """What an export wrote: the folder, counts by name, the dropped rows by reason, and the files' names."""
+    """What an export wrote: the folder, counts by name, the dropped units by reason, and the files' names.
+
+    What filters kept back is in `left_out` (of comparisons or prompts) and `judgments_left_out`, by reason. So units =
+    kept + dropped, and comparisons = what was gone through + left out.
+    """
 
     folder: Path
     counts: dict[str, int]
     dropped: dict[str, int] = field(default_factory=dict)
     files: list[str] = field(default_factory=list)
+    left_out: dict[str, int] = field(default_factory=dict)
+    judgments_left_out: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)
-class Written:
-    """What a format's `write` tells `exchange.export`."""
+class Preview:
+    """What an export would write: the counts of its report, and its first rows. Nothing is written."""
 
     counts: dict[str, int]
-    dropped: dict[str, int] = field(default_factory=dict)
+    dropped: dict[str, int]
+    left_out: dict[str, int]
+    judgments_left_out: dict[str, int]
+    rows: list[dict[str, Any]]

@@ -138,23 +138,37 @@ def get(db: Database, prompt_id: int) -> Prompt:
     return _prompt(row)
 
 
-def listing(db: Database, split: str | None = None, ids: Sequence[int] | None = None) -> list[Prompt]:
-    """Return prompts in id order; with `ids`, exactly those, in that order."""
+def listing(
+    db: Database,
+    split: str | None = None,
+    ids: Sequence[int] | None = None,
+    after_id: int = 0,
+    limit: int | None = None,
+) -> list[Prompt]:
+    """Return prompts in id order (read long lists in parts by `after_id` and `limit`); with `ids`, exactly those, in
+    that order.
+    """
     if ids is not None:
         named = f"SELECT {_COLUMNS} FROM prompts WHERE id IN (SELECT value FROM json_each(?))"
         found = {row["id"]: _prompt(row) for row in db.rows(named, [json.dumps(list(ids))])}
         return [found[prompt_id] if prompt_id in found else get(db, prompt_id) for prompt_id in ids]
-    where, values = ("AND split = ?", [split]) if split else ("", [])
-    return [
-        _prompt(row)
-        for row in db.rows(f"SELECT {_COLUMNS} FROM prompts WHERE withdrawn = 0 {where} ORDER BY id", values)
-    ]
+    rows = db.rows(
+        f"SELECT {_COLUMNS} FROM prompts WHERE withdrawn = 0 AND id > :after {'AND split = :split' if split else ''}"
+        " ORDER BY id LIMIT :limit",
+        {"after": after_id, "split": split, "limit": -1 if limit is None else limit},
+    )
+    return [_prompt(row) for row in rows]
 
 
 def count(db: Database, split: str | None = None) -> int:
     """Return how many prompts there are (in a split)."""
     where, values = ("AND split = ?", [split]) if split else ("", [])
     return int(db.value(f"SELECT COUNT(*) FROM prompts WHERE withdrawn = 0 {where}", values))
+
+
+def any_there(db: Database) -> bool:
+    """Tell whether there is a prompt, without counting them."""
+    return bool(db.value("SELECT 1 FROM prompts WHERE withdrawn = 0 LIMIT 1"))
 
 
 _COLUMNS = "id, messages, group_name, split, language, tags, reference, sha256, extra"

@@ -1,25 +1,37 @@
 """Our own exchange format: JSON lines, one comparison each, lossless for what people said.
 
-Source: this project (docs: the exchange format `comparisons`). Every key is always written, null where there is
-nothing, in the order of exchange_keys; further keys of an imported row follow in their own order. Rows come in row
-order, their judgments too, those that were superseded or undone included. Exporting, importing into a new study and
-exporting again gives the same bytes. Left out: nothing but what was taken back with its import. Weights, leases and
-runs travel by backup.
+Source: this project (docs: the exchange format `comparisons`). The keys of exchange_keys are always written, null where
+there is nothing, in their order; then, where they hold something, `qualification`, `repeats` (the id of the
+comparison), `reserved_for` and `flags`, of a judgment `marks`, `guideline` and `asked`; then further keys of an
+imported row in their own order. Rows come in row order, their judgments too, those that were superseded or undone
+included. Exporting, importing into a new study and exporting again gives the same bytes. Left out: nothing but what was
+taken back with its import, and what filters leave out. Weights, leases and runs travel by backup.
 """
 
+import json
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from feedback_store import annotators, canonical, comparisons, completions, judgments, policies, prompts, rounds
-from feedback_store.comparisons import Comparison
+from feedback_store.completions import Completion
 from feedback_store.database import Database
-from feedback_store.exchange_records import Problem, Written
+from feedback_store.exchange_reading import Judged, Names, Reading
+from feedback_store.exchange_records import Dropped, Kept, Problem
+from feedback_store.judgments import UNDONE, Judgment
 from feedback_store.line_files import json_lines
 
-FILE_NAME = "comparisons.jsonl"
+STEM = "comparisons"
+HISTORY = True
 OPTIONS: dict[str, tuple[str, ...]] = {}
-ROWS_AT_ONCE = 500
+UNIT = "comparisons"
+TITLE = "Comparisons"
+CARD = """One comparison a row, with every judgment of it: nothing that people said is dropped or decided.
+
+- Ties (equal `ranks`), both bad (`both_bad`) and skips (`skipped`) are three different answers, and all are in it, as
+  are disagreement, rankings of more than two, edits (`improved`), check questions, repeats, evaluations (`purpose`) and
+  duplicates. Superseded and undone judgments are in it; `supersedes` is the key of the one that a judgment replaces.
+- `split` is train or holdout, drawn by prompt group, never by row.
+- People have the names that they have in the study. Take care to whom you give this; other formats hold no names."""
 
 Row = dict[str, Any]
 
@@ -29,42 +41,52 @@ def read(path: Path) -> Iterator[tuple[int, Row | Problem]]:
     yield from json_lines(path, lambda row: row)
 
 
-def write(db: Database, folder: Path) -> Written:
-    """Write every comparison to comparisons.jsonl."""
-    names = _Names(db)
-    written = judged = after = 0
-    with (folder / FILE_NAME).open("w", encoding="utf-8", newline="\n") as file:
-        while batch := comparisons.listing(db, after_id=after, limit=ROWS_AT_ONCE):
-            for comparison in batch:
-                row = row_of(db, comparison, names)
-                file.write(canonical.dumps(row) + "\n")
-                written += 1
-                judged += len(row["judgments"])
-            after = batch[-1].id
-    return Written({"comparisons": written, "judgments": judged})
+def write(reading: Reading) -> Iterator[Kept | Dropped]:
+    """Yield every comparison."""
+    flags = _flags(reading.db)
+    shown = _Shown(reading.db)
+    for judged in reading:
+        row = row_of(judged, reading.names, shown, flags.get(judged.comparison.id, []))
+        yield Kept([row], judged.prompt.split, judged.prompt.language)
 
 
-class _Names:
-    """Names of policies, annotators and rounds by id."""
+class _Shown:
+    """What rows name of other rows: settings by id, comparisons by id; read when first named."""
 
     def __init__(self, db: Database) -> None:
-        self.policies = {policy.id: policy.name for policy in policies.listing(db, external=True)}
-        self.annotators = {annotator.id: annotator for annotator in annotators.listing(db)}
-        self.rounds = {one.id: one.number for one in rounds.listing(db)}
+        self._db = db
+        self._settings: dict[int, Any] = {}
+
+    def setting(self, setting_id: int) -> Any:
+        """The value of a setting as it was."""
+        if setting_id not in self._settings:
+            value = self._db.value("SELECT value FROM study_settings WHERE id = ?", [setting_id])
+            self._settings[setting_id] = json.loads(value)
+        return self._settings[setting_id]
+
+    def comparison(self, comparison_id: int) -> str:
+        """The public id of a comparison."""
+        return str(self._db.value("SELECT public_id FROM comparisons WHERE id = ?", [comparison_id]))
 
 
-def row_of(db: Database, comparison: Comparison, names: _Names) -> Row:
+def row_of(judged: Judged, names: Names, shown: _Shown, flags: list[Row]) -> Row:
     """Return a comparison as a row of this format."""
-    prompt = prompts.get(db, comparison.prompt_id)
+    comparison, prompt = judged.comparison, judged.prompt
     extra = dict(comparison.extra)
     own_round = names.rounds.get(comparison.round_id) if comparison.round_id else None
+    further = {
+        "qualification": comparison.qualification,
+        "repeats": shown.comparison(comparison.repeats_id) if comparison.repeats_id else None,
+        "reserved_for": names.annotators[comparison.reserved_for].name if comparison.reserved_for else None,
+        "flags": flags,
+    }
     return {
         "prompt": prompt.messages,
         "group": prompt.named_group,
         "split": prompt.split,
         "expert": comparison.expert,
-        "completions": [_completion(one, names) for one in completions.get(db, comparison.completion_ids)],
-        "judgments": _judgments(db, comparison, names),
+        "completions": [_completion(one, names) for one in judged.completions],
+        "judgments": _judgments(judged, names, shown),
         "id": comparison.public_id,
         "purpose": comparison.purpose,
         "chosen_by": comparison.chosen_by,
@@ -79,11 +101,12 @@ def row_of(db: Database, comparison: Comparison, names: _Names) -> Row:
         "reference": extra.pop("reference", prompt.reference),
         "prompt_extra": extra.pop("prompt_extra", prompt.extra),
         "created_at": comparison.created_at,
+        **_filled(further),
         **extra,
     }
 
 
-def _completion(one: completions.Completion, names: _Names) -> Row:
+def _completion(one: Completion, names: Names) -> Row:
     return {
         "text": one.text,
         "policy": names.policies[one.policy_id],
@@ -97,29 +120,55 @@ def _completion(one: completions.Completion, names: _Names) -> Row:
     }
 
 
-def _judgments(db: Database, comparison: Comparison, names: _Names) -> list[Row]:
-    rows = judgments.history(db, comparison.id)
-    keys = {one.id: one.key for one in rows}
-    return [
-        {
-            "annotator": names.annotators[one.annotator_id].name,
-            "shown": one.shown,
-            "ranks": one.ranks,
-            "strength": one.strength,
-            "both_bad": one.both_bad,
-            "skipped": one.skipped,
-            "rationale": one.rationale,
-            "milliseconds": one.milliseconds,
-            "at": one.at,
-            "criteria": one.criteria,
-            "improved": one.improved,
-            "input_device": one.input_device,
-            "view": one.view,
-            "late": one.late,
-            "key": one.key,
-            "supersedes": keys.get(one.supersedes_id) if one.supersedes_id else None,
-            "annotator_kind": names.annotators[one.annotator_id].kind,
-            **one.extra,
-        }
-        for one in rows
-    ]
+def _judgments(judged: Judged, names: Names, shown: _Shown) -> list[Row]:
+    """An undo whose judgment a filter left out says nothing any more, and could not be imported."""
+    keys = {one.id: one.key for one in judged.judgments}
+    told = [one for one in judged.judgments if one.skipped != UNDONE or one.supersedes_id in keys]
+    return [_judgment(one, names, shown, keys) for one in told]
+
+
+def _judgment(one: Judgment, names: Names, shown: _Shown, keys: dict[int, str]) -> Row:
+    guideline = names.guidelines[one.guideline_id] if one.guideline_id else None
+    further = {
+        "marks": one.marks,
+        "guideline": vars(guideline) if guideline else None,
+        "asked": shown.setting(one.asked_id) if one.asked_id else None,
+    }
+    return {
+        "annotator": names.annotators[one.annotator_id].name,
+        "shown": one.shown,
+        "ranks": one.ranks,
+        "strength": one.strength,
+        "both_bad": one.both_bad,
+        "skipped": one.skipped,
+        "rationale": one.rationale,
+        "milliseconds": one.milliseconds,
+        "at": one.at,
+        "criteria": one.criteria,
+        "improved": one.improved,
+        "input_device": one.input_device,
+        "view": one.view,
+        "late": one.late,
+        "key": one.key,
+        "supersedes": keys.get(one.supersedes_id) if one.supersedes_id else None,
+        "annotator_kind": names.annotators[one.annotator_id].kind,
+        **_filled(further),
+        **one.extra,
+    }
+
+
+def _flags(db: Database) -> dict[int, list[Row]]:
+    """All flags by comparison; they are few."""
+    rows = db.rows(
+        "SELECT f.comparison_id, t.public_id AS completion, a.name AS annotator, f.note, f.created_at, f.resolved_at,"
+        " f.resolved_by FROM flags f LEFT JOIN completions t ON t.id = f.completion_id"
+        " LEFT JOIN annotators a ON a.id = f.annotator_id ORDER BY f.id"
+    )
+    found: dict[int, list[Row]] = {}
+    for row in rows:
+        found.setdefault(row.pop("comparison_id"), []).append(row)
+    return found
+
+
+def _filled(fields: Row) -> Row:
+    return {name: value for name, value in fields.items() if value not in (None, [])}

@@ -1,23 +1,32 @@
-"""Prompts to import: one a line (.txt), a CSV with a column `prompt` (.csv), or JSON lines (any other suffix).
+"""Prompts: one a line (.txt), CSV with a column `prompt` (.csv), Parquet (.parquet), else JSON.
 
-Source: this project. A JSON row has `prompt` (text, or chat messages) and, where wanted, `group`, `split`, `reference`,
-`tags`, `language`; a CSV may have the same columns, its tags separated by ";". Further keys are kept with the prompt.
-Either may be compressed (.gz). Export is not needed: the format `comparisons` carries prompts with what was said about
-them.
+Source: this project. JSON is lines or one list. A row has `prompt` (text, or chat messages) and, where wanted,
+`group`, `split`, `reference`, `tags`, `language`; in a CSV the tags are separated by ";" and every cell is text,
+formulas too. Further keys are kept with the prompt. All but Parquet may be compressed (.gz). Export is JSON lines, with
+the split that was drawn.
 """
 
-import csv
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from feedback_store import prompts
+from feedback_store import decisions, filters, prompts
 from feedback_store.errors import InvalidInput
-from feedback_store.exchange_records import Problem
-from feedback_store.line_files import json_lines, lines
-from feedback_store.prompts import NewPrompt
+from feedback_store.exchange_reading import Reading
+from feedback_store.exchange_records import Dropped, Kept, Problem
+from feedback_store.line_files import csv_rows, json_rows, lines, parquet_rows, suffix_of
+from feedback_store.prompts import NewPrompt, Prompt
 
 KEYS = ("prompt", "group", "split", "reference", "tags", "language")
+OPTIONS: dict[str, tuple[str, ...]] = {}
+FILTERS = filters.OF_PROMPT
+UNIT = "prompts"
+TITLE = "Prompts"
+CARD = """One prompt a row: `prompt` is text, or messages where it is more than one message of the user.
+
+- No judgments are in it: no ties, skips, disagreement, rankings, edits or checks. No prompt is in it twice.
+- Train and test are split by group (test: the study's hold-out prompts): a group is never in both."""
+PROMPTS_AT_ONCE = 500
 
 
 def read(path: Path) -> Iterator[tuple[int, NewPrompt | Problem]]:
@@ -25,13 +34,15 @@ def read(path: Path) -> Iterator[tuple[int, NewPrompt | Problem]]:
 
     Raises InvalidInput for a CSV without a column `prompt`.
     """
-    suffix = Path(path.stem).suffix if path.suffix == ".gz" else path.suffix
+    suffix = suffix_of(path)
     if suffix == ".txt":
         yield from _read_text(path)
     elif suffix == ".csv":
-        yield from _read_csv(path)
+        yield from csv_rows(path, ("prompt",), _of_cells)
+    elif suffix == ".parquet":
+        yield from parquet_rows(path, _of_parquet)
     else:
-        yield from json_lines(path, _of_row)
+        yield from json_rows(path, _of_row)
 
 
 def _read_text(path: Path) -> Iterator[tuple[int, NewPrompt | Problem]]:
@@ -39,45 +50,16 @@ def _read_text(path: Path) -> Iterator[tuple[int, NewPrompt | Problem]]:
         yield number, text if isinstance(text, Problem) else NewPrompt(prompts.from_text(text.strip()))
 
 
-def _read_csv(path: Path) -> Iterator[tuple[int, NewPrompt | Problem]]:
-    broken: list[Problem] = []
-
-    def text_lines() -> Iterator[str]:
-        for number, text in lines(path, blank=True):
-            if isinstance(text, Problem):
-                broken.append(Problem(number, text.reason))
-            else:
-                yield text + "\n"
-
-    reader = csv.DictReader(text_lines(), strict=True)
-    if "prompt" not in (reader.fieldnames or []):
-        raise InvalidInput(
-            f"{path.name} has no column `prompt`; its columns are {', '.join(reader.fieldnames or []) or 'none'}."
-        )
-    while True:
-        try:
-            row = next(reader, None)
-        except csv.Error as error:
-            yield reader.line_num, Problem(reader.line_num, f"Not valid CSV: {error}.")
-            continue
-        for problem in broken:
-            yield problem.line, problem
-        broken.clear()
-        if row is None:
-            return
-        try:
-            yield reader.line_num, _of_row(_of_cells(row))
-        except InvalidInput as error:
-            yield reader.line_num, Problem(reader.line_num, str(error))
-
-
-def _of_cells(cells: dict[str | Any, str | Any]) -> dict[str, Any]:
-    if None in cells:
-        raise InvalidInput("The row has more cells than the header has columns.")
-    row: dict[str, Any] = {name: value for name, value in cells.items() if value not in (None, "")}
+def _of_cells(cells: dict[str, str]) -> NewPrompt:
+    row: dict[str, Any] = {name: value for name, value in cells.items() if value != ""}
     if "tags" in row:
-        row["tags"] = [tag.strip() for tag in row["tags"].split(";") if tag.strip()]
-    return row
+        row["tags"] = [tag.strip() for tag in cells["tags"].split(";") if tag.strip()]
+    return _of_row(row)
+
+
+def _of_parquet(row: dict[str, Any]) -> NewPrompt:
+    """Columns that are null say nothing: a Parquet file has every column in every row."""
+    return _of_row({key: value for key, value in row.items() if value is not None})
 
 
 def _of_row(row: dict[str, Any]) -> NewPrompt:
@@ -95,3 +77,29 @@ def _of_row(row: dict[str, Any]) -> NewPrompt:
         reference=row.get("reference"),
         extra={key: value for key, value in row.items() if key not in KEYS},
     )
+
+
+def write(reading: Reading) -> Iterator[Kept | Dropped]:
+    """Yield every prompt that was not taken back with its import; a prompt of one user message is written as text."""
+    after = 0
+    reading.counts["prompts in the study"] = 0
+    while batch := prompts.listing(reading.db, after_id=after, limit=PROMPTS_AT_ONCE):
+        after = batch[-1].id
+        reasons = filters.prompts_left_out(reading.db, reading.filters, [one.id for one in batch])
+        reading.counts["prompts in the study"] += len(batch)
+        reading.left_out.update(reasons.values())
+        for one in batch:
+            if one.id not in reasons:
+                yield Kept([_row(one)], one.split, one.language)
+
+
+def _row(prompt: Prompt) -> dict[str, Any]:
+    return {
+        "prompt": prompt.messages[0]["content"] if decisions.is_one_question(prompt) else prompt.messages,
+        "group": prompt.named_group,
+        "split": prompt.split,
+        "reference": prompt.reference,
+        "tags": prompt.tags,
+        "language": prompt.language,
+        **prompt.extra,
+    }

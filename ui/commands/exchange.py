@@ -1,19 +1,29 @@
 """`import` and `export`: a study's prompts, completions and judgments from and to files."""
 
 from pathlib import Path
-from typing import Annotated
+from typing import TYPE_CHECKING, Annotated
 
 import typer
 
 from ui.commands.arguments import AsJson, Base, Study
 from ui.commands.output import print_fields, print_json, say
 
+if TYPE_CHECKING:
+    from feedback_store.exchange_records import ExportReport, Preview
+
 
 def import_file(
     study: Study,
     file: Annotated[Path, typer.Argument(help="File to read.", show_default=False)],
     format: Annotated[
-        str, typer.Option("--format", help="comparisons, prompts or trl.", metavar="NAME", show_default=False)
+        str,
+        typer.Option(
+            "--format",
+            help="comparisons, prompts, trl, hh, arena, cheese, ultrafeedback, helpsteer3, argilla, label-studio or "
+            "oasst.",
+            metavar="NAME",
+            show_default=False,
+        ),
     ],
     undo: Annotated[bool, typer.Option("--undo", help="Take this file's import back, as a unit.")] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Take nothing where one row is bad.")] = False,
@@ -52,23 +62,105 @@ def import_file(
     print(f"{report.rows} rows: {report.added} {done}, {report.known} known already, {len(report.problems)} left out.")
 
 
+def _filter(name: str, help: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(name, help=help, show_default=False, rich_help_panel="Filters")
+    return option
+
+
+def _of_format(name: str, help: str) -> typer.models.OptionInfo:
+    option: typer.models.OptionInfo = typer.Option(name, help=help, show_default=False, metavar="NAME")
+    return option
+
+
 def export(
     study: Study,
-    format: Annotated[str, typer.Option("--format", help="comparisons or trl.", metavar="NAME", show_default=False)],
-    to: Annotated[Path, typer.Option("--to", help="Folder to write: a new or an empty one.", show_default=False)],
+    format: Annotated[
+        str,
+        typer.Option(
+            "--format",
+            help="comparisons, trl, hh, openai, llama-factory, helpsteer3, judgments or prompts.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ],
+    to: Annotated[
+        Path | None, typer.Option("--to", help="Folder to write: a new or an empty one.", show_default=False)
+    ] = None,
+    dry_run: Annotated[bool, typer.Option("--dry-run", help="Counts and three rows; nothing is written.")] = False,
     shape: Annotated[
-        str | None, typer.Option(help="Of trl: explicit, implicit, conversational or unpaired.", show_default=False)
+        str | None,
+        _of_format(
+            "--shape", "trl: explicit, conversational, implicit or unpaired. llama-factory: alpaca, sharegpt or kto."
+        ),
+    ] = None,
+    rows: Annotated[
+        str | None,
+        _of_format("--rows", "One row a pair decided by majority (comparisons), or one a judgment (judgments)."),
+    ] = None,
+    file_type: Annotated[
+        str | None, _of_format("--as", "Kind of file: jsonl, jsonl.gz, csv or parquet, as the format has it.")
+    ] = None,
+    snapshot: Annotated[int | None, _filter("--snapshot", "Exactly the judgments that this run saw.")] = None,
+    round: Annotated[int | None, _filter("--round", "Comparisons of this round.")] = None,
+    split: Annotated[str | None, _filter("--split", "train or holdout.")] = None,
+    purpose: Annotated[str | None, _filter("--purpose", "training, evaluation, check or repeat.")] = None,
+    policy: Annotated[str | None, _filter("--policy", "Comparisons with a completion of this policy.")] = None,
+    person: Annotated[str | None, _filter("--person", "Judgments of this person.")] = None,
+    language: Annotated[str | None, _filter("--language", "Prompts in this language.")] = None,
+    tag: Annotated[list[str] | None, _filter("--tag", "Prompts with this tag; again: with all of them.")] = None,
+    reliability: Annotated[
+        float | None,
+        _filter("--reliability", "Judgments of people who agree with the others at least so often, 0 to 1."),
+    ] = None,
+    agreement: Annotated[
+        float | None, _filter("--agreement", "Comparisons on which people agree at least so far, 0 to 1.")
+    ] = None,
+    since: Annotated[str | None, _filter("--since", "Judgments from this day or moment on.")] = None,
+    until: Annotated[str | None, _filter("--until", "Judgments up to this day or moment, itself included.")] = None,
+    data_licence: Annotated[
+        str | None, typer.Option(help="Licence of prompts and imported texts, for the card.", show_default=False)
+    ] = None,
+    base_licence: Annotated[
+        str | None, typer.Option(help="Licence of the base model, for the card.", show_default=False)
     ] = None,
     as_json: AsJson = False,
 ) -> None:
     """Write what people said as a folder: files by split, what was dropped and why, a dataset card, checksums."""
     from feedback_store import exchange
+    from feedback_store.dataset_card import Licences
+    from feedback_store.filters import Filters
     from rounds import studies
 
+    if to is None and not dry_run:
+        raise typer.BadParameter("name the folder to write with --to, or look first with --dry-run")
+    filters = Filters(
+        round=round, split=split, purpose=purpose, policy=policy, person=person, language=language,
+        tags=tuple(tag or ()), reliability=reliability, agreement=agreement, since=since, until=until,
+        snapshot=snapshot,
+    )  # fmt: skip
+    given = {"shape": shape, "rows": rows, "file_type": file_type}
+    options = {name: value for name, value in given.items() if value is not None}
     db = studies.open_or_create(study)
-    report = exchange.export(db, format, to, **({} if shape is None else {"shape": shape}))
+    report: ExportReport | Preview
+    if to is None or dry_run:
+        report = exchange.preview(db, format, filters=filters, **options)
+    else:
+        licences = Licences(data_licence, base_licence)
+        report = exchange.export(db, format, to, filters=filters, licences=licences, **options)
     if as_json:
         print_json(report)
         return
-    print(f"Wrote {report.folder}")
-    print_fields({**report.counts, **{f"dropped, {reason}": count for reason, count in report.dropped.items()}})
+    print(f"Wrote {to}" if not dry_run else "Nothing was written.")
+    _print_counts(report)
+    for row in getattr(report, "rows", []):
+        print_json(row)
+
+
+def _print_counts(report: "ExportReport | Preview") -> None:
+    reasons = {
+        "dropped": report.dropped,
+        "left out": report.left_out,
+        "judgments left out": report.judgments_left_out,
+    }
+    listed = {f"{head}, {why}": count for head, found in reasons.items() for why, count in found.items()}
+    print_fields({**report.counts, **listed})

@@ -1,0 +1,58 @@
+"""Names that tell nothing, the same for the same person in every export of a study.
+
+A pseudonym is HMAC-SHA256 (https://www.rfc-editor.org/rfc/rfc2104) of the name under a key that stays in the study's
+folder: secret.key, made on first need, readable by its owner only. Without the key nobody can try names out.
+"""
+
+import hashlib
+import hmac
+import os
+import secrets
+from contextlib import suppress
+from pathlib import Path
+
+from feedback_store.database import Database
+from feedback_store.errors import StoreUnavailable
+from feedback_store.whole_folder import sync
+
+FILE_NAME = "secret.key"
+KEY_BYTES = 32
+LENGTH = 16
+
+
+def secret_key(db: Database) -> bytes:
+    """Return the study's key; make it where there is none. Raises StoreUnavailable where it cannot be read or made."""
+    path = db.folder / FILE_NAME
+    try:
+        if not path.exists():
+            _make(path)
+        key = bytes.fromhex(path.read_text(encoding="ascii").strip())
+    except (OSError, ValueError) as error:
+        raise StoreUnavailable(
+            f"The key of the pseudonyms, {path}, cannot be read or made ({error}). Check who owns the study's "
+            "folder; a damaged key comes back with a backup."
+        ) from error
+    if len(key) != KEY_BYTES:
+        raise StoreUnavailable(f"The key of the pseudonyms, {path}, is damaged. Bring it back from a backup.")
+    return key
+
+
+def of(key: bytes, name: str) -> str:
+    """Return the pseudonym of a name, such as person-0f3a5c7e9b1d2f48."""
+    return f"person-{hmac.new(key, name.encode(), hashlib.sha256).hexdigest()[:LENGTH]}"
+
+
+def _make(path: Path) -> None:
+    """Write a new key whole, unless another process was first."""
+    temporary = path.with_name(f".{FILE_NAME}-{secrets.token_hex(4)}")
+    descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
+    try:
+        with os.fdopen(descriptor, "w", encoding="ascii") as file:
+            file.write(secrets.token_hex(KEY_BYTES) + "\n")
+            file.flush()
+            os.fsync(file.fileno())
+        with suppress(FileExistsError):
+            os.link(temporary, path)
+        sync(path.parent)
+    finally:
+        temporary.unlink()
