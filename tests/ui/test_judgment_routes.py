@@ -5,7 +5,7 @@ import json
 import pytest
 from starlette.testclient import TestClient
 
-from feedback_store import annotators, judgments
+from feedback_store import annotators, database, judgments
 from feedback_store.database import Database
 
 
@@ -137,3 +137,18 @@ def test_a_query_that_makes_no_sense_is_refused_with_words(client: TestClient):
         answer = client.get(f"/api/questions?{query}")
         assert answer.status_code == 422
         assert "limit" in answer.json()["error"]
+
+
+def test_a_database_that_stays_locked_is_said_with_503_and_the_answer_can_be_sent_again(
+    client: TestClient, study: Database, monkeypatch: pytest.MonkeyPatch
+):
+    body = answer_to(ask(client)["questions"][0])
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.1)
+    study.close()  # connections that wait no longer than that
+    with Database.open(study.folder) as other, other.transaction():
+        refused = client.post("/api/judgments", json=body)
+        assert refused.status_code == 503
+        assert "Nothing was stored; try again" in refused.json()["error"]
+    study.close()
+    assert client.post("/api/judgments", json=body).json() == {"saved": True, "key": body["key"]}
+    assert len(judgments.live(study)) == 1

@@ -1,7 +1,8 @@
 """`tastemaker`: one small file for each group of commands, and one place where errors become words.
 
 Heavy libraries are imported inside the commands, so that `--help` answers at once. Exit codes: 0 done, 1 a run that
-failed, 2 something to put right (wrong value, missing study, port in use), 130 stopped by Ctrl-C.
+failed or a study that is not sound, 2 something to put right (wrong value, missing study, port in use), 130 stopped by
+Ctrl-C.
 """
 
 import os
@@ -10,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from ui.commands import doctor, exchange, models, policies, rewards, runs, scoring, serving, simulation
+from ui.commands import doctor, exchange, keeping, models, policies, rewards, runs, scoring, serving, simulation
 
 OUR_PACKAGES = frozenset({"feedback_store", "language_models", "policy_training", "reward_training", "rounds", "ui"})
 
@@ -30,6 +31,9 @@ app.command("cancel")(runs.cancel)
 app.command("import")(exchange.import_file)
 app.command("export")(exchange.export)
 app.command("score")(scoring.score)
+app.command("backup")(keeping.backup)
+app.command("restore")(keeping.restore)
+app.command("check")(keeping.check)
 app.add_typer(policies.app, name="policy")
 app.add_typer(rewards.app, name="reward")
 app.add_typer(models.app, name="model")

@@ -14,6 +14,7 @@ from types import FrameType
 
 import uvicorn
 
+from feedback_store.study_folder import warnings as folder_warnings
 from rounds import studies, verbs
 from rounds.supervisor import StudyLock, WorkerSupervisor
 from ui.web.access import bracketed, check_host
@@ -49,8 +50,8 @@ def serve(
         db = stack.enter_context(studies.open_or_create(Path(study_folder), base=base, create=True, demo=demo))
         lock = stack.enter_context(StudyLock(db.folder))
         lock.tell(f"http://{bracketed(host)}:{port}")
-        if db.warning:
-            print(db.warning, file=sys.stderr)
+        for words in filter(None, [db.warning, *folder_warnings(db.folder)]):
+            print(words, file=sys.stderr)
         # Gradio takes three seconds to load: a wrong port, folder or base is answered before.
         from ui.web.app import create_app
 
