@@ -12,13 +12,18 @@ from typing import Any, NoReturn
 from feedback_store.errors import InvalidInput
 
 
+# Made once: json.dumps makes a new encoder at each call that is not all defaults.
+_IN_ORDER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+_SORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True)
+
+
 def dumps(value: Any) -> str:
     """Return `value` as one line of JSON with the keys in their own order.
 
     Raises InvalidInput for NaN and infinities.
     """
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), allow_nan=False)
+        return _IN_ORDER.encode(value)
     except (ValueError, TypeError) as error:
         raise InvalidInput(
             f"This value cannot be stored as JSON ({error}). Use text, finite numbers, lists and dicts."
@@ -28,7 +33,7 @@ def dumps(value: Any) -> str:
 def sorted_dumps(value: Any) -> str:
     """Return `value` as one line of JSON with sorted keys: the form that is hashed."""
     try:
-        return json.dumps(value, ensure_ascii=False, separators=(",", ":"), sort_keys=True, allow_nan=False)
+        return _SORTED.encode(value)
     except (ValueError, TypeError) as error:
         raise InvalidInput(
             f"This value cannot be stored as JSON ({error}). Use text, finite numbers, lists and dicts."
