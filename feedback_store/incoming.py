@@ -2,13 +2,16 @@
 
 Every format with judgments turns its rows into rows of the exchange format `comparisons`; this is the one place that
 stores them. A comparison, completion or judgment whose id or key the study knows is not stored again: what is new in
-the row is added to it, so that two copies of a study that were judged apart can be put together again.
+the row is added to it, so that two copies of a study that were judged apart can be put together again. A row without
+ids gets them from its content: taken in again after an undo, it is the same comparison with all that people said of it.
 """
 
+import hashlib
 import json
 import secrets
-from dataclasses import dataclass
-from typing import Any
+from collections import OrderedDict
+from dataclasses import dataclass, field
+from typing import Any, Generic, TypeVar
 
 from feedback_store import annotators, canonical, comparisons, completions, exchange_keys, judgments, policies, prompts
 from feedback_store.comparisons import Comparison, NewComparison
@@ -19,18 +22,48 @@ from feedback_store.judgments import NewJudgment
 from feedback_store.prompts import NewPrompt
 
 PSEUDO_ANNOTATOR = "imported"
+RECENT = 2000
 
 Line = dict[str, Any]
+Found = TypeVar("Found")
+
+
+class _Recent(Generic[Found]):
+    """What rows of an import stored or found lately, by content; rows that follow each other often share it."""
+
+    def __init__(self) -> None:
+        self._found: OrderedDict[str, Found] = OrderedDict()
+
+    def get(self, content: str) -> Found | None:
+        return self._found.get(content)
+
+    def put(self, content: str, found: Found) -> Found:
+        self._found[content] = found
+        if len(self._found) > RECENT:
+            self._found.popitem(last=False)
+        return found
+
+    def forget(self) -> None:
+        self._found.clear()
 
 
 @dataclass(frozen=True)
 class Import:
-    """The import that a row belongs to."""
+    """The import that a row belongs to, and what its rows stored or found lately."""
 
     id: int
     holdout_share: float
     seed: int
     now: str
+    seen_prompts: _Recent[tuple[prompts.Prompt, Line]] = field(default_factory=_Recent)
+    seen_completions: _Recent[int] = field(default_factory=_Recent)
+    seen_policies: _Recent[int] = field(default_factory=_Recent)
+    seen_people: _Recent[int] = field(default_factory=_Recent)
+
+    def forget(self) -> None:
+        """Forget it all: a row was rolled back, and with it perhaps what it stored."""
+        for recent in (self.seen_prompts, self.seen_completions, self.seen_policies, self.seen_people):
+            recent.forget()
 
 
 def take_prompt(db: Database, new: NewPrompt, into: Import) -> bool:
@@ -40,45 +73,50 @@ def take_prompt(db: Database, new: NewPrompt, into: Import) -> bool:
     return is_new
 
 
-def take_comparison(db: Database, line: Line, into: Import) -> bool:
-    """Store a row of the format `comparisons`; tell whether it brought anything new. Raises InvalidInput."""
+def take_comparison(db: Database, line: Line, into: Import, row_key: str) -> bool:
+    """Store a row of the format `comparisons`; tell whether it brought anything new. Raises InvalidInput.
+
+    `row_key` tells the row from all others of its file; ids that the row does not have are made of it.
+    """
     _require_shape(line)
     prompt, own = _prompt(db, line, into)
-    found = db.row("SELECT id FROM comparisons WHERE public_id = ?", [line["id"]]) if line.get("id") else None
     taken: list[int] = []
     for item in line["completions"]:
         taken.append(_completion(db, prompt.id, item, taken, into))
-    if found is None:
-        new = _new_comparison(line, prompt.id, taken, own)
+    made = hashlib.sha256(row_key.encode()).hexdigest()[:16]
+    held = _held(db, line.get("id") or made)
+    if held is not None and not line.get("id") and (held.prompt_id, held.completion_ids) != (prompt.id, taken):
+        held, made = None, secrets.token_hex(8)  # another comparison has the id that was made here
+    is_fresh = held is None
+    if held is None:
+        new = _new_comparison(line, prompt.id, taken, own, made)
         comparison_id = comparisons.insert(db, new, now=line.get("created_at") or into.now)
         _note(db, into, "comparison", comparison_id, True)
-        is_new = True
-    else:
-        comparison_id, is_new = _known_comparison(db, found["id"], prompt.id, taken, into)
-    comparison = comparisons.get(db, comparison_id)
-    for item in line.get("judgments") or []:
-        is_new |= _judgment(db, comparison, item, into)
-    comparisons.recount(db, comparison_id)
+        held = comparisons.get(db, comparison_id)
+    is_new = is_fresh or _known_comparison(db, held, prompt.id, taken, into)
+    for number, item in enumerate(line.get("judgments") or []):
+        is_new |= _judgment(db, held, item, f"import-{made}-{number}", into, is_fresh)
+    if line.get("judgments") or not is_fresh:
+        comparisons.recount(db, held.id)
     return is_new
 
 
 def withdraw(db: Database, import_id: int, now: str) -> None:
     """Withdraw what an import brought, but for what another import that stands brought as well."""
-    items = db.rows(
-        "SELECT kind, item_id FROM import_items t WHERE import_id = :id AND NOT EXISTS (SELECT 1 FROM import_items o"
-        " JOIN imports i ON i.id = o.import_id WHERE o.kind = t.kind AND o.item_id = t.item_id AND o.import_id <> :id"
-        " AND i.undone_at IS NULL) ORDER BY kind, item_id",
-        {"id": import_id},
+    brought = (
+        "(SELECT item_id FROM import_items t WHERE import_id = :id AND kind = '{}' AND NOT EXISTS (SELECT 1 FROM"
+        " import_items o JOIN imports i ON i.id = o.import_id WHERE o.kind = t.kind AND o.item_id = t.item_id"
+        " AND o.import_id <> :id AND i.undone_at IS NULL))"
     )
-    touched: set[int] = set()
-    for item in items:
-        if item["kind"] == "judgment":
-            db.execute("INSERT INTO withdrawn_judgments (judgment_id, at) VALUES (?, ?)", [item["item_id"], now])
-            touched.add(db.value("SELECT comparison_id FROM judgments WHERE id = ?", [item["item_id"]]))
-        else:
-            db.execute(f"UPDATE {item['kind']}s SET withdrawn = 1 WHERE id = ?", [item["item_id"]])
-    for comparison_id in touched:
-        comparisons.recount(db, comparison_id)
+    db.execute(
+        f"INSERT INTO withdrawn_judgments (judgment_id, at) SELECT item_id, :now FROM {brought.format('judgment')}",
+        {"id": import_id, "now": now},
+    )
+    for kind in ("prompt", "completion", "comparison"):
+        db.execute(f"UPDATE {kind}s SET withdrawn = 1 WHERE id IN {brought.format(kind)}", {"id": import_id})
+    touched = f"SELECT DISTINCT comparison_id FROM judgments WHERE id IN {brought.format('judgment')}"
+    for row in db.execute(touched, {"id": import_id}):
+        comparisons.recount(db, row["comparison_id"])
 
 
 def _note(db: Database, into: Import, kind: str, item_id: int, is_new: bool) -> None:
@@ -95,7 +133,7 @@ def _require_shape(line: Line) -> None:
             continue
         if not isinstance(value, list) or any(not isinstance(item, dict) for item in value):
             raise InvalidInput(f"`{key}` is {str(value)[:80]}; it has to be a list of objects.")
-    texts = ("id", "purpose", "chosen_by", "created_at", "group", "split", "language", "reference")
+    texts = ("id", "purpose", "chosen_by", "created_at", "group", "split", "language", "reference", "qualification")
     for key in texts:
         if line.get(key) is not None and not isinstance(line[key], str):
             raise InvalidInput(f"`{key}` is {str(line[key])[:80]}; it has to be text.")
@@ -128,6 +166,10 @@ def _prompt(db: Database, line: Line, into: Import) -> tuple[prompts.Prompt, dic
     )
     if not isinstance(new.extra, dict):
         raise InvalidInput(f"`prompt_extra` is {str(new.extra)[:80]}; it has to be an object.")
+    content = canonical.sorted_dumps([vars(new), *(key in line for key in exchange_keys.OF_PROMPT)])
+    recent = into.seen_prompts.get(content)
+    if recent is not None:
+        return recent
     prompt_id, is_new = prompts.add_one(db, new, holdout_share=into.holdout_share, seed=into.seed, now=into.now)
     _note(db, into, "prompt", prompt_id, is_new)
     prompt = prompts.get(db, prompt_id)
@@ -138,17 +180,25 @@ def _prompt(db: Database, line: Line, into: Import) -> tuple[prompts.Prompt, dic
         "prompt_extra": prompt.extra,
     }
     said = {"language": new.language, "tags": new.tags, "reference": new.reference, "prompt_extra": new.extra}
-    return prompt, {key: said[key] for key in exchange_keys.OF_PROMPT if key in line and said[key] != held[key]}
+    own = {key: said[key] for key in exchange_keys.OF_PROMPT if key in line and said[key] != held[key]}
+    return into.seen_prompts.put(content, (prompt, own))
 
 
 def _completion(db: Database, prompt_id: int, item: dict[str, Any], taken: list[int], into: Import) -> int:
-    policy = policies.external(db, item.get("policy") or "unknown", now=into.now)
+    content = canonical.dumps([prompt_id, item])
+    recent = into.seen_completions.get(content)
+    if recent is not None and recent not in taken:
+        return recent
+    author = item.get("policy") or "unknown"
+    policy_id = into.seen_policies.get(author) if isinstance(author, str) else None
+    if policy_id is None:
+        policy_id = into.seen_policies.put(author, policies.external(db, author, now=into.now).id)
     fields = {key: item.get(key) for key in ("seed", "sample_index", "sampling", "token_count", "finish_reason")}
     public_id = item.get("id")
     if public_id is not None and (not isinstance(public_id, str) or not public_id):
         raise InvalidInput(f"The `id` of a completion is {public_id!r}; it has to be text.")
     extra = exchange_keys.unknown(item, exchange_keys.OF_COMPLETION)
-    new = NewCompletion(prompt_id, policy.id, item.get("text"), public_id=public_id, extra=extra, **fields)  # type: ignore[arg-type]
+    new = NewCompletion(prompt_id, policy_id, item.get("text"), public_id=public_id, extra=extra, **fields)  # type: ignore[arg-type]
     completions.check(new)
     known = _known_completion(db, new, taken)
     is_new = known is None or bool(known["withdrawn"])
@@ -157,6 +207,8 @@ def _completion(db: Database, prompt_id: int, item: dict[str, Any], taken: list[
     elif known["withdrawn"]:
         db.execute("UPDATE completions SET withdrawn = 0 WHERE id = ?", [known["id"]])
     _note(db, into, "completion", known["id"], is_new)
+    if recent is None:
+        into.seen_completions.put(content, int(known["id"]))
     return int(known["id"])
 
 
@@ -194,7 +246,9 @@ def _known_completion(db: Database, new: NewCompletion, taken: list[int]) -> dic
     return None
 
 
-def _new_comparison(line: Line, prompt_id: int, completion_ids: list[int], own: dict[str, Any]) -> NewComparison:
+def _new_comparison(
+    line: Line, prompt_id: int, completion_ids: list[int], own: dict[str, Any], made: str
+) -> NewComparison:
     round_number = {"round": line["round"]} if line.get("round") is not None else {}
     return NewComparison(
         prompt_id,
@@ -205,38 +259,42 @@ def _new_comparison(line: Line, prompt_id: int, completion_ids: list[int], own: 
         score=line.get("score"),
         probability=line.get("probability"),
         expert=line.get("expert"),
-        extra={**round_number, **own, **exchange_keys.unknown(line, exchange_keys.OF_COMPARISON)},
+        extra={**round_number, **own, **exchange_keys.unknown(line, (*exchange_keys.OF_COMPARISON, "qualification"))},
         priority=line.get("priority") or 0,
         overlap=1 if line.get("overlap") is None else line["overlap"],
-        public_id=line.get("id"),
+        public_id=line.get("id") or made,
+        qualification=line.get("qualification"),
     )
 
 
-def _known_comparison(
-    db: Database, comparison_id: int, prompt_id: int, completion_ids: list[int], into: Import
-) -> tuple[int, bool]:
-    held = comparisons.get(db, comparison_id)
+def _held(db: Database, public_id: str) -> Comparison | None:
+    found = db.value("SELECT id FROM comparisons WHERE public_id = ?", [public_id])
+    return None if found is None else comparisons.get(db, found)
+
+
+def _known_comparison(db: Database, held: Comparison, prompt_id: int, completion_ids: list[int], into: Import) -> bool:
+    """Take a withdrawn comparison back in; tell whether it was withdrawn."""
     if held.prompt_id != prompt_id or held.completion_ids != completion_ids:
         raise InvalidInput(
             f"The study has another comparison with the id {held.public_id!r}: its prompt or completions differ."
         )
     if held.withdrawn:
-        db.execute("UPDATE comparisons SET withdrawn = 0 WHERE id = ?", [comparison_id])
-    _note(db, into, "comparison", comparison_id, held.withdrawn)
-    return comparison_id, held.withdrawn
+        db.execute("UPDATE comparisons SET withdrawn = 0 WHERE id = ?", [held.id])
+    _note(db, into, "comparison", held.id, held.withdrawn)
+    return held.withdrawn
 
 
-def _judgment(db: Database, comparison: Comparison, item: dict[str, Any], into: Import) -> bool:
-    name = item.get("annotator")
-    if not isinstance(name, str):
-        raise InvalidInput(f"The `annotator` of a judgment is {name!r}; it has to be a name.")
-    annotator = annotators.ensure(db, name, item.get("annotator_kind") or "imported", now=into.now)
-    new = _new_judgment(comparison, annotator.id, item)
-    judgments.check(new, len(comparison.completion_ids))
-    known = judgments.by_key(db, annotator.id, new.key) if item.get("key") is not None else None
+def _judgment(
+    db: Database, comparison: Comparison, item: dict[str, Any], made: str, into: Import, is_fresh: bool
+) -> bool:
+    """Store a judgment; tell whether it is new. `made` is its key where it has none of its own."""
+    new = _new_judgment(comparison, _person(db, item, into), item, made)
+    known = None
+    if not is_fresh or item.get("key") is not None:
+        known = judgments.by_key(db, new.annotator_id, new.key)
     if known is not None:
         return _known_judgment(db, known, new, comparison, into)
-    supersedes = _superseded(db, comparison, annotator.id, item)
+    supersedes = _superseded(db, comparison, new.annotator_id, item)
     if new.skipped == judgments.UNDONE and supersedes is None:
         raise InvalidInput('A judgment skipped as "undone" has to name the judgment that it takes back (`supersedes`).')
     judgment_id = judgments.insert(
@@ -253,7 +311,18 @@ def _judgment(db: Database, comparison: Comparison, item: dict[str, Any], into: 
     return True
 
 
-def _new_judgment(comparison: Comparison, annotator_id: int, item: dict[str, Any]) -> NewJudgment:
+def _person(db: Database, item: dict[str, Any], into: Import) -> int:
+    name = item.get("annotator")
+    if not isinstance(name, str):
+        raise InvalidInput(f"The `annotator` of a judgment is {name!r}; it has to be a name.")
+    recent = into.seen_people.get(name)
+    if recent is not None:
+        return recent
+    person = annotators.ensure(db, name, item.get("annotator_kind") or "imported", now=into.now)
+    return into.seen_people.put(name, person.id)
+
+
+def _new_judgment(comparison: Comparison, annotator_id: int, item: dict[str, Any], made: str) -> NewJudgment:
     fields = (
         "shown", "ranks", "strength", "skipped", "rationale", "criteria", "improved", "milliseconds", "input_device",
         "view", "at"
@@ -261,6 +330,8 @@ def _new_judgment(comparison: Comparison, annotator_id: int, item: dict[str, Any
     for key in ("both_bad", "late"):
         if item.get(key) not in (None, True, False):
             raise InvalidInput(f"`{key}` of a judgment is {item[key]!r}; it has to be true or false.")
+    if not isinstance(item.get("key"), (str, type(None))):
+        raise InvalidInput(f"The `key` of a judgment is {item['key']!r}; it has to be text.")
     ranks = item.get("ranks")
     if item.get("both_bad") and ranks is None and item.get("skipped") is None:
         ranks = [1] * len(comparison.completion_ids)
@@ -268,7 +339,7 @@ def _new_judgment(comparison: Comparison, annotator_id: int, item: dict[str, Any
         comparison=comparison.id,
         annotator_id=annotator_id,
         both_bad=bool(item.get("both_bad")),
-        key=item["key"] if item.get("key") is not None else f"import-{secrets.token_hex(8)}",
+        key=item["key"] if item.get("key") is not None else made,
         extra=exchange_keys.unknown(item, exchange_keys.OF_JUDGMENT),
         **{**{key: item.get(key) for key in fields}, "ranks": ranks},
     )
