@@ -27,7 +27,7 @@ class Asking:
 
 
 def slot(asking: Asking, annotator_id: int, place: int) -> Slot:
-    """Draw what a person's question number `place` (own answers before it) is: it depends on these and the seed only."""
+    """Draw what a person's question is, from the seed, the person and `place`: the own answers before it."""
     number = random.Random(f"{asking.seed}/{annotator_id}/question {place}").random()
     if number < asking.check_share:
         return "check"

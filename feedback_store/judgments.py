@@ -10,6 +10,7 @@ from typing import Any
 
 from feedback_store import annotators, canonical, clock, comparisons, exchange_keys, questions
 from feedback_store.database import Database, Row
+from feedback_store.drawing import Asking
 from feedback_store.errors import Conflict, InvalidInput
 from feedback_store.text_marks import marks_of
 
@@ -110,7 +111,7 @@ def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
 
 
 def undo(
-    db: Database, annotator_id: int, key: str, now: str | None = None, *, lease_seconds: float = questions.LEASE_SECONDS
+    db: Database, annotator_id: int, key: str, now: str | None = None, *, lease_seconds: float = Asking.lease_seconds
 ) -> Judgment | None:
     """Take back the person's latest answer; returns the new row that supersedes it, None where there is nothing to take
     back.
@@ -282,15 +283,7 @@ def count_new_to(db: Database, run_id: int, *, purpose: str | None = None) -> in
 
 def of_person_today(db: Database, annotator_id: int, now: str | None = None) -> int:
     """Count what a person answered here since midnight UTC (skips included, undone answers not)."""
-    return int(db.value(ANSWERS_OF_DAY, [annotator_id, clock.day_of(now or clock.now())[:10]]) or 0)
-
-
-def answered_by(db: Database, annotator_id: int) -> int:
-    """Count what a person ever answered here (skips included, undone answers not)."""
-    return int(db.value("SELECT SUM(answers) FROM work_days WHERE annotator_id = ?", [annotator_id]) or 0)
-
-
-ANSWERS_OF_DAY = "SELECT answers FROM work_days WHERE annotator_id = ? AND day = ?"
+    return annotators.answers_on_day_of(db, annotator_id, now or clock.now())
 
 
 def check(new: NewJudgment, candidates: int) -> None:

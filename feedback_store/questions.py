@@ -1,23 +1,34 @@
 """The queue of questions: which comparison a person is asked next, held by a lease with expiry.
 
 The lease and the choice are made in one IMMEDIATE transaction, so leases in force plus answers never exceed a
-comparison's overlap when it is handed out. An expired lease is free for others; the answer that comes after all is kept
-and marked late.
+comparison's overlap when it is handed out (check questions, which everybody is asked, have none). An expired lease is
+free for others; the answer that comes after all is kept and marked late.
 """
 
 import json
-import random
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from feedback_store import clock
+from feedback_store import annotators, askable, clock, drawing, repeats
+from feedback_store.annotators import Annotator
 from feedback_store.database import Database, Row
+from feedback_store.drawing import Asking
 
-LEASE_SECONDS = 600.0
-COUNT_UP_TO = 1000
+COUNT_UP_TO = 50
+EVERYTHING_ONCE = Asking()
 
-State = Literal["ready", "none_yet", "others_hold", "all_done", "closed"]
+State = Literal[
+    "ready",
+    "none_yet",
+    "all_done",
+    "others_hold",
+    "none_in_your_languages",
+    "no_match",
+    "quota_reached",
+    "paused",
+    "closed",
+]
 
 
 @dataclass(frozen=True)
@@ -33,8 +44,8 @@ class QuestionCompletion:
 class Question:
     """A comparison as one person sees it.
 
-    `completions` stand in the order as shown; `shown` are their places in the comparison. `number_left`: how many this
-    person could answer from here on, this one included (counted up to COUNT_UP_TO).
+    `completions` stand in the order as shown; `shown` are their places in the comparison. Nothing tells a check
+    question or a repeat from any other.
     """
 
     comparison_public_id: str
@@ -42,18 +53,20 @@ class Question:
     completions: list[QuestionCompletion]
     shown: list[int]
     lease_expires_at: str
-    number_left: int
 
 
 @dataclass(frozen=True)
 class QuestionBatch:
-    """The next questions of a person.
+    """The next questions of a person, and how many there are for them now (`left`, counted up to COUNT_UP_TO).
 
-    Without any, `state` says why: none were made yet, others hold the rest, or all are done.
+    Without any, `state` says why: none were made yet, others hold the rest, all are done, none is in the person's
+    languages, none goes with their tags and qualifications, their quota is reached, they are paused (or erased), or
+    asking is closed.
     """
 
     state: State
     questions: list[Question]
+    left: int = 0
 
 
 def next_questions(
@@ -61,32 +74,58 @@ def next_questions(
     annotator_id: int,
     *,
     limit: int = 3,
-    lease_seconds: float = LEASE_SECONDS,
-    seed: int = 0,
+    asking: Asking = EVERYTHING_ONCE,
     now: str | None = None,
     comparison_ids: Sequence[int] | None = None,
 ) -> QuestionBatch:
     """Lease the next questions to a person; those that the person holds already come first, with a new expiry.
 
-    The order is by priority, then by id; `comparison_ids` narrows the choice to those and gives their order. The order
-    of the sides is a draw from (seed, comparison, person).
+    The order is by priority, then by id; `comparison_ids` narrows the ordinary stream to those and gives their order.
+    Where little is left and others are at work, a person gets a fair share ahead, not `limit`. Raises InvalidInput for
+    an unknown person.
+    """
+    moment = now or clock.now()
+    expires = clock.after(moment, asking.lease_seconds)
+    with db.transaction():
+        person = annotators.get(db, annotator_id)
+        quota = asking.daily_quota if person.daily_quota is None else person.daily_quota
+        if quota is not None:
+            limit = min(limit, quota - annotators.answers_on_day_of(db, annotator_id, moment))
+        refused = _refused(person, asking, limit)
+        if refused is not None:
+            return QuestionBatch(refused, [])
+        held = _held(db, annotator_id, moment)[:limit]
+        for row in held:
+            db.execute("UPDATE assignments SET expires_at = ? WHERE id = ?", [expires, row["assignment_id"]])
+        found = askable.ordinary(db, person, asking, moment, max(COUNT_UP_TO, limit), comparison_ids)
+        wanted = _fair_share(db, annotator_id, limit, len(held) + len(found), moment) - len(held)
+        taken = _take(db, person, asking, moment, found, len(held), wanted) if wanted > 0 else []
+        if not held and not taken:
+            return QuestionBatch(askable.why_none(db, person, asking, moment), [])
+        chosen = [_question(db, row, expires) for row in held + taken]
+    return QuestionBatch("ready", chosen, min(COUNT_UP_TO, len(held) + len(found)))
+
+
+def renew(
+    db: Database,
+    annotator_id: int,
+    comparison_public_id: str,
+    *,
+    lease_seconds: float = Asking.lease_seconds,
+    now: str | None = None,
+) -> str | None:
+    """Give the person's lease on a comparison a new expiry and return it.
+
+    None where there is nothing to renew: it was answered or given back, or it ran out and others took the comparison.
     """
     moment = now or clock.now()
     expires = clock.after(moment, lease_seconds)
     with db.transaction():
-        held = _held(db, annotator_id, moment, limit)
-        taken = _askable(db, annotator_id, moment, limit - len(held), comparison_ids) if len(held) < limit else []
-        for row in held:
-            db.execute("UPDATE assignments SET expires_at = ? WHERE id = ?", [expires, row["assignment_id"]])
-        for row in taken:
-            _end_expired(db, row["id"], moment)
-            row["shown"] = json.dumps(_draw(seed, row["id"], annotator_id, row["candidates"]))
-            _lease(db, row["id"], annotator_id, row["shown"], moment, expires)
-        rows = held + taken
-        if not rows:
-            return QuestionBatch(_why_none(db, annotator_id, moment), [])
-        left = len(rows) + _count_askable(db, annotator_id, moment)
-    return QuestionBatch("ready", [_question(db, row, expires, left - place) for place, row in enumerate(rows)])
+        for row in _held(db, annotator_id, moment):
+            if row["public_id"] == comparison_public_id:
+                db.execute("UPDATE assignments SET expires_at = ? WHERE id = ?", [expires, row["assignment_id"]])
+                return expires
+    return None
 
 
 def give_back(db: Database, annotator_id: int, comparison_public_id: str, now: str | None = None) -> bool:
@@ -98,6 +137,17 @@ def give_back(db: Database, annotator_id: int, comparison_public_id: str, now: s
             [now or clock.now(), annotator_id, comparison_public_id],
         )
     return int(cursor.rowcount) > 0
+
+
+def held_question(db: Database, annotator_id: int, comparison_id: int, now: str | None = None) -> Question | None:
+    """Return a question that the person holds, as it was shown; None where they do not hold it."""
+    held = (row for row in _held(db, annotator_id, now or clock.now()) if row["id"] == comparison_id)
+    return next((_question(db, row, row["expires_at"]) for row in held), None)
+
+
+def count_unseen(db: Database, annotator_id: int, most: int, now: str | None = None) -> int:
+    """Count the open comparisons that a person was not asked yet, in any language, up to `most`."""
+    return askable.count_unseen(db, annotator_id, now or clock.now(), most)
 
 
 def shown_to(db: Database, annotator_id: int, comparison_public_id: str) -> list[int] | None:
@@ -141,73 +191,92 @@ def lease_again(
     """
     _end_expired(db, comparison_id, now)
     free = db.value(
-        "SELECT c.answers + (SELECT COUNT(*) FROM assignments a WHERE a.comparison_id = c.id AND a.ended_at IS NULL) < "
-        "c.overlap"
-        " FROM comparisons c WHERE c.id = ?",
+        "SELECT c.purpose = 'check'"
+        " OR c.answers + (SELECT COUNT(*) FROM assignments a WHERE a.comparison_id = c.id AND a.ended_at IS NULL)"
+        " < c.overlap FROM comparisons c WHERE c.id = ?",
         [comparison_id],
     )
     if not free or shown is None:
         return False
-    _lease(db, comparison_id, annotator_id, json.dumps(shown), now, clock.after(now, lease_seconds))
+    _lease(db, comparison_id, annotator_id, shown, now, clock.after(now, lease_seconds))
     return True
 
 
-_NOT_ANSWERED = """
-NOT EXISTS (SELECT 1 FROM live_judgments j WHERE j.annotator_id = :annotator AND j.comparison_id = c.id)"""
-_FREE = """
-c.answers < c.overlap AND c.withdrawn = 0 AND c.purpose <> 'check' AND c.purpose <> 'repeat'
-AND c.answers + (SELECT COUNT(*) FROM assignments a
-  WHERE a.comparison_id = c.id AND a.ended_at IS NULL AND a.expires_at > :now) < c.overlap
-AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.annotator_id = :annotator AND a.comparison_id = c.id
-  AND a.ended_at IS NULL AND a.expires_at > :now)"""
+# What the person holds; a lease that ran out counts as long as nobody else took the comparison.
+HELD = f"""
+SELECT {askable.COLUMNS}, a.id AS assignment_id, a.shown, a.expires_at FROM assignments a
+JOIN comparisons c ON c.id = a.comparison_id
+WHERE a.annotator_id = :annotator AND a.ended_at IS NULL AND c.withdrawn = 0 AND {askable.NOT_ANSWERED}
+  AND (c.purpose = 'check' OR c.answers + (SELECT COUNT(*) FROM assignments o WHERE o.comparison_id = c.id
+    AND o.ended_at IS NULL AND o.expires_at > :now AND o.annotator_id <> :annotator) < c.overlap)"""
 
 
-def _held(db: Database, annotator_id: int, now: str, limit: int) -> list[Row]:
-    """What the person holds; a lease that ran out counts as long as nobody else took the comparison."""
-    return db.rows(
-        "SELECT c.id, c.public_id, c.prompt_id, a.id AS assignment_id, a.shown FROM assignments a"
-        " JOIN comparisons c ON c.id = a.comparison_id"
-        " WHERE a.annotator_id = :annotator AND a.ended_at IS NULL AND c.answers < c.overlap AND c.withdrawn = 0"
-        f" AND {_NOT_ANSWERED} AND c.answers + (SELECT COUNT(*) FROM assignments o WHERE o.comparison_id = c.id"
-        "   AND o.ended_at IS NULL AND o.expires_at > :now AND o.annotator_id <> :annotator) < c.overlap"
-        " ORDER BY c.priority DESC, a.id LIMIT :limit",
-        {"annotator": annotator_id, "now": now, "limit": limit},
-    )
+def _held(db: Database, annotator_id: int, now: str) -> list[Row]:
+    rows = db.rows(HELD, {"annotator": annotator_id, "now": now})
+    held = [{**row, "shown": json.loads(row["shown"])} for row in rows]
+    return sorted(held, key=lambda row: (-row["priority"], row["assignment_id"]))
 
 
-def _askable(db: Database, annotator_id: int, now: str, limit: int, comparison_ids: Sequence[int] | None) -> list[Row]:
-    values: dict[str, Any] = {"annotator": annotator_id, "now": now, "limit": limit}
-    columns = (
-        "c.id, c.public_id, c.prompt_id, (SELECT COUNT(*) FROM candidates k WHERE k.comparison_id = c.id) AS candidates"
-    )
-    if comparison_ids is None:
-        where = f"WHERE {_FREE} AND {_NOT_ANSWERED} ORDER BY c.priority DESC, c.id LIMIT :limit"
-        return db.rows(f"SELECT {columns} FROM comparisons c {where}", values)
-    return db.rows(
-        f"SELECT {columns} FROM json_each(:chosen) e JOIN comparisons c ON c.id = e.value"
-        f" WHERE {_FREE} AND {_NOT_ANSWERED} ORDER BY e.key LIMIT :limit",
-        {**values, "chosen": json.dumps(list(comparison_ids))},
-    )
+def _refused(person: Annotator, asking: Asking, limit: int) -> State | None:
+    if person.paused_at is not None or person.erased_at is not None:
+        return "paused"
+    if asking.closed:
+        return "closed"
+    return "quota_reached" if limit <= 0 else None
 
 
-def _count_askable(db: Database, annotator_id: int, now: str) -> int:
-    found = db.value(
-        f"SELECT COUNT(*) FROM (SELECT 1 FROM comparisons c WHERE {_FREE} AND {_NOT_ANSWERED} LIMIT :most)",
-        {"annotator": annotator_id, "now": now, "most": COUNT_UP_TO},
-    )
-    return int(found)
+def _fair_share(db: Database, annotator_id: int, limit: int, left: int, now: str) -> int:
+    """How many questions a person may hold: fewer than `limit` where little is left and others are at work."""
+    if left >= COUNT_UP_TO:
+        return limit
+    rows = db.rows("SELECT annotator_id FROM assignments WHERE ended_at IS NULL AND expires_at > ?", [now])
+    at_work = len({row["annotator_id"] for row in rows} | {annotator_id})
+    return limit if at_work == 1 else min(limit, max(1, left // at_work))
 
 
-def _why_none(db: Database, annotator_id: int, now: str) -> State:
-    unanswered = db.value(
-        f"SELECT 1 FROM comparisons c WHERE c.answers < c.overlap AND c.withdrawn = 0 AND {_NOT_ANSWERED} LIMIT 1",
-        {"annotator": annotator_id},
-    )
-    if unanswered:
-        return "others_hold"
-    being_made = db.value("SELECT 1 FROM runs WHERE kind = 'sample' AND status IN ('queued', 'running') LIMIT 1")
-    ever = db.value("SELECT 1 FROM comparisons WHERE withdrawn = 0 LIMIT 1")
-    return "none_yet" if being_made or not ever else "all_done"
+def _take(
+    db: Database, person: Annotator, asking: Asking, now: str, found: Sequence[Row], held: int, wanted: int
+) -> list[Row]:
+    """Lease up to `wanted` questions more; for each a draw says whether it is a check, a repeat or an ordinary one."""
+    taken: list[Row] = []
+    place = annotators.answers(db, person.id) + held
+    stream = _fitting(db, person, asking, now, found, taken)
+    while len(taken) < wanted:
+        row = _special(db, person, asking, now, place + len(taken)) or next(stream, None)
+        if row is None:
+            break
+        _end_expired(db, row["id"], now)
+        row["shown"] = _sides(db, row["id"], person.id, asking.seed)
+        _lease(db, row["id"], person.id, row["shown"], now, clock.after(now, asking.lease_seconds))
+        taken.append(row)
+    return taken
+
+
+def _special(db: Database, person: Annotator, asking: Asking, now: str, place: int) -> Row | None:
+    drawn = drawing.slot(asking, person.id, place)
+    if drawn == "check":
+        return askable.check_question(db, person, asking, now)
+    if drawn == "repeat":
+        return repeats.next_repeat(db, person.id, after=asking.repeat_after, now=now)
+    return None
+
+
+def _fitting(
+    db: Database, person: Annotator, asking: Asking, now: str, found: Sequence[Row], taken: Sequence[Row]
+) -> Iterator[Row]:
+    """Those of `found` that go with what was taken meanwhile: another one of the same prompt may be the same pair, or
+    one too many.
+    """
+    for row in found:
+        met = any(one["prompt_id"] == row["prompt_id"] for one in taken)
+        if not met or askable.still(db, person, asking, now, row["id"]):
+            yield row
+
+
+def _sides(db: Database, comparison_id: int, annotator_id: int, seed: int) -> list[int]:
+    candidates = db.value("SELECT COUNT(*) FROM candidates WHERE comparison_id = ?", [comparison_id])
+    swapped = repeats.swapped_sides(db, comparison_id)
+    return swapped or drawing.sides(seed, comparison_id, annotator_id, candidates)
 
 
 def _end_expired(db: Database, comparison_id: int, now: str) -> None:
@@ -218,35 +287,27 @@ def _end_expired(db: Database, comparison_id: int, now: str) -> None:
     )
 
 
-def _lease(db: Database, comparison_id: int, annotator_id: int, shown: str, now: str, expires: str) -> None:
+def _lease(db: Database, comparison_id: int, annotator_id: int, shown: list[int], now: str, expires: str) -> None:
     db.execute(
         "INSERT INTO assignments (comparison_id, annotator_id, shown, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
-        [comparison_id, annotator_id, shown, now, expires],
+        [comparison_id, annotator_id, json.dumps(shown), now, expires],
     )
 
 
-def _draw(seed: int, comparison_id: int, annotator_id: int, candidates: int) -> list[int]:
-    order = list(range(candidates))
-    random.Random(f"{seed}/{comparison_id}/{annotator_id}").shuffle(order)
-    return order
-
-
-def _question(db: Database, row: Row, expires: str, left: int) -> Question:
+def _question(db: Database, row: Row, expires: str) -> Question:
     prompt = db.value("SELECT messages FROM prompts WHERE id = ?", [row["prompt_id"]])
     candidates = db.rows(
         "SELECT m.public_id, m.text, m.finish_reason FROM candidates k JOIN completions m ON m.id = k.completion_id"
         " WHERE k.comparison_id = ? ORDER BY k.position",
         [row["id"]],
     )
-    shown = json.loads(row["shown"])
     return Question(
         comparison_public_id=row["public_id"],
         prompt=json.loads(prompt),
         completions=[
             QuestionCompletion(one["public_id"], one["text"], one["finish_reason"] == "length")
-            for one in (candidates[place] for place in shown)
+            for one in (candidates[place] for place in row["shown"])
         ],
-        shown=shown,
+        shown=row["shown"],
         lease_expires_at=expires,
-        number_left=left,
     )

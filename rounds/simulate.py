@@ -15,6 +15,7 @@ from typing import Any
 from feedback_store import annotators as annotator_rows
 from feedback_store import comparisons, exchange, judgments, policies, questions, runs, study_settings
 from feedback_store.database import Database
+from feedback_store.drawing import Asking
 from feedback_store.judgments import NewJudgment
 from feedback_store.questions import Question
 from feedback_store.runs import Run
@@ -110,7 +111,7 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
     """One round: sample, judge, train the reward, train the policy, evaluate."""
     began = time.monotonic()
     where = f"round {number} of {rounds}"
-    sampled = _see_through(it, where, "sample", {"pairs": it.pairs})
+    sampled = _see_through(it, where, "sample", {"pairs": it.pairs, "overlap_share": 0.0})
     judged = _judge(it, where, sampled)
     rewarded = _see_through(it, where, "train-reward", {})
     reward = (rewarded.result or {})["reward_model"]
@@ -177,8 +178,8 @@ def _judge(it: Simulation, where: str, sampled: Run) -> int:
 
 
 def _handed_out(it: Simulation, person: int, ids: list[int]) -> list[Question]:
-    seed = studies.settings(it.db).seed
-    return questions.next_questions(it.db, person, limit=10, seed=seed, comparison_ids=ids).questions
+    asking = Asking(seed=studies.settings(it.db).seed)
+    return questions.next_questions(it.db, person, limit=10, asking=asking, comparison_ids=ids).questions
 
 
 def _answer(it: Simulation, annotator: SimulatedAnnotator, person: int, question: Question) -> int:

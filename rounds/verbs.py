@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping
+from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -11,6 +12,7 @@ from feedback_store import comparisons, completions, judgments, policies, prompt
 from feedback_store import runs as run_rows
 from feedback_store.completions import Completion
 from feedback_store.database import Database
+from feedback_store.drawing import Asking
 from feedback_store.judgments import Judgment, NewJudgment
 from feedback_store.questions import QuestionBatch
 from feedback_store.runs import Run
@@ -58,27 +60,31 @@ def train_next_policy(db: Database) -> list[Run]:
         return [start_run(db, "train-reward"), start_run(db, "train-policy")]
 
 
-def refill(db: Database) -> Run | None:
-    """Queue a sample run where the open round has few askable comparisons and none is being sampled."""
+def refill(db: Database, annotator_id: int | None = None) -> Run | None:
+    """Queue a sample run where the open round has few askable comparisons and none is being sampled.
+
+    Few for this person, where one is named: what they answered themselves is open to others only.
+    """
     study = studies.settings(db)
-    if not study.refill or _missing(db, study) == 0:
+    if not study.refill or _missing(db, study, annotator_id) == 0:
         return None
     with db.transaction():
-        missing = _missing(db, study)
+        missing = _missing(db, study, annotator_id)
         if missing == 0:
             return None
         return start_run(db, "sample", {"pairs": max(1, min(missing, study.queue_target // 2))})
 
 
-def next_questions(
-    db: Database, annotator_id: int, *, limit: int = 3, lease_seconds: float = questions.LEASE_SECONDS
-) -> QuestionBatch:
+def next_questions(db: Database, annotator_id: int, *, limit: int = 3) -> QuestionBatch:
     """A person's next questions, leased; the queue is refilled where it runs low."""
-    batch = questions.next_questions(
-        db, annotator_id, limit=limit, lease_seconds=lease_seconds, seed=studies.settings(db).seed
-    )
-    refill(db)
+    batch = questions.next_questions(db, annotator_id, limit=limit, asking=asking(studies.settings(db)))
+    refill(db, annotator_id if batch.state in ("ready", "all_done") else None)
     return batch
+
+
+def asking(study: StudySettings) -> Asking:
+    """How the study asks people."""
+    return Asking(**{field.name: getattr(study, field.name) for field in fields(Asking)})
 
 
 def submit(db: Database, new: NewJudgment) -> Judgment:
@@ -134,8 +140,8 @@ def _defaults(study: StudySettings, kind: str, number: int) -> dict[str, Any]:
     """What the study says for a kind of run. Seeds differ between the runs of a study and between studies."""
     seed = study.seed * SEEDS_OF_A_STUDY + number
     if kind == "sample":
-        shares = {name: getattr(study, name) for name in ("holdout_questions", "previous_policy_share")}
-        return {**shares, "seed": seed}
+        names = ("holdout_questions", "previous_policy_share", "overlap", "overlap_share")
+        return {**{name: getattr(study, name) for name in names}, "seed": seed}
     if kind == "train-reward":
         return {"reward.seed": seed}
     if kind == "train-policy":
@@ -174,13 +180,15 @@ def _named_file(config: dict[str, Any]) -> Path:
     return path
 
 
-def _missing(db: Database, study: StudySettings) -> int:
+def _missing(db: Database, study: StudySettings, annotator_id: int | None) -> int:
     """Comparisons that the queue lacks; 0 where it is full but for less than a batch, or where it is being filled."""
-    if run_rows.active(db, "sample") or prompts.count(db) == 0:
+    if run_rows.active(db, "sample") or not prompts.any_there(db):
         return 0
+    target = study.queue_target
     ready = comparisons.counts(db, loop.open_round(db).id).ready
-    batch = min(BATCH_OF_REFILL, study.queue_target // 2)
-    return study.queue_target - ready if study.queue_target - ready >= batch else 0
+    if annotator_id is not None:
+        ready = min(ready, questions.count_unseen(db, annotator_id, target))
+    return target - ready if target - ready >= min(BATCH_OF_REFILL, target // 2) else 0
 
 
 def _by_prompt(db: Database, policy_id: int) -> dict[int, list[Completion]]:

@@ -16,7 +16,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
 
-from feedback_store import comparisons, completions, policies, prompts, rounds, runs
+from feedback_store import annotators, comparisons, completions, policies, prompts, rounds, runs
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.policies import Policy
@@ -196,13 +196,23 @@ def _commit(context: RunContext, plan: Plan, batch: list[PlannedPair], *, number
     }
     with context.db.transaction():
         ids = completions.add(context.db, [one for _, two in usable for one in two], lease=context.lease)
-        new = [_comparison(context, pair, ids[2 * place : 2 * place + 2]) for place, (pair, _) in enumerate(usable)]
+        people = annotators.count_active(context.db)
+        new = [
+            _comparison(context, pair, ids[2 * place : 2 * place + 2], overlap(context.settings, plan, pair, people))
+            for place, (pair, _) in enumerate(usable)
+        ]
         comparisons.add(context.db, new, lease=context.lease)
         runs.add_metrics(context.db, context.lease, "batches", number, counts)
     return counts
 
 
-def _comparison(context: RunContext, pair: PlannedPair, completion_ids: list[int]) -> NewComparison:
+def overlap(settings: SampleSettings, plan: Plan, pair: PlannedPair, people: int) -> int:
+    """How many people judge a comparison: a share of them, drawn, several; never more than there are."""
+    draw = random.Random(f"{plan.run_seed}/{pair.prompt_id}/{pair.index}/overlap").random()
+    return max(1, min(settings.overlap, people)) if draw < settings.overlap_share else 1
+
+
+def _comparison(context: RunContext, pair: PlannedPair, completion_ids: list[int], overlap: int) -> NewComparison:
     return NewComparison(
         prompt_id=pair.prompt_id,
         completion_ids=completion_ids,
@@ -210,6 +220,7 @@ def _comparison(context: RunContext, pair: PlannedPair, completion_ids: list[int
         chosen_by="random",
         is_random=True,
         run_id=context.run.id,
+        overlap=overlap,
         priority=rounds.current(context.db).number,  # the newest policy's pairs are asked first
     )
 

@@ -1,6 +1,6 @@
 """A fresh study, and comparisons to put into it."""
 
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 
 import pytest
@@ -47,17 +47,26 @@ def compare() -> Callable[..., list[int]]:
     """Adds n comparisons, each of a prompt of its own; returns their ids."""
 
     def add(
-        db: Database, n: int = 1, candidates: int = 2, split: str = "train", purpose: str = "training", first: int = 0
+        db: Database,
+        n: int = 1,
+        candidates: int = 2,
+        split: str = "train",
+        first: int = 0,
+        language: str = "en",
+        tags: Sequence[str] = (),
+        **fields: object,
     ) -> list[int]:
         with db.transaction():
             author = policies.external(db, "author").id
             added = []
             for number in range(first, first + n):
                 messages = prompts.from_text(f"{split} prompt {number}?")
-                prompt_id = prompts.add_one(db, NewPrompt(messages, split=split), holdout_share=0.2, seed=0)[0]
+                prompt_id = prompts.add_one(
+                    db, NewPrompt(messages, split=split, language=language, tags=list(tags)), holdout_share=0.2, seed=0
+                )[0]
                 texts = [f"Answer {place} to {number}." for place in range(candidates)]
                 ids = completions.add(db, [NewCompletion(prompt_id, author, text) for text in texts])
-                added += comparisons.add(db, [NewComparison(prompt_id, ids, purpose=purpose)])
+                added += comparisons.add(db, [NewComparison(prompt_id, ids, **fields)])  # type: ignore[arg-type]
         return added
 
     return add

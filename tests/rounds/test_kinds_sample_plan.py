@@ -3,7 +3,8 @@
 from collections import Counter
 
 from feedback_store.prompts import Prompt
-from rounds.kinds.sample import Plan, next_batch, plan_pairs
+from rounds.kinds.sample import Plan, PlannedPair, next_batch, overlap, plan_pairs
+from rounds.settings import SampleSettings
 
 
 def prompts(number: int, split: str, first_id: int = 1) -> list[Prompt]:
@@ -100,3 +101,12 @@ def test_the_reserve_ends():
     _, done = work_off(Plan(1, None, 0, 8, pairs, reserve), drop=lambda pair: True)
     assert sum(batch["comparisons"] for batch in done) == 0
     assert sum(batch["reserve_training"] for batch in done) == 9
+
+
+def test_a_fifth_of_the_comparisons_is_judged_by_three_where_there_are_three():
+    plan = Plan(1, None, 7, 2, [], [])
+    pairs = [PlannedPair(prompt_id, 0, False, False) for prompt_id in range(1000)]
+    drawn = Counter(overlap(SampleSettings(), plan, pair, people=9) for pair in pairs)
+    assert set(drawn) == {1, 3}
+    assert 150 <= drawn[3] <= 250
+    assert {overlap(SampleSettings(), plan, pair, people=1) for pair in pairs} == {1}

@@ -25,9 +25,6 @@ Key = Annotated[str, Field(min_length=8, max_length=100, pattern=r"^[A-Za-z0-9_-
 Place = Annotated[int, Field(ge=0, le=15)]
 
 
-MOST_HELD = 100
-
-
 class WrongSides(ValueError):
     """An answer names another order of the sides than the one that was shown."""
 
@@ -95,10 +92,8 @@ def undo(request: Request, body: UndoBody) -> dict[str, Any]:
     undone = verbs.undo(study.db, person, key=body.key)
     if undone is None:
         return {"undone": False, "question": None, "progress": _progress(study, person)}
-    reopened = comparisons.get(study.db, undone.comparison_id).public_id
-    held = questions.next_questions(study.db, person, limit=MOST_HELD, comparison_ids=[undone.comparison_id]).questions
-    question = next((_shown(each) for each in held if each.comparison_public_id == reopened), None)
-    return {"undone": True, "question": question, "progress": _progress(study, person)}
+    question = questions.held_question(study.db, person, undone.comparison_id)
+    return {"undone": True, "question": _shown(question) if question else None, "progress": _progress(study, person)}
 
 
 def _shown(question: questions.Question) -> dict[str, Any]:
