@@ -11,7 +11,6 @@ from typing import Any, NoReturn
 
 from feedback_store.errors import InvalidInput
 
-
 # Made once: json.dumps makes a new encoder at each call that is not all defaults.
 _IN_ORDER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _SORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True)

@@ -59,7 +59,7 @@ def import_file(
     for problem in report.problems:
         say(f"{file.name}:{problem.line}: {problem.reason}")
     done = "would be added" if dry_run else "added"
-    print(f"{report.rows} rows: {report.added} {done}, {report.known} known already, {len(report.problems)} left out.")
+    print(f"{report.rows} rows: {report.added} {done}, {report.known} known already, {report.left_out} left out.")
 
 
 def _filter(name: str, help: str) -> typer.models.OptionInfo:
