@@ -78,7 +78,8 @@ def main() -> int:
         setting = Setting(given.base, given.seed, given.data, given.short, given.work)
     done = finished(given.to)
     for (name, cell), measure in cells(given.only).items():
-        head = {"benchmark": name, "cell": cell, "seed": given.seed, "base": given.base, "short": given.short}
+        base = given.base if cell is None else None  # what has cells measures the store, which knows no model
+        head = {"benchmark": name, "cell": cell, "seed": given.seed, "base": base, "short": given.short}
         if tuple(head[part] for part in SAME) in done:
             continue
         text = json.dumps(head | machine() | measure(setting))

@@ -7,8 +7,9 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import durability_disk, durability_kills, durability_refusals
+from benchmarks import durability_disk, durability_kills, durability_refusals, judging
 from benchmarks.setting import Setting
+from feedback_store.database import Database
 
 
 def _cell(
@@ -19,6 +20,19 @@ def _cell(
             return run(folder / "study", setting.trials(full, short), setting.seed)
 
     return measure
+
+
+def _races(folder: Path, trials: int, seed: int) -> dict[str, Any]:
+    """Eight processes ask for the questions of one small pool and answer them; race after race."""
+    from tests.builders import races
+
+    found = []
+    for trial in range(trials):
+        study = folder.with_name(str(trial))
+        judging.study_of_pairs(study, 12, overlap=1 + trial % 3)
+        with Database.open(study) as db:
+            found.append(vars(races.run(db, processes=8, seed=seed + trial)) | {"faults": len(judging.faults(db))})
+    return {"races": trials, "processes": 8} | {name: sum(one[name] for one in found) for name in found[0]}
 
 
 def _locked(setting: Setting) -> dict[str, Any]:
@@ -33,4 +47,5 @@ CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "cuts": _cell(durability_disk.cuts, 200, 20),
     "disk_full": _cell(durability_refusals.disk_full, 5, 1),
     "locked": _locked,
+    "races": _cell(_races, 100, 2),
 }

@@ -48,7 +48,7 @@ class Step:
 
 
 def fsync_seen(folder: Path, trials: int, seed: int) -> dict[str, Any]:
-    """Count the acknowledgements before which the WAL was written and then synced, and those before which it was not."""
+    """Count the acknowledgements before which the WAL was written and then synced, and those before which not."""
     judging.study_of_pairs(folder, PAIRS)
     try:
         steps = record(folder, trials)

@@ -17,7 +17,7 @@ from feedback_store.database import Database
 PAIRS = 500
 LONGEST_LIFE_SECONDS = 0.15
 CLIENTS = 20
-PAIRS_OF_CLIENT = 300
+PAIRS_OF_CLIENT_A_KILL = 10
 
 
 def kill_storing(folder: Path, kills: int, seed: int) -> dict[str, Any]:
@@ -28,7 +28,7 @@ def kill_storing(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     """
     judging.study_of_pairs(folder, PAIRS)
     draw = random.Random(seed)
-    first, lost, faults, twice = 0, 0, [], 0
+    first, lost, faults, unsaid = 0, 0, [], 0
     began = time.perf_counter()
     for _ in range(kills):
         said = _killed_after(folder, first, draw.uniform(0, LONGEST_LIFE_SECONDS))
@@ -36,7 +36,7 @@ def kill_storing(folder: Path, kills: int, seed: int) -> dict[str, Any]:
             lost += judging.missing(db, said)
             faults += judging.faults(db)
             first += len(said)
-            twice += judging.missing(db, [first]) == 0  # stored, but killed before it could say so
+            unsaid += judging.missing(db, [first]) == 0  # stored, but killed before it could say so
     with Database.open(folder) as db:
         judging.store(db, first, PAIRS)
         lost += judging.missing(db, list(range(first + 1)))
@@ -45,7 +45,7 @@ def kill_storing(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     return {
         "kills": kills,
         "acknowledged": first,
-        "killed_between_commit_and_reply": twice,
+        "stored_but_not_acknowledged": unsaid,
         "lost": lost,
         "doubled": doubled,
         "faults": sorted(set(faults)),
@@ -75,7 +75,7 @@ def kill_server(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     """Kill `tastemaker serve` while 20 clients judge; each sends what was not acknowledged again to the next server."""
     from tests.accept.serving import served
 
-    pairs = judging.pairs_handed_out(folder, CLIENTS * PAIRS_OF_CLIENT)
+    pairs = judging.pairs_handed_out(folder, CLIENTS * PAIRS_OF_CLIENT_A_KILL * (kills + 1))
     clients = [_Client(pairs[place::CLIENTS], f"client-{place:02}") for place in range(CLIENTS)]
     draw = random.Random(seed)
     lost, faults = 0, []
