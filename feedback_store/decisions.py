@@ -26,9 +26,9 @@ HANDLING = """- Only comparisons made for training are in it; check questions, r
 - {rows}
 - Disagreement: `agreement` is the winner's share of the `n` judgments that were no skips; an even split is dropped.
 - Ties, both bad and skips have no winner: they are dropped with their reason. Both bad is never a liked completion.
-- A comparison of more than two completions gives a row for each decided pair.
+- A ranking of more than two completions gives a row for each decided pair.
 - An edited completion is a further row: the edit preferred to its original.
-- Pairs of equal texts are dropped. Equal rows of several comparisons stay: they are several answers.
+- Duplicates: pairs of equal texts are dropped; equal rows of several comparisons stay, as several answers.
 - What was undone or superseded, and who or what was left out of the study, is not in it.
 - Train and test are split by prompt (test: the study's hold-out prompts), never by row."""
 ROWS_IN_WORDS = {

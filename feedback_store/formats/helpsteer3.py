@@ -31,7 +31,7 @@ CARD = """Two responses a row, with the score of every person: -3 (response 1 mu
 - Disagreement is kept: nothing is decided by majority. `overall_preference` is the mean score, rounded.
 - Ties are 0, and so is both bad, which this form cannot tell from a tie. Skips are left out of the scores; a pair that
   nobody ranked is dropped. A preference whose strength was not asked is 2.
-- A comparison of more than two completions gives a row for each pair. Equal texts are kept, as they were scored.
+- A ranking of more than two completions gives a row for each pair. Equal texts are kept, as they were scored.
 - Edited completions have no place in this form. Duplicates stay: they are several answers.
 - Train and test are split by prompt (test: the study's hold-out prompts), never by row."""
 KEYS = ("context", "response1", "response2", "overall_preference")

@@ -22,6 +22,7 @@ WORDS = decisions.ROWS_IN_WORDS
 CARD = (
     "The shape is {shape}. Point LLaMA-Factory's `dataset_dir` at this folder; `dataset` is tastemaker_train.\n\n"
     + decisions.HANDLING
+    + "\n- In the shape kto, both bad gives two answers that were not liked, and of an edit only the new text is given."
 )
 SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 ENTRY: dict[str, dict[str, Any]] = {

@@ -24,7 +24,8 @@ UNIT = "prompts"
 TITLE = "Prompts"
 CARD = """One prompt a row: `prompt` is text, or messages where it is more than one message of the user.
 
-- No judgments are in it: no ties, skips, disagreement, rankings, edits or checks. No prompt is in it twice.
+- No judgments are in it: no ties, both bad, skips, disagreement, rankings, edits or check questions. There are no
+  duplicates: a study has a prompt once.
 - Train and test are split by group (test: the study's hold-out prompts): a group is never in both."""
 PROMPTS_AT_ONCE = 500
 

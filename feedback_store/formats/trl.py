@@ -29,6 +29,7 @@ CARD = (
     "The shape is {shape}, of TRL's dataset formats.\n\n"
     + decisions.HANDLING
     + """
+- In the shape unpaired, both bad gives two completions that were not liked, and of an edit only the new text is given.
 - `margin` is the mean strength (1 to 3) of the winning votes / 3, 0 where no strength was asked. TRL's RewardTrainer
   subtracts it in its loss: remove the column where that is not wanted."""
 )
