@@ -32,7 +32,9 @@ Row = tuple[object, ...]
 
 
 def copy(work: Path, judgments: int, seed: int, to: Path) -> None:
-    """Put a study with so many judgments that count at `to`; it is made once for each size, seed and schema."""
+    """Put a study with so many judgments that count (up to two more) at `to`; it is made once for each size, seed and
+    schema.
+    """
     made = "".join([*schema.INITIAL, *schema_full_record.STATEMENTS, Path(__file__).read_text(encoding="utf-8")])
     kept = work / f"study-{judgments}-{seed}-{hashlib.sha256(made.encode()).hexdigest()[:12]}"
     if not kept.exists():

@@ -9,6 +9,7 @@ import time
 import httpx
 import pytest
 
+from benchmarks import durability_kills
 from feedback_store import comparisons, completions, judgments, policies, prompts
 from feedback_store.prompts import NewPrompt, from_text
 from rounds import studies
@@ -69,3 +70,12 @@ def test_no_acknowledged_judgment_is_lost(tmp_path):
     print(
         f"\nACCEPT web process killed {TIMES} times: {len(acknowledged)} acknowledged, {len(stored)} stored, none lost"
     )
+
+
+@pytest.mark.accept
+@pytest.mark.timeout(600)
+def test_no_acknowledged_judgment_of_many_people_is_lost_or_doubled(tmp_path):
+    row = durability_kills.kill_server(tmp_path / "study", TIMES, seed=0)
+    assert (row["lost"], row["doubled"], row["faults"], row["other_answers"]) == (0, 0, [], [])
+    assert row["acknowledged"] >= row["clients"] * TIMES
+    print(f"\nACCEPT web process killed under {row['clients']} clients: {row}")
