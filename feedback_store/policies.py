@@ -181,12 +181,12 @@ def current(db: Database) -> Policy | None:
     return get(db, policy_id) if policy_id is not None else None
 
 
-def use(db: Database, policy_id: int, by: str | None = None) -> Policy:
+def use(db: Database, policy_id: int, by: str | None = None, now: str | None = None) -> Policy:
     """Make a policy current. Raises InvalidInput for an external one."""
     policy = get(db, policy_id)
     if policy.kind == "external":
         raise InvalidInput(f"{policy.name!r} is only the author of imported texts; it cannot write. {_valid(db)}")
-    study_settings.put(db, CURRENT, policy_id, by=by)
+    study_settings.put(db, CURRENT, policy_id, by=by, now=now)
     return policy
 
 

@@ -2,7 +2,10 @@
 
 import hashlib
 import json
+import signal
 import stat
+import subprocess
+import sys
 import threading
 from collections.abc import Callable
 from pathlib import Path
@@ -22,6 +25,7 @@ from feedback_store.errors import (
 from feedback_store.judgments import NewJudgment
 from feedback_store.sqlite import sqlite3
 
+REPOSITORY = Path(__file__).parents[2]
 NOW = "2026-11-23T10:00:00.000Z"
 
 
@@ -264,6 +268,29 @@ def test_a_disk_that_fails_half_way_leaves_nothing_behind(
     with pytest.raises(OSError, match="No space left"):
         getattr(backups, act)(source, tmp_path / "another")
     assert {path.name for path in tmp_path.iterdir()} == {"study", "kept"}
+
+
+KILLED = """
+import os, signal, sys
+from feedback_store import backups, whole_folder
+sync = whole_folder.sync
+whole_folder.sync = lambda path: os.kill(os.getpid(), signal.SIGKILL) if path.name == sys.argv[2] else sync(path)
+getattr(backups, sys.argv[1])(*sys.argv[3:])
+"""
+
+
+@pytest.mark.parametrize("act", ["backup", "restore"])
+def test_one_that_is_killed_leaves_nothing_under_its_name_and_can_be_made_again(
+    full: Database, tmp_path: Path, act: str
+) -> None:
+    backups.backup(full.folder, tmp_path / "kept")
+    source = full.folder if act == "backup" else tmp_path / "kept"
+    words = [sys.executable, "-c", KILLED, act, "weights.safetensors", str(source), str(tmp_path / "another")]
+    assert subprocess.run(words, cwd=REPOSITORY).returncode == -signal.SIGKILL
+    (left,) = (path.name for path in tmp_path.iterdir() if path.name not in ("study", "kept"))
+    assert left.startswith(".writing-another-")
+    getattr(backups, act)(source, tmp_path / "another")
+    assert HELD - {"manifest.json"} <= names_below(tmp_path / "another")
 
 
 def test_progress_goes_from_nothing_to_all(full: Database, tmp_path: Path) -> None:

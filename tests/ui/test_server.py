@@ -10,6 +10,7 @@ import sys
 import time
 from collections.abc import Callable, Iterator
 from contextlib import contextmanager
+from itertools import takewhile
 from pathlib import Path
 
 import httpx
@@ -153,3 +154,12 @@ def test_gradio_does_not_poll_every_millisecond(study: Database):
     assert hasattr(site.build("study")._queue, "sleep_when_free"), (
         "the name is gone: see whether an idle server costs CPU"
     )
+
+
+def test_a_folder_that_others_can_look_into_is_told_at_the_start(study: Database):
+    study.folder.chmod(0o755)
+    command = [sys.executable, "-c", SERVE, str(study.folder), "0"]
+    with subprocess.Popen(command, stdout=subprocess.PIPE, stderr=subprocess.STDOUT, text=True) as process:
+        said = "".join(takewhile(lambda line: "http://" not in line, process.stdout))
+        process.kill()
+    assert "Others on this machine can look into the study" in said
