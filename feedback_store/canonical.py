@@ -11,6 +11,9 @@ from typing import Any, NoReturn
 
 from feedback_store.errors import InvalidInput
 
+MOST_BYTES = 1_000_000
+"""A row's texts may be as large as a long document, not as large as a mistake."""
+
 # Made once: json.dumps makes a new encoder at each call that is not all defaults.
 _IN_ORDER = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False)
 _SORTED = json.JSONEncoder(ensure_ascii=False, separators=(",", ":"), allow_nan=False, sort_keys=True)
@@ -72,6 +75,19 @@ def require_clean(value: Any, what: str) -> None:
     elif isinstance(value, (list, tuple)):
         for item in value:
             require_clean(item, what)
+
+
+def require_short(text: str | None, most: int, what: str) -> None:
+    """Raise InvalidInput if a text has more than `most` characters; `what` names it for people."""
+    if isinstance(text, str) and len(text) > most:
+        raise InvalidInput(f"The {what} has {len(text):,} characters; at most {most:,} are allowed. Shorten it.")
+
+
+def require_small(value: Any, what: str) -> None:
+    """Raise InvalidInput if `value` takes more than MOST_BYTES as JSON; `what` names it for people."""
+    size = len(dumps(value).encode())
+    if size > MOST_BYTES:
+        raise InvalidInput(f"The {what} takes {size:,} bytes; at most {MOST_BYTES:,} are allowed. Shorten its texts.")
 
 
 def _require_clean_text(text: str, what: str) -> None:

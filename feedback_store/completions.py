@@ -94,6 +94,7 @@ def check(new: NewCompletion) -> None:
         raise InvalidInput(f"The text of a completion is {new.text!r}; it has to be text.")
     canonical.require_clean(new.text, "completion")
     canonical.require_clean([new.sampling, new.extra], "completion's settings")
+    canonical.require_small([new.text, new.sampling, new.extra], "completion")
     exchange_keys.require_free(new.extra, exchange_keys.OF_COMPLETION)
     if new.finish_reason is not None and new.finish_reason not in FINISH_REASONS:
         raise InvalidInput(

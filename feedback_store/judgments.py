@@ -1,6 +1,8 @@
 """Judgments: what people said. Append-only: an undo or an edit is a new row that supersedes the old one.
 
-`submit` returns after COMMIT, so what it returns is on disk. Both bad is a tie that also says so; a skip is no tie.
+`submit` returns after COMMIT, so what it returns is on disk. Both bad is a tie that also says so; a skip is no tie. A
+person can change the last LAST_CHANGEABLE answers, by another answer to the same comparison or by an undo; both
+versions are kept.
 """
 
 import json
@@ -15,6 +17,10 @@ from feedback_store.errors import Conflict, InvalidInput
 from feedback_store.text_marks import marks_of
 
 UNDONE = "undone"
+LAST_CHANGEABLE = 50
+MOST_RATIONALE_CHARACTERS = 20_000
+MOST_IMPROVED_CHARACTERS = 100_000
+MOST_SKIP_CHARACTERS = 1_000
 INPUT_DEVICES = ("keyboard", "pointer")
 VIEWS = ("rendered", "raw")
 
@@ -26,7 +32,8 @@ class NewJudgment:
     `comparison` is an id or a public id (text). `ranks` follow the order of the comparison's candidates: 1 best, equal
     a tie, None where `skipped` says why. `shown` are the positions of the candidates in the order in which they were
     shown. `key` is chosen by the browser: the same key with the same content is the same answer. `strength`: 1 slightly
-    to 3 much. `milliseconds` visible.
+    to 3 much. `milliseconds` visible. `improved`: {"position": the candidate's place in the comparison, "text": how the
+    person would have it}.
     """
 
     comparison: int | str
@@ -87,7 +94,7 @@ def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
     """Store an answer durably and return it. It supersedes the same person's earlier answer to the comparison.
 
     An answer whose lease ended is kept and marked late. Raises Conflict where the key was used for other content,
-    InvalidInput.
+    InvalidInput for what cannot be stored, and where the earlier answer is not among the last LAST_CHANGEABLE.
     """
     moment = now or clock.now()
     with db.transaction():
@@ -101,7 +108,10 @@ def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
         annotators.get(db, new.annotator_id)
         if new.shown is None:
             raise InvalidInput("The order in which the completions were shown is missing (`shown`).")
+        _require_improved(new.improved, len(comparison.completion_ids))
         supersedes = _latest_on(db, comparison.id, new.annotator_id)
+        if supersedes is not None:
+            _require_changeable(db, get(db, supersedes))
         late = questions.answered(db, comparison.id, new.annotator_id, moment)
         judgment_id = insert(
             db, new, comparison, late=late, supersedes_id=supersedes, at=new.at or moment, content=content, now=moment
@@ -111,13 +121,20 @@ def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
 
 
 def undo(
-    db: Database, annotator_id: int, key: str, now: str | None = None, *, lease_seconds: float = Asking.lease_seconds
+    db: Database,
+    annotator_id: int,
+    key: str,
+    now: str | None = None,
+    *,
+    judgment_id: int | None = None,
+    lease_seconds: float = Asking.lease_seconds,
 ) -> Judgment | None:
-    """Take back the person's latest answer; returns the new row that supersedes it, None where there is nothing to take
-    back.
+    """Take back the person's latest answer, or the one given; returns the new row that supersedes it, None where there
+    is nothing to take back.
 
     The comparison can be asked again, and is leased to the same person in the same order of sides, unless someone else
-    holds it. The same key again undoes nothing more. Raises Conflict where the key was used for an answer.
+    holds it. The same key again undoes nothing more. Raises Conflict where the key was used for an answer, InvalidInput
+    where the answer is not the person's, does not count any more, or is not among the last LAST_CHANGEABLE.
     """
     moment = now or clock.now()
     with db.transaction():
@@ -126,20 +143,58 @@ def undo(
             if known["skipped"] != UNDONE:
                 raise Conflict(f"The key {key!r} was used for an answer before; an undo needs a key of its own.")
             return _judgment(known)
-        last = db.row(
-            "SELECT * FROM live_judgments WHERE annotator_id = ? AND import_id IS NULL ORDER BY id DESC LIMIT 1",
-            [annotator_id],
-        )
+        last = _to_take_back(db, annotator_id, judgment_id)
         if last is None:
             return None
-        comparison = comparisons.get(db, last["comparison_id"])
-        shown = json.loads(last["shown"]) if last["shown"] else None
-        new = NewJudgment(comparison.id, annotator_id, None, shown, key, skipped=UNDONE)
+        _require_changeable(db, last)
+        comparison = comparisons.get(db, last.comparison_id)
+        new = NewJudgment(comparison.id, annotator_id, None, last.shown, key, skipped=UNDONE)
         content = content_sha256(new, comparison.id)
-        judgment_id = insert(db, new, comparison, supersedes_id=last["id"], at=moment, content=content, now=moment)
+        undone_id = insert(db, new, comparison, supersedes_id=last.id, at=moment, content=content, now=moment)
         comparisons.recount(db, comparison.id)
-        questions.lease_again(db, comparison.id, annotator_id, shown, now=moment, lease_seconds=lease_seconds)
-        return get(db, judgment_id)
+        questions.lease_again(db, comparison.id, annotator_id, last.shown, now=moment, lease_seconds=lease_seconds)
+        return get(db, undone_id)
+
+
+def recent(db: Database, annotator_id: int, limit: int = LAST_CHANGEABLE) -> list[Judgment]:
+    """Return the person's answers that can be changed, newest first: those that count among the last `limit`."""
+    oldest = _oldest_of_last(db, annotator_id, min(limit, LAST_CHANGEABLE))
+    rows = db.rows(RECENT, {"annotator": annotator_id, "oldest": oldest})
+    return [_judgment(row) for row in rows]
+
+
+# What a person answered here, newest first; undos are no answers.
+_ANSWERS = "FROM {source} WHERE annotator_id = :annotator AND import_id IS NULL AND skipped IS NOT 'undone'"
+RECENT = f"SELECT * {_ANSWERS.format(source='live_judgments')} AND id >= :oldest ORDER BY id DESC"
+OLDEST_OF_LAST = f"SELECT id {_ANSWERS.format(source='judgments')} ORDER BY id DESC LIMIT 1 OFFSET :before"
+LATEST = f"SELECT * {_ANSWERS.format(source='live_judgments')} ORDER BY id DESC LIMIT 1"
+
+
+def _oldest_of_last(db: Database, annotator_id: int, limit: int) -> int:
+    """The id of the oldest of a person's last `limit` answers; 0 where there are no more than that."""
+    return int(db.value(OLDEST_OF_LAST, {"annotator": annotator_id, "before": limit - 1}) or 0)
+
+
+def _require_changeable(db: Database, earlier: Judgment) -> None:
+    """Raise InvalidInput for an answer that came too long ago. What was undone is no answer: it can be asked anew."""
+    if earlier.skipped == UNDONE or earlier.id >= _oldest_of_last(db, earlier.annotator_id, LAST_CHANGEABLE):
+        return
+    raise InvalidInput(
+        f"Judgment {earlier.id} is too long ago to be changed: a person can change the last {LAST_CHANGEABLE} answers. "
+        "It stays as it is."
+    )
+
+
+def _to_take_back(db: Database, annotator_id: int, judgment_id: int | None) -> Judgment | None:
+    if judgment_id is None:
+        row = db.row(LATEST, {"annotator": annotator_id})
+        return _judgment(row) if row else None
+    row = db.row("SELECT * FROM live_judgments WHERE id = ? AND annotator_id = ?", [judgment_id, annotator_id])
+    if row is None or row["import_id"] is not None:
+        raise InvalidInput(
+            f"Judgment {judgment_id} cannot be taken back: it is no answer that this person gave here and that counts."
+        )
+    return _judgment(row)
 
 
 def insert(
@@ -178,7 +233,7 @@ def insert(
 
 def content_sha256(new: NewJudgment, comparison_id: int) -> str:
     """Return the hash by which an answer sent twice is told from another answer under the same key."""
-    canonical.require_clean([new.key, new.rationale, new.criteria, new.improved, new.skipped, new.extra], "judgment")
+    canonical.require_clean(vars(new), "judgment")
     # A key that came before these fields existed still tells the same answer.
     later = {name: value for name in ("guideline_id", "asked_id") if (value := getattr(new, name)) is not None}
     content = {name: value for name, value in vars(new).items() if name not in ("guideline_id", "asked_id")}
@@ -310,10 +365,27 @@ def check(new: NewJudgment, candidates: int) -> None:
     for what, text in (("rationale", new.rationale), ("at", new.at)):
         if text is not None and not isinstance(text, str):
             raise InvalidInput(f"The {what} of a judgment is {text!r}; it has to be text.")
-    canonical.require_clean(
-        [new.key, new.skipped, new.rationale, new.criteria, new.improved, new.at, new.extra], "judgment"
-    )
+    canonical.require_clean(vars(new), "judgment")
+    canonical.require_short(new.skipped, MOST_SKIP_CHARACTERS, "reason of a skip")
+    canonical.require_short(new.rationale, MOST_RATIONALE_CHARACTERS, "rationale of a judgment")
+    canonical.require_small(vars(new), "judgment")
     exchange_keys.require_free(new.extra, exchange_keys.OF_JUDGMENT)
+
+
+def _require_improved(improved: Any, candidates: int) -> None:
+    """Raise InvalidInput unless an edit names its candidate and holds a text."""
+    if improved is None:
+        return
+    if not isinstance(improved, dict) or set(improved) != {"position", "text"} or not isinstance(improved["text"], str):
+        raise InvalidInput(
+            f'The improved completion is {str(improved)[:80]}; it has to be {{"position": PLACE, "text": "..."}}.'
+        )
+    [position] = _whole_numbers([improved["position"]], "improved position")
+    if not 0 <= position < candidates:
+        raise InvalidInput(f"The improved completion has position {position}; allowed are 0 to {candidates - 1}.")
+    if not improved["text"].strip():
+        raise InvalidInput("The text of the improved completion is empty. Write one, or leave `improved` out.")
+    canonical.require_short(improved["text"], MOST_IMPROVED_CHARACTERS, "improved completion")
 
 
 def _whole_numbers(values: Any, what: str) -> list[int]:

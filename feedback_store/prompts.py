@@ -205,7 +205,9 @@ def _check(new: NewPrompt) -> None:
         )
     if not isinstance(new.tags, list) or any(not isinstance(tag, str) for tag in new.tags):
         raise InvalidInput(f"The tags of the prompt are {new.tags!r}; they have to be a list of texts.")
-    canonical.require_clean([new.group, new.language, new.tags, new.reference, new.extra], "prompt")
+    texts = [new.group, new.language, new.tags, new.reference, new.extra]
+    canonical.require_clean(texts, "prompt")
+    canonical.require_small([new.messages, *texts], "prompt")
 
 
 def check_messages(messages: Any, what: str) -> None:

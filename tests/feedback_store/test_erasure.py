@@ -27,7 +27,8 @@ def told(db: Database, compare: Callable, judge: Callable) -> Database:
     for number, comparison in enumerate(compare(db, 4)):
         name, words = ("ann secretname", "ann wrote") if number < 3 else ("bob", "bob wrote")
         judge(
-            db, comparison, [1, 2], name=name, rationale=f"{words} a reason", improved={"0": f"{words} an edit"},
+            db, comparison, [1, 2], name=name, rationale=f"{words} a reason",
+            improved={"position": 0, "text": f"{words} an edit"},
             strength=2, extra={"aside": f"{words} aside"},
         )  # fmt: skip
     judge(db, 1, [2, 1], name="ann secretname", rationale="ann wrote another " + "long " * 3000)  # supersedes the first

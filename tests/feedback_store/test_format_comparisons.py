@@ -122,7 +122,16 @@ def test_a_study_judged_here_goes_through_with_every_field(
             )
         ],
     )  # fmt: skip
-    judge(based, 1, [1, 2], strength=2, rationale="r", criteria={"a": 1}, improved={"text": "x"}, view="raw")
+    judge(
+        based,
+        1,
+        [1, 2],
+        strength=2,
+        rationale="r",
+        criteria={"a": 1},
+        improved={"position": 0, "text": "x"},
+        view="raw",
+    )
     judge(based, 1, [2, 1], input_device="keyboard", milliseconds=10, extra={"flag": True})
     judge(based, 1, None, name="bob", skipped="unclear")
     judgments.undo(based, annotators.ensure(based, "ann").id, "u1")

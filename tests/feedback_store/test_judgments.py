@@ -21,8 +21,9 @@ def test_an_answer_comes_back_as_it_was_given(db: Database, compare: Callable) -
     [comparison] = compare(db)
     ann = annotators.ensure(db, "ann").id
     given = answer(
-        comparison, ann, strength=2, rationale="clearer ☃", criteria={"true": 1}, improved=["x"], milliseconds=5300,
-        input_device="keyboard", view="raw", extra={"mood": "good"},
+        comparison, ann, strength=2, rationale="clearer ☃", criteria={"true": 1},
+        improved={"position": 1, "text": "x"}, milliseconds=5300, input_device="keyboard", view="raw",
+        extra={"mood": "good"},
     )  # fmt: skip
     stored = submit(db, given, now=NOW)
     for name in ("ranks", "shown", "strength", "rationale", "criteria", "improved", "milliseconds", "view", "extra"):
@@ -130,6 +131,16 @@ def test_a_skip_is_taken_back_like_an_answer(db: Database, compare: Callable, ju
         ({"rationale": "a\x00b"}, "NUL character"),
         ({"rationale": "a\ud800b"}, "half of a surrogate pair"),
         ({"extra": {"ranks": [1]}}, "name of a field of its own"),
+        ({"at": "a\ud800b"}, "half of a surrogate pair"),
+        ({"view": "\ud800"}, "half of a surrogate pair"),
+        ({"rationale": "x" * 20_001}, "rationale of a judgment has 20,001 characters; at most 20,000"),
+        ({"ranks": None, "skipped": "x" * 1001}, "reason of a skip has 1,001 characters"),
+        ({"criteria": ["x" * 10**6]}, "judgment takes 1,0.* bytes; at most 1,000,000"),
+        ({"improved": ["x"]}, "has to be .*position.*text"),
+        ({"improved": {"position": 2, "text": "x"}}, "position 2; allowed are 0 to 1"),
+        ({"improved": {"position": True, "text": "x"}}, "whole numbers"),
+        ({"improved": {"position": 0, "text": " "}}, "is empty"),
+        ({"improved": {"position": 0, "text": "x" * 100_001}}, "improved completion has 100,001 characters"),
         ({"comparison": 99}, "no comparison 99"),
         ({"comparison": "nope"}, "no comparison 'nope'"),
     ],
@@ -144,6 +155,50 @@ def test_what_cannot_be_stored_is_refused_in_words(
     assert db.value("SELECT COUNT(*) FROM judgments") == 0
 
 
+def test_odd_letters_are_kept_and_marked(db: Database, compare: Callable, judge: Callable) -> None:
+    odd, plain = compare(db, 2)
+    text = "right \u202eto left\u202c and a bell \x07"
+    stored = judgments.get(db, judge(db, odd, [1, 2], rationale=text))
+    assert (stored.rationale, stored.marks) == (text, ["bidi", "control"])
+    assert judgments.get(db, judge(db, plain, [1, 2], rationale="two\nlines\tשלום")).marks == []
+
+
+def test_an_earlier_answer_of_the_last_fifty_can_be_taken_back_or_changed(
+    db: Database, compare: Callable, judge: Callable
+) -> None:
+    ids = compare(db, 3)
+    first, second, third = [judge(db, comparison, [1, 2]) for comparison in ids]
+    ann = annotators.ensure(db, "ann").id
+    undone = undo(db, ann, "u1", now=NOW, judgment_id=second)
+    assert undone is not None
+    assert (undone.supersedes_id, undone.comparison_id) == (second, ids[1])
+    assert [one.id for one in judgments.recent(db, ann)] == [third, first]
+    [question] = questions.next_questions(db, ann, now=NOW).questions
+    assert question.comparison_public_id == comparisons.get(db, ids[1]).public_id
+    changed = judge(db, ids[0], [2, 1])
+    assert [one.id for one in judgments.recent(db, ann)] == [changed, third]
+    assert [one.ranks for one in judgments.history(db, ids[0])] == [[1, 2], [2, 1]]
+    with pytest.raises(InvalidInput, match="no answer that this person gave here and that counts"):
+        undo(db, ann, "u2", judgment_id=first)
+    with pytest.raises(InvalidInput, match="no answer that this person gave"):
+        undo(db, annotators.ensure(db, "bob").id, "u3", judgment_id=third)
+
+
+def test_what_is_older_than_the_last_fifty_stays(db: Database, compare: Callable, judge: Callable) -> None:
+    ids = compare(db, 51)
+    rows = [judge(db, comparison, [1, 2]) for comparison in ids]
+    ann = annotators.ensure(db, "ann").id
+    assert [one.id for one in judgments.recent(db, ann)] == rows[:0:-1]
+    assert [one.id for one in judgments.recent(db, ann, limit=2)] == rows[:48:-1]
+    with pytest.raises(InvalidInput, match=r"too long ago .* last 50 answers"):
+        undo(db, ann, "u1", judgment_id=rows[0])
+    with pytest.raises(InvalidInput, match="too long ago"):
+        judge(db, ids[0], [2, 1])
+    assert undo(db, ann, "u1", judgment_id=rows[1]) is not None
+    assert judgments.get(db, judge(db, ids[1], [2, 1])).ranks == [2, 1], "asked again, it is a new answer"
+    assert comparisons.get(db, ids[0]).answers == 1
+
+
 def test_todays_work_is_counted_without_what_was_undone(db: Database, compare: Callable) -> None:
     ann = annotators.ensure(db, "ann").id
     days = ("2026-11-22T23:59:59.999Z", "2026-11-23T00:00:00.000Z", NOW, NOW)
@@ -151,6 +206,7 @@ def test_todays_work_is_counted_without_what_was_undone(db: Database, compare: C
         submit(db, answer(comparison, ann, key=f"k{number}"), now=day)
     undo(db, ann, "u", now=NOW)
     assert judgments.of_person_today(db, ann, now=NOW) == 2
+    assert annotators.answers(db, ann) == 3
 
 
 def test_counts_go_by_purpose_and_split(db: Database, compare: Callable, judge: Callable) -> None:
