@@ -236,6 +236,10 @@ def test_states_have_words(study: Database, served: Callable, page):
         ("others_hold", "Others have the rest"),
         ("closed", "This round is closed"),
         ("all_done", "All pairs are judged"),
+        ("none_in_your_languages", "Nothing in your languages now"),
+        ("no_match", "Nothing that matches you now"),
+        ("quota_reached", "Your quota is reached"),
+        ("paused", "You are paused"),
     ):
         state = [name]
         page.reload()

@@ -4,8 +4,11 @@ import ast
 import json
 import re
 from pathlib import Path
+from typing import get_args
 
 import pytest
+
+from feedback_store.questions import State
 
 STATIC = Path(__file__).resolve().parents[2] / "ui" / "static"
 LANGUAGES = {path.stem: path for path in (STATIC / "languages").glob("*.json")}
@@ -46,6 +49,11 @@ def test_what_the_server_names_by_a_code_has_words():
     }
     assert len(codes) > 12
     assert {f"reason.{code}" for code in codes} <= set(texts("en"))
+
+
+def test_every_state_of_the_hand_out_has_words():
+    named = {f"state.{state}.{part}" for state in get_args(State) if state != "ready" for part in ("title", "words")}
+    assert named <= set(texts("en"))
 
 
 def test_chinese_is_chinese():

@@ -15,6 +15,10 @@ const POLL_MILLISECONDS = {
   none_yet: 1500,
   others_hold: 4000,
   all_done: 10000,
+  none_in_your_languages: 10000,
+  no_match: 15000,
+  quota_reached: 15000,
+  paused: 15000,
   closed: 15000,
   error: 3000,
 };
