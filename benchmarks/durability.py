@@ -7,7 +7,7 @@ from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
-from benchmarks import durability_disk, durability_kills, durability_refusals, judging
+from benchmarks import durability_disk, durability_http, durability_kills, durability_refusals, judging
 from benchmarks.setting import Setting
 from feedback_store.database import Database
 
@@ -44,6 +44,7 @@ CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "kill_storing": _cell(durability_kills.kill_storing, 1000, 10),
     "kill_server": _cell(durability_kills.kill_server, 50, 2),
     "fsync_seen": _cell(durability_disk.fsync_seen, 200, 10),
+    "fsync_seen_by_http": _cell(durability_http.fsync_before_reply, 200, 5),
     "cuts": _cell(durability_disk.cuts, 200, 20),
     "disk_full": _cell(durability_refusals.disk_full, 5, 1),
     "locked": _locked,

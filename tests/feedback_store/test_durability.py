@@ -6,7 +6,7 @@ from typing import Any
 
 import pytest
 
-from benchmarks import durability_disk, durability_kills, durability_refusals, judging
+from benchmarks import durability_disk, durability_http, durability_kills, durability_refusals, judging
 from benchmarks.durability_disk import Step, after_power_cut
 from feedback_store import database
 from feedback_store.database import FILE_NAME, Database
@@ -36,6 +36,17 @@ def test_an_fsync_stands_before_each_acknowledgement(folder: Path, monkeypatch: 
     steps = [step for step in durability_disk.record(folder, 2) if step.name != "fsync"]
     monkeypatch.setattr(durability_disk, "record", lambda study, count: steps)
     assert durability_disk.fsync_seen(folder.with_name("other"), 2, 0)["without"] == 2
+
+
+def test_a_trace_tells_replies_after_an_fsync_from_those_before(tmp_path: Path) -> None:
+    wal, reply = "5</s/study.db-wal>", r'sendto(9<TCP:[1]>, "HTTP/1.1 200\r\n{\"saved\":true", 99, 0) = 99'
+    write, sync = f"pwrite64({wal}, ..., 4096, 32) = 4096", f"fsync({wal}) = 0"
+    unfinished = [f"7 fsync({wal} <unfinished ...>", "8 fsync(6</s/study.db>) = 0", "7 <... fsync resumed>) = 0"]
+    assert durability_http.replies([f"7 {write}", f"7 {sync}", f"9 {reply}"]) == (1, 0)
+    assert durability_http.replies([f"7 {write}", *unfinished, f"9 {reply}"]) == (1, 0)
+    assert durability_http.replies([f"7 {write}", *unfinished[:2], f"9 {reply}", unfinished[2]]) == (0, 1)
+    assert durability_http.replies([f"7 {write}", f"8 {sync}", f"9 {reply}"]) == (0, 1)  # another thread's
+    assert durability_http.replies([f"7 {sync}", f"9 {reply}"]) == (0, 1)
 
 
 def test_power_cuts_lose_nothing_acknowledged_and_would_without_the_fsyncs(folder: Path) -> None:
