@@ -1,29 +1,37 @@
 """From judgments to preferences: the one place where what people said becomes pairs to train on.
 
-- Judgments that count (not superseded, undone, or taken back) on comparisons of purpose training. Skips are no
-  preference.
+- Judgments that count (not superseded, undone or taken back; of people and imports that are not left out) on
+  comparisons of purpose training. Check questions and repeats tell about people, evaluations about policies: none of
+  them trains. Skips are no preference.
 - A ranking of K completions gives its K (K - 1) / 2 pairs, each of weight 2 / K, so that it counts as K - 1
   comparisons: for two that is one pair of weight 1 (all pairs of one ranking are not independent; Ouyang et al. 2022,
   section 3.5, train them as one).
 - Equal ranks are a tie. Both bad is a tie that also says so. Strength is handed on as it is.
+- A completion that the person improved gives one pair more, of weight 1: the person's text against the completion that
+  it improves. The text is a demonstration as well: `improved` holds it. A text that equals the completion but for white
+  space says nothing.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal
+from typing import Any, Literal
 
 from feedback_store.database import Database, Row
 
 Outcome = Literal["first", "tie", "second"]
 
+ROWS_AT_ONCE = 5000
 
-@dataclass(frozen=True)
+
+@dataclass(frozen=True, slots=True)
 class Preference:
-    """One pair of completions that a person compared. `first_id` stands before `second_id` in the comparison.
+    """One pair that a person compared. `first_id` stands before `second_id` in the comparison.
 
-    `first_shown_on_left` tells whether the first was shown before the second; None where the order is not known.
+    `first_shown_on_left` tells whether the first was shown before the second; None where the order is not known. Where
+    the first is no stored completion, but a text that the person wrote to improve the second, `first_id` is None and
+    `improved` is that text.
     """
 
     judgment_id: int
@@ -31,31 +39,23 @@ class Preference:
     prompt_id: int
     split: str
     annotator_id: int
-    first_id: int
+    first_id: int | None
     second_id: int
     outcome: Outcome
     weight: float
     strength: int | None
     both_bad: bool
     first_shown_on_left: bool | None
+    improved: str | None = None
 
 
 def derive(db: Database, judgment_ids: Sequence[int] | None = None) -> list[Preference]:
     """Return the preferences of all judgments that count, or of exactly those given (a label snapshot), by judgment and
-    place.
+    place; the pair of an improved completion comes behind the others of its judgment.
 
-    Judgments named in `judgment_ids` are taken even if they were superseded since: a run keeps what it saw.
+    Judgments named in `judgment_ids` are taken even if they were superseded or left out since: a run keeps what it saw.
     """
-    source = "live_judgments" if judgment_ids is None else "judgments"
-    narrowed = "" if judgment_ids is None else "AND j.id IN (SELECT value FROM json_each(:ids))"
-    rows = db.rows(
-        "SELECT j.id, j.comparison_id, j.annotator_id, j.ranks, j.shown, j.strength, j.both_bad, c.prompt_id, p.split,"
-        " (SELECT json_group_array(completion_id) FROM (SELECT completion_id FROM candidates"
-        "   WHERE comparison_id = c.id ORDER BY position)) AS completion_ids"
-        f" FROM {source} j JOIN comparisons c ON c.id = j.comparison_id JOIN prompts p ON p.id = c.prompt_id"
-        f" WHERE c.purpose = 'training' AND j.ranks IS NOT NULL {narrowed} ORDER BY j.id",
-        {} if judgment_ids is None else {"ids": json.dumps(list(judgment_ids))},
-    )
+    rows = _counted(db) if judgment_ids is None else _named(db, sorted(judgment_ids))
     return [preference for row in rows for preference in _of_row(row)]
 
 
@@ -72,23 +72,69 @@ def outcome(first_rank: int, second_rank: int) -> Outcome:
     return "first" if first_rank < second_rank else "second"
 
 
-def _of_row(row: Row) -> list[Preference]:
+def improvement(improved: Any, texts: Sequence[str]) -> tuple[int, str] | None:
+    """Return the place and the text of an improved completion: {"position": place, "text": text}.
+
+    None where there is none, where imported data has another shape, or where nothing but white space differs.
+    """
+    if not isinstance(improved, dict):
+        return None
+    place, text = improved.get("position"), improved.get("text")
+    if type(place) is not int or not 0 <= place < len(texts) or not isinstance(text, str):
+        return None
+    return (place, text) if text.split() not in ([], texts[place].split()) else None
+
+
+_TEXTS = """
+CASE WHEN j.improved IS NULL THEN '[]' ELSE (SELECT json_group_array(text) FROM (SELECT m.text FROM candidates k
+  JOIN completions m ON m.id = k.completion_id WHERE k.comparison_id = c.id ORDER BY k.position)) END"""
+_SELECT = f"""
+SELECT j.id, j.comparison_id, j.annotator_id, j.ranks, j.shown, j.strength, j.both_bad, j.improved, c.prompt_id,
+  c.split, {_TEXTS} AS texts,
+  (SELECT json_group_array(completion_id) FROM
+    (SELECT completion_id FROM candidates WHERE comparison_id = c.id ORDER BY position)) AS completion_ids
+FROM {{source}} j JOIN comparisons c ON c.id = j.comparison_id
+WHERE c.purpose = 'training' AND j.ranks IS NOT NULL AND {{which}} ORDER BY j.id"""
+
+
+def _counted(db: Database) -> Iterator[Row]:
+    query = _SELECT.format(source="counted_judgments", which="j.id > :after") + " LIMIT :most"
+    after = 0
+    while rows := db.rows(query, {"after": after, "most": ROWS_AT_ONCE}):
+        yield from rows
+        after = rows[-1]["id"]
+
+
+def _named(db: Database, ids: Sequence[int]) -> Iterator[Row]:
+    query = _SELECT.format(source="judgments", which="j.id IN (SELECT value FROM json_each(:ids))")
+    for start in range(0, len(ids), ROWS_AT_ONCE):
+        yield from db.rows(query, {"ids": json.dumps(ids[start : start + ROWS_AT_ONCE])})
+
+
+def _of_row(row: Row) -> Iterator[Preference]:
     completion_ids = json.loads(row["completion_ids"])
     shown = json.loads(row["shown"]) if row["shown"] else None
-    return [
-        Preference(
-            judgment_id=row["id"],
-            comparison_id=row["comparison_id"],
-            prompt_id=row["prompt_id"],
-            split=row["split"],
-            annotator_id=row["annotator_id"],
+    common = {name: row[name] for name in ("comparison_id", "prompt_id", "split", "annotator_id", "strength")}
+    common |= {"judgment_id": row["id"], "both_bad": bool(row["both_bad"])}
+    for i, j, result, weight in pairs_of(json.loads(row["ranks"])):
+        on_left = None if shown is None else shown.index(i) < shown.index(j)
+        yield Preference(
             first_id=completion_ids[i],
             second_id=completion_ids[j],
             outcome=result,
             weight=weight,
-            strength=row["strength"],
-            both_bad=bool(row["both_bad"]),
-            first_shown_on_left=None if shown is None else shown.index(i) < shown.index(j),
+            first_shown_on_left=on_left,
+            **common,
         )
-        for i, j, result, weight in pairs_of(json.loads(row["ranks"]))
-    ]
+    better = improvement(json.loads(row["improved"] or "null"), json.loads(row["texts"]))
+    if better is not None:
+        place, text = better
+        yield Preference(
+            first_id=None,
+            second_id=completion_ids[place],
+            outcome="first",
+            weight=1.0,
+            first_shown_on_left=None,
+            improved=text,
+            **{**common, "strength": None, "both_bad": False},
+        )

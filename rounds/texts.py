@@ -19,3 +19,8 @@ def text_of(prompt: Prompt, completion: Completion, study: StudySettings) -> Tex
     """A stored completion with its prompt; `finished` is None where nobody knows how it ended."""
     finished = None if completion.finish_reason is None else completion.finish_reason == "stop"
     return Text(prompt=with_system_prompt(prompt.messages, study), completion=completion.text, finished=finished)
+
+
+def text_of_edit(prompt: Prompt, text: str, study: StudySettings) -> Text:
+    """What a person wrote to improve a completion: finished, for they wrote all of it."""
+    return Text(prompt=with_system_prompt(prompt.messages, study), completion=text, finished=True)

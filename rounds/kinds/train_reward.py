@@ -1,4 +1,4 @@
-"""A reward model from all live judgments of training purpose.
+"""A reward model from all judgments of training purpose that count, of people and imports that are not left out.
 
 The judgments are written down as the run's label snapshot at the first attempt; later attempts train on the same ones.
 """
@@ -16,7 +16,7 @@ from rounds.drawing import Wanted, complete
 from rounds.plain import plain
 from rounds.publishing import write_weights
 from rounds.settings import TrainRewardSettings
-from rounds.texts import text_of
+from rounds.texts import text_of, text_of_edit
 
 FEWEST_PAIRS = 2
 MOST_SAMPLES_A_PROMPT = 4  # new ones for the reference
@@ -47,7 +47,7 @@ def run(context: RunContext) -> dict[str, Any]:
 
 
 def _snapshot(context: RunContext) -> list[int]:
-    """The judgments of this run: those of its first attempt, else all live ones."""
+    """The judgments of this run: those of its first attempt, else all that count."""
     kept = runs.judgments_of(context.db, context.run.id)
     if kept:
         return list(kept)
@@ -82,14 +82,21 @@ def _require_enough(counts: dict[str, int]) -> None:
 def _pairs(context: RunContext, found: list[Preference]) -> list[Pair]:
     """Plain records for the trainer; a text that stands in several pairs is one object."""
     known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=sorted({one.prompt_id for one in found}))}
-    ids = sorted({completion_id for one in found for completion_id in (one.first_id, one.second_id)})
+    named = {completion_id for one in found for completion_id in (one.first_id, one.second_id)}
+    ids = sorted(completion_id for completion_id in named if completion_id is not None)
     texts: dict[int, Text] = {
         completion.id: text_of(known[completion.prompt_id], completion, context.study)
         for completion in completions.get(context.db, ids)
     }
+
+    def first(one: Preference) -> Text:
+        if one.first_id is None:
+            return text_of_edit(known[one.prompt_id], one.improved or "", context.study)
+        return texts[one.first_id]
+
     return [
         Pair(
-            first=texts[one.first_id],
+            first=first(one),
             second=texts[one.second_id],
             outcome=one.outcome,
             group=known[one.prompt_id].group,

@@ -1,0 +1,90 @@
+"""Who is left out: the judgments of a person or an import stay in the study, but train nothing until taken back."""
+
+from dataclasses import dataclass
+
+from feedback_store import annotators, audit, canonical, clock
+from feedback_store.database import Database
+from feedback_store.errors import InvalidInput
+
+
+@dataclass(frozen=True)
+class Exclusion:
+    """A person or an import that is (or, with `ended_at`, was) left out."""
+
+    id: int
+    annotator_id: int | None
+    import_id: int | None
+    reason: str
+    by: str | None
+    at: str
+    ended_at: str | None
+
+
+def leave_out(
+    db: Database,
+    *,
+    annotator_id: int | None = None,
+    import_id: int | None = None,
+    reason: str,
+    by: str,
+    now: str | None = None,
+) -> Exclusion:
+    """Leave a person or an import out of what trains and of derived exports; again it stays as it is.
+
+    Raises InvalidInput for an unknown person or import, both or neither of them, or an empty reason.
+    """
+    moment = now or clock.now()
+    if not isinstance(reason, str) or not reason.strip():
+        raise InvalidInput("Leaving somebody out needs a reason that is not empty, for whoever asks later.")
+    canonical.require_clean([reason, by], "exclusion")
+    with db.transaction():
+        subject = _subject(db, annotator_id, import_id)
+        known = _in_force(db, annotator_id, import_id)
+        if known is not None:
+            return known
+        db.execute(
+            "INSERT INTO exclusions (annotator_id, import_id, reason, by, at) VALUES (?, ?, ?, ?, ?)",
+            [annotator_id, import_id, reason, by, moment],
+        )
+        audit.note(db, actor=by, action="leave out", subject=subject, detail={"reason": reason}, now=moment)
+        made = _in_force(db, annotator_id, import_id)
+    assert made is not None
+    return made
+
+
+def take_back(
+    db: Database, *, annotator_id: int | None = None, import_id: int | None = None, by: str, now: str | None = None
+) -> bool:
+    """Let a person's or an import's judgments count again; tells whether they were left out. Raises InvalidInput."""
+    moment = now or clock.now()
+    with db.transaction():
+        subject = _subject(db, annotator_id, import_id)
+        known = _in_force(db, annotator_id, import_id)
+        if known is None:
+            return False
+        db.execute("UPDATE exclusions SET ended_at = ? WHERE id = ?", [moment, known.id])
+        audit.note(db, actor=by, action="count again", subject=subject, now=moment)
+    return True
+
+
+def current(db: Database) -> list[Exclusion]:
+    """Return who is left out now, in the order in which they were."""
+    return [Exclusion(**row) for row in db.rows("SELECT * FROM exclusions WHERE ended_at IS NULL ORDER BY id")]
+
+
+def _subject(db: Database, annotator_id: int | None, import_id: int | None) -> str:
+    if (annotator_id is None) == (import_id is None):
+        raise InvalidInput("Name either a person (annotator_id) or an import (import_id).")
+    if annotator_id is not None:
+        return f"annotator {annotators.get(db, annotator_id).id}"
+    if db.value("SELECT 1 FROM imports WHERE id = ?", [import_id]) is None:
+        raise InvalidInput(f"There is no import {import_id}.")
+    return f"import {import_id}"
+
+
+def _in_force(db: Database, annotator_id: int | None, import_id: int | None) -> Exclusion | None:
+    row = db.row(
+        "SELECT * FROM exclusions WHERE ended_at IS NULL AND annotator_id IS ? AND import_id IS ?",
+        [annotator_id, import_id],
+    )
+    return Exclusion(**row) if row else None
