@@ -237,7 +237,12 @@ class Database:
         long = wal.exists() and wal.stat().st_size > TRUNCATE_WAL_BYTES
         self.rows("PRAGMA wal_checkpoint(PASSIVE)")
         if long:
-            self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            # It would wait for readers while it keeps writers out: a notebook left open must not stop submits.
+            self.execute("PRAGMA busy_timeout = 0")
+            try:
+                self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
+            finally:
+                self.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
 
     def close(self) -> None:
         """Close the connections of all threads. The study can be used again afterwards; it opens new ones."""

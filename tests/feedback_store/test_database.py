@@ -180,6 +180,25 @@ def test_a_checkpoint_folds_the_log_back(db: Database) -> None:
     assert plain_sqlite3.connect(copy).execute("SELECT name FROM annotators").fetchall() == [("ann",)]
 
 
+@pytest.mark.timeout(30)
+def test_a_checkpoint_waits_for_no_reader_even_where_the_log_is_long(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "TRUNCATE_WAL_BYTES", 0)
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 600.0)
+    db.close()
+    with Database.open(db.folder, readonly=True) as reader:
+        reader.execute("BEGIN")
+        assert annotators.listing(reader) == []
+        annotators.ensure(db, "ann")
+        db.checkpoint()
+        assert db.value("PRAGMA busy_timeout") == 600_000
+        assert (db.folder / "study.db-wal").stat().st_size > 0
+        reader.execute("COMMIT")
+    db.checkpoint()
+    assert (db.folder / "study.db-wal").stat().st_size == 0
+
+
 def test_a_closed_database_opens_again_on_use(db: Database) -> None:
     annotators.ensure(db, "ann")
     db.close()
