@@ -87,7 +87,6 @@ def make(folder: Path, judgments: int, seed: int) -> None:
                 with db.transaction():
                     _insert(db, columns, batch)
                 db.checkpoint()
-        db.execute("PRAGMA optimize")
 
 
 def _insert(db: Database, columns: str, rows: Iterable[Row]) -> None:

@@ -202,10 +202,11 @@ def lease_again(
     return True
 
 
-# What the person holds; a lease that ran out counts as long as nobody else took the comparison.
+# What the person holds; a lease that ran out counts as long as nobody else took the comparison. The index is named since
+# SQLite would else read all that the person was ever asked.
 HELD = f"""
-SELECT {askable.COLUMNS}, a.id AS assignment_id, a.shown, a.expires_at FROM assignments a
-JOIN comparisons c ON c.id = a.comparison_id
+SELECT {askable.COLUMNS}, a.id AS assignment_id, a.shown, a.expires_at
+FROM assignments a INDEXED BY assignments_open_by_annotator JOIN comparisons c ON c.id = a.comparison_id
 WHERE a.annotator_id = :annotator AND a.ended_at IS NULL AND c.withdrawn = 0 AND {askable.NOT_ANSWERED}
   AND (c.purpose = 'check' OR c.answers + (SELECT COUNT(*) FROM assignments o WHERE o.comparison_id = c.id
     AND o.ended_at IS NULL AND o.expires_at > :now AND o.annotator_id <> :annotator) < c.overlap)"""
