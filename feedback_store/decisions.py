@@ -133,7 +133,7 @@ def _edit(judged: Judged, judgment: Judgment, policies: dict[int, str]) -> Pair 
     unit = f"{judged.comparison.public_id}:edit:{judgment.id}"
     if judged.comparison.purpose != "training":
         return Dropped(unit, not_for_training(judged.comparison))
-    found = improvement(judgment)
+    found = improvement(judgment, len(judged.completions))
     if found is None:
         return Dropped(unit, "edit of no one completion")
     place, text = found
@@ -146,18 +146,13 @@ def _edit(judged: Judged, judgment: Judgment, policies: dict[int, str]) -> Pair 
     )  # fmt: skip
 
 
-def improvement(judgment: Judgment) -> tuple[int, str] | None:
-    """Return (place, text) of the completion that a person improved, or None where it cannot be told.
-
-    `improved` is the new text (of the completion that the person put first, alone), or {"place": ..., "text": ...}.
-    """
-    value, ranks = judgment.improved, judgment.ranks or []
-    place, text = (value.get("place"), value.get("text")) if isinstance(value, dict) else (None, value)
-    if place is None and ranks.count(1) == 1:
-        place = ranks.index(1)
+def improvement(judgment: Judgment, candidates: int) -> tuple[int, str] | None:
+    """Return (place, text) of the completion that a person improved; None where an imported one does not say which."""
+    value = judgment.improved if isinstance(judgment.improved, dict) else {}
+    place, text = value.get("position"), value.get("text")
     if not isinstance(place, int) or isinstance(place, bool) or not isinstance(text, str):
         return None
-    return (place, text) if 0 <= place < len(ranks) else None
+    return (place, text) if 0 <= place < candidates else None
 
 
 def is_one_question(prompt: Prompt) -> bool:

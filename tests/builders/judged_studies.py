@@ -77,7 +77,9 @@ def fill(db: Database) -> Study:
     study.judge(study.compare(LONG), [1, 2])
     study.judge(study.compare([{"role": "system", "content": "Be brief."}, *LONG]), [2, 1])
     study.judge(study.compare(texts=["same", "same"]), [1, 2])
-    study.judge(study.compare(texts=[HOSTILE, "-plain"]), [1, 2], rationale=HOSTILE, improved="@better")
+    study.judge(
+        study.compare(texts=[HOSTILE, "-plain"]), [1, 2], rationale=HOSTILE, improved={"position": 0, "text": "@better"}
+    )
     changed = study.compare(policy="other")
     study.judge(changed, [1, 2])
     study.judge(changed, [2, 1])

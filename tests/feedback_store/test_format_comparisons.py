@@ -13,6 +13,7 @@ from feedback_store import annotators, comparisons, completions, judgments, poli
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from feedback_store.exchange import export, import_file
+from feedback_store.filters import Filters
 from feedback_store.prompts import NewPrompt
 
 texts = st.text(st.characters(exclude_categories=["Cs"], exclude_characters="\x00"), max_size=30)
@@ -140,7 +141,7 @@ def test_a_study_judged_here_goes_through_with_every_field(
     annotators.ensure(based, "robot", "simulated")
     judge(based, 3, [3, 1, 2], name="robot")
     first = export(based, "comparisons", tmp_path / "one")
-    assert first.counts == {"comparisons": 3, "judgments": 6}
+    assert (first.counts["comparisons"], first.counts["judgments"], first.counts["kept"]) == (3, 6, 3)
     source = first.folder / "comparisons.jsonl"
     copy = fresh()
     assert import_file(copy, source, "comparisons").problems == []
@@ -185,3 +186,56 @@ def test_rows_that_disagree_about_a_prompt_both_keep_what_they_say(
     import_file(copy, first, "comparisons", strict=True)
     second = export(copy, "comparisons", tmp_path / "two").folder / "comparisons.jsonl"
     assert second.read_bytes() == first.read_bytes()
+
+
+def test_what_the_schema_has_further_is_written_and_survives(
+    db: Database, fresh: Callable, compare: Callable, judge: Callable, tmp_path: Path
+) -> None:
+    [first, second] = compare(db, 2)
+    ann = annotators.ensure(db, "ann").id
+    with db.transaction():
+        db.execute("INSERT INTO guidelines (id, version, language, text, created_at) VALUES (1, 4, 'de', 'Read.', '')")
+        db.execute("INSERT INTO study_settings (id, name, value, at) VALUES (77, 'asked', '{\"strength\":true}', '')")
+        db.execute(
+            "INSERT INTO flags (comparison_id, annotator_id, note, created_at) VALUES (?, ?, 'odd', '2026')",
+            [first, ann],
+        )
+        db.execute(
+            "UPDATE comparisons SET qualification = 'doctor', reserved_for = ?, repeats_id = ? WHERE id = ?",
+            [ann, first, second],
+        )
+    judge(db, first, [1, 2], guideline_id=1, asked_id=77, rationale="\u202eback")
+    judge(db, second, [1, 2])
+    source = export(db, "comparisons", tmp_path / "one").folder / "comparisons.jsonl"
+    one, two = (json.loads(line) for line in source.read_text().splitlines())
+    assert one["flags"] == [
+        {"completion": None, "annotator": "ann", "note": "odd", "created_at": "2026", "resolved_at": None,
+         "resolved_by": None}
+    ]  # fmt: skip
+    said = one["judgments"][0]
+    assert (said["marks"], said["guideline"], said["asked"]) == (
+        ["bidi"], {"version": 4, "language": "de"}, {"strength": True},
+    )  # fmt: skip
+    assert (two["qualification"], two["repeats"], two["reserved_for"]) == ("doctor", one["id"], "ann")
+    assert "flags" not in two
+    assert "marks" not in two["judgments"][0]
+    copy = fresh()
+    assert import_file(copy, source, "comparisons", strict=True).problems == []
+    again = export(copy, "comparisons", tmp_path / "two").folder / "comparisons.jsonl"
+    assert again.read_bytes() == source.read_bytes()
+
+
+def test_a_filtered_export_can_be_imported(
+    db: Database, fresh: Callable, compare: Callable, judge: Callable, tmp_path: Path
+) -> None:
+    [first, second] = compare(db, 2)
+    judge(db, first, [1, 2], at="2026-11-20T10:00:00.000Z")
+    judge(db, first, [2, 1], at="2026-11-22T10:00:00.000Z")
+    judge(db, second, [1, 2], name="bob", at="2026-11-22T10:00:00.000Z")
+    report = export(db, "comparisons", tmp_path / "out", filters=Filters(person="ann", since="2026-11-21"))
+    [row] = [json.loads(line) for line in (tmp_path / "out/comparisons.jsonl").read_text().splitlines()]
+    # Its predecessor is not in the file, so the judgment replaces nothing there.
+    assert [(one["ranks"], one["supersedes"]) for one in row["judgments"]] == [([2, 1], None)]
+    assert report.left_out == {"filter: no judgment of it passes": 1}
+    assert report.judgments_left_out == {"filter: since": 1, "filter: person": 1}
+    assert import_file(fresh(), tmp_path / "out/comparisons.jsonl", "comparisons").problems == []

@@ -1,6 +1,5 @@
 """The format `trl`: decided by majority, split by prompt, opened by `datasets`, with a reason for each dropped row."""
 
-import hashlib
 import json
 from collections.abc import Callable, Sequence
 from pathlib import Path
@@ -10,7 +9,7 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback_store import comparisons, completions, judgments, policies, prompts
+from feedback_store import comparisons, completions, judgments, majority, policies, prompts
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
@@ -25,10 +24,9 @@ OWN = {
     "implicit": ["chosen", "rejected"],
     "unpaired": ["prompt", "completion", "label"],
 }
-Vote = tuple[str, int | None, bool]
 
 
-def votes(text: str) -> list[Vote]:
+def votes(text: str) -> list[majority.Vote]:
     """Reads "1" first, "2" second, "=" tie, "b" both bad."""
     return [({"1": "first", "2": "second"}.get(sign, "tie"), None, sign == "b") for sign in text]
 
@@ -43,21 +41,21 @@ def votes(text: str) -> list[Vote]:
     ],
 )  # fmt: skip
 def test_a_pair_is_decided_by_majority(said: str, winner: int | None, reason: str | None) -> None:
-    decision = trl.decide(votes(said))
+    decision = majority.decide(votes(said))
     assert (decision.winner, decision.reason, decision.n) == (winner, reason, len(said))
 
 
 def test_agreement_and_margin_are_those_of_the_winning_votes() -> None:
-    decision = trl.decide([("first", 3, False), ("first", 2, False), ("second", 1, False)])
+    decision = majority.decide([("first", 3, False), ("first", 2, False), ("second", 1, False)])
     assert (decision.agreement, decision.margin) == (0.666667, 0.833333)
-    assert trl.decide([("first", None, False)]).margin == 0
-    assert trl.decide([], skips=2).reason == "skipped by all"
+    assert majority.decide([("first", None, False)]).margin == 0
+    assert majority.decide([], skips=2).reason == "skipped by all"
 
 
 @given(st.text("12=b", max_size=9))
 def test_swapping_the_sides_swaps_the_winner(said: str) -> None:
     swapped = said.translate(str.maketrans("12", "21"))
-    one, other = trl.decide(votes(said)), trl.decide(votes(swapped))
+    one, other = majority.decide(votes(said)), majority.decide(votes(swapped))
     assert (one.reason, one.n, one.agreement) == (other.reason, other.n, other.agreement)
     assert one.winner == (None if other.winner is None else 1 - other.winner)
 
@@ -103,7 +101,8 @@ def test_explicit_rows_are_decided_split_and_counted(judged: Database, tmp_path:
     assert [row["chosen"] for row in train[1:] + test] == ["Answer 1 to 1.", "Answer 1 to 0."]
     assert [row["prompt"] for row in test] == ["holdout prompt 0?"]
     reasons = {
-        "tie": 1, "both bad": 1, "even split": 1, "skipped by all": 1, "not judged": 1, "not for training": 1,
+        "tie": 1, "both bad": 1, "even split": 1, "skipped by all": 1, "not judged": 1,
+        "not for training: evaluation": 1,
         "several messages in the prompt (use the shape conversational)": 1, "equal texts": 1,
     }  # fmt: skip
     assert report.dropped == reasons
@@ -116,16 +115,18 @@ def test_explicit_rows_are_decided_split_and_counted(judged: Database, tmp_path:
     assert kept | {row["id"] for row in dropped} == {one.public_id for one in comparisons.listing(judged)}
 
 
+@pytest.mark.parametrize("file_type", ["jsonl", "parquet"])
 @pytest.mark.parametrize("shape", list(OWN))
 def test_every_shape_opens_with_datasets(
-    judged: Database, tmp_path: Path, shape: str, monkeypatch: pytest.MonkeyPatch
+    judged: Database, tmp_path: Path, shape: str, file_type: str, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     monkeypatch.setenv("HF_HUB_OFFLINE", "1")
     from datasets import load_dataset
 
-    report = export(judged, "trl", tmp_path / "out", shape=shape)
-    files = {"train": str(tmp_path / "out/train.jsonl"), "test": str(tmp_path / "out/test.jsonl")}
-    by_file = load_dataset("json", data_files=files, cache_dir=str(tmp_path / "cache"))
+    report = export(judged, "trl", tmp_path / "out", shape=shape, file_type=file_type)
+    files = {split: str(tmp_path / f"out/{split}.{file_type}") for split in ("train", "test")}
+    reader = "json" if file_type == "jsonl" else "parquet"
+    by_file = load_dataset(reader, data_files=files, cache_dir=str(tmp_path / "cache"))
     by_card = load_dataset(str(tmp_path / "out"), cache_dir=str(tmp_path / "cache"))
     for opened in (by_file, by_card):
         assert opened["train"].column_names == OWN[shape] + FURTHER
@@ -168,14 +169,53 @@ def test_a_ranking_of_three_gives_a_row_for_each_decided_pair(
     assert rows_of(tmp_path / "out/dropped.jsonl")[0]["id"].endswith(":0,2")
 
 
-def test_the_checksums_are_right_and_the_card_tells_what_was_dropped(judged: Database, tmp_path: Path) -> None:
+def test_rows_a_judgment_need_no_majority(judged: Database, tmp_path: Path) -> None:
+    report = export(judged, "trl", tmp_path / "out", rows="judgments")
+    train = rows_of(tmp_path / "out/train.jsonl")
+    first = comparisons.get(judged, 1).public_id
+    assert [(row["n"], row["agreement"], row["margin"]) for row in train if row["comparison_id"] == first] == [
+        (1, 1.0, 1.0), (1, 1.0, 0.333333),
+    ]  # fmt: skip
+    assert "even split" not in report.dropped
+    assert report.dropped["skipped by all"] == report.dropped["not judged"] == 1
+    assert report.counts["pairs"] == report.counts["kept"] + report.counts["dropped"] == 13
+
+
+def test_an_edit_is_a_further_pair(db: Database, compare: Callable, judge: Callable, tmp_path: Path) -> None:
+    [one, tied, same, check] = [*compare(db, 3), *compare(db, 1, purpose="check", first=9)]
+    judge(db, one, [2, 1], improved={"position": 1, "text": "Better."})
+    judge(db, tied, [1, 1], improved={"position": 0, "text": "Best."})
+    judge(db, same, [1, 2], improved={"position": 0, "text": "Answer 0 to 2."})
+    judge(db, check, [1, 2], improved={"position": 0, "text": "Hidden."})
+    report = export(db, "trl", tmp_path / "out")
+    edits = [row for row in rows_of(tmp_path / "out/train.jsonl") if row["policy_chosen"] == "edited"]
+    assert [(row["chosen"], row["rejected"], row["n"], row["policy_rejected"]) for row in edits] == [
+        ("Better.", "Answer 1 to 0.", 1, "author"), ("Best.", "Answer 0 to 1.", 1, "author"),
+    ]  # fmt: skip
+    assert report.dropped == {"tie": 1, "equal texts": 1, "not for training: check": 2}
+    export(db, "trl", tmp_path / "labels", shape="unpaired")
+    rows = rows_of(tmp_path / "labels/train.jsonl")
+    assert [row["label"] for row in rows if row["completion"] in ("Better.", "Answer 1 to 0.")] == [True, True]
+
+
+@pytest.mark.parametrize("improved", ["text alone", {"text": "x"}, {"position": 2, "text": "x"}, {"position": True}, 3])
+def test_an_imported_edit_that_names_no_completion_is_dropped(db: Database, tmp_path: Path, improved: object) -> None:
+    texts = [{"text": "a", "policy": "x"}, {"text": "b", "policy": "x"}]
+    said = [{"annotator": "ann", "ranks": [1, 2], "improved": improved}]
+    path = tmp_path / "rows.jsonl"
+    path.write_text(json.dumps({"prompt": "Why?", "split": "train", "completions": texts, "judgments": said}))
+    assert import_file(db, path, "comparisons").problems == []
+    assert export(db, "trl", tmp_path / "out").dropped == {"edit of no one completion": 1}
+
+
+def test_what_is_left_out_of_the_study_is_not_exported(judged: Database, tmp_path: Path) -> None:
+    with judged.transaction():
+        person = judged.value("SELECT id FROM annotators WHERE name = 'bob'")
+        judged.execute("INSERT INTO exclusions (annotator_id, reason, at) VALUES (?, 'random', '')", [person])
     export(judged, "trl", tmp_path / "out")
-    for line in (tmp_path / "out/SHA256SUMS").read_text().splitlines():
-        digest, name = line.split("  ")
-        assert hashlib.sha256((tmp_path / "out" / name).read_bytes()).hexdigest() == digest
-    card = (tmp_path / "out/README.md").read_text()
-    assert "| both bad | 1 |" in card
-    assert "| train.jsonl | 2 |" in card
+    train = rows_of(tmp_path / "out/train.jsonl")
+    # Of the first only the judgment of strength 3 is left, and the split is decided now.
+    assert [(row["n"], row["margin"]) for row in train] == [(1, 1.0), (1, 0.0), (1, 0.0)]
 
 
 def test_a_study_without_judgments_exports_empty_files(db: Database, compare: Callable, tmp_path: Path) -> None:
