@@ -1,0 +1,132 @@
+"""Guidelines, criteria, flags, qualifications, consents, sessions, and what a person may be asked: small tables."""
+
+from collections.abc import Callable
+
+import pytest
+
+from feedback_store import (
+    annotators,
+    clock,
+    comparisons,
+    consents,
+    criteria,
+    flags,
+    guidelines,
+    qualifications,
+    sessions,
+)
+from feedback_store.database import Database
+from feedback_store.errors import Conflict, InvalidInput
+
+NOW = "2026-11-23T10:00:00.000Z"
+LATER = clock.after(NOW, 100)
+
+
+@pytest.fixture
+def ann(db: Database) -> int:
+    return annotators.ensure(db, "ann").id
+
+
+def test_every_guideline_is_a_version_that_stays(db: Database) -> None:
+    assert guidelines.current(db) is None
+    first = guidelines.add(db, "Prefer what is true.", by="lead", now=NOW)
+    assert guidelines.add(db, "Prefer what is true.", by="lead", now=LATER) == first
+    second = guidelines.add(db, "Prefer what is true and short.", by="lead", now=LATER)
+    chinese = guidelines.add(db, "请选择更真实的回答。", language="zh", now=LATER)
+    assert [(one.version, one.language) for one in guidelines.listing(db)] == [(1, "en"), (2, "en"), (1, "zh")]
+    assert (guidelines.current(db), guidelines.current(db, "zh")) == (second, chinese)
+    with pytest.raises(InvalidInput, match="not empty"):
+        guidelines.add(db, " ")
+
+
+def test_criteria_keep_their_question_and_can_be_retired(db: Database) -> None:
+    brief = criteria.add(db, "brief", "Which is shorter?", position=2, now=NOW)
+    honest = criteria.add(db, "honest", "Which is more honest?", position=1, now=NOW)
+    assert criteria.current(db) == [honest, brief]
+    criteria.retire(db, "honest", now=LATER)
+    assert criteria.current(db) == [brief]
+    assert criteria.add(db, "honest", "Which is more honest?", position=1) == honest
+    with pytest.raises(Conflict, match="asks 'Which is shorter"):
+        criteria.add(db, "brief", "Which has fewer words?")
+    with pytest.raises(InvalidInput, match="no criterion 'kind'"):
+        criteria.retire(db, "kind")
+
+
+def test_a_flag_is_open_until_somebody_saw_to_it(db: Database, compare: Callable, ann: int) -> None:
+    one, other = compare(db, 2)
+    wrong = comparisons.get(db, other).completion_ids[0]
+    flag = flags.add(db, comparisons.get(db, one).public_id, annotator_id=ann, note="unsafe", now=NOW)
+    assert flags.current(db) == [flag]
+    with pytest.raises(InvalidInput, match="is none of comparison"):
+        flags.add(db, one, completion_id=wrong)
+    resolved = flags.resolve(db, flag.id, by="lead", now=LATER)
+    assert (resolved.resolved_at, resolved.resolved_by) == (LATER, "lead")
+    assert flags.resolve(db, flag.id, by="other") == resolved
+    assert flags.current(db) == []
+    with pytest.raises(InvalidInput, match="no flag 9"):
+        flags.resolve(db, 9, by="lead")
+
+
+def test_qualifications_are_held_until_they_end(db: Database, ann: int) -> None:
+    low = qualifications.grant(db, ann, "medicine", score=0.6, now=NOW)
+    assert qualifications.grant(db, ann, "medicine", score=0.6, now=LATER) == low
+    high = qualifications.grant(db, ann, "medicine", score=0.9, now=LATER)
+    assert qualifications.held(db, ann) == [high]
+    assert db.value("SELECT COUNT(*) FROM qualifications") == 2
+    assert qualifications.end(db, ann, "medicine")
+    assert not qualifications.end(db, ann, "medicine")
+    assert qualifications.held(db, ann) == []
+    with pytest.raises(InvalidInput, match="between 0 and 1"):
+        qualifications.grant(db, ann, "law", score=2)
+
+
+def test_a_consent_is_in_force_until_it_is_withdrawn(db: Database, ann: int) -> None:
+    first = consents.give(db, ann, 1, now=NOW)
+    assert consents.give(db, ann, 1, now=LATER) == first
+    second = consents.give(db, ann, 2, now=LATER)
+    assert consents.in_force(db, ann) == [first, second]
+    assert consents.withdraw(db, ann, now=LATER) == 2
+    assert consents.in_force(db, ann) == []
+    assert consents.give(db, ann, 2).id > second.id
+    with pytest.raises(InvalidInput, match="whole number from 1"):
+        consents.give(db, ann, 0)
+
+
+def test_a_session_lasts_until_it_expires_or_is_revoked(db: Database, ann: int) -> None:
+    token = sessions.begin(db, ann, seconds=3600, address="10.0.0.1", now=NOW)
+    session = sessions.current(db, token, now=clock.after(NOW, 30))
+    assert session is not None
+    assert (session.annotator_id, session.address, session.seen_at) == (ann, "10.0.0.1", NOW)
+    seen = sessions.current(db, token, now=LATER)
+    assert seen is not None
+    assert seen.seen_at == LATER
+    assert sessions.current(db, "another", now=NOW) is None
+    assert sessions.current(db, token, now=clock.after(NOW, 3600)) is None
+    assert sessions.end(db, token, now=LATER)
+    assert sessions.current(db, token, now=LATER) is None
+    others = [sessions.begin(db, ann, seconds=60, now=LATER) for _ in range(2)]
+    assert sessions.end_all_of(db, ann, now=LATER) == 2
+    assert [sessions.current(db, other, now=LATER) for other in others] == [None, None]
+
+
+def test_no_token_is_in_the_study(db: Database, ann: int) -> None:
+    token = sessions.begin(db, ann, seconds=3600)
+    assert token not in repr(db.rows("SELECT * FROM sessions"))
+
+
+def test_what_a_person_is_asked_is_kept_and_checked(db: Database, ann: int) -> None:
+    annotators.asked_of(db, ann, languages=["en", "zh"], tags=["law"])
+    annotators.set_daily_quota(db, ann, 20)
+    annotators.pause(db, ann, now=NOW)
+    person = annotators.get(db, ann)
+    assert (person.languages, person.tags, person.daily_quota, person.paused_at) == (["en", "zh"], ["law"], 20, NOW)
+    assert annotators.count_active(db) == 0
+    annotators.resume(db, ann)
+    assert annotators.get(db, ann).paused_at is None
+    assert annotators.count_active(db) == 1
+    with pytest.raises(InvalidInput, match="have to be a list of texts"):
+        annotators.asked_of(db, ann, languages="en")
+    with pytest.raises(InvalidInput, match="whole number from 0"):
+        annotators.set_daily_quota(db, ann, -1)
+    with pytest.raises(InvalidInput, match="no annotator 9"):
+        annotators.pause(db, 9)
