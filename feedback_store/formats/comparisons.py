@@ -23,7 +23,7 @@ from feedback_store.line_files import json_lines
 STEM = "comparisons"
 HISTORY = True
 OPTIONS: dict[str, tuple[str, ...]] = {}
-UNIT = "comparisons"
+UNIT = "comparisons that pass"
 TITLE = "Comparisons"
 CARD = """One comparison a row, with every judgment of it: nothing that people said is dropped or decided.
 

@@ -17,7 +17,7 @@ from feedback_store.judgments import Judgment
 
 OPTIONS: dict[str, tuple[str, ...]] = {"file_type": ("csv", "parquet")}
 HISTORY = True
-UNIT = "rows of judgments"
+UNIT = "judgments that pass"
 TITLE = "Judgments"
 CARD = """One row a judgment, as {file_type}.
 

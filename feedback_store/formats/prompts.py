@@ -20,7 +20,7 @@ from feedback_store.prompts import NewPrompt, Prompt
 KEYS = ("prompt", "group", "split", "reference", "tags", "language")
 OPTIONS: dict[str, tuple[str, ...]] = {}
 FILTERS = filters.OF_PROMPT
-UNIT = "prompts"
+UNIT = "prompts that pass"
 TITLE = "Prompts"
 CARD = """One prompt a row: `prompt` is text, or messages where it is more than one message of the user.
 
@@ -83,11 +83,11 @@ def _of_row(row: dict[str, Any]) -> NewPrompt:
 def write(reading: Reading) -> Iterator[Kept | Dropped]:
     """Yield every prompt that was not taken back with its import; a prompt of one user message is written as text."""
     after = 0
-    reading.counts["prompts in the study"] = 0
+    reading.counts["prompts"] = 0
     while batch := prompts.listing(reading.db, after_id=after, limit=PROMPTS_AT_ONCE):
         after = batch[-1].id
         reasons = filters.prompts_left_out(reading.db, reading.filters, [one.id for one in batch])
-        reading.counts["prompts in the study"] += len(batch)
+        reading.counts["prompts"] += len(batch)
         reading.left_out.update(reasons.values())
         for one in batch:
             if one.id not in reasons:

@@ -45,8 +45,10 @@ def assert_adds_up(report: ExportReport, name: str) -> None:
     assert counts[unit] == counts["kept"] + counts["dropped"]
     assert counts["dropped"] == sum(report.dropped.values())
     assert counts["rows"] == counts["train"] + counts["test"]
-    if unit == "comparisons":
-        assert counts["kept"] == counts["comparisons"] - sum(report.left_out.values())
+    if unit.endswith(" that pass"):
+        there = unit.removesuffix(" that pass")
+        reasons = report.judgments_left_out if there == "judgments" else report.left_out
+        assert counts[unit] == counts[there] - sum(reasons.values())
 
 
 @pytest.mark.parametrize(("name", "kind"), KINDS)
