@@ -202,7 +202,7 @@ def lease_again(
     return True
 
 
-# What the person holds; a lease that ran out counts as long as nobody else took the comparison. The index is named since
+# What the person holds; a lease that ran out counts as long as nobody else took the comparison. The index is named:
 # SQLite would else read all that the person was ever asked.
 HELD = f"""
 SELECT {askable.COLUMNS}, a.id AS assignment_id, a.shown, a.expires_at
