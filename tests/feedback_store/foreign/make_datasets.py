@@ -1,4 +1,4 @@
-"""Writes the files that published data sets come as: with `datasets` (JSON lines, a JSON list, Parquet) and pandas (CSV).
+"""Writes the files that published data sets come as, by `datasets` (JSON lines, a JSON list, Parquet) and pandas (CSV).
 
 The rows are made up; the columns are those of the data sets that the formats name as their source.
 """

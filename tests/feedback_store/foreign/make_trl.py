@@ -1,4 +1,4 @@
-"""Writes TRL's preference shapes with TRL's own functions (pip install --no-deps trl, beside transformers and datasets)."""
+"""Writes TRL's preference shapes with its own functions (pip install --no-deps trl, beside transformers, datasets)."""
 
 from pathlib import Path
 
