@@ -19,6 +19,7 @@ from feedback_store.errors import InvalidInput
 from feedback_store.exchange_reading import Judged, Reading
 from feedback_store.exchange_records import Dropped, Kept, Problem
 from feedback_store.foreign_rows import Row
+from feedback_store.formats.arena import LANGUAGES
 from feedback_store.judgments import Judgment
 
 OPTIONS: dict[str, tuple[str, ...]] = {}
@@ -38,12 +39,8 @@ KEYS = ("context", "response1", "response2", "overall_preference")
 OWN_KEYS = (*KEYS, "domain", "language", "individual_preference")
 FEEDBACK = ("feedback1", "feedback2")
 STRONGEST, UNSTATED = 3, 2
-LANGUAGES = {
-    "chinese": "zh", "dutch": "nl", "english": "en", "french": "fr", "german": "de", "indonesian": "id",
-    "italian": "it", "japanese": "ja", "korean": "ko", "polish": "pl", "portuguese": "pt", "russian": "ru",
-    "spanish": "es", "vietnamese": "vi",
-}  # fmt: skip
-LANGUAGE_NAMES = {code: name for name, code in LANGUAGES.items()}
+CODES = {name.lower(): code for name, code in LANGUAGES.items()}
+NAMES = {code: name for name, code in CODES.items()}
 
 
 def read(path: Path) -> Iterator[tuple[int, Row | Problem]]:
@@ -95,7 +92,7 @@ def _score(value: Any, key: str) -> int:
 
 def _language(value: Any) -> str | None:
     """HelpSteer3 writes names ("english") where ours are codes."""
-    return LANGUAGES.get(value.lower(), value) if isinstance(value, str) and value else None
+    return CODES.get(value.lower(), value) if isinstance(value, str) and value else None
 
 
 def write(reading: Reading) -> Iterator[Kept | Dropped]:
@@ -118,7 +115,7 @@ def _row(judged: Judged, first: int, second: int, ranked: list[Judgment]) -> Row
     mean = sum(one["score"] for one in individual) / len(individual)
     return {
         "domain": judged.prompt.extra.get("domain", "general"),
-        "language": LANGUAGE_NAMES.get(judged.prompt.language, judged.prompt.language),
+        "language": NAMES.get(judged.prompt.language, judged.prompt.language),
         "context": judged.prompt.messages,
         "response1": judged.completions[first].text,
         "response2": judged.completions[second].text,
