@@ -22,7 +22,7 @@ from feedback_store.judgments import NewJudgment
 from feedback_store.prompts import NewPrompt
 
 PSEUDO_ANNOTATOR = "imported"
-RECENT = 2000
+RECENT = 500
 
 Line = dict[str, Any]
 Found = TypeVar("Found")

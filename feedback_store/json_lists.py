@@ -38,7 +38,8 @@ def items(path: Path) -> Iterator[tuple[int, str | Problem]]:
             return
         yield from scanner.feed(chunk)
     if not scanner.ended:
-        yield scanner.begin, Problem(scanner.begin, "The list is broken or cut short from here on.")
+        begin = scanner.begin_of_unfinished()
+        yield begin, Problem(begin, "The list is broken or cut short from here on.")
     elif scanner.rest.strip(BLANK):
         yield scanner.begin, Problem(scanner.begin, "The list ends here; what follows it was not read.")
 
@@ -94,7 +95,16 @@ class _Scanner:
         if raw is None:
             yield begin, too_long(begin, "item")
             return
-        text = raw.lstrip(BLANK)
-        begin += raw[: len(raw) - len(text)].count(b"\n")
+        text = raw.strip(BLANK)
+        begin = _first_line(raw, begin)
         if self._count > 2 or (self._count == 2 and (text or not self.ended)):
-            yield begin, decoded(text.rstrip(BLANK), begin, "item")
+            yield begin, decoded(text, begin, "item")
+
+    def begin_of_unfinished(self) -> int:
+        """Return the line on which the item begins that the file ends in."""
+        return _first_line(self._item.take() or b"", self.begin)
+
+
+def _first_line(raw: bytes, line: int) -> int:
+    """Return the line of the first character that is not blank, where `raw` begins on `line`."""
+    return line + raw[: len(raw) - len(raw.lstrip(BLANK))].count(b"\n")
