@@ -21,9 +21,14 @@ class Batch:
     completion_mask: Tensor  # (B, C) bool, true on real completion tokens (the EOS included)
 
     @property
+    def prompt_width(self) -> int:
+        """P, the columns before the completions."""
+        return self.input_ids.shape[1] - self.completion_mask.shape[1]
+
+    @property
     def completion_ids(self) -> Tensor:
         """(B, C) token ids of the completions, padded right."""
-        return self.input_ids[:, self.input_ids.shape[1] - self.completion_mask.shape[1] :]
+        return self.input_ids[:, self.prompt_width :]
 
 
 def collate(
@@ -51,6 +56,13 @@ def collate(
     return Batch(input_ids.to(device), attention.to(device), positions.to(device), mask.to(device))
 
 
+def distinct(prompts: Sequence[Sequence[int]]) -> tuple[list[tuple[int, ...]], list[int]]:
+    """Returns each prompt once, in the order in which they first come, and for each row the place of its prompt."""
+    place: dict[tuple[int, ...], int] = {}
+    rows = [place.setdefault(tuple(prompt), len(place)) for prompt in prompts]
+    return list(place), rows
+
+
 def token_batches(lengths: Sequence[int], tokens_per_batch: int) -> list[list[int]]:
     """Splits row indices into batches of like length whose padded size stays within `tokens_per_batch` (at least one
     row)."""
@@ -61,4 +73,23 @@ def token_batches(lengths: Sequence[int], tokens_per_batch: int) -> list[list[in
             batches.append([])
             widest = lengths[index]
         batches[-1].append(index)
+    return batches
+
+
+def shared_prompt_batches(
+    prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], tokens_per_batch: int
+) -> list[list[int]]:
+    """Splits row indices into batches in which rows of one prompt stand together, for passes that compute a prompt
+    once: distinct prompts and completions, padded, stay within `tokens_per_batch` (at least one row)."""
+    _, place = distinct(prompts)
+    order = sorted(range(len(prompts)), key=lambda row: (-len(prompts[row]), place[row], -len(completions[row]), row))
+    batches: list[list[int]] = []
+    for row in order:
+        together = [*batches[-1], row] if batches else [row]
+        width = len({place[one] for one in together}) * max(len(prompts[one]) for one in together)
+        size = width + len(together) * max(len(completions[one]) for one in together)
+        if batches and size <= tokens_per_batch:
+            batches[-1] = together
+        else:
+            batches.append([row])
     return batches

@@ -10,11 +10,18 @@ from typing import Any
 
 import torch
 from torch import Tensor
-from transformers import AutoModel, AutoModelForCausalLM, AutoTokenizer, PreTrainedModel, PreTrainedTokenizerBase
+from transformers import (
+    AutoModel,
+    AutoModelForCausalLM,
+    AutoTokenizer,
+    DynamicCache,
+    PreTrainedModel,
+    PreTrainedTokenizerBase,
+)
 
 from language_models import folders
 from language_models.adapters import Adapters
-from language_models.batches import Batch
+from language_models.batches import Batch, distinct
 from language_models.fetch import ensure
 from language_models.merging import MergedCopy
 from language_models.sources import BUNDLED_HUB_ID, parse
@@ -107,6 +114,33 @@ class LanguageModel:
             use_cache=False,
         ).last_hidden_state
         return output
+
+    def completion_states(self, batch: Batch) -> Tensor:
+        """(B, C, H): `hidden_states` at the completions' own tokens; a prompt that several rows share is computed once.
+
+        For reading alone: run it without gradients.
+        """
+        width = batch.prompt_width
+        masked = batch.input_ids[:, :width].masked_fill(batch.attention_mask[:, :width] == 0, -1)
+        prompts, prompt_of = distinct(masked.tolist())
+        first = [prompt_of.index(place) for place in range(len(prompts))]
+        cache = DynamicCache()
+        self.network(
+            input_ids=batch.input_ids[first, :width],
+            attention_mask=batch.attention_mask[first, :width],
+            position_ids=batch.position_ids[first, :width],
+            past_key_values=cache,
+            use_cache=True,
+        )
+        cache.batch_select_indices(torch.tensor(prompt_of, device=self.device))
+        states: Tensor = self.network(
+            input_ids=batch.input_ids[:, width:],
+            attention_mask=batch.attention_mask,
+            position_ids=batch.position_ids[:, width:],
+            past_key_values=cache,
+            use_cache=True,
+        ).last_hidden_state
+        return states
 
     def sampling_network(self, adapter: str | None) -> Any:
         """The network to sample an adapter's policy from (None: the base's), to be called with no adapter in use."""

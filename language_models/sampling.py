@@ -8,7 +8,7 @@ import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from language_models.batches import collate
+from language_models.batches import collate, distinct
 from language_models.model import LanguageModel
 from language_models.settings import SamplingSettings
 
@@ -79,23 +79,28 @@ def draw(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
 def _sample_batch(
     model: LanguageModel, network: Any, requests: Sequence[SampleRequest], settings: SamplingSettings
 ) -> list[Sampled]:
-    batch = collate([request.prompt_ids for request in requests], [[] for _ in requests], model.pad_id, model.device)
+    prompts, prompt_of = distinct([request.prompt_ids for request in requests])
+    batch = collate(prompts, [[] for _ in prompts], model.pad_id, model.device)
     uniforms = _uniforms(requests, settings.max_new_tokens).to(model.device)
-    attention, positions = batch.attention_mask, batch.position_ids[:, -1:]
     drawn: list[list[int]] = [[] for _ in requests]
     rows = torch.arange(len(requests))  # which request each row of the cache belongs to
     running = torch.ones(len(requests), dtype=torch.bool)  # rows of the cache that have not drawn a stop token
     cache = DynamicCache()
     output = network(
         input_ids=batch.input_ids,
-        attention_mask=attention,
+        attention_mask=batch.attention_mask,
         position_ids=batch.position_ids,
         past_key_values=cache,
         use_cache=True,
         logits_to_keep=1,
     )
+    of_row = torch.tensor(prompt_of, device=model.device)  # a prompt is computed once for all of its samples
+    cache.batch_select_indices(of_row)
+    logits, attention, positions = (
+        whole[of_row] for whole in (output.logits[:, -1], batch.attention_mask, batch.position_ids[:, -1:])
+    )
     for step in range(settings.max_new_tokens):
-        tokens = draw(output.logits[:, -1], uniforms[rows, step], settings.temperature)
+        tokens = draw(logits, uniforms[rows, step], settings.temperature)
         for row, token in enumerate(tokens.tolist()):
             if running[row]:
                 drawn[int(rows[row])].append(token)
@@ -117,6 +122,7 @@ def _sample_batch(
             use_cache=True,
             logits_to_keep=1,
         )
+        logits = output.logits[:, -1]
     return [_sampled(model, ids) for ids in drawn]
 
 

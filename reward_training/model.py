@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from language_models.batches import Batch, collate, token_batches
+from language_models.batches import Batch, collate, shared_prompt_batches, token_batches
 from language_models.errors import WrongBase
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
@@ -25,8 +25,8 @@ LENGTH_WEIGHT = (
 
 
 def completion_mean(states: Tensor, mask: Tensor) -> Tensor:
-    """(B, T, H) states and (B, C) completion mask -> (B, H): the mean over each completion's real tokens, prompt and
-    padding out."""
+    """(B, T or C, H) states and (B, C) completion mask -> (B, H): the mean over each completion's real tokens, prompt
+    and padding out."""
     kept = states[:, states.shape[1] - mask.shape[1] :] * mask.unsqueeze(-1)
     return torch.as_tensor(kept.sum(1) / mask.sum(1, keepdim=True))
 
@@ -62,11 +62,14 @@ class RewardModel(nn.Module):
         trunk.adapters.add("reward", settings.lora, settings.seed)
         return cls(trunk, "reward", settings)
 
-    def batches(self, texts: Sequence[Text]) -> list[tuple[list[int], Batch]]:
-        """Texts of like length together: (which rows, padded batch), within the settings' token budget."""
+    def batches(self, texts: Sequence[Text], *, share_prompts: bool = False) -> list[tuple[list[int], Batch]]:
+        """(which rows, padded batch) within the settings' token budget: texts of like length together, or (with
+        `share_prompts`) texts of the same prompt."""
         prompts = [self.trunk.tokens(text.prompt) for text in texts]
         completions = [self.trunk.completion_tokens(text.completion, text.finished is not False) for text in texts]
         lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
+        budget = self.settings.tokens_per_batch
+        split = shared_prompt_batches(prompts, completions, budget) if share_prompts else token_batches(lengths, budget)
         return [
             (
                 rows,
@@ -77,18 +80,19 @@ class RewardModel(nn.Module):
                     self.trunk.device,
                 ),
             )
-            for rows in token_batches(lengths, self.settings.tokens_per_batch)
+            for rows in split
         ]
 
     def features(self, batch: Batch) -> Tensor:
         """(B, 2 H + 1), not standardised: the mean over the completion of its tokens' embeddings (which words it
         uses), of the trunk's top states under the adapter in use (what it says), and the logarithm of its length (a
         mean cannot tell)."""
+        return self._features(batch, self.trunk.hidden_states(batch))
+
+    def _features(self, batch: Batch, states: Tensor) -> Tensor:
         mask = batch.completion_mask
         words = completion_mean(self.trunk.network.get_input_embeddings()(batch.input_ids), mask)
-        return torch.cat(
-            [words, completion_mean(self.trunk.hidden_states(batch), mask), mask.sum(1, keepdim=True).log()], 1
-        )
+        return torch.cat([words, completion_mean(states, mask), mask.sum(1, keepdim=True).log()], 1)
 
     def raw(self, features: Tensor) -> Tensor:
         """(B, 2 H + 1) features -> (B,) scores before normalisation; the log-odds of winning are their differences."""
@@ -99,8 +103,8 @@ class RewardModel(nn.Module):
         """(N, 2 H + 1) for any number of texts, in their order."""
         result = torch.zeros(len(texts), self.width, device=self.trunk.device)
         with self.trunk.adapters.using(self.adapter):
-            for rows, batch in self.batches(texts):
-                result[rows] = self.features(batch)
+            for rows, batch in self.batches(texts, share_prompts=True):
+                result[rows] = self._features(batch, self.trunk.completion_states(batch))
         return result
 
     def raw_scores(self, texts: Sequence[Text]) -> Tensor:

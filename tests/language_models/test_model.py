@@ -5,7 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from language_models.batches import collate
+from language_models.batches import collate, shared_prompt_batches
 from language_models.errors import UnknownModel
 from language_models.heads import ScalarHead
 from language_models.log_probs import completion_pass
@@ -101,6 +101,33 @@ def test_a_trunk_shares_the_bases_tensors_and_its_adapters_are_its_own(tiny: Lan
         normed = tiny.network.get_base_model().model.norm(expected)
         torch.testing.assert_close(trunk.hidden_states(batch), normed, atol=1e-5, rtol=0)
     assert trunk.adapters.names == [] and tiny.adapters.names == ["policy", "other"]
+
+
+def test_states_with_a_prompt_computed_once_are_those_of_whole_rows(tiny: LanguageModel) -> None:
+    trunk = tiny.trunk(2)
+    prompts = [[5, 6, 7], [8], [5, 6, 7], [8], [8, 9]]
+    batch = collate(prompts, [[9, 2], [11], [10, 12, 2], [13, 2], [9, 2]], tiny.pad_id)
+    with torch.no_grad():
+        whole = trunk.hidden_states(batch)[:, batch.prompt_width :]
+        shared = trunk.completion_states(batch)
+    mask = batch.completion_mask
+    assert shared.shape == whole.shape
+    torch.testing.assert_close(shared[mask], whole[mask], atol=1e-5, rtol=0)
+
+
+def test_batches_of_shared_prompts_hold_every_row_once_within_the_budget() -> None:
+    prompts = [[1] * (5 + index % 3) for index in range(20)]
+    completions = [[2] * (1 + index % 7) for index in range(20)]
+    batches = shared_prompt_batches(prompts, completions, 40)
+    assert sorted(row for rows in batches for row in rows) == list(range(20))
+    for rows in batches:
+        distinct_prompts = {tuple(prompts[row]) for row in rows}
+        size = len(distinct_prompts) * max(map(len, distinct_prompts)) + len(rows) * max(
+            len(completions[row]) for row in rows
+        )
+        assert size <= 40
+    assert len(batches) < 6, "rows of one prompt share its cost"
+    assert shared_prompt_batches([[1] * 50], [[2]], 40) == [[0]], "a row that is too long alone goes alone"
 
 
 @pytest.mark.parametrize("source", ["nothing", "hub:one-word", "tiny:9", "bundled:gpt", "bundled:", "/no/such/folder"])
