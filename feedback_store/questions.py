@@ -215,7 +215,7 @@ WHERE a.annotator_id = :annotator AND a.ended_at IS NULL AND c.withdrawn = 0 AND
 def _held(db: Database, annotator_id: int, now: str) -> list[Row]:
     rows = db.rows(HELD, {"annotator": annotator_id, "now": now})
     held = [{**row, "shown": json.loads(row["shown"])} for row in rows]
-    return sorted(held, key=lambda row: (-row["priority"], row["assignment_id"]))
+    return sorted(held, key=lambda row: row["assignment_id"])  # as they were handed out: no draw is put off
 
 
 def _refused(person: Annotator, asking: Asking, limit: int) -> State | None:

@@ -6,11 +6,24 @@ from collections.abc import Callable
 import pytest
 
 import races
-from feedback_store import annotators, clock, comparisons, completions, judgments, policies, prompts, questions, runs
+from feedback_store import (
+    annotators,
+    clock,
+    comparisons,
+    completions,
+    drawing,
+    judgments,
+    policies,
+    prompts,
+    qualifications,
+    questions,
+    runs,
+)
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from feedback_store.drawing import Asking
+from feedback_store.errors import InvalidInput
 from feedback_store.judgments import NewJudgment, submit
 from feedback_store.prompts import NewPrompt
 from feedback_store.questions import next_questions
@@ -210,3 +223,229 @@ def test_eight_processes_that_race_never_exceed_the_overlap_and_lose_nothing(
     outcome = races.run(db, processes=8, seed=seed)
     assert outcome.acknowledged == 4 + 2 * 3 + 8
     assert (outcome.handed_out_too_often, outcome.lost, outcome.doubled, outcome.missing) == (0, 0, 0, 0)
+
+
+def test_people_get_what_is_in_their_languages(db: Database, compare: Callable, ann: int, bob: int) -> None:
+    english = compare(db, 2)
+    chinese = compare(db, 2, first=2, language="zh", priority=1)
+    french = compare(db, 1, first=4, language="fr", priority=2)
+    annotators.asked_of(db, ann, languages=["en", "zh"])
+    annotators.asked_of(db, bob, languages=["de"])
+    assert asked(db, ann, limit=5) == chinese + english
+    assert next_questions(db, bob, now=NOW).state == "none_in_your_languages"
+    assert asked(db, annotators.ensure(db, "eve").id, limit=5) == french, "no languages are any"
+
+
+def test_people_get_prompts_that_share_a_tag_with_them(db: Database, compare: Callable, ann: int, bob: int) -> None:
+    compare(db, 1)
+    law = compare(db, 1, first=1, tags=["law", "tax"])
+    annotators.asked_of(db, ann, languages=[], tags=["law", "art"])
+    annotators.asked_of(db, bob, languages=[], tags=["art"])
+    assert asked(db, ann) == law
+    assert next_questions(db, bob, now=NOW).state == "no_match"
+
+
+def test_a_qualification_has_to_be_held(db: Database, compare: Callable, ann: int, bob: int) -> None:
+    needed = compare(db, 2, qualification="medicine")
+    assert next_questions(db, ann, now=NOW).state == "no_match"
+    qualifications.grant(db, ann, "medicine", now=NOW)
+    qualifications.grant(db, bob, "law", now=NOW)
+    assert asked(db, ann, limit=1) == needed[:1]
+    assert next_questions(db, bob, now=NOW).state == "no_match"
+    questions.give_back(db, ann, comparisons.get(db, needed[0]).public_id, now=NOW)
+    qualifications.end(db, ann, "medicine", now=NOW)
+    assert next_questions(db, ann, now=NOW).state == "no_match"
+
+
+def test_who_is_paused_or_erased_gets_nothing_and_a_closed_study_asks_nobody(
+    db: Database, compare: Callable, ann: int, bob: int
+) -> None:
+    [comparison] = compare(db)
+    assert asked(db, ann) == [comparison]
+    annotators.pause(db, ann, now=NOW)
+    assert next_questions(db, ann, now=NOW).state == "paused"
+    assert not answer(db, comparison, ann).late, "what is on its way is taken"
+    annotators.resume(db, ann)
+    db.execute("UPDATE annotators SET erased_at = ? WHERE id = ?", [NOW, bob])
+    compare(db, first=1)
+    assert next_questions(db, bob, now=NOW).state == "paused"
+    assert next_questions(db, ann, asking=Asking(closed=True), now=NOW).state == "closed"
+    assert asked(db, ann) == [2]
+
+
+def test_a_daily_quota_ends_at_midnight_utc(db: Database, compare: Callable, ann: int, bob: int) -> None:
+    ids = compare(db, 4)
+    quota = Asking(daily_quota=2)
+    assert asked(db, ann, asking=quota) == ids[:2], "no more are held than may be answered"
+    for comparison in ids[:2]:
+        answer(db, comparison, ann)
+    assert next_questions(db, ann, asking=quota, now=NOW).state == "quota_reached"
+    assert asked(db, ann, asking=quota, now="2026-11-24T00:00:00.000Z") == ids[2:]
+    annotators.set_daily_quota(db, bob, 0)
+    assert next_questions(db, bob, asking=quota, now=NOW).state == "quota_reached"
+
+
+def test_a_person_gets_no_more_of_a_prompt_than_its_quota(db: Database, compare: Callable, ann: int, bob: int) -> None:
+    [first] = compare(db)
+    prompt_id = comparisons.get(db, first).prompt_id
+    author = policies.external(db, "author").id
+    for number in range(2):
+        texts = [NewCompletion(prompt_id, author, f"more {number} {side}") for side in "ab"]
+        comparisons.add(db, [NewComparison(prompt_id, completions.add(db, texts))])
+    [other] = compare(db, first=1)
+    assert asked(db, ann, limit=4, asking=Asking(prompt_quota=2)) == [1, 2, other]
+    for comparison in (1, 2, other):
+        answer(db, comparison, ann)
+    assert next_questions(db, ann, asking=Asking(prompt_quota=2), now=NOW).state == "quota_reached"
+    assert asked(db, bob, asking=Asking(prompt_quota=2)) == [3]
+
+
+def test_nobody_sees_the_same_two_completions_twice(db: Database, compare: Callable, ann: int, bob: int) -> None:
+    [three] = compare(db, candidates=3)
+    held = comparisons.get(db, three)
+    a, b, c = held.completion_ids
+    pair, turned = comparisons.add(db, [NewComparison(held.prompt_id, ids) for ids in ([a, b], [c, a])])
+    assert asked(db, ann) == [three], "a ranking of three asks all its pairs"
+    assert asked(db, bob) == [pair]
+    answer(db, pair, bob)
+    assert asked(db, bob) == [turned], "two pairs of one prompt are not the same pair"
+    answer_all = NewJudgment(three, ann, [1, 2, 3], [0, 1, 2], "k")
+    submit(db, answer_all, now=NOW)
+    assert next_questions(db, ann, now=NOW).state == "all_done"
+    assert next_questions(db, annotators.ensure(db, "eve").id, now=NOW).state == "others_hold"
+
+
+def test_two_comparisons_of_the_same_pair_are_not_handed_out_together(
+    db: Database, compare: Callable, ann: int
+) -> None:
+    [first] = compare(db)
+    held = comparisons.get(db, first)
+    comparisons.add(db, [NewComparison(held.prompt_id, held.completion_ids[::-1])])
+    assert asked(db, ann) == [first]
+
+
+def test_where_little_is_left_everybody_gets_a_share(db: Database, compare: Callable, ann: int, bob: int) -> None:
+    ids = compare(db, 6)
+    eve = annotators.ensure(db, "eve").id
+    assert asked(db, ann) == ids[:3]
+    assert asked(db, bob) == ids[3:4]
+    assert asked(db, eve) == ids[4:5]
+    answer(db, ids[0], ann)
+    assert asked(db, ann) == ids[1:3], "who holds more than a share gets none in addition"
+
+
+def test_a_lease_is_renewed_while_nobody_took_the_question(db: Database, compare: Callable, ann: int, bob: int) -> None:
+    one, two = compare(db, 2)
+    asked(db, ann, asking=MINUTE)
+    public = [comparisons.get(db, comparison).public_id for comparison in (one, two)]
+    later = clock.after(NOW, 59)
+    assert questions.renew(db, ann, public[0], lease_seconds=60, now=later) == clock.after(NOW, 119)
+    assert asked(db, bob, now=clock.after(NOW, 61)) == [two]
+    assert questions.renew(db, ann, public[1], now=clock.after(NOW, 62)) is None
+    assert questions.renew(db, ann, public[0], now=clock.after(NOW, 130)) == clock.after(NOW, 730), "ran out, not taken"
+    answer(db, one, ann, now=clock.after(NOW, 131))
+    assert questions.renew(db, ann, public[0], now=clock.after(NOW, 132)) is None
+
+
+ALL_CHECKS = Asking(check_share=1.0)
+
+
+def test_check_questions_come_to_everybody_once(db: Database, compare: Callable, ann: int, bob: int) -> None:
+    plain = compare(db, 2)
+    checks = compare(db, 2, first=2, purpose="check", expert=[1, 2])
+    compare(db, 1, first=4, purpose="check")
+    assert asked(db, ann, limit=4) == plain, "without a share there are none"
+    for comparison in plain:
+        questions.give_back(db, ann, comparisons.get(db, comparison).public_id, now=NOW)
+    assert asked(db, ann, limit=4, asking=ALL_CHECKS) == [*checks, *plain], "one without an expert's answer is none"
+    answer(db, checks[0], ann)
+    for check in checks:
+        assert asked(db, bob, asking=ALL_CHECKS) == [check]
+        answer(db, check, bob)
+    assert comparisons.counts(db, now=NOW).total == 2, "check questions are not of the round's work"
+
+
+def test_a_repeat_turns_the_sides_of_an_own_answer_that_lies_far_enough_back(
+    db: Database, compare: Callable, ann: int, bob: int
+) -> None:
+    ids = compare(db, 5)
+    always = Asking(repeat_share=1.0, repeat_after=2)
+    assert asked(db, ann, limit=2, asking=always) == ids[:2], "nothing lies two answers back yet"
+    shown = {comparison: questions.shown_to(db, ann, comparisons.get(db, comparison).public_id) for comparison in ids}
+    for comparison in ids[:2]:
+        submit(db, NewJudgment(comparison, ann, [1, 2], shown[comparison], f"k{comparison}"), now=NOW)
+    assert asked(db, ann, limit=1, asking=always) == [ids[2]]
+    answer(db, ids[2], ann)
+    batch = next_questions(db, ann, limit=2, asking=always, now=NOW)
+    repeat, ordinary = [comparisons.get(db, one.comparison_public_id) for one in batch.questions]
+    original = comparisons.get(db, ids[0])
+    assert (repeat.purpose, repeat.repeats_id, repeat.reserved_for, repeat.overlap) == ("repeat", ids[0], ann, 1)
+    assert repeat.completion_ids == original.completion_ids
+    assert batch.questions[0].shown == shown[ids[0]][::-1]  # type: ignore[index]
+    assert ordinary.id == ids[3]
+    assert asked(db, bob, limit=5) == [ids[4]], "a repeat is reserved"
+    answer(db, repeat.id, ann)
+    answer(db, ids[3], ann)
+    [again] = next_questions(db, ann, limit=1, asking=always, now=NOW).questions
+    assert comparisons.get(db, again.comparison_public_id).repeats_id == ids[2], "the newest that is far enough back"
+
+
+def test_a_repeat_given_back_is_asked_again_before_another_is_made(db: Database, compare: Callable, ann: int) -> None:
+    always = Asking(repeat_share=1.0, repeat_after=0)
+    [first, _] = compare(db, 2)
+    submit(db, NewJudgment(first, ann, [1, 2], [1, 0], "k"), now=NOW)
+    [repeat] = asked(db, ann, limit=1, asking=always)
+    questions.give_back(db, ann, comparisons.get(db, repeat).public_id, now=NOW)
+    [question] = next_questions(db, ann, limit=1, asking=always, now=NOW).questions
+    assert (comparisons.get(db, question.comparison_public_id).id, question.shown) == (repeat, [0, 1])
+
+
+def test_the_kind_of_a_question_depends_on_seed_person_and_place_alone() -> None:
+    asking = Asking(check_share=0.03, repeat_share=0.03, seed=4)
+    drawn = Counter(drawing.slot(asking, person, place) for person in range(20) for place in range(500))
+    assert 200 <= drawn["check"] <= 400
+    assert 200 <= drawn["repeat"] <= 400
+    assert drawing.slot(asking, 1, 7) == drawing.slot(Asking(check_share=0.03, repeat_share=0.03, seed=4), 1, 7)
+    by_seed = [
+        [drawing.slot(Asking(check_share=0.3, repeat_share=0.3, seed=seed), 1, place) for place in range(50)]
+        for seed in (0, 1)
+    ]
+    assert by_seed[0] != by_seed[1]
+
+
+def test_check_questions_come_at_the_same_places_however_many_are_held_ahead(
+    fresh: Callable[[], Database], compare: Callable
+) -> None:
+    kinds = []
+    for limit in (1, 3):
+        db = fresh()
+        compare(db, 30)
+        compare(db, 5, first=30, purpose="check", expert=[1, 2])
+        person = annotators.ensure(db, "ann").id
+        asking = Asking(check_share=0.2, repeat_share=0.2, repeat_after=3, seed=9)
+        seen = []
+        for number in range(20):
+            question = next_questions(db, person, limit=limit, asking=asking, now=NOW).questions[0]
+            found = comparisons.get(db, question.comparison_public_id)
+            seen.append(found.purpose)
+            submit(db, NewJudgment(found.id, person, [1, 2], question.shown, f"k{number}"), now=NOW)
+        kinds.append(seen)
+    assert set(kinds[0]) == {"training", "check", "repeat"}
+    places = [[place for place, kind in enumerate(seen) if kind == "check"] for seen in kinds]
+    assert places[0] == places[1]
+
+
+def test_an_unknown_person_is_refused(db: Database) -> None:
+    with pytest.raises(InvalidInput, match="no annotator 9"):
+        next_questions(db, 9, now=NOW)
+
+
+def test_a_question_taken_back_is_held_as_it_was_shown(db: Database, compare: Callable, ann: int) -> None:
+    [comparison] = compare(db)
+    [question] = next_questions(db, ann, now=NOW).questions
+    submit(db, NewJudgment(comparison, ann, [1, 2], question.shown, "k"), now=NOW)
+    assert questions.held_question(db, ann, comparison, now=NOW) is None
+    judgments.undo(db, ann, "u", now=NOW)
+    held = questions.held_question(db, ann, comparison, now=NOW)
+    assert held is not None
+    assert (held.comparison_public_id, held.shown) == (question.comparison_public_id, question.shown)
