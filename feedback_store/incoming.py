@@ -80,12 +80,10 @@ def take_comparison(db: Database, line: Line, into: Import, row_key: str) -> boo
     """
     _require_shape(line)
     prompt, own = _prompt(db, line, into)
-    taken: list[int] = []
-    for item in line["completions"]:
-        taken.append(_completion(db, prompt.id, item, taken, into))
     made = hashlib.sha256(row_key.encode()).hexdigest()[:16]
     held = _held(db, line.get("id") or made)
-    if held is not None and not line.get("id") and (held.prompt_id, held.completion_ids) != (prompt.id, taken):
+    taken = _taken(db, line, prompt.id, held, into)
+    if held is not None and not line.get("id") and taken != held.completion_ids:
         held, made = None, secrets.token_hex(8)  # another comparison has the id that was made here
     is_fresh = held is None
     if held is None:
@@ -182,6 +180,22 @@ def _prompt(db: Database, line: Line, into: Import) -> tuple[prompts.Prompt, dic
     said = {"language": new.language, "tags": new.tags, "reference": new.reference, "prompt_extra": new.extra}
     own = {key: said[key] for key in exchange_keys.OF_PROMPT if key in line and said[key] != held[key]}
     return into.seen_prompts.put(content, (prompt, own))
+
+
+def _taken(db: Database, line: Line, prompt_id: int, held: Comparison | None, into: Import) -> list[int]:
+    """Return the row's completions: those of the comparison that it is, else known or new ones."""
+    texts = [item.get("text") for item in line["completions"]]
+    if held is not None and held.prompt_id == prompt_id:
+        known = completions.get(db, held.completion_ids)
+        if [one.text for one in known] == texts:
+            for one in known:
+                back = db.execute("UPDATE completions SET withdrawn = 0 WHERE id = ? AND withdrawn = 1", [one.id])
+                _note(db, into, "completion", one.id, bool(back.rowcount))
+            return held.completion_ids
+    taken: list[int] = []
+    for item in line["completions"]:
+        taken.append(_completion(db, prompt_id, item, taken, into))
+    return taken
 
 
 def _completion(db: Database, prompt_id: int, item: dict[str, Any], taken: list[int], into: Import) -> int:

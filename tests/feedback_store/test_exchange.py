@@ -2,6 +2,7 @@
 
 import gzip
 import json
+import tracemalloc
 from collections.abc import Callable
 from pathlib import Path
 
@@ -252,3 +253,70 @@ def test_a_wrong_option_lists_what_is_allowed(db: Database, tmp_path: Path) -> N
         export(db, "trl", tmp_path / "out", shape="round")
     with pytest.raises(InvalidInput, match=r"has no option 'colour'\. Its options: shape"):
         export(db, "trl", tmp_path / "out", colour="red")
+
+
+def test_names_of_formats_have_hyphens() -> None:
+    assert {"label-studio", "llama-factory"} <= set(exchange.formats())
+    assert not any("_" in name for name in exchange.formats())
+
+
+def test_what_people_said_about_an_import_counts_again_when_it_comes_again(
+    db: Database, write: Callable, judge: Callable
+) -> None:
+    path = write({"prompt": "?", "chosen": "a", "rejected": "b"}, {"prompt": "?", "chosen": "a", "rejected": "b"})
+    report = import_file(db, path, "trl")
+    first, second = comparisons.listing(db)
+    mine = judge(db, second.id, [2, 1])
+    before = {one.id for one in judgments.live(db)}
+    undo_import(db, path)
+    assert judgments.count(db) == 0
+    again = import_file(db, path, "trl")
+    assert (again.added, again.known) == (2, 0)
+    assert again.import_id != report.import_id
+    assert {one.id for one in judgments.live(db)} == before
+    assert mine in before
+    assert [one.id for one in comparisons.listing(db)] == [first.id, second.id]
+    assert comparisons.get(db, second.id).answers == 2
+    undo_import(db, path)
+    assert judgments.count(db) == 0
+
+
+def test_the_same_rows_in_two_studies_are_the_same_comparisons(
+    db: Database, fresh: Callable, write: Callable, tmp_path: Path
+) -> None:
+    path = write({"prompt": "?", "chosen": "a", "rejected": "b"})
+    other = fresh()
+    import_file(db, path, "trl")
+    import_file(other, path, "trl")
+    copy = export(other, "comparisons", tmp_path / "copy").folder / "comparisons.jsonl"
+    report = import_file(db, copy, "comparisons")
+    assert (report.added, report.known, report.problems) == (0, 1, [])
+
+
+def test_nothing_of_a_bad_row_stays_and_the_next_row_brings_it_itself(db: Database, write: Callable) -> None:
+    new = {"annotator": "newcomer", "ranks": [1, 2]}
+    good = row(0, judgments=[new], tags=["t"])
+    bad = {**good, "judgments": [new, {"annotator": "newcomer", "ranks": [9, 9]}]}
+    report = import_file(db, write(bad, good, bad, good), "comparisons")
+    assert (report.added, [problem.line for problem in report.problems]) == (2, [1, 3])
+    assert db.rows("PRAGMA foreign_key_check") == []
+    assert (prompts.count(db), comparisons.counts(db).total, judgments.count(db)) == (1, 2, 2)
+
+
+def test_of_many_problems_the_first_are_kept_and_all_are_counted(db: Database, write: Callable) -> None:
+    report = import_file(db, write(row(0), *["broken"] * 1200), "comparisons")
+    assert (report.rows, report.added, report.left_out, len(report.problems)) == (1201, 1, 1200, 1000)
+    undone = undo_import(db, report.import_id or 0)
+    assert (undone.left_out, len(undone.problems)) == (1200, 1000)
+
+
+def test_memory_does_not_grow_with_the_rows(db: Database, write: Callable, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr("feedback_store.incoming.RECENT", 5)
+    peaks = []
+    for name, count in (("warm", 20), ("few", 20), ("many", 300)):
+        path = write(*(row(number, prompt=f"{name} {number} {'x' * 10_000}") for number in range(count)))
+        tracemalloc.start()
+        assert import_file(db, path, "comparisons").added == count
+        peaks.append(tracemalloc.get_traced_memory()[1])
+        tracemalloc.stop()
+    assert peaks[2] - peaks[1] < 1_000_000  # of 3 MB more that were read
