@@ -22,8 +22,9 @@ TITLE = "Judgments"
 CARD = """One row a judgment, as {file_type}.
 
 - `ranks` follow the order of `completions`: 1 is best. Ties are equal ranks, both bad (`both_bad`) is a tie that also
-  says so, and ranks are empty where `skipped` says why there are none. Rankings of more than two are one row. Disagreement, check questions, repeats,
-  evaluations, edits (`improved`) and duplicates are all in it as they were given; nothing is decided or dropped.
+  says so, and ranks are empty where `skipped` says why there are none. Rankings of more than two are one row.
+  Disagreement, check questions, repeats, evaluations, edits (`improved`) and duplicates are all in it as they were
+  given; nothing is decided or dropped.
 - `shown` is the order of the completions on the screen; `milliseconds` is how long the question was visible.
 - `counts` is false for what was undone, superseded, or is left out of the study.
 - People have pseudonyms, the same in every export of this study. What they wrote was not changed.

@@ -131,23 +131,30 @@ ROUND_TRIPS = [name for name in FORMATS if hasattr(exchange._module(name), "read
 
 
 @pytest.mark.parametrize("name", ROUND_TRIPS)
-@given(asked=texts.filter(str.strip), answers=st.lists(texts, min_size=2, max_size=2, unique=True))
-@settings(max_examples=10, deadline=None, suppress_health_check=[HealthCheck.too_slow])
-def test_texts_come_back_as_they_were(name: str, asked: str, answers: list[str]) -> None:
+@given(
+    said=st.lists(
+        st.tuples(texts.filter(str.strip), texts, texts).filter(lambda one: one[1] != one[2]),
+        min_size=1, max_size=6, unique_by=lambda one: one[0],
+    )
+)  # fmt: skip
+@settings(max_examples=4, deadline=None, suppress_health_check=[HealthCheck.too_slow])
+def test_texts_come_back_as_they_were(name: str, said: list[tuple[str, str, str]]) -> None:
     with tempfile.TemporaryDirectory() as place:
         folder = Path(place)
-        with Database.create(folder / "one") as db:
+        with Database.create(folder / "one") as db, db.transaction():
             study = Study(db)
-            prompt = [{"role": "user", "content": asked}]
-            study.judge(study.compare(prompt, texts=answers, split="train"), [2, 1])
-            first = exchange.export(db, name, folder / "first")
-        if not first.counts["rows"]:
-            assert list(first.dropped) == ["a turn mark inside a text"]
-            return
-        file = next(path for path in sorted((folder / "first").glob("*.jsonl")) if path.stat().st_size)
+            for asked, first, second in said:
+                study.judge(study.compare([{"role": "user", "content": asked}], texts=[first, second]), [2, 1])
+        with Database.open(folder / "one") as db:
+            written = exchange.export(db, name, folder / "out")
+        file = next(path for path in (folder / "out").glob("*.jsonl") if path.stem in ("train", "comparisons"))
         with Database.create(folder / "two") as db:
             report = exchange.import_file(db, file, name, holdout_share=0.0)
-            assert (report.added, report.problems) == (1, [])
+            assert (report.added, report.problems) == (written.counts["rows"], [])
             stored = {row["text"] for row in db.rows("SELECT text FROM completions")}
-            assert stored == (set() if name == "prompts" else set(answers))
-            assert json.loads(db.value("SELECT messages FROM prompts")) == prompt
+            asked_again = {json.loads(row["messages"])[0]["content"] for row in db.rows("SELECT messages FROM prompts")}
+        kept = said if not written.dropped else [one for one in said if one[0] in asked_again]
+        assert asked_again == {asked for asked, _, _ in kept}
+        assert stored == (set() if name == "prompts" else {text for _, *answers in kept for text in answers})
+        assert len(said) - len(kept) == sum(written.dropped.values())
+        assert set(written.dropped) <= {"a turn mark inside a text"}
