@@ -66,7 +66,7 @@ def refill(db: Database, annotator_id: int | None = None) -> Run | None:
     Few for this person, where one is named: what they answered themselves is open to others only.
     """
     study = studies.settings(db)
-    if not study.refill or _missing(db, study, annotator_id) == 0:
+    if not study.refill or study.closed or _missing(db, study, annotator_id) == 0:
         return None
     with db.transaction():
         missing = _missing(db, study, annotator_id)

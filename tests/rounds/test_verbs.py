@@ -230,3 +230,38 @@ def test_two_policies_are_shown_on_the_held_out_prompts_that_both_answered(db):
     assert row["prompt"] == "Prompt 1"
     assert (row["a"]["text"], row["b"]["text"]) == (f"old {held_out[1]}", f"new {held_out[1]}")
     assert (row["a"]["cut_off"], row["b"]["cut_off"]) == (False, True)
+
+
+def test_people_are_asked_as_the_study_says(db):
+    study = studies.change_settings(db, check_share=0.5, repeat_after=4, daily_quota=7, lease_seconds=30)
+    asking = verbs.asking(study)
+    assert (asking.check_share, asking.repeat_share, asking.repeat_after) == (0.5, 0.03, 4)
+    assert (asking.daily_quota, asking.prompt_quota, asking.lease_seconds, asking.seed) == (7, None, 30, 2)
+    studies.change_settings(db, closed=True)
+    assert verbs.next_questions(db, annotators.ensure(db, "ann").id).state == "closed"
+
+
+def test_a_closed_study_writes_nothing_new_for_who_asks(db):
+    studies.change_settings(db, closed=True)
+    verbs.next_questions(db, annotators.ensure(db, "ann").id)
+    assert verbs.refill(db) is None
+
+
+def test_what_only_others_can_answer_does_not_keep_the_queue_from_being_filled(db):
+    studies.change_settings(db, queue_target=4)
+    base = add_base(db)
+    ann = annotators.ensure(db, "ann").id
+    for i in range(5):
+        ids = [write(db, base, 4, f"{i} {side}") for side in "ab"]
+        comparison = comparisons.add(db, [NewComparison(4, ids, overlap=3)])[0]
+        verbs.submit(db, NewJudgment(comparison, ann, [1, 2], [0, 1], key=f"key-{i}"))
+    assert comparisons.counts(db).ready == 5
+    assert verbs.refill(db) is None
+    assert verbs.next_questions(db, ann).state == "all_done"
+    assert [run.kind for run in runs.active(db)] == ["sample"]
+
+
+def test_a_sample_run_takes_the_studys_overlap(db):
+    studies.change_settings(db, overlap=5, overlap_share=0.4)
+    config = verbs.start_run(db, "sample").config
+    assert (config["overlap"], config["overlap_share"]) == (5, 0.4)
