@@ -13,16 +13,16 @@ from pathlib import Path
 
 from feedback_store.database import Database
 from feedback_store.errors import StoreUnavailable
+from feedback_store.study_folder import SECRET_KEY
 from feedback_store.whole_folder import sync
 
-FILE_NAME = "secret.key"
 KEY_BYTES = 32
 LENGTH = 16
 
 
 def secret_key(db: Database) -> bytes:
     """Return the study's key; make it where there is none. Raises StoreUnavailable where it cannot be read or made."""
-    path = db.folder / FILE_NAME
+    path = db.folder / SECRET_KEY
     try:
         if not path.exists():
             _make(path)
@@ -44,7 +44,7 @@ def of(key: bytes, name: str) -> str:
 
 def _make(path: Path) -> None:
     """Write a new key whole, unless another process was first."""
-    temporary = path.with_name(f".{FILE_NAME}-{secrets.token_hex(4)}")
+    temporary = path.with_name(f".{SECRET_KEY}-{secrets.token_hex(4)}")
     descriptor = os.open(temporary, os.O_WRONLY | os.O_CREAT | os.O_EXCL, 0o600)
     try:
         with os.fdopen(descriptor, "w", encoding="ascii") as file:

@@ -95,3 +95,15 @@ def test_nothing_that_was_ranked_for_training_is_dropped(db: Database, fresh: Ca
     copy = fresh()
     for name in ("train", "test"):
         assert import_file(copy, tmp_path / f"out/{name}.jsonl", "helpsteer3").problems == []
+
+
+@pytest.mark.parametrize("file_type", ["jsonl", "parquet"])
+def test_what_the_library_datasets_writes_is_read(db: Database, tmp_path: Path, file_type: str) -> None:
+    from datasets import Dataset
+
+    path = tmp_path / f"train.{file_type}"
+    written = Dataset.from_list([ROW, {**ROW, "response1": "three"}])
+    written.to_json(path) if file_type == "jsonl" else written.to_parquet(path)
+    report = import_file(db, path, "helpsteer3")
+    assert (report.added, report.problems) == (2, [])
+    assert len(judgments.live(db)) == 6

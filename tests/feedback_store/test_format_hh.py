@@ -90,3 +90,15 @@ def test_what_was_exported_comes_back(db: Database, fresh: Callable, tmp_path: P
     assert {row.messages[0]["content"] for row in prompts.listing(copy)} <= {
         row.messages[0]["content"] for row in prompts.listing(db)
     }
+
+
+@pytest.mark.parametrize("file_type", ["jsonl", "parquet"])
+def test_what_the_library_datasets_writes_is_read(db: Database, tmp_path: Path, file_type: str) -> None:
+    from datasets import Dataset
+
+    rows = [{"chosen": f"\n\nHuman: {n}{LAST} x", "rejected": f"\n\nHuman: {n}{LAST} y"} for n in range(3)]
+    path = tmp_path / f"train.{file_type}"
+    written = Dataset.from_list(rows)
+    written.to_json(path) if file_type == "jsonl" else written.to_parquet(path)
+    report = import_file(db, path, "hh")
+    assert (report.added, report.problems) == (3, [])
