@@ -3,7 +3,7 @@
 import unicodedata
 from typing import Any
 
-# The characters that reorder what stands around them (https://www.unicode.org/reports/tr9/, "Explicit directional").
+# The characters that reorder what stands around them (https://www.unicode.org/reports/tr9/, section 2).
 BIDI = frozenset("\u061c\u200e\u200f\u202a\u202b\u202c\u202d\u202e\u2066\u2067\u2068\u2069")
 HARMLESS_CONTROLS = frozenset("\t\n\r")
 
