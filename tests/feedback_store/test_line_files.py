@@ -119,7 +119,8 @@ def test_line_ends_are_kept_where_they_are_wanted(path: Path, chunk: int, monkey
 
 def test_lines_before_the_damage_of_a_compressed_file_are_read(tmp_path: Path) -> None:
     path = tmp_path / "rows.gz"
-    path.write_bytes(gzip.compress(b"".join(b"%d\n" % number for number in range(100_000)))[:-8])  # all but the checksum
+    whole = gzip.compress(b"".join(b"%d\n" % number for number in range(100_000)))
+    path.write_bytes(whole[:-8])  # without its checksum
     found = list(line_files.lines(path))
     assert [text for _, text in found[:-1]] == [str(number) for number in range(100_000)]
     assert isinstance(found[-1][1], Problem) and found[-1][0] == 100_001
