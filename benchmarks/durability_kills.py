@@ -1,6 +1,5 @@
 """kill -9 of a storing process, and of the whole server under 20 clients: what was acknowledged is there, once."""
 
-import itertools
 import multiprocessing
 import os
 import random
@@ -78,7 +77,7 @@ def kill_server(folder: Path, kills: int, seed: int) -> dict[str, Any]:
     pairs = judging.pairs_handed_out(folder, CLIENTS * PAIRS_OF_CLIENT_A_KILL * (kills + 1))
     clients = [_Client(pairs[place::CLIENTS], f"client-{place:02}") for place in range(CLIENTS)]
     draw = random.Random(seed)
-    lost, faults = 0, []
+    lost, faults, unsaid = 0, [], 0
     began = time.perf_counter()
     for _ in range(kills):
         before = sum(len(client.acknowledged) for client in clients)
@@ -86,20 +85,23 @@ def kill_server(folder: Path, kills: int, seed: int) -> dict[str, Any]:
             threads = [threading.Thread(target=client.judge, args=(server.client,)) for client in clients]
             for thread in threads:
                 thread.start()
-            while sum(len(client.acknowledged) for client in clients) < before + CLIENTS:
+            while sum(len(client.acknowledged) for client in clients) < before + 2 * CLIENTS:
                 if not any(thread.is_alive() for thread in threads):
                     break
                 time.sleep(0.005)
-            time.sleep(draw.uniform(0, 0.5))
+            time.sleep(draw.uniform(0, 1))
             server.process.send_signal(signal.SIGKILL)
             server.process.wait()
             for thread in threads:
                 thread.join()
+        acknowledged = [key for client in clients for key in client.acknowledged]
         with Database.open(folder) as db:
-            lost += _not_stored(db, itertools.chain.from_iterable(client.acknowledged for client in clients))
+            lost += _not_stored(db, acknowledged)
+            unsaid += judging.rows_stored(db) - len(acknowledged)
             faults += judging.faults(db)
     with served(folder, "--no-worker") as server:
-        resent = sum(client.send_pending(server.client) for client in clients)
+        for client in clients:
+            client.send_pending(server.client)
     acknowledged = [key for client in clients for key in client.acknowledged]
     with Database.open(folder) as db:
         lost += _not_stored(db, acknowledged)
@@ -109,7 +111,7 @@ def kill_server(folder: Path, kills: int, seed: int) -> dict[str, Any]:
         "kills": kills,
         "clients": CLIENTS,
         "acknowledged": len(acknowledged),
-        "sent_again_at_the_end": resent,
+        "stored_but_not_acknowledged": unsaid,
         "lost": lost,
         "doubled": doubled,
         "other_answers": sorted({answer for client in clients for answer in client.other_answers}),
