@@ -18,7 +18,8 @@ from pathlib import Path
 from types import ModuleType
 from typing import Any
 
-from feedback_store import dataset_card, whole_folder
+from feedback_store import dataset_card, study_folder, whole_folder
+from feedback_store.database import FILE_NAME as DATABASE_NAME
 from feedback_store.database import Database
 from feedback_store.dataset_card import Counts, Licences
 from feedback_store.dataset_folder import DatasetFiles, Tally
@@ -69,10 +70,17 @@ def prepare(db: Database, module: ModuleType, format: str, filters: Filters, opt
 
 
 def write(work: Work, to: Path, licences: Licences) -> ExportReport:
-    """Write the folder `to`. Raises InvalidInput where it exists and is not empty, or a filter names nothing known."""
+    """Write the folder `to`.
+
+    Raises InvalidInput where it exists and is not empty, or a filter names what the study does not have, and
+    StoreUnavailable where too little space is free.
+    """
     file_type = work.options.get("file_type", "jsonl")
     columns = work.module.columns(**work.options) if file_type in ("csv", "parquet") else None
     reading = work.reading()
+    # An export of everything is about as large as the database.
+    size = (work.db.folder / DATABASE_NAME).stat().st_size
+    study_folder.require_free_space(to, size, f"the export {to.name}")
     with (
         whole_folder.appearing(to) as folder,
         DatasetFiles(folder, file_type=file_type, columns=columns, stem=getattr(work.module, "STEM", None)) as files,

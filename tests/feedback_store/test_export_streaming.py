@@ -2,11 +2,13 @@
 
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 
 from feedback_store import exchange, exchange_reading, exporting
 from feedback_store.database import Database
+from feedback_store.errors import StoreUnavailable
 from feedback_store.exchange_reading import Reading
 from feedback_store.filters import Filters
 from judged_studies import Study
@@ -97,3 +99,12 @@ def test_an_export_never_writes_over_a_file_or_a_link(db: Database, tmp_path: Pa
         with pytest.raises(ValueError, match="is not an empty folder"):
             exchange.export(db, "trl", tmp_path / name)
     assert (tmp_path / "file").read_text() == "mine"
+
+
+def test_a_disk_without_room_is_said_before_anything_is_written(
+    db: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr("shutil.disk_usage", lambda _: SimpleNamespace(free=0))
+    with pytest.raises(StoreUnavailable, match="too little space for the export out"):
+        exchange.export(db, "trl", tmp_path / "out")
+    assert [path.name for path in tmp_path.iterdir()] == ["study"]
