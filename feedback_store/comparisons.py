@@ -279,4 +279,4 @@ def _check(db: Database, new: NewComparison) -> None:
         raise InvalidInput(f"The overlap of a comparison is {new.overlap!r}; it has to be at least 1.")
     if new.probability is not None and not 0 <= new.probability <= 1:
         raise InvalidInput(f"The probability of a comparison is {new.probability!r}; it has to lie between 0 and 1.")
-    canonical.require_clean([new.chosen_by, new.extra], "comparison")
+    canonical.require_clean([new.chosen_by, new.qualification, new.extra], "comparison")

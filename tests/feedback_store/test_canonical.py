@@ -59,3 +59,14 @@ def test_an_unclean_text_is_found_at_any_depth_and_named() -> None:
     with pytest.raises(InvalidInput, match="a key of row holds half"):
         canonical.require_clean(json.loads('[{"\\ud800": 1}]'), "row")
     canonical.require_clean({"a": ["\u202e bidi \x07 bell 😀"]}, "row")
+
+
+def test_what_is_too_large_is_refused_with_its_size() -> None:
+    canonical.require_small({"a": "x" * (canonical.MOST_BYTES - 8)}, "row")
+    with pytest.raises(InvalidInput, match="The row takes 1,000,001 bytes; at most 1,000,000"):
+        canonical.require_small({"a": "x" * (canonical.MOST_BYTES - 7)}, "row")
+    with pytest.raises(InvalidInput, match="at most 1,000,000 are allowed"):
+        canonical.require_small("é" * 500_000, "row")
+    canonical.require_short("é" * 10, 10, "note")
+    with pytest.raises(InvalidInput, match="The note has 11 characters; at most 10 are allowed"):
+        canonical.require_short("é" * 11, 10, "note")

@@ -78,6 +78,7 @@ def test_prompts_come_in_the_order_of_the_ids_given(db: Database) -> None:
         (new("a", tags="x"), "list of texts"),
         (new("a", group=""), "cannot be empty"),
         (new("a", language=3), "has to be text"),
+        (new("x" * 10**6), "prompt takes 1,000,... bytes; at most 1,000,000"),
     ],
 )
 def test_what_is_no_prompt_is_refused_in_words(db: Database, prompt: NewPrompt, words: str) -> None:
