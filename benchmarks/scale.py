@@ -31,25 +31,33 @@ EXPORTED = ("comparisons", "trl")
 Times = dict[str, list[float]]
 
 
-def measure(size: int, setting: Setting) -> dict[str, Any]:
-    """One size."""
-    size = size if not setting.short else min(size, 200)
+def people(size: int, setting: Setting) -> dict[str, Any]:
+    """What people wait for in a study of one size: the next question, a submit, the console's counts."""
+    size = _cut_down(size, setting)
     with setting.folder() as folder:
-        began = time.perf_counter()
         for name, number in (("empty", 0), ("large", size)):
             large_study.copy(setting.work, number, setting.seed, folder / name)
-        row: dict[str, Any] = {"judgments": size, "made_seconds": round(time.perf_counter() - began, 1)}
         with Database.open(folder / "empty") as empty, Database.open(folder / "large") as large:
-            row["study_megabytes"] = round((folder / "large" / "study.db").stat().st_size / 1e6, 1)
-            row |= _asking(empty, large, setting)
-            row["counts"] = _counts(large, setting.trials(COUNTS, 2))
-            row["faults"] = judging.faults(large)
+            row = _asking(empty, large, setting) | {"counts": _counts(large, setting.trials(COUNTS, 2))}
+            megabytes = round((folder / "large" / "study.db").stat().st_size / 1e6, 1)
+            return {"judgments": size, "study_megabytes": megabytes} | row | {"faults": judging.faults(large)}
+
+
+def files(size: int, setting: Setting) -> dict[str, Any]:
+    """Exports of a study of one size, and the import of what was exported into a new study."""
+    size = _cut_down(size, setting)
+    with setting.folder() as folder:
+        large_study.copy(setting.work, size, setting.seed, folder / "large")
+        row: dict[str, Any] = {"judgments": size}
         for format in EXPORTED:
             row[f"export_{format}"] = _apart("export", folder / "large", format, folder / format)
-        row["import_comparisons"] = _apart(
-            "import", folder / "imported", "comparisons", folder / "comparisons" / "comparisons.jsonl"
-        )
+        exported = folder / "comparisons" / "comparisons.jsonl"
+        row["import_comparisons"] = _apart("import", folder / "imported", "comparisons", exported)
     return row
+
+
+def _cut_down(size: int, setting: Setting) -> int:
+    return min(size, 200) if setting.short else size
 
 
 def _asking(empty: Database, large: Database, setting: Setting) -> dict[str, Any]:
@@ -156,7 +164,9 @@ def peak_megabytes() -> int:
     return next(int(line.split()[1]) // 1000 for line in status.read_text().splitlines() if line.startswith("VmHWM"))
 
 
-CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {str(size): partial(measure, size) for size in SIZES}
+CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
+    f"{what.__name__}_{size}": partial(what, size) for size in SIZES for what in (people, files)
+}
 
 if __name__ == "__main__":
     print(json.dumps(_exchange(sys.argv[1], Path(sys.argv[2]), sys.argv[3], Path(sys.argv[4]))))

@@ -32,16 +32,19 @@ def test_a_study_is_made_once_for_each_size_and_seed(tmp_path, monkeypatch):
         large_study.copy(tmp_path, 20, 1, tmp_path / "three")
 
 
-def test_all_figures_are_measured(tmp_path):
-    row = scale.measure(1_000, Setting(short=True, work=tmp_path))
+def test_what_people_wait_for_is_measured(tmp_path):
+    row = scale.people(1_000, Setting(short=True, work=tmp_path))
     assert (row["judgments"], row["faults"]) == (200, [])
     for what in ("next", "submit"):
         assert row[what]["ratio_of_medians"] > 0
         assert row[what]["p50_ms"] <= row[what]["p95_ms"]
     assert set(row["counts"]) == {"comparisons.counts", "judgments.count", "loop_state"}
+
+
+def test_exports_and_the_import_of_them_are_measured(tmp_path):
+    row = scale.files(1_000, Setting(short=True, work=tmp_path))
     for name in ("export_comparisons", "export_trl", "import_comparisons"):
         assert row[name]["comparisons_a_second"] > 0
-    assert row["import_comparisons"]["counts"] == {
-        "rows": row["export_comparisons"]["comparisons"], "added": row["export_comparisons"]["comparisons"],
-        "problems": 0,
-    }  # fmt: skip
+        assert row[name]["peak_megabytes"] >= row[name]["of_which_program"] > 0
+    comparisons = row["export_comparisons"]["comparisons"]
+    assert row["import_comparisons"]["counts"] == {"rows": comparisons, "added": comparisons, "problems": 0}
