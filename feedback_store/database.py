@@ -13,7 +13,7 @@ from pathlib import Path
 from typing import Any
 from urllib.parse import quote
 
-from feedback_store import schema_version
+from feedback_store import schema_version, study_folder
 from feedback_store.errors import InvalidInput, StoreError, StoreUnavailable, StudyExists, StudyNotFound
 from feedback_store.sqlite import sqlite3
 
@@ -120,6 +120,10 @@ class Database:
         kept = self.folder / "backups" / f"before-{schema_version.STEP_NAMES[-1]}.db"
         part = kept.with_name(f"{kept.name}.part")
         part.unlink(missing_ok=True)
+        size = (self.folder / FILE_NAME).stat().st_size
+        study_folder.require_free_space(
+            self.folder, 2 * size, "the copy that is kept before the study is brought up to date"
+        )
         self.execute("VACUUM INTO ?", [str(part)])
         with part.open("rb") as file:
             os.fsync(file.fileno())

@@ -9,7 +9,7 @@ from pathlib import Path
 
 import pytest
 
-from feedback_store import exchange, migrations, schema_version, sqlite
+from feedback_store import canonical, exchange, migrations, schema_version, sqlite
 from feedback_store.database import FILE_NAME, Database
 from feedback_store.errors import StoreError, StudyTooNew
 
@@ -52,8 +52,8 @@ def test_a_study_of_a_released_version_keeps_every_row(name: str, tmp_path: Path
 def test_what_people_said_comes_out_as_the_old_version_wrote_it(name: str, tmp_path: Path) -> None:
     with Database.open(unpacked(name, tmp_path / "study")) as db:
         exchange.export(db, "comparisons", tmp_path / "out")
-    now = [exchange.canonical.loads(line) for line in (tmp_path / "out" / "comparisons.jsonl").read_text().splitlines()]
-    old = [exchange.canonical.loads(line) for line in (STUDIES / f"{name}.comparisons.jsonl").read_text().splitlines()]
+    now = [canonical.loads(line) for line in (tmp_path / "out" / "comparisons.jsonl").read_text().splitlines()]
+    old = [canonical.loads(line) for line in (STUDIES / f"{name}.comparisons.jsonl").read_text().splitlines()]
     for before, after in zip(old, now, strict=True):
         said = before.pop("judgments"), after.pop("judgments")
         assert {key: after[key] for key in before} == before
