@@ -63,7 +63,16 @@ def loads(text: str) -> Any:
 
 
 def require_clean(value: Any, what: str) -> None:
-    """Raise InvalidInput if any text inside `value` holds a NUL or a lone surrogate; `what` names it for people."""
+    """Raise InvalidInput if any text inside `value` holds a NUL or a lone surrogate, or if it is nested too deeply to
+    be stored; `what` names it for people.
+    """
+    try:
+        _require_clean(value, what)
+    except RecursionError as error:
+        raise InvalidInput(f"The {what} is nested too deeply to be stored. Make it flatter.") from error
+
+
+def _require_clean(value: Any, what: str) -> None:
     if isinstance(value, str):
         _require_clean_text(value, what)
     elif isinstance(value, dict):
@@ -71,10 +80,10 @@ def require_clean(value: Any, what: str) -> None:
             if not isinstance(key, str):
                 raise InvalidInput(f"A key in {what} is {key!r}; keys have to be text.")
             _require_clean_text(key, f"a key of {what}")
-            require_clean(item, f"{what}.{key}" if key.isidentifier() else what)
+            _require_clean(item, f"{what}.{key}" if key.isidentifier() else what)
     elif isinstance(value, (list, tuple)):
         for item in value:
-            require_clean(item, what)
+            _require_clean(item, what)
 
 
 def require_short(text: str | None, most: int, what: str) -> None:

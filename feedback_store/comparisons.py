@@ -173,6 +173,15 @@ def listing(
     return [_comparison(row) for row in rows]
 
 
+def count_by_prompt(db: Database) -> dict[int, int]:
+    """Return how many comparisons each prompt has that has any, without check questions and repeats."""
+    rows = db.rows(
+        "SELECT prompt_id, COUNT(*) AS comparisons FROM comparisons"
+        " WHERE withdrawn = 0 AND purpose NOT IN ('check', 'repeat') GROUP BY prompt_id"
+    )
+    return {row["prompt_id"]: row["comparisons"] for row in rows}
+
+
 def counts(db: Database, round_id: int | None = None, now: str | None = None) -> ComparisonCounts:
     """Count comparisons by state, split and purpose (of one round, or all), without reading them: from the tallies,
     and from the leases in force.

@@ -94,7 +94,7 @@ def submit(db: Database, new: NewJudgment) -> Judgment:
 
 def undo(db: Database, annotator_id: int, *, key: str) -> Judgment | None:
     """Take back a person's last answer."""
-    return judgments.undo(db, annotator_id, key)
+    return judgments.undo(db, annotator_id, key, lease_seconds=studies.settings(db).lease_seconds)
 
 
 def loop_state(db: Database) -> LoopState:

@@ -11,7 +11,6 @@ from __future__ import annotations
 import json
 import os
 import random
-from collections import Counter
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass
 from typing import Any
@@ -98,7 +97,7 @@ def _plan(context: RunContext) -> Plan:
     settings: SampleSettings = context.settings
     writer = policies.by_name(context.db, settings.policy) if settings.policy else policies.current(context.db)
     assert writer is not None  # the base was registered when the worker started
-    asked = Counter(comparison.prompt_id for comparison in comparisons.listing(context.db))
+    asked = comparisons.count_by_prompt(context.db)
     pairs, reserve = plan_pairs(
         prompts.listing(context.db),
         asked,

@@ -70,3 +70,11 @@ def test_what_is_too_large_is_refused_with_its_size() -> None:
     canonical.require_short("é" * 10, 10, "note")
     with pytest.raises(InvalidInput, match="The note has 11 characters; at most 10 are allowed"):
         canonical.require_short("é" * 11, 10, "note")
+
+
+def test_what_is_nested_too_deeply_is_refused() -> None:
+    value: list = []
+    for _ in range(100_000):
+        value = [value]
+    with pytest.raises(InvalidInput, match="The judgment is nested too deeply"):
+        canonical.require_clean(value, "judgment")

@@ -168,6 +168,11 @@ class Study(RuleBasedStateMachine):
         asking = Asking(check_share=0.3, repeat_share=0.3, repeat_after=1, lease_seconds=60)
         batch = questions.next_questions(self.db, self.people[who], limit=limit, asking=asking, now=self.moment)
         assert (batch.state == "ready") == bool(batch.questions)
+        for question in batch.questions:
+            over = "purpose <> 'check' AND answers + (SELECT COUNT(*) FROM assignments a WHERE a.comparison_id = c.id"
+            over += " AND a.ended_at IS NULL AND a.expires_at > ?) > overlap"
+            query = f"SELECT 1 FROM comparisons c WHERE public_id = ? AND {over}"
+            assert self.db.value(query, [question.comparison_public_id, self.moment]) is None
 
     @rule(who=st.integers(0, 2), skip=st.booleans(), answers=st.integers(1, 2))
     def judge(self, who: int, skip: bool, answers: int) -> None:
