@@ -1,7 +1,8 @@
 """A study of any size, of the shape that real ones have, written by plain SQL in a few minutes.
 
 200 people judged it over months in ten rounds: most pairs once, every fifth three times; some answers are skips, ties
-or edits of an earlier one, some have a reason. POOL pairs wait to be asked, whatever the size.
+or edits of an earlier one, some have a reason. A reward model saw most of them. POOL pairs wait to be asked, whatever
+the size.
 """
 
 import hashlib
@@ -12,7 +13,7 @@ import shutil
 from collections.abc import Callable, Iterable, Iterator
 from pathlib import Path
 
-from feedback_store import clock, policies, schema, schema_full_record
+from feedback_store import clock, policies, reward_models, runs, schema, schema_full_record
 from feedback_store.database import Database
 from rounds import studies
 
@@ -87,6 +88,23 @@ def make(folder: Path, judgments: int, seed: int) -> None:
                 with db.transaction():
                     _insert(db, columns, batch)
                 db.checkpoint()
+        if judgments:
+            _train(db, judgments)
+
+
+def _train(db: Database, judgments: int) -> None:
+    """A reward model that saw the first nine tenths of the judgments: the console counts those since."""
+    runs.enqueue(db, "train-reward", {}, now=BEGAN)
+    lease = runs.claim(db, "worker", lease_seconds=60, now=BEGAN)
+    assert lease is not None
+    seen = db.rows("SELECT id FROM live_judgments WHERE skipped IS NULL AND id <= ?", [judgments * 9 // 10])
+    holdout = {"accuracy": 0.7, "accuracy_low": 0.65, "accuracy_high": 0.75, "decided": 300, "length_baseline": 0.6}
+    runs.snapshot(db, lease, [row["id"] for row in seen])
+    reward_models.publish(
+        db, lease, folder="models/reward-1", base_sha256="a" * 64, manifest_sha256="d" * 64,
+        metrics={"judgments": len(seen), "holdout": holdout}, now=BEGAN,
+    )  # fmt: skip
+    db.checkpoint()
 
 
 def _insert(db: Database, columns: str, rows: Iterable[Row]) -> None:
