@@ -2,8 +2,9 @@
 
 A row's key is the hash of its content and how often it has occurred in the file. A key that an import which stands has
 stored is known, so the same file again adds nothing, and a file that grew adds what is new. What was taken back comes
-in again by importing it again: the same rows become the same comparisons. Memory stays flat: rows are streamed, how
-often each occurred is counted in a temporary table, and of the problems the first PROBLEMS_KEPT are kept.
+in again by importing it again: the same rows become the same comparisons. A row that two files hold belongs to the
+import that brought it first: where that one is taken back, import the other file again. Memory stays flat: rows are
+streamed, how often each occurred is counted in a temporary table, and of the problems the first PROBLEMS_KEPT are kept.
 """
 
 import hashlib

@@ -5,8 +5,8 @@ Source: https://docs.argilla.io/latest/how_to_guides/import_export/, `records.to
 `.status`. A ranking value is a list of field names, the best first; a label value is the name of one of two fields that
 differ in their number or last letter. The prompt is the field `prompt`, `instruction`, `question`, `query` or `input`,
 else the only other text. Only submitted responses count; drafts and discarded ones are kept under `argilla`, as is
-every other key. Left out, as problems: records without a submitted response, several comparing questions, and the
-nested form of `to_json`, which does not say which responses were submitted.
+every other key that is not null (records are padded with null). Left out, as problems: records without a submitted
+response, several comparing questions, and the nested form of `to_json`, which does not say what was submitted.
 """
 
 import re
@@ -55,7 +55,7 @@ def to_comparison(row: Row) -> Row:
     ]
     own = (asked, *candidates, *(f"{question}{RESPONSES}{part}" for part in ("", ".users", ".status")))
     extra = {
-        **foreign_rows.without(row, own),
+        **{key: value for key, value in foreign_rows.without(row, own).items() if value is not None},
         "question": question,
         "fields": candidates,
         **({"not_submitted": waiting} if waiting else {}),

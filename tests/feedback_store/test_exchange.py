@@ -281,6 +281,15 @@ def test_what_people_said_about_an_import_counts_again_when_it_comes_again(
     assert judgments.count(db) == 0
 
 
+def test_a_row_that_two_files_hold_comes_back_with_the_other_one(db: Database, write: Callable) -> None:
+    first, grown = write(row(0), name="first.jsonl"), write(row(0), row(1), name="grown.jsonl")
+    import_file(db, first, "comparisons")
+    import_file(db, grown, "comparisons")
+    undo_import(db, first)
+    assert comparisons.counts(db).total == 1
+    assert (import_file(db, grown, "comparisons").added, comparisons.counts(db).total) == (1, 2)
+
+
 def test_the_same_rows_in_two_studies_are_the_same_comparisons(
     db: Database, fresh: Callable, write: Callable, tmp_path: Path
 ) -> None:

@@ -34,7 +34,9 @@ def test_what_argilla_wrote_is_read(db: Database) -> None:
     assert drafted.extra["argilla"]["not_submitted"] == [
         {"user": ANN, "status": "draft", "value": ["response-1", "response-2"]}
     ]
-    assert labelled.extra["argilla"]["question"] == "better"
+    assert labelled.extra["argilla"] == {
+        "id": "r4", "status": "pending", "source": "book", "question": "better", "fields": ["response-1", "response-2"],
+    }  # fmt: skip
 
 
 def test_the_nested_form_is_refused_with_what_to_do(db: Database) -> None:
