@@ -20,8 +20,8 @@ from feedback_store.sqlite import sqlite3
 TABLES = {
     "annotators", "assignments", "audit", "candidates", "comparisons", "completions", "consents", "criteria",
     "erasures", "exclusions", "flags", "guidelines", "import_items", "import_rows", "imports", "judgments", "policies",
-    "prompts", "qualifications", "reward_models", "rounds", "run_dependencies", "run_judgments", "run_logs", "run_metrics",
-    "runs", "sessions", "study_settings", "tallies", "withdrawn_judgments", "work_days",
+    "prompts", "qualifications", "reward_models", "rounds", "run_dependencies", "run_judgments", "run_logs",
+    "run_metrics", "runs", "sessions", "study_settings", "tallies", "withdrawn_judgments", "work_days",
 }  # fmt: skip
 
 
