@@ -86,14 +86,17 @@ def take_comparison(db: Database, line: Line, into: Import, row_key: str) -> boo
     if held is not None and not line.get("id") and taken != held.completion_ids:
         held, made = None, secrets.token_hex(8)  # another comparison has the id that was made here
     is_fresh = held is None
+    linked = _linked(db, line) if held is None else {}
     if held is None:
-        new = _new_comparison(line, prompt.id, taken, own, made)
+        new = _new_comparison(line, prompt.id, taken, own, made, linked)
         comparison_id = comparisons.insert(db, new, now=line.get("created_at") or into.now)
         _note(db, into, "comparison", comparison_id, True)
         held = comparisons.get(db, comparison_id)
     is_new = is_fresh or _known_comparison(db, held, prompt.id, taken, into)
     for number, item in enumerate(line.get("judgments") or []):
         is_new |= _judgment(db, held, item, f"import-{made}-{number}", into, is_fresh)
+    for flag in linked.get("flags", []):
+        _flag(db, held.id, dict(zip((item.get("id") for item in line["completions"]), taken, strict=True)), flag)
     if line.get("judgments") or not is_fresh:
         comparisons.recount(db, held.id)
     return is_new
@@ -260,10 +263,57 @@ def _known_completion(db: Database, new: NewCompletion, taken: list[int]) -> dic
     return None
 
 
+FLAG_KEYS = {"completion", "annotator", "note", "created_at", "resolved_at", "resolved_by"}
+
+
+def _linked(db: Database, line: Line) -> dict[str, Any]:
+    """What the row says of other rows, by key; what the study cannot link (it has no such row) is not in here, and
+    stays in the comparison's `extra`.
+    """
+    found: dict[str, Any] = {}
+    if isinstance(line.get("repeats"), str):
+        repeated = db.value("SELECT id FROM comparisons WHERE public_id = ?", [line["repeats"]])
+        found |= {"repeats": repeated} if repeated is not None else {}
+    if isinstance(line.get("reserved_for"), str):
+        person = annotators.by_name(db, line["reserved_for"])
+        found |= {"reserved_for": person.id} if person is not None else {}
+    flags = line.get("flags")
+    if isinstance(flags, list) and flags and all(_is_flag(db, line, flag) for flag in flags):
+        found["flags"] = flags
+    return found
+
+
+def _is_flag(db: Database, line: Line, flag: Any) -> bool:
+    """Tell whether this is a flag as the export writes it, of a person who is in the study or judges in this row."""
+    if not isinstance(flag, dict) or set(flag) != FLAG_KEYS:
+        return False
+    needed, optional = ("note", "created_at"), ("completion", "annotator", "resolved_at", "resolved_by")
+    if any(not isinstance(flag[key], str) for key in needed):
+        return False
+    if any(not isinstance(flag[key], (str, type(None))) for key in optional):
+        return False
+    person, completion = flag["annotator"], flag["completion"]
+    judges = {item.get("annotator") for item in line.get("judgments") or []}
+    is_here = person is None or person in judges or annotators.by_name(db, person) is not None
+    return is_here and (completion is None or completion in {item.get("id") for item in line["completions"]})
+
+
+def _flag(db: Database, comparison_id: int, completion_of: dict[Any, int], flag: dict[str, Any]) -> None:
+    person = annotators.by_name(db, flag["annotator"]) if flag["annotator"] is not None else None
+    completion = completion_of[flag["completion"]] if flag["completion"] is not None else None
+    said = [flag[key] for key in ("note", "created_at", "resolved_at", "resolved_by")]
+    db.execute(
+        "INSERT INTO flags (comparison_id, completion_id, annotator_id, note, created_at, resolved_at, resolved_by)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?)",
+        [comparison_id, completion, person.id if person else None, *said],
+    )
+
+
 def _new_comparison(
-    line: Line, prompt_id: int, completion_ids: list[int], own: dict[str, Any], made: str
+    line: Line, prompt_id: int, completion_ids: list[int], own: dict[str, Any], made: str, linked: dict[str, Any]
 ) -> NewComparison:
     round_number = {"round": line["round"]} if line.get("round") is not None else {}
+    known = (*exchange_keys.OF_COMPARISON, "qualification", *linked)
     return NewComparison(
         prompt_id,
         completion_ids,
@@ -273,11 +323,13 @@ def _new_comparison(
         score=line.get("score"),
         probability=line.get("probability"),
         expert=line.get("expert"),
-        extra={**round_number, **own, **exchange_keys.unknown(line, (*exchange_keys.OF_COMPARISON, "qualification"))},
+        extra={**round_number, **own, **exchange_keys.unknown(line, known)},
         priority=line.get("priority") or 0,
         overlap=1 if line.get("overlap") is None else line["overlap"],
         public_id=line.get("id") or made,
         qualification=line.get("qualification"),
+        repeats_id=linked.get("repeats"),
+        reserved_for=linked.get("reserved_for"),
     )
 
 

@@ -80,6 +80,7 @@ def row_of(judged: Judged, names: Names, shown: _Shown, flags: list[Row]) -> Row
         "reserved_for": names.annotators[comparison.reserved_for].name if comparison.reserved_for else None,
         "flags": flags,
     }
+    further = {name: value or extra.pop(name, None) for name, value in further.items()}
     return {
         "prompt": prompt.messages,
         "group": prompt.named_group,

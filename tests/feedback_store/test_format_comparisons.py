@@ -9,7 +9,7 @@ from typing import Any
 from hypothesis import HealthCheck, given, settings
 from hypothesis import strategies as st
 
-from feedback_store import annotators, comparisons, completions, judgments, policies, prompts
+from feedback_store import annotators, comparisons, completions, flags, judgments, policies, prompts
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from feedback_store.exchange import export, import_file
@@ -223,6 +223,33 @@ def test_what_the_schema_has_further_is_written_and_survives(
     assert import_file(copy, source, "comparisons", strict=True).problems == []
     again = export(copy, "comparisons", tmp_path / "two").folder / "comparisons.jsonl"
     assert again.read_bytes() == source.read_bytes()
+    assert [flag.note for flag in flags.current(copy)] == ["odd"]
+    repeat = comparisons.get(copy, two["id"])
+    assert repeat.repeats_id == comparisons.get(copy, one["id"]).id
+    assert repeat.reserved_for == annotators.ensure(copy, "ann").id
+
+
+def test_what_cannot_be_linked_is_kept_as_it_came(fresh: Callable, tmp_path: Path) -> None:
+    row = {
+        "prompt": "Why?", "completions": [{"text": "So.", "id": "a"}, {"text": "Thus.", "id": "b"}],
+        "repeats": "gone", "reserved_for": "nobody",
+        "flags": [{"completion": "a", "annotator": "nobody", "note": "", "created_at": "2026", "resolved_at": None,
+                   "resolved_by": None}],
+    }  # fmt: skip
+    source = tmp_path / "in.jsonl"
+    source.write_text(json.dumps(row))
+    study = fresh()
+    assert import_file(study, source, "comparisons", strict=True).problems == []
+    first = export(study, "comparisons", tmp_path / "one").folder / "comparisons.jsonl"
+    kept = json.loads(first.read_text())
+    assert {key: kept[key] for key in ("repeats", "reserved_for", "flags")} == {
+        key: row[key] for key in ("repeats", "reserved_for", "flags")
+    }
+    copy = fresh()
+    import_file(copy, first, "comparisons", strict=True)
+    again = export(copy, "comparisons", tmp_path / "two").folder / "comparisons.jsonl"
+    assert again.read_bytes() == first.read_bytes()
+    assert flags.current(study) == []
 
 
 def test_a_filtered_export_can_be_imported(
