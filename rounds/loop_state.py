@@ -245,6 +245,8 @@ def _failed(latest: list[Run]) -> tuple[str, int, str] | None:
     for run in latest:
         if run.kind not in ("sample", *TRAININGS) or run.ended_at is None:
             continue
+        if run.status == "cancelled" and run.error:  # it waited for one that failed
+            continue
         if run.status != "failed":
             break
         first = (run.kind, run.id, run.error or "")

@@ -3,7 +3,7 @@
 from __future__ import annotations
 
 import shutil
-from collections.abc import Iterable, Mapping
+from collections.abc import Iterable, Mapping, Sequence
 from dataclasses import fields
 from pathlib import Path
 from typing import Any
@@ -37,8 +37,12 @@ def start_run(
     overrides: Mapping[str, Any] | Iterable[str] = (),
     config_file: Path | str | None = None,
     priority: int | None = None,
+    needs: Sequence[int] = (),
 ) -> Run:
-    """Put a run into the queue, with all its settings resolved. Raises SettingsError, Impossible, InvalidInput."""
+    """Put a run into the queue, with all its settings resolved; it waits until the runs that it `needs` succeeded.
+
+    Raises SettingsError, Impossible, InvalidInput.
+    """
     study = studies.settings(db)
     with db.transaction():
         number = _next_run_number(db)
@@ -46,7 +50,8 @@ def start_run(
         _check_names(db, config)
         _refuse_impossible(db, kind)
         source = _named_file(config) if kind == "score" else None
-        run = run_rows.enqueue(db, kind, config, priority=PRIORITIES.get(kind, 0) if priority is None else priority)
+        rank = PRIORITIES.get(kind, 0) if priority is None else priority
+        run = run_rows.enqueue(db, kind, config, needs=needs, priority=rank)
         if source is not None:
             folder = db.folder / "runs" / str(run.id)
             folder.mkdir(parents=True, exist_ok=True)
@@ -55,9 +60,10 @@ def start_run(
 
 
 def train_next_policy(db: Database) -> list[Run]:
-    """Queue a reward model and, behind it, a policy trained against it."""
+    """Queue a reward model and a policy trained against it; without the reward the policy run is cancelled."""
     with db.transaction():
-        return [start_run(db, "train-reward"), start_run(db, "train-policy")]
+        reward = start_run(db, "train-reward")
+        return [reward, start_run(db, "train-policy", needs=[reward.id])]
 
 
 def refill(db: Database, annotator_id: int | None = None) -> Run | None:

@@ -190,12 +190,13 @@ def test_the_loop_is_told_from_judgments_to_the_side_by_side(db):
     assert verbs.loop_state(db).pairs.since_reward == 3
 
 
-def test_the_first_of_several_failures_is_what_the_next_step_speaks_of(db):
+def test_a_policy_does_not_train_without_its_reward_and_the_next_step_speaks_of_what_failed(db):
     add_base(db)
     judge(db, 12)
-    for run, words in zip(verbs.train_next_policy(db), ("out of memory", "no reward model"), strict=True):
-        lease = runs.claim(db, "test", lease_seconds=60, kinds=[run.kind])
-        runs.fail(db, lease, words)
+    _, policy_run = verbs.train_next_policy(db)
+    runs.fail(db, runs.claim(db, "test", lease_seconds=60), "out of memory")
+    assert runs.claim(db, "test", lease_seconds=60) is None
+    assert runs.get(db, policy_run.id).status == "cancelled"
     step = verbs.loop_state(db).next_step
     assert (step.kind, step.code) == ("next-policy", "failed")
     assert "out of memory" in step.reason
