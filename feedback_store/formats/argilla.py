@@ -44,7 +44,7 @@ def to_comparison(row: Row) -> Row:
         raise InvalidInput(f"One question has to rank, or to name, text fields of the record; {which}.")
     question = comparing[0]
     submitted = [(value, user) for value, user, status in said[question] if status == "submitted"]
-    candidates = _candidates(submitted[0][0], fields)
+    candidates = _candidates(next(value for value, _ in submitted if value is not None), fields)
     asked = _prompt_field(row, fields, candidates)
     prompt = foreign_rows.messages_at(row, asked) if isinstance(row[asked], list) else row[asked]
     judgments = [{"annotator": user, "ranks": _ranks(value, candidates, question)} for value, user in submitted]
@@ -87,11 +87,10 @@ def _responses(row: Row, question: str) -> list[tuple[Any, str, Any]]:
 
 def _compares(responses: list[tuple[Any, str, Any]], fields: list[str]) -> bool:
     """Tell whether the submitted answers to a question are names of the record's texts."""
-    values = [value for value, _, status in responses if status == "submitted"]
+    values = [value for value, _, status in responses if status == "submitted" and value is not None]
     return bool(values) and all(
         (isinstance(value, list) and bool(value) and all(item in fields for item in value)) or value in fields
         for value in values
-        if value is not None
     )
 
 

@@ -63,12 +63,12 @@ def _choice(annotation: Row) -> tuple[list[str], str] | None:
         raise InvalidInput("An annotation has two pairwise results; keep one pairwise question a task.")
     value = found[0].get("value")
     side = value.get("selected") if isinstance(value, dict) else None
-    if side not in SIDES:
+    if not isinstance(side, str) or side not in SIDES:
         raise InvalidInput(f"`selected` is {foreign_rows.quoted(side)}; allowed are left and right.")
     names = [name.strip() for name in foreign_rows.text_at(found[0], "to_name").split(",")]
     if len(set(names)) != 2:
         raise InvalidInput(f"`to_name` is {foreign_rows.quoted(found[0]['to_name'])}; it has to name two texts.")
-    return names, str(side)
+    return names, side
 
 
 def _names(choices: list[tuple[list[str], str] | None], texts: dict[str, str]) -> list[str]:

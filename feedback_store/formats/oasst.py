@@ -76,7 +76,7 @@ def _compared(node: Row, said: list[Message], replies: list[Row], tree: str) -> 
 
 
 def _message(node: Any) -> Message:
-    if not isinstance(node, dict) or node.get("role") not in ROLES:
+    if not isinstance(node, dict) or node.get("role") not in list(ROLES):
         raise InvalidInput(
             f"A message of the tree is {foreign_rows.quoted(node)}; it needs a text and a role ({', '.join(ROLES)})."
         )

@@ -4,10 +4,11 @@ A new format is found by its file. It needs samples/NAME.jsonl: three good rows 
 first key of each row a needed one or at least no duplicate of another, each row making one row of a study.
 """
 
+import copy
 import gzip
 import json
 import tracemalloc
-from collections.abc import Callable
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
@@ -18,6 +19,7 @@ from feedback_store.database import Database
 from feedback_store.exchange import export, import_file, undo_import
 from feedback_store.exchange_records import ImportReport
 
+ODD = (None, 5, [], {"a": 1})
 SAMPLES = Path(__file__).parent / "samples"
 READABLE = exchange.formats_that("read")
 
@@ -92,6 +94,22 @@ def test_bad_rows_are_told_by_line_and_the_others_are_taken(
     held = state(db)
     again = take(*parts)
     assert (again.added, again.known, again.import_id, state(db)) == (0, 2, None, held)
+
+
+def with_other_values(value: Any) -> Iterator[Any]:
+    """Yield `value` with each value inside it, one at a time, replaced by each of ODD."""
+    places = enumerate(value) if isinstance(value, list) else value.items() if isinstance(value, dict) else ()
+    for place, held in places:
+        for other in (*ODD, *with_other_values(held)):
+            changed = copy.copy(value)
+            changed[place] = other
+            yield changed
+
+
+def test_a_value_of_another_kind_never_ends_an_import(name: str, rows: list[bytes], take: Callable) -> None:
+    changed = [json.dumps(row).encode() for row in with_other_values(json.loads(rows[0]))]
+    report = take(b"\n".join([*changed, rows[1]]), dry_run=True)
+    assert report.rows > len(changed) >= len(lines_of(report)) > 0
 
 
 def test_a_file_that_ends_too_early_keeps_its_whole_rows(name: str, rows: list[bytes], take: Callable) -> None:
