@@ -2,7 +2,7 @@ r"""Anthropic's HH-RLHF: two conversations as text that share all but the last t
 
 Source: https://huggingface.co/datasets/Anthropic/hh-rlhf. `{"chosen": "\n\nHuman: ...\n\nAssistant: ...", "rejected":
 "..."}`, JSON lines, also compressed. Read: both are split at the last "\n\nAssistant:"; a record whose conversations
-differ before it is reported, not guessed at (a few dozen published ones do). Write: one row a decided pair, see
+differ before it (a few dozen published ones do), or that ends with a human, is reported, not guessed at. Write: one row a decided pair, see
 decisions.py. Left out: system messages, and texts that hold a turn mark themselves; both are dropped with the reason.
 """
 
@@ -57,6 +57,8 @@ def _parted(text: str, key: str) -> tuple[str, str]:
     before, mark, answer = text.rpartition(LAST)
     if not mark:
         raise InvalidInput(f'`{key}` has no "\\n\\nAssistant:"; it has to end with a turn of the assistant.')
+    if TURN.search(answer):
+        raise InvalidInput(f'`{key}` ends with a "\\n\\nHuman:"; it has to end with a turn of the assistant.')
     return before, answer.removeprefix(" ")
 
 

@@ -34,6 +34,7 @@ def test_conversations_are_split_at_the_last_turn_of_the_assistant() -> None:
     [
         (f"\n\nHuman: a{LAST} x", f"\n\nHuman: b{LAST} y", "differ before their last"),
         (f"\n\nHuman: a{LAST} x{LAST} y", f"\n\nHuman: a{LAST} z", "differ before their last"),
+        (f"\n\nHuman: a{LAST} x\n\nHuman: b", f"\n\nHuman: a{LAST} y", "`chosen` ends with"),
         ("\n\nHuman: a", f"\n\nHuman: a{LAST} y", "has no"),
         (f"Human: a{LAST} x", f"Human: a{LAST} y", "has to begin with"),
         (f"{LAST} x", f"{LAST} y", "has to begin with"),
