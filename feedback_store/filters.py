@@ -77,6 +77,8 @@ def require_known(db: Database, filters: Filters) -> None:
     """Raise InvalidInput where a filter names a round, policy, person or run that the study does not have."""
     if filters.policy is not None:
         policies.by_name(db, filters.policy)
+    if filters.round is not None and db.value(_ROUND, [filters.round]) is None:
+        raise InvalidInput(f"There is no round {filters.round} in this study.")
     person = "SELECT 1 FROM annotators WHERE name = ?"
     if filters.person is not None and db.value(person, [filters.person]) is None:
         raise InvalidInput(f"There is no person {filters.person!r} in this study.")
@@ -135,6 +137,10 @@ def judgment_left_out(
     return None
 
 
+_ROUND = (
+    "SELECT 1 FROM rounds WHERE number = ?1 UNION ALL"
+    " SELECT 1 FROM comparisons WHERE json_extract(extra, '$.round') IS ?1 LIMIT 1"
+)
 OF_PROMPT = ("split", "language", "tags")
 _CONDITIONS = {
     # An imported comparison has the number of its round beside it, as its study's rounds are not those of this one.

@@ -96,7 +96,7 @@ def test_a_value_that_is_not_allowed_is_refused(given: dict[str, object], words:
 @pytest.mark.parametrize(
     ("filters", "words"),
     [
-        (Filters(policy="p9"), "no policy 'p9'"), (Filters(person="zoe"), "no person 'zoe'"),
+        (Filters(round=9), "no round 9"), (Filters(policy="p9"), "no policy 'p9'"), (Filters(person="zoe"), "no person 'zoe'"),
         (Filters(snapshot=5), "Run 5 saw no judgments"),
     ],
 )  # fmt: skip
