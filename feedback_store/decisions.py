@@ -10,7 +10,7 @@ from dataclasses import dataclass
 from itertools import combinations
 from typing import Any
 
-from feedback_store import majority
+from feedback_store import majority, preferences
 from feedback_store.comparisons import Comparison
 from feedback_store.exchange_reading import Judged, Reading
 from feedback_store.exchange_records import Dropped, Kept
@@ -27,7 +27,8 @@ HANDLING = """- Only comparisons made for training are in it; check questions, r
 - Disagreement: `agreement` is the winner's share of the `n` judgments that were no skips; an even split is dropped.
 - Ties, both bad and skips have no winner: they are dropped with their reason. Both bad is never a liked completion.
 - A ranking of more than two completions gives a row for each decided pair.
-- An edited completion is a further row: the edit preferred to its original.
+- An edited completion is a further row: the edit preferred to its original. Where nothing but white space differs, it
+  is dropped.
 - Duplicates: pairs of equal texts are dropped; equal rows of several comparisons stay, as several answers.
 - What was undone or superseded, and who or what was left out of the study, is not in it.
 - Train and test are split by prompt (test: the study's hold-out prompts), never by row."""
@@ -133,26 +134,17 @@ def _edit(judged: Judged, judgment: Judgment, policies: dict[int, str]) -> Pair 
     unit = f"{judged.comparison.public_id}:edit:{judgment.id}"
     if judged.comparison.purpose != "training":
         return Dropped(unit, not_for_training(judged.comparison))
-    found = improvement(judgment, len(judged.completions))
+    found = preferences.improvement(judgment.improved, len(judged.completions))
     if found is None:
         return Dropped(unit, "edit of no one completion")
     place, text = found
     original = judged.completions[place]
-    if text == original.text:
-        return Dropped(unit, "equal texts")
+    if not preferences.says_more(text, original.text):
+        return Dropped(unit, "edit that says nothing")
     return Pair(
         unit, judged.comparison.public_id, judged.prompt, text, original.text, EDITED, policies[original.policy_id],
         1, 1.0, 0.0, edit=True,
     )  # fmt: skip
-
-
-def improvement(judgment: Judgment, candidates: int) -> tuple[int, str] | None:
-    """Return (place, text) of the completion that a person improved; None where an imported one does not say which."""
-    value = judgment.improved if isinstance(judgment.improved, dict) else {}
-    place, text = value.get("position"), value.get("text")
-    if not isinstance(place, int) or isinstance(place, bool) or not isinstance(text, str):
-        return None
-    return (place, text) if 0 <= place < candidates else None
 
 
 def is_one_question(prompt: Prompt) -> bool:

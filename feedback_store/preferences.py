@@ -72,17 +72,22 @@ def outcome(first_rank: int, second_rank: int) -> Outcome:
     return "first" if first_rank < second_rank else "second"
 
 
-def improvement(improved: Any, texts: Sequence[str]) -> tuple[int, str] | None:
+def improvement(improved: Any, candidates: int) -> tuple[int, str] | None:
     """Return the place and the text of an improved completion: {"position": place, "text": text}.
 
-    None where there is none, where imported data has another shape, or where nothing but white space differs.
+    None where there is none, or where imported data has another shape.
     """
     if not isinstance(improved, dict):
         return None
     place, text = improved.get("position"), improved.get("text")
-    if type(place) is not int or not 0 <= place < len(texts) or not isinstance(text, str):
+    if type(place) is not int or not 0 <= place < candidates or not isinstance(text, str):
         return None
-    return (place, text) if text.split() not in ([], texts[place].split()) else None
+    return place, text
+
+
+def says_more(text: str, original: str) -> bool:
+    """Tell whether a text differs from the completion that it improves in more than white space, and is not blank."""
+    return text.split() not in ([], original.split())
 
 
 _TEXTS = """
@@ -126,8 +131,9 @@ def _of_row(row: Row) -> Iterator[Preference]:
             first_shown_on_left=on_left,
             **common,
         )
-    better = improvement(json.loads(row["improved"] or "null"), json.loads(row["texts"]))
-    if better is not None:
+    texts = json.loads(row["texts"])
+    better = improvement(json.loads(row["improved"] or "null"), len(texts))
+    if better is not None and says_more(better[1], texts[better[0]]):
         place, text = better
         yield Preference(
             first_id=None,

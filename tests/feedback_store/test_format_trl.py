@@ -185,14 +185,14 @@ def test_an_edit_is_a_further_pair(db: Database, compare: Callable, judge: Calla
     [one, tied, same, check] = [*compare(db, 3), *compare(db, 1, purpose="check", first=9)]
     judge(db, one, [2, 1], improved={"position": 1, "text": "Better."})
     judge(db, tied, [1, 1], improved={"position": 0, "text": "Best."})
-    judge(db, same, [1, 2], improved={"position": 0, "text": "Answer 0 to 2."})
+    judge(db, same, [1, 2], improved={"position": 0, "text": "Answer 0  to 2.\n"})
     judge(db, check, [1, 2], improved={"position": 0, "text": "Hidden."})
     report = export(db, "trl", tmp_path / "out")
     edits = [row for row in rows_of(tmp_path / "out/train.jsonl") if row["policy_chosen"] == "edited"]
     assert [(row["chosen"], row["rejected"], row["n"], row["policy_rejected"]) for row in edits] == [
         ("Better.", "Answer 1 to 0.", 1, "author"), ("Best.", "Answer 0 to 1.", 1, "author"),
     ]  # fmt: skip
-    assert report.dropped == {"tie": 1, "equal texts": 1, "not for training: check": 2}
+    assert report.dropped == {"tie": 1, "edit that says nothing": 1, "not for training: check": 2}
     export(db, "trl", tmp_path / "labels", shape="unpaired")
     rows = rows_of(tmp_path / "labels/train.jsonl")
     assert [row["label"] for row in rows if row["completion"] in ("Better.", "Answer 1 to 0.")] == [True, True]
