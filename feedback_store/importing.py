@@ -92,7 +92,8 @@ def take(
                 ],
             )  # fmt: skip
     except _TakeNothing:
-        tally.added = 0 if strict and tally.left_out else tally.added
+        if strict and tally.left_out:
+            tally.left_out, tally.added = tally.rows - tally.known, 0
         return tally.report(format, None)
     return tally.report(format, into.id)
 

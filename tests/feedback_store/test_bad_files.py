@@ -86,7 +86,8 @@ def test_bad_rows_are_told_by_line_and_the_others_are_taken(
 ) -> None:
     bad = damaged(rows[1])
     parts = (rows[0], b"\n", b"\n".join(bad.values()), b"\n\n", rows[2])
-    assert (take(*parts, strict=True).added, state(db)) == (0, (0, 0, 0))
+    refused = take(*parts, strict=True)
+    assert (refused.added, refused.left_out, state(db)) == (0, len(bad) + 2, (0, 0, 0))
     report = take(*parts)
     told = dict(zip(bad, range(2, len(bad) + 2), strict=True))
     assert {kind: line for kind, line in told.items() if line not in lines_of(report)} == {}
