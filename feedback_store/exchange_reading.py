@@ -63,6 +63,10 @@ class Names:
         guidelines = db.rows("SELECT id, version, language FROM guidelines")
         self.guidelines = {row["id"]: Guideline(row["version"], row["language"]) for row in guidelines}
 
+    def knows(self, judgment: Judgment) -> bool:
+        """Tell whether the person of a judgment and the guideline that the person saw have their names here."""
+        return judgment.annotator_id in self.annotators and judgment.guideline_id in (None, *self.guidelines)
+
 
 class Reading:
     """Goes once through a study's comparisons, and counts.
@@ -145,7 +149,7 @@ class Reading:
         said: dict[int, list[Judgment]] = {one: [] for one in ids}
         for judgment in judgments.of_comparisons(self.db, ids, history=self.history, run_id=self.filters.snapshot):
             said[judgment.comparison_id].append(judgment)
-            if judgment.annotator_id not in self.names.annotators:  # came while the export was under way
+            if not self.names.knows(judgment):  # the person or the guideline came while the export was under way
                 self.names = Names(self.db)
         return said
 

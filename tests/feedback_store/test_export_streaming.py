@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from feedback_store import exchange, exchange_reading, exporting
+from feedback_store import exchange, exchange_reading, exporting, guidelines
 from feedback_store.database import Database
 from feedback_store.errors import StoreUnavailable
 from feedback_store.exchange_reading import Reading
@@ -63,7 +63,8 @@ def test_people_go_on_while_an_export_runs(
     units = work.units(work.reading())
     next(units)
     assert not db.connection().in_transaction
-    # A new person answers what is not read yet, and new questions come.
+    # What is not read yet is answered by the words of a new guideline and by a new person, and new questions come.
+    study.judge(2, [2, 1], guideline_id=guidelines.add(db, "Be fair.").id)
     study.judge(3, [2, 1], "new")
     study.judge(study.compare(policy="another"), [1, 2], "newer")
     rest = list(units)
