@@ -32,6 +32,16 @@ def formats_that(verb: str) -> list[str]:
     return [name for name in formats() if hasattr(_module(name), verb)]
 
 
+def format_that_can(format: str, verb: str) -> ModuleType:
+    """Return the module of a format that can `read` or `write`. Raises UnknownFormat."""
+    word = "imported" if verb == "read" else "exported"
+    module = _module(format) if format in formats() else None
+    if module is None or not hasattr(module, verb):
+        valid = ", ".join(formats_that(verb))
+        raise UnknownFormat(f"The format {format!r} cannot be {word}. Formats that can: {valid}.")
+    return module
+
+
 def import_file(
     db: Database,
     path: Path | str,
@@ -50,7 +60,7 @@ def import_file(
     InvalidInput.
     """
     split = importing.Split(holdout_share, seed)
-    read = _that_can(format, "read").read
+    read = format_that_can(format, "read").read
     return importing.take(db, read, Path(path), format, split, strict=strict, dry_run=dry_run, now=now)
 
 
@@ -80,22 +90,13 @@ def export(
     Raises UnknownFormat, and InvalidInput where the folder exists and is not empty, or an option or a filter is not
     known.
     """
-    work = exporting.prepare(db, _that_can(format, "write"), format, filters, options)
+    work = exporting.prepare(db, format_that_can(format, "write"), format, filters, options)
     return exporting.write(work, Path(to), licences)
 
 
 def preview(db: Database, format: str, *, filters: Filters = EVERYTHING, **options: str) -> Preview:
     """Return what `export` would write: its counts, and the first rows. Raises as `export` does."""
-    return exporting.preview(exporting.prepare(db, _that_can(format, "write"), format, filters, options))
-
-
-def _that_can(format: str, verb: str) -> ModuleType:
-    word = "imported" if verb == "read" else "exported"
-    module = _module(format) if format in formats() else None
-    if module is None or not hasattr(module, verb):
-        valid = ", ".join(formats_that(verb))
-        raise UnknownFormat(f"The format {format!r} cannot be {word}. Formats that can: {valid}.")
-    return module
+    return exporting.preview(exporting.prepare(db, format_that_can(format, "write"), format, filters, options))
 
 
 def _module(name: str) -> ModuleType:

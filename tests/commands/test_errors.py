@@ -102,6 +102,14 @@ def test_missing_and_unreadable_import_file(refused, tastemaker, study, tmp_path
     assert outcome.err.strip()
 
 
+def test_taking_an_import_back_cannot_be_tried(refused, tastemaker, study, tmp_path):
+    file = tmp_path / "prompts.txt"
+    file.write_text("Hello?\n")
+    tastemaker("import", study, file, "--format", "prompts")
+    assert "--dry-run" in refused("import", study, file, "--format", "prompts", "--undo", "--dry-run")
+    assert tastemaker("import", study, file, "--format", "prompts", "--json").json["known"] == 1
+
+
 def test_export_never_writes_over_something(refused, study, tmp_path):
     there = tmp_path / "there"
     there.mkdir()

@@ -36,12 +36,11 @@ def import_file(
     Bad rows are reported with their line and reason; the good ones are taken in one transaction.
     """
     from feedback_store import exchange
-    from feedback_store.errors import UnknownFormat
     from rounds import studies
 
-    readable = exchange.formats_that("read")
-    if format not in readable:  # before a study is made for it
-        raise UnknownFormat(f"The format {format!r} cannot be imported. Formats that can: {', '.join(readable)}.")
+    if undo and dry_run:
+        raise typer.BadParameter("--undo takes an import back at once; it cannot be tried with --dry-run")
+    exchange.format_that_can(format, "read")  # before a study is made for it
     if not undo and not file.is_file():
         raise FileNotFoundError(2, "There is no such file", str(file))
     db = studies.open_or_create(study, base=base, create=not undo)
