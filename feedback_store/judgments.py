@@ -176,8 +176,12 @@ def _oldest_of_last(db: Database, annotator_id: int, limit: int) -> int:
 
 
 def _require_changeable(db: Database, earlier: Judgment) -> None:
-    """Raise InvalidInput for an answer that came too long ago. What was undone is no answer: it can be asked anew."""
+    """Raise InvalidInput for an answer that came too long ago. What was undone, or withdrawn with its import, is no
+    answer: it can be asked anew.
+    """
     if earlier.skipped == UNDONE or earlier.id >= _oldest_of_last(db, earlier.annotator_id, LAST_CHANGEABLE):
+        return
+    if db.value("SELECT 1 FROM withdrawn_judgments WHERE judgment_id = ?", [earlier.id]):
         return
     raise InvalidInput(
         f"Judgment {earlier.id} is too long ago to be changed: a person can change the last {LAST_CHANGEABLE} answers. "
@@ -395,15 +399,18 @@ def _whole_numbers(values: Any, what: str) -> list[int]:
 
 
 def _latest_on(db: Database, comparison_id: int, annotator_id: int) -> int | None:
-    """The person's last row about a comparison, if nothing superseded it (an undo included, so that the chain stays
-    whole).
+    """The person's last row about a comparison, if nothing that stands superseded it (an undo included, so that the
+    chain stays whole); where none stands, the last that was withdrawn with its import.
     """
-    found: int | None = db.value(
-        "SELECT id FROM judgments j WHERE comparison_id = ? AND annotator_id = ?"
-        " AND NOT EXISTS (SELECT 1 FROM judgments n WHERE n.supersedes_id = j.id) ORDER BY id DESC LIMIT 1",
+    rows = db.rows(
+        "SELECT j.id, w.judgment_id IS NULL AS stands FROM judgments j"
+        " LEFT JOIN withdrawn_judgments w ON w.judgment_id = j.id"
+        " WHERE j.comparison_id = ? AND j.annotator_id = ? AND NOT EXISTS (SELECT 1 FROM judgments n"
+        " WHERE n.supersedes_id = j.id AND NOT EXISTS (SELECT 1 FROM withdrawn_judgments o WHERE o.judgment_id = n.id))"
+        " ORDER BY j.id DESC",
         [comparison_id, annotator_id],
     )
-    return found
+    return next((row["id"] for row in rows if row["stands"]), rows[0]["id"] if rows else None)
 
 
 def _by_key(db: Database, annotator_id: int, key: str) -> Row | None:

@@ -191,6 +191,38 @@ def test_two_copies_of_a_study_are_put_together_and_parted_again(
     assert [one.ranks for one in judgments.live(db)] == [[1, 2], [2, 1]]
 
 
+def test_an_answer_changed_after_an_import_of_another_was_taken_back_counts_once(
+    db: Database, fresh: Callable, compare: Callable, judge: Callable, tmp_path: Path
+) -> None:
+    one = compare(db, 1)[0]
+    judge(db, one, [1, 2])
+    copy = fresh()
+    import_file(copy, export(db, "comparisons", tmp_path / "first").folder / "comparisons.jsonl", "comparisons")
+    judge(copy, 1, [1, 1], key="changed in the copy")
+    second = export(copy, "comparisons", tmp_path / "second").folder / "comparisons.jsonl"
+    assert import_file(db, second, "comparisons").added == 1
+    undo_import(db, second)
+    judge(db, one, [2, 1])
+    assert [one.ranks for one in judgments.live(db)] == [[2, 1]]
+    assert comparisons.get(db, one).answers == 1
+
+
+def test_what_is_asked_again_after_an_import_was_taken_back_can_be_answered_however_long_ago_it_was(
+    db: Database, fresh: Callable, compare: Callable, judge: Callable, tmp_path: Path
+) -> None:
+    one, *others = compare(db, 1 + judgments.LAST_CHANGEABLE)
+    copy = fresh()
+    import_file(copy, export(db, "comparisons", tmp_path / "first").folder / "comparisons.jsonl", "comparisons")
+    judge(copy, 1, [1, 2])
+    second = export(copy, "comparisons", tmp_path / "second").folder / "comparisons.jsonl"
+    import_file(db, second, "comparisons")
+    for other in others:
+        judge(db, other, [1, 2])
+    undo_import(db, second)
+    judge(db, one, [2, 1])
+    assert [one.ranks for one in judgments.live(db, comparison_ids=[one])] == [[2, 1]]
+
+
 def test_imported_prompts_are_split_by_the_studys_settings(db: Database, write: Callable) -> None:
     study_settings.put(db, "study", {"holdout_share": 1.0, "seed": 3})
     import_file(db, write("One?", "Two?", name="p.txt"), "prompts")
