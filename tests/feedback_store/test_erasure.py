@@ -127,6 +127,17 @@ def test_a_person_whose_name_is_erased_can_come_again_as_someone_new(told: Datab
     assert len(judgments.live(told, annotator_id=1)) == 3
 
 
+def test_an_answer_on_its_way_brings_no_words_back_and_one_sent_again_is_the_same(told: Database) -> None:
+    ann = annotators.ensure(told, "ann secretname").id
+    said = judgments.NewJudgment(4, ann, [1, 2], [0, 1], "sent twice", rationale="ann wrote this as well")
+    stored = judgments.submit(told, said)
+    erasure.erase(told, ann, by="lead", reason="asked")
+    assert judgments.submit(told, said).id == stored.id
+    with pytest.raises(InvalidInput, match="was erased"):
+        judgments.submit(told, judgments.NewJudgment(4, ann, [2, 1], [0, 1], "late", rationale="ann wrote this late"))
+    assert b"ann wrote" not in bytes_of(told)
+
+
 def test_a_name_that_someone_took_on_purpose_stops_no_erasure(told: Database) -> None:
     annotators.ensure(told, "erased-1")
     assert erasure.erase(told, 1, by="lead", reason="asked").name == "erased-1-"
