@@ -23,7 +23,7 @@ OF_JUDGMENT = (
 
 
 def unknown(row: dict[str, Any], known: tuple[str, ...]) -> dict[str, Any]:
-    """Return what a row has beyond the known keys, in its order."""
+    """Return what a row (of this or another format) has beyond the known keys, in its order."""
     return {key: value for key, value in row.items() if key not in known}
 
 

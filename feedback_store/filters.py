@@ -92,26 +92,25 @@ def require_known(db: Database, filters: Filters) -> None:
 
 def comparisons_left_out(db: Database, filters: Filters, comparison_ids: Sequence[int]) -> dict[int, str]:
     """Return the reason by comparison for those that a filter on comparisons leaves out (but agreement, see there)."""
-    cases = [f"WHEN NOT ({_CONDITIONS[name]}) THEN 'filter: {name}'" for name in filters.given if name in _CONDITIONS]
-    if not cases:
-        return {}
-    rows = db.rows(
-        f"SELECT c.id, CASE {' '.join(cases)} END AS reason FROM comparisons c JOIN prompts p ON p.id = c.prompt_id"
-        " LEFT JOIN rounds r ON r.id = c.round_id WHERE c.id IN (SELECT value FROM json_each(:ids))",
-        {**filters.given, "tags": json.dumps(filters.tags), "ids": json.dumps(list(comparison_ids))},
-    )
-    return {row["id"]: row["reason"] for row in rows if row["reason"]}
+    source = "comparisons c JOIN prompts p ON p.id = c.prompt_id LEFT JOIN rounds r ON r.id = c.round_id"
+    return _left_out(db, filters, tuple(_CONDITIONS), source, "c.id", comparison_ids)
 
 
 def prompts_left_out(db: Database, filters: Filters, prompt_ids: Sequence[int]) -> dict[int, str]:
     """Return the reason by prompt for those that a filter on prompts (split, language, tags) leaves out."""
-    cases = [f"WHEN NOT ({_CONDITIONS[name]}) THEN 'filter: {name}'" for name in filters.given if name in OF_PROMPT]
+    return _left_out(db, filters, OF_PROMPT, "prompts p", "p.id", prompt_ids)
+
+
+def _left_out(
+    db: Database, filters: Filters, names: tuple[str, ...], source: str, key: str, ids: Sequence[int]
+) -> dict[int, str]:
+    cases = [f"WHEN NOT ({_CONDITIONS[name]}) THEN 'filter: {name}'" for name in filters.given if name in names]
     if not cases:
         return {}
     rows = db.rows(
-        f"SELECT p.id, CASE {' '.join(cases)} END AS reason FROM prompts p"
-        " WHERE p.id IN (SELECT value FROM json_each(:ids))",
-        {**filters.given, "tags": json.dumps(filters.tags), "ids": json.dumps(list(prompt_ids))},
+        f"SELECT {key} AS id, CASE {' '.join(cases)} END AS reason FROM {source}"
+        f" WHERE {key} IN (SELECT value FROM json_each(:ids))",
+        {**filters.given, "tags": json.dumps(filters.tags), "ids": json.dumps(list(ids))},
     )
     return {row["id"]: row["reason"] for row in rows if row["reason"]}
 

@@ -57,11 +57,6 @@ def require_keys(row: Row, keys: tuple[str, ...]) -> None:
         raise InvalidInput(f"The row has no `{missing[0]}`. Keys of this format: {', '.join(keys)}.")
 
 
-def without(row: Row, keys: tuple[str, ...]) -> Row:
-    """Return what a row has beside these keys, in its order."""
-    return {key: value for key, value in row.items() if key not in keys}
-
-
 def messages_at(row: Row, key: str) -> list[Message]:
     """Return the chat messages under a key, each with role and content only. Raises InvalidInput."""
     prompts.check_messages(row.get(key), key)

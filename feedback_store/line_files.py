@@ -107,20 +107,18 @@ def parquet_rows(path: Path, convert: Convert) -> Iterator[tuple[int, Any]]:
 def _converted(number: int, text: str, what: str, convert: Convert) -> Any:
     try:
         row = canonical.loads(text)
-        if not isinstance(row, dict):
-            raise InvalidInput(f"The {what} holds {text[:40]!r}; it has to be an object, {{...}}.")
-        if "\\u" in text:  # only an escape can put a NUL or half a surrogate pair into what is UTF-8 and JSON
-            canonical.require_clean(row, "row")
-        return convert(row)
     except InvalidInput as error:
         return Problem(number, str(error))
-    except RecursionError:
-        return Problem(number, "The row is nested too deep.")
+    if not isinstance(row, dict):
+        return Problem(number, f"The {what} holds {text[:40]!r}; it has to be an object, {{...}}.")
+    # Only an escape can put a NUL or half a surrogate pair into what is UTF-8 and JSON.
+    return _taken(number, row, convert, is_clean="\\u" not in text)
 
 
-def _taken(number: int, row: Row, convert: Convert) -> Any:
+def _taken(number: int, row: Row, convert: Convert, *, is_clean: bool = False) -> Any:
     try:
-        canonical.require_clean(row, "row")
+        if not is_clean:
+            canonical.require_clean(row, "row")
         return convert(row)
     except InvalidInput as error:
         return Problem(number, str(error))

@@ -13,7 +13,7 @@ from datetime import UTC, datetime
 from pathlib import Path
 from typing import Any
 
-from feedback_store import canonical, foreign_rows
+from feedback_store import canonical, exchange_keys, foreign_rows
 from feedback_store.errors import InvalidInput
 from feedback_store.exchange_records import Problem
 from feedback_store.foreign_rows import Message, Row
@@ -62,7 +62,7 @@ def to_comparison(row: Row) -> Row:
     completions = [(text, model) for (_, text), model in zip(parted, models, strict=True)]
     language = None if row.get("language") is None else foreign_rows.text_at(row, "language")
     return foreign_rows.comparison(
-        "arena", prompt, completions, [judgment], foreign_rows.without(row, OWN_KEYS),
+        "arena", prompt, completions, [judgment], exchange_keys.unknown(row, OWN_KEYS),
         language=LANGUAGES.get(language or "", language or None),
     )  # fmt: skip
 
@@ -77,7 +77,7 @@ def of_cells(cells: dict[str, str]) -> Row:
             f"winner_model_a, winner_model_b and winner_tie are {', '.join(cells[key][:20] for key in CSV_KEYS[-3:])}; "
             "exactly one of them has to be 1, the others 0."
         )
-    further = foreign_rows.without(cells, CSV_KEYS)
+    further = exchange_keys.unknown(cells, CSV_KEYS)
     models = {key: cells[key] for key in ("model_a", "model_b")}
     conversations = {"conversation_a": sides[0], "conversation_b": sides[1]}
     return to_comparison({**further, **models, **conversations, "winner": CSV_VERDICTS[flags]})

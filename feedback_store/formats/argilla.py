@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from feedback_store import foreign_rows
+from feedback_store import exchange_keys, foreign_rows
 from feedback_store.errors import InvalidInput
 from feedback_store.exchange_records import Problem
 from feedback_store.foreign_rows import Row
@@ -55,7 +55,7 @@ def to_comparison(row: Row) -> Row:
     ]
     own = (asked, *candidates, *(f"{question}{RESPONSES}{part}" for part in ("", ".users", ".status")))
     extra = {
-        **{key: value for key, value in foreign_rows.without(row, own).items() if value is not None},
+        **{key: value for key, value in exchange_keys.unknown(row, own).items() if value is not None},
         "question": question,
         "fields": candidates,
         **({"not_submitted": waiting} if waiting else {}),

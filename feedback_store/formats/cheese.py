@@ -10,7 +10,7 @@ which are refused. Other keys are kept under `cheese`.
 from collections.abc import Iterator
 from pathlib import Path
 
-from feedback_store import foreign_rows
+from feedback_store import exchange_keys, foreign_rows
 from feedback_store.errors import InvalidInput
 from feedback_store.exchange_records import Problem
 from feedback_store.foreign_rows import Row
@@ -31,7 +31,7 @@ def to_comparison(row: Row) -> Row:
         raise InvalidInput(f"`completions` is {foreign_rows.quoted(texts)}; it has to be a list of texts.")
     judgments = [] if order is None else [foreign_rows.vote(_ranks(order, len(texts)))]
     completions = [(text, "unknown") for text in texts]
-    extra = foreign_rows.without(row, KEYS)
+    extra = exchange_keys.unknown(row, KEYS)
     return foreign_rows.comparison("cheese", foreign_rows.text_at(row, "query"), completions, judgments, extra)
 
 

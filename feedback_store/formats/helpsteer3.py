@@ -14,7 +14,7 @@ from itertools import combinations
 from pathlib import Path
 from typing import Any
 
-from feedback_store import decisions, foreign_rows, incoming
+from feedback_store import decisions, exchange_keys, foreign_rows, incoming
 from feedback_store.errors import InvalidInput
 from feedback_store.exchange_reading import Judged, Reading
 from feedback_store.exchange_records import Dropped, Kept, Problem
@@ -58,7 +58,7 @@ def to_comparison(row: Row) -> Row:
             f"`individual_preference` is {foreign_rows.quoted(individual)}; it has to be a list of objects."
         )
     completions = [(foreign_rows.text_at(row, f"response{place}"), f"response{place}") for place in (1, 2)]
-    extra = {"overall_preference": overall, **foreign_rows.without(row, OWN_KEYS)}
+    extra = {"overall_preference": overall, **exchange_keys.unknown(row, OWN_KEYS)}
     fields: Row = {"prompt_extra": {"domain": row["domain"]}} if row.get("domain") else {}
     return foreign_rows.comparison(
         "helpsteer3",
@@ -74,7 +74,7 @@ def to_comparison(row: Row) -> Row:
 def _judgment(one: Row, place: int) -> Row:
     score = _score(one.get("score"), "score")
     ranks = [1, 1] if score == 0 else [1, 2] if score < 0 else [2, 1]
-    said = foreign_rows.without(one, ("score", "reasoning"))
+    said = exchange_keys.unknown(one, ("score", "reasoning"))
     return {
         "annotator": incoming.PSEUDO_ANNOTATOR if place == 1 else f"{incoming.PSEUDO_ANNOTATOR} {place}",
         "ranks": ranks,

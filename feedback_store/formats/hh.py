@@ -2,15 +2,16 @@ r"""Anthropic's HH-RLHF: two conversations as text that share all but the last t
 
 Source: https://huggingface.co/datasets/Anthropic/hh-rlhf. `{"chosen": "\n\nHuman: ...\n\nAssistant: ...", "rejected":
 "..."}`, JSON lines, also compressed. Read: both are split at the last "\n\nAssistant:"; a record whose conversations
-differ before it (a few dozen published ones do), or that ends with a human, is reported, not guessed at. Write: one row a decided pair, see
-decisions.py. Left out: system messages, and texts that hold a turn mark themselves; both are dropped with the reason.
+differ before it (a few dozen published ones do), or that ends with a human, is reported, not guessed at. Write: one row
+a decided pair, see decisions.py. Left out: system messages, and texts that hold a turn mark themselves; both are
+dropped with the reason.
 """
 
 import re
 from collections.abc import Iterator
 from pathlib import Path
 
-from feedback_store import decisions, foreign_rows
+from feedback_store import decisions, exchange_keys, foreign_rows
 from feedback_store.decisions import Pair
 from feedback_store.errors import InvalidInput
 from feedback_store.exchange_reading import Reading
@@ -49,7 +50,7 @@ def to_comparison(row: Row) -> Row:
             'chosen and rejected differ before their last "\\n\\nAssistant:"; it cannot be told what was compared.'
         )
     completions = [(text, key) for (_, text), key in zip(parted, KEYS, strict=True)]
-    extra = foreign_rows.without(row, KEYS)
+    extra = exchange_keys.unknown(row, KEYS)
     return foreign_rows.comparison("hh", _turns(parted[0][0]), completions, [foreign_rows.vote([1, 2])], extra)
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from feedback_store import foreign_rows
+from feedback_store import exchange_keys, foreign_rows
 from feedback_store.errors import InvalidInput
 from feedback_store.exchange_records import Problem
 from feedback_store.foreign_rows import Row
@@ -44,8 +44,8 @@ def to_comparison(task: Row) -> Row:
     asked = _prompt_name(texts, names)
     judgments = [_judgment(one, choice, names) for one, choice in zip(annotations, choices, strict=True)]
     extra = {
-        **foreign_rows.without(task, ("data", "annotations")),
-        "data": foreign_rows.without(data, (asked, *names)),
+        **exchange_keys.unknown(task, ("data", "annotations")),
+        "data": exchange_keys.unknown(data, (asked, *names)),
         "names": names,
     }
     return foreign_rows.comparison(NAME, texts[asked], [(texts[name], "unknown") for name in names], judgments, extra)
@@ -99,7 +99,7 @@ def _prompt_name(texts: dict[str, str], names: list[str]) -> str:
 
 
 def _judgment(annotation: Row, choice: tuple[list[str], str] | None, names: list[str]) -> Row:
-    extra = foreign_rows.without(annotation, OWN_KEYS)
+    extra = exchange_keys.unknown(annotation, OWN_KEYS)
     others = [one for one in annotation.get("result") or [] if one.get("type") != "pairwise"]
     return {
         "annotator": _person(annotation.get("completed_by")),

@@ -14,7 +14,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from feedback_store import comparisons, foreign_rows
+from feedback_store import comparisons, exchange_keys, foreign_rows
 from feedback_store.errors import InvalidInput
 from feedback_store.exchange_records import Problem
 from feedback_store.foreign_rows import Message, Row
@@ -69,7 +69,7 @@ def _compared(node: Row, said: list[Message], replies: list[Row], tree: str) -> 
         [foreign_rows.vote([count + 1 for count in better])],
         {
             "message_id": node.get("message_id"),
-            "replies": [foreign_rows.without(reply, MESSAGE_KEYS) for reply in ranked],
+            "replies": [exchange_keys.unknown(reply, MESSAGE_KEYS) for reply in ranked],
         },
         group=tree, language=node.get("lang"),
     )  # fmt: skip

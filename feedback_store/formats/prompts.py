@@ -10,7 +10,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from feedback_store import decisions, filters, prompts
+from feedback_store import decisions, exchange_keys, filters, prompts
 from feedback_store.errors import InvalidInput
 from feedback_store.exchange_reading import Reading
 from feedback_store.exchange_records import Dropped, Kept, Problem
@@ -76,7 +76,7 @@ def _of_row(row: dict[str, Any]) -> NewPrompt:
         language=row.get("language") or "en",
         tags=row.get("tags") or [],
         reference=row.get("reference"),
-        extra={key: value for key, value in row.items() if key not in KEYS},
+        extra=exchange_keys.unknown(row, KEYS),
     )
 
 

@@ -11,7 +11,7 @@ from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
 
-from feedback_store import decisions, foreign_rows
+from feedback_store import decisions, exchange_keys, foreign_rows
 from feedback_store.decisions import Pair
 from feedback_store.errors import InvalidInput
 from feedback_store.exchange_reading import Reading
@@ -118,7 +118,7 @@ def to_comparison(row: Row) -> Row:
     """Turn a row with a chosen and a rejected completion into one of the format `comparisons`. Raises InvalidInput."""
     prompt, texts = _parted(row)
     authors = [row.get("policy_chosen") or "chosen", row.get("policy_rejected") or "rejected"]
-    extra = {key: value for key, value in row.items() if key not in ("prompt", "chosen", "rejected", *ANNOTATION_KEYS)}
+    extra = exchange_keys.unknown(row, ("prompt", "chosen", "rejected", *ANNOTATION_KEYS))
     return foreign_rows.comparison(
         "trl", prompt, list(zip(texts, authors, strict=True)), [foreign_rows.vote([1, 2])], extra,
         language=row.get("language") or None,

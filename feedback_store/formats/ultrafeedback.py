@@ -9,7 +9,7 @@ not in these files. The other keys are kept under `ultrafeedback`.
 from collections.abc import Iterator
 from pathlib import Path
 
-from feedback_store import foreign_rows
+from feedback_store import exchange_keys, foreign_rows
 from feedback_store.exchange_records import Problem
 from feedback_store.foreign_rows import Row
 
@@ -30,6 +30,6 @@ def to_comparison(row: Row) -> Row:
     scores = [row.get("score_chosen"), row.get("score_rejected")]
     tie = scores[0] is not None and scores[0] == scores[1]
     completions = [(text, "unknown") for _, text in parted]
-    extra = foreign_rows.without(row, KEYS + REPEATED)
+    extra = exchange_keys.unknown(row, KEYS + REPEATED)
     judgments = [foreign_rows.vote([1, 1] if tie else [1, 2])]
     return foreign_rows.comparison("ultrafeedback", prompt, completions, judgments, extra)

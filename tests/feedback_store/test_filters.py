@@ -96,8 +96,8 @@ def test_a_value_that_is_not_allowed_is_refused(given: dict[str, object], words:
 @pytest.mark.parametrize(
     ("filters", "words"),
     [
-        (Filters(round=9), "no round 9"), (Filters(policy="p9"), "no policy 'p9'"), (Filters(person="zoe"), "no person 'zoe'"),
-        (Filters(snapshot=5), "Run 5 saw no judgments"),
+        (Filters(round=9), "no round 9"), (Filters(policy="p9"), "no policy 'p9'"),
+        (Filters(person="zoe"), "no person 'zoe'"), (Filters(snapshot=5), "Run 5 saw no judgments"),
     ],
 )  # fmt: skip
 def test_a_name_that_the_study_does_not_have_is_refused(
