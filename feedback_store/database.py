@@ -6,6 +6,7 @@ which a server or worker calls from a thread of its own, so that no submit waits
 """
 
 import os
+import secrets
 import threading
 from collections.abc import Iterator, Sequence
 from contextlib import contextmanager
@@ -118,16 +119,19 @@ class Database:
     def _copy_before_migration(self) -> None:
         """Keep the study as the older version left it: backups/before-STEP.db, whole or not at all."""
         kept = self.folder / "backups" / f"before-{schema_version.STEP_NAMES[-1]}.db"
-        part = kept.with_name(f"{kept.name}.part")
-        part.unlink(missing_ok=True)
+        part = kept.with_name(f"{kept.name}.{secrets.token_hex(4)}.part")
         size = (self.folder / FILE_NAME).stat().st_size
         study_folder.require_free_space(
             self.folder, 2 * size, "the copy that is kept before the study is brought up to date"
         )
-        self.execute("VACUUM INTO ?", [str(part)])
-        with part.open("rb") as file:
-            os.fsync(file.fileno())
-        part.replace(kept)
+        try:
+            self.execute("VACUUM INTO ?", [str(part)])
+            with part.open("rb") as file:
+                os.fsync(file.fileno())
+            if schema_version.outdated(self.connection()):  # else another process kept its copy and went ahead
+                part.replace(kept)
+        finally:
+            part.unlink(missing_ok=True)
 
     def connection(self) -> Any:
         """Return this thread's connection (opened on first use, and again after a fork)."""

@@ -13,7 +13,7 @@ from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from typing import Any
 
-from feedback_store import canonical, clock, incoming, study_settings
+from feedback_store import canonical, clock, incoming, rounds, study_settings
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from feedback_store.exchange_records import ImportReport, Problem
@@ -80,7 +80,8 @@ def take(
                 "INSERT INTO imports (format, file_name, file_sha256, created_at) VALUES (?, ?, ?, ?)",
                 [format, path.name, _file_sha256(path), moment],
             )
-            into = incoming.Import(int(cursor.lastrowid), share, seed, moment)
+            priority = rounds.latest_number(db) or 1
+            into = incoming.Import(int(cursor.lastrowid), share, seed, moment, priority)
             _take_rows(db, read(path), into, tally)
             if dry_run or not tally.added or (strict and tally.left_out):
                 raise _TakeNothing

@@ -55,6 +55,7 @@ class Import:
     holdout_share: float
     seed: int
     now: str
+    priority: int  # of comparisons that name none: that of the open round's own pairs, or they would be asked last
     seen_prompts: _Recent[tuple[prompts.Prompt, Line]] = field(default_factory=_Recent)
     seen_completions: _Recent[int] = field(default_factory=_Recent)
     seen_policies: _Recent[int] = field(default_factory=_Recent)
@@ -88,7 +89,7 @@ def take_comparison(db: Database, line: Line, into: Import, row_key: str) -> boo
     is_fresh = held is None
     linked = _linked(db, line) if held is None else {}
     if held is None:
-        new = _new_comparison(line, prompt.id, taken, own, made, linked)
+        new = _new_comparison(line, prompt.id, taken, own, made, linked, into.priority)
         comparison_id = comparisons.insert(db, new, now=line.get("created_at") or into.now)
         _note(db, into, "comparison", comparison_id, True)
         held = comparisons.get(db, comparison_id)
@@ -310,7 +311,13 @@ def _flag(db: Database, comparison_id: int, completion_of: dict[Any, int], flag:
 
 
 def _new_comparison(
-    line: Line, prompt_id: int, completion_ids: list[int], own: dict[str, Any], made: str, linked: dict[str, Any]
+    line: Line,
+    prompt_id: int,
+    completion_ids: list[int],
+    own: dict[str, Any],
+    made: str,
+    linked: dict[str, Any],
+    asked_with: int,
 ) -> NewComparison:
     round_number = {"round": line["round"]} if line.get("round") is not None else {}
     known = (*exchange_keys.OF_COMPARISON, "qualification", *linked)
@@ -324,7 +331,7 @@ def _new_comparison(
         probability=line.get("probability"),
         expert=line.get("expert"),
         extra={**round_number, **own, **exchange_keys.unknown(line, known)},
-        priority=line.get("priority") or 0,
+        priority=asked_with if line.get("priority") is None else line["priority"],
         overlap=1 if line.get("overlap") is None else line["overlap"],
         public_id=line.get("id") or made,
         qualification=line.get("qualification"),

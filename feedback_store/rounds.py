@@ -37,6 +37,12 @@ def begin_next(db: Database, policy_id: int, now: str | None = None) -> Round:
         return _insert(db, policy_id, now)
 
 
+def latest_number(db: Database) -> int | None:
+    """Return the number of the latest round, None where none was opened yet; opens none."""
+    found: int | None = db.value("SELECT MAX(number) FROM rounds")
+    return found
+
+
 def listing(db: Database) -> list[Round]:
     """Return all rounds, oldest first."""
     return [Round(**row) for row in db.rows("SELECT * FROM rounds ORDER BY number")]

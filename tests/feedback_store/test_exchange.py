@@ -8,7 +8,7 @@ from pathlib import Path
 
 import pytest
 
-from feedback_store import comparisons, exchange, judgments, preferences, prompts, study_settings
+from feedback_store import comparisons, exchange, judgments, policies, preferences, prompts, rounds, study_settings
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput, UnknownFormat
 from feedback_store.exchange import export, import_file, undo_import
@@ -361,3 +361,15 @@ def test_memory_does_not_grow_with_the_rows(db: Database, write: Callable, monke
         peaks.append(tracemalloc.get_traced_memory()[1])
         tracemalloc.stop()
     assert peaks[2] - peaks[1] < 1_000_000  # of 3 MB more that were read
+
+
+def test_imported_comparisons_are_asked_with_those_of_the_open_round(
+    db: Database, compare: Callable, tmp_path: Path
+) -> None:
+    base = policies.external(db, "author").id
+    rounds.begin_next(db, base)
+    source = tmp_path / "in.jsonl"
+    rows = [{"prompt": f"Why {n}?", "completions": [{"text": "So."}, {"text": "Thus."}]} for n in range(2)]
+    source.write_text("\n".join(json.dumps({**row, **({"priority": 7} if n else {})}) for n, row in enumerate(rows)))
+    import_file(db, source, "comparisons")
+    assert [one.priority for one in comparisons.listing(db)] == [2, 7]

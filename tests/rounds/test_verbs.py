@@ -134,6 +134,16 @@ def test_the_queue_is_refilled_once_and_only_where_it_is_wanted(db):
     assert verbs.refill(db) is None
 
 
+def test_a_sample_run_that_failed_is_not_queued_again_by_itself(db):
+    run = verbs.refill(db)
+    runs.fail(db, runs.claim(db, "test", lease_seconds=60), "wrote nothing to compare")
+    assert verbs.refill(db) is None
+    again = verbs.start_run(db, "sample")
+    finish(db, again)
+    assert verbs.refill(db) is not None
+    assert run.id < again.id
+
+
 def test_a_queue_that_lacks_less_than_a_batch_is_left_as_it_is(db):
     studies.change_settings(db, queue_target=10)
     base = add_base(db)
