@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 import secrets
-from functools import lru_cache
 
 from fastapi import Request
 
@@ -20,11 +19,10 @@ class StudyAtHand:
     def __init__(self, db: Database) -> None:
         self.db = db
         self.id = study_id(db)
-        self._annotator_id = lru_cache(maxsize=1024)(lambda name: annotators.ensure(db, name).id)
 
     def annotator(self, request: Request) -> int:
         """Id of the annotator who sent a request; the guard has checked who that is."""
-        return self._annotator_id(getattr(request.state, "person", None) or LOCAL_PERSON)
+        return annotators.ensure(self.db, getattr(request.state, "person", None) or LOCAL_PERSON).id
 
 
 def study_of(request: Request) -> StudyAtHand:
