@@ -95,6 +95,7 @@ def _rounds(
     taste, crew, pairs, seed = chosen
     fields = {"seed": seed, "refill": False, "holdout_share": HOLDOUT_SHARE}
     with studies.open_or_create(folder, base=base, create=True, demo=file is None, **fields) as db:
+        _refuse_unfinished(db)
         if file is not None:
             exchange.import_file(db, file, "prompts")
         studies.change_settings(db, by="simulate", refill=False)
@@ -105,6 +106,17 @@ def _rounds(
             simulation = Simulation(db, worker, taste, crew, pairs, seed, overrides, say)
             for number in range(1, rounds + 1):
                 yield {"round": number, **setup, **_round(simulation, number, rounds)}
+
+
+def _refuse_unfinished(db: Database) -> None:
+    """A simulation that was cut off left a run behind: what it still makes would be counted in with the new rounds."""
+    left = runs.active(db)
+    if left:
+        words = ", ".join(f"{run.id} ({run.kind}, {run.status})" for run in left)
+        raise SettingsError(
+            f"This study has runs that have not ended: {words}. Let them end (tastemaker worker STUDY --until-idle), "
+            "cancel them, or name a new folder for the simulation."
+        )
 
 
 def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:

@@ -252,6 +252,13 @@ def test_progress_is_told_in_words(tmp_path, fake):
     assert "round 1 of 1: hasty-1 judges 4 pairs" in said
 
 
+def test_what_a_cut_off_simulation_left_behind_is_not_counted_in(tmp_path, fake):
+    with studies.open_or_create(tmp_path / "study", base="tiny:", create=True, demo=True) as db:
+        run = runs.enqueue(db, "sample", {})
+    with pytest.raises(SettingsError, match=rf"runs that have not ended: {run.id} \(sample, queued\)"):
+        list(simulate(tmp_path / "study", rounds=1, pairs=4, taste="lists", annotators="careful:1", base="tiny:"))
+
+
 def test_a_failed_run_ends_the_simulation_with_the_runs_own_words(tmp_path, fake):
     fake(fails="train-reward")
     with pytest.raises(SimulationFailed, match=r"Run 2 \(train-reward\) failed: the disk is full"):
