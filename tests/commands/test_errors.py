@@ -140,3 +140,22 @@ def test_port_in_use(refused, study):
 
 def test_a_host_that_others_can_reach_is_refused(refused, study):
     assert "0.0.0.0" in refused("serve", study, "--host", "0.0.0.0", "--port", 0)
+
+
+def test_a_strict_import_that_takes_nothing_says_so_and_ends_with_2(tastemaker, study, tmp_path):
+    file = tmp_path / "prompts.jsonl"
+    file.write_text('{"prompt": "Why?"}\n{"no": "prompt"}\n')
+    outcome = tastemaker("import", study, file, "--format", "prompts", "--strict")
+    assert outcome.code == 2
+    assert "Nothing is taken with --strict" in outcome.err
+    assert tastemaker("import", study, file, "--format", "prompts").code == 0
+
+
+def test_a_dry_run_makes_no_study(tastemaker, tmp_path):
+    file = tmp_path / "prompts.jsonl"
+    file.write_text('{"prompt": "Why?"}\n')
+    report = tastemaker(
+        "import", tmp_path / "new", file, "--format", "prompts", "--dry-run", "--base", "tiny:", "--json"
+    )
+    assert report.json["added"] == 1
+    assert not (tmp_path / "new").exists()

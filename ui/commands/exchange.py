@@ -1,6 +1,7 @@
 """`import` and `export`: a study's prompts, completions and judgments from and to files."""
 
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated
 
 import typer
@@ -36,6 +37,7 @@ def import_file(
     Bad rows are reported with their line and reason; the good ones are taken in one transaction.
     """
     from feedback_store import exchange
+    from feedback_store.database import FILE_NAME
     from rounds import studies
 
     if undo and dry_run:
@@ -43,22 +45,30 @@ def import_file(
     exchange.format_that_can(format, "read")  # before a study is made for it
     if not undo and not file.is_file():
         raise FileNotFoundError(2, "There is no such file", str(file))
-    db = studies.open_or_create(study, base=base, create=not undo)
-    report = (
-        exchange.undo_import(db, file)
-        if undo
-        else exchange.import_file(db, file, format, strict=strict, dry_run=dry_run)
-    )
+    with TemporaryDirectory() as nowhere:
+        # A study that is not there yet is not made by a dry run.
+        tried = Path(nowhere) / "study" if dry_run and not (study / FILE_NAME).exists() else study
+        db = studies.open_or_create(tried, base=base, create=not undo)
+        report = (
+            exchange.undo_import(db, file)
+            if undo
+            else exchange.import_file(db, file, format, strict=strict, dry_run=dry_run)
+        )
+        db.close()
+    refused = strict and report.left_out > 0
     if as_json:
         print_json(report)
-        return
-    if undo:
+    elif undo:
         print(f"The import of {file.name} was taken back: {report.added} rows.")
-        return
-    for problem in report.problems:
-        say(f"{file.name}:{problem.line}: {problem.reason}")
-    done = "would be added" if dry_run else "added"
-    print(f"{report.rows} rows: {report.added} {done}, {report.known} known already, {report.left_out} left out.")
+    else:
+        for problem in report.problems:
+            say(f"{file.name}:{problem.line}: {problem.reason}")
+        done = "would be added" if dry_run else "added"
+        print(f"{report.rows} rows: {report.added} {done}, {report.known} known already, {report.left_out} left out.")
+        if refused:
+            say("Nothing is taken with --strict while rows have to be left out. Mend them, or import without it.")
+    if refused:
+        raise typer.Exit(2)
 
 
 def _filter(name: str, help: str) -> typer.models.OptionInfo:
