@@ -10,6 +10,7 @@ from feedback_store.errors import InvalidInput
 # What stands with the prompt. Where rows of a file disagree on one prompt, the later row keeps its own value in
 # `extra`.
 OF_PROMPT = ("language", "tags", "reference", "prompt_extra")
+OF_PROMPT_ROW = ("prompt", "group", "split", "reference", "tags", "language")  # a row of the format `prompts`
 OF_COMPARISON = (
     "prompt", "group", "split", "expert", "completions", "judgments", "id", "purpose", "chosen_by", "is_random",
     "score",

@@ -168,6 +168,7 @@ def _prompt(db: Database, line: Line, into: Import) -> tuple[prompts.Prompt, dic
     )
     if not isinstance(new.extra, dict):
         raise InvalidInput(f"`prompt_extra` is {str(new.extra)[:80]}; it has to be an object.")
+    exchange_keys.require_free(new.extra, exchange_keys.OF_PROMPT_ROW)
     content = canonical.sorted_dumps([vars(new), *(key in line for key in exchange_keys.OF_PROMPT)])
     recent = into.seen_prompts.get(content)
     if recent is not None:

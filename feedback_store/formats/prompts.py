@@ -17,7 +17,6 @@ from feedback_store.exchange_records import Dropped, Kept, Problem
 from feedback_store.line_files import csv_rows, json_rows, lines, parquet_rows, suffix_of
 from feedback_store.prompts import NewPrompt, Prompt
 
-KEYS = ("prompt", "group", "split", "reference", "tags", "language")
 OPTIONS: dict[str, tuple[str, ...]] = {}
 FILTERS = filters.OF_PROMPT
 UNIT = "prompts that pass"
@@ -76,7 +75,7 @@ def _of_row(row: dict[str, Any]) -> NewPrompt:
         language=row.get("language") or "en",
         tags=row.get("tags") or [],
         reference=row.get("reference"),
-        extra=exchange_keys.unknown(row, KEYS),
+        extra=exchange_keys.unknown(row, exchange_keys.OF_PROMPT_ROW),
     )
 
 

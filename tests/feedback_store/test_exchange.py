@@ -373,3 +373,11 @@ def test_imported_comparisons_are_asked_with_those_of_the_open_round(
     source.write_text("\n".join(json.dumps({**row, **({"priority": 7} if n else {})}) for n, row in enumerate(rows)))
     import_file(db, source, "comparisons")
     assert [one.priority for one in comparisons.listing(db)] == [2, 7]
+
+
+def test_what_stands_beside_a_prompt_may_not_be_called_like_a_field_of_it(db: Database, tmp_path: Path) -> None:
+    source = tmp_path / "in.jsonl"
+    row = {"prompt": "Why?", "completions": [{"text": "So."}, {"text": "Thus."}], "prompt_extra": {"split": "train"}}
+    source.write_text(json.dumps(row))
+    [problem] = import_file(db, source, "comparisons").problems
+    assert "'split' is the name of a field of its own" in problem.reason
