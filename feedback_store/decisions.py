@@ -59,11 +59,14 @@ class Pair:
 
 
 def rows(
-    reading: Reading, by: str, row_of: Callable[[Pair], list[Row] | str], *, keep_both_bad: bool = False
+    reading: Reading, by: str, row_of: Callable[[Pair], list[Row] | str], *, unpaired: bool = False
 ) -> Iterator[Kept | Dropped]:
-    """Yield the rows that `row_of` makes of each decided pair (or the reason why it has none), and what is dropped."""
+    """Yield the rows that `row_of` makes of each decided pair (or the reason why it has none), and what is dropped.
+
+    `unpaired`: the format says of single completions whether they were liked, see `pairs`.
+    """
     for judged in reading:
-        for found in pairs(judged, reading.names.policies, by=by, keep_both_bad=keep_both_bad):
+        for found in pairs(judged, reading.names.policies, by=by, unpaired=unpaired):
             if isinstance(found, Dropped):
                 yield found
                 continue
@@ -74,15 +77,22 @@ def rows(
                 yield Kept(made, found.prompt.split, found.prompt.language)
 
 
-def pairs(
-    judged: Judged, policies: dict[int, str], *, by: str, keep_both_bad: bool = False
-) -> Iterator[Pair | Dropped]:
-    """Yield the pairs of a comparison, and the edits as further pairs; `policies` are their names by id."""
-    for places in combinations(range(len(judged.completions)), 2):
+def pairs(judged: Judged, policies: dict[int, str], *, by: str, unpaired: bool = False) -> Iterator[Pair | Dropped]:
+    """Yield the pairs of a comparison, and the edits as further pairs; `policies` are their names by id.
+
+    `unpaired`: both bad is kept, as two completions that were not liked; and of more than two completions only the best
+    and the worst are, since one in between would be liked in one pair and not in the next.
+    """
+    number = len(judged.completions)
+    ends_only = unpaired and number > 2 and judged.comparison.purpose == "training"
+    for places in combinations(range(number), 2):
         for unit, said in _units(judged, places, by):
+            if ends_only and set(places) != majority.extremes(said, number):
+                yield Dropped(unit, "not the best and the worst")
+                continue
             votes = majority.votes_on(said, *places)
             decision = majority.decide(votes, skips=len(said) - len(votes))
-            yield _pair(judged, unit, places, decision, policies, keep_both_bad)
+            yield _pair(judged, unit, places, decision, policies, unpaired)
     for judgment in judged.judgments:
         if judgment.improved is not None:
             yield _edit(judged, judgment, policies)
@@ -113,9 +123,9 @@ def _pair(
     places: tuple[int, int],
     decision: Decision,
     policies: dict[int, str],
-    keep_both_bad: bool,
+    unpaired: bool,
 ) -> Pair | Dropped:
-    both_bad = keep_both_bad and decision.reason == "both bad"
+    both_bad = unpaired and decision.reason == "both bad"
     if judged.comparison.purpose != "training":
         return Dropped(unit, not_for_training(judged.comparison))
     if decision.winner is None and not both_bad:

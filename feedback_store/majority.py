@@ -56,6 +56,22 @@ def votes_on(judgments: Sequence[Judgment], first: int, second: int) -> list[Vot
     ]
 
 
+def extremes(judgments: Sequence[Judgment], number: int) -> set[int]:
+    """Return the places of the best and the worst of `number` completions: those that win and lose most decided pairs.
+
+    Empty where either is not one alone.
+    """
+    wins = [0] * number
+    for first, second in combinations(range(number), 2):
+        winner = decide(votes_on(judgments, first, second)).winner
+        if winner is not None:
+            wins[(first, second)[winner]] += 1
+            wins[(second, first)[winner]] -= 1
+    ends = {max(wins), min(wins)}
+    found = {place for place, won in enumerate(wins) if won in ends}
+    return found if len(ends) == len(found) == 2 else set()
+
+
 def agreement(judgments: Sequence[Judgment]) -> float | None:
     """Return how far people agree on a comparison: the share of the most frequent answer (first, tie, second), as the
     mean over its pairs. None where nobody ranked.

@@ -22,7 +22,8 @@ WORDS = decisions.ROWS_IN_WORDS
 CARD = (
     "The shape is {shape}. Point LLaMA-Factory's `dataset_dir` at this folder; `dataset` is tastemaker_train.\n\n"
     + decisions.HANDLING
-    + "\n- In the shape kto, both bad gives two answers that were not liked, and of an edit only the new text is given."
+    + "\n- In the shape kto, both bad gives two answers that were not liked, of an edit only the new text is given, and\n"
+    "  of more than two completions only the best and the worst are."
 )
 SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 ENTRY: dict[str, dict[str, Any]] = {
@@ -51,7 +52,7 @@ def write(reading: Reading, *, shape: str, rows: str) -> Iterator[Kept | Dropped
             return "the conversation does not go from human to gpt by turns"
         return _rows(pair, shape)
 
-    return decisions.rows(reading, rows, row_of, keep_both_bad=shape == "kto")
+    return decisions.rows(reading, rows, row_of, unpaired=shape == "kto")
 
 
 def companions(files: Mapping[str, str], *, shape: str, **_: str) -> dict[str, str]:

@@ -29,7 +29,8 @@ CARD = (
     "The shape is {shape}, of TRL's dataset formats.\n\n"
     + decisions.HANDLING
     + """
-- In the shape unpaired, both bad gives two completions that were not liked, and of an edit only the new text is given.
+- In the shape unpaired, both bad gives two completions that were not liked, of an edit only the new text is given, and
+  of more than two completions only the best and the worst are.
 - `margin` is the mean strength (1 to 3) of the winning votes / 3, 0 where no strength was asked. TRL's RewardTrainer
   subtracts it in its loss: remove the column where that is not wanted."""
 )
@@ -61,7 +62,7 @@ def write(reading: Reading, *, shape: str, rows: str) -> Iterator[Kept | Dropped
             return "several messages in the prompt (use the shape conversational)"
         return [{**row, **_further(pair)} for row in _own(pair, shape)]
 
-    return decisions.rows(reading, rows, row_of, keep_both_bad=shape == "unpaired")
+    return decisions.rows(reading, rows, row_of, unpaired=shape == "unpaired")
 
 
 def _own(pair: Pair, shape: str) -> list[Row]:

@@ -198,6 +198,20 @@ def test_an_edit_is_a_further_pair(db: Database, compare: Callable, judge: Calla
     assert [row["label"] for row in rows if row["completion"] in ("Better.", "Answer 1 to 0.")] == [True, True]
 
 
+def test_a_ranking_gives_unpaired_shapes_its_best_and_its_worst_and_nothing_in_between(
+    db: Database, compare: Callable, judge: Callable, tmp_path: Path
+) -> None:
+    [clear, shared] = compare(db, 2, candidates=3)
+    judge(db, clear, [2, 1, 3])
+    judge(db, clear, [1, 2, 3], name="bob")
+    judge(db, clear, [2, 1, 3], name="cy")
+    judge(db, shared, [1, 1, 2])
+    report = export(db, "trl", tmp_path / "out", shape="unpaired")
+    labels = [(row["completion"], row["label"]) for row in rows_of(tmp_path / "out/train.jsonl")]
+    assert labels == [("Answer 1 to 0.", True), ("Answer 2 to 0.", False)]
+    assert report.dropped == {"not the best and the worst": 5}
+
+
 @pytest.mark.parametrize("improved", ["text alone", {"text": "x"}, {"position": 2, "text": "x"}, {"position": True}, 3])
 def test_an_imported_edit_that_names_no_completion_is_dropped(db: Database, tmp_path: Path, improved: object) -> None:
     texts = [{"text": "a", "policy": "x"}, {"text": "b", "policy": "x"}]
