@@ -22,8 +22,8 @@ WORDS = decisions.ROWS_IN_WORDS
 CARD = (
     "The shape is {shape}. Point LLaMA-Factory's `dataset_dir` at this folder; `dataset` is tastemaker_train.\n\n"
     + decisions.HANDLING
-    + "\n- In the shape kto, both bad gives two answers that were not liked, of an edit only the new text is given, and\n"
-    "  of more than two completions only the best and the worst are."
+    + "\n- In the shape kto, both bad gives two answers that were not liked, of an edit only the new text is given,\n"
+    "  and of more than two completions only the best and the worst are."
 )
 SPEAKERS = {"system": "system", "user": "human", "assistant": "gpt"}
 ENTRY: dict[str, dict[str, Any]] = {
