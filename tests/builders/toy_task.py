@@ -22,8 +22,8 @@ LENGTH = 3
 BETA = 0.3
 PROMPT = PromptItem(id=1, token_ids=[2, 3])
 SETTINGS = PPOSettings(
-    steps=30,
-    prompts_per_step=2,
+    steps=45,
+    prompts_per_step=3,  # the same prompt three times
     samples_per_prompt=64,
     epochs=4,
     minibatches=2,
@@ -38,7 +38,7 @@ SETTINGS = PPOSettings(
     tokens_per_batch=4096,
     checkpoint_every=1000,
     lora=LoraSettings(rank=8, alpha=16),
-    sampling=SamplingSettings(temperature=1.0, max_new_tokens=LENGTH, batch_size=128),
+    sampling=SamplingSettings(temperature=1.0, max_new_tokens=LENGTH, batch_size=192),
 )
 
 
