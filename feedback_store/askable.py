@@ -12,7 +12,10 @@ from feedback_store.annotators import Annotator
 from feedback_store.database import Database, Row
 from feedback_store.drawing import Asking
 
-NoneLeft = Literal["none_yet", "all_done", "others_hold", "none_in_your_languages", "no_match", "quota_reached"]
+NoneLeft = Literal[
+    "no_prompts", "none_yet", "not_written", "all_done", "others_hold", "none_in_your_languages", "no_match",
+    "quota_reached",
+]  # fmt: skip
 
 _ANSWERED = "EXISTS (SELECT 1 FROM live_judgments j WHERE j.annotator_id = :annotator AND j.comparison_id = {id})"
 _HELD = (
@@ -119,9 +122,7 @@ def why_none(db: Database, person: Annotator, asking: Asking, now: str) -> NoneL
         return bool(db.value(query, values))
 
     if not there():
-        being_made = db.value("SELECT 1 FROM runs WHERE kind = 'sample' AND status IN ('queued', 'running') LIMIT 1")
-        ever = db.value("SELECT 1 FROM comparisons WHERE withdrawn = 0 LIMIT 1")
-        return "none_yet" if being_made or not ever else "all_done"
+        return _why_none_at_all(db)
     if not there(_language(person)):
         return "none_in_your_languages"
     if not there(_language(person), _matching(person)):
@@ -129,6 +130,17 @@ def why_none(db: Database, person: Annotator, asking: Asking, now: str) -> NoneL
     if not there(_language(person), _matching(person), _quota(asking)):
         return "quota_reached"
     return "others_hold"
+
+
+def _why_none_at_all(db: Database) -> NoneLeft:
+    sampling = db.value("SELECT status FROM runs WHERE kind = 'sample' ORDER BY id DESC LIMIT 1")
+    if sampling in ("queued", "running"):
+        return "none_yet"
+    if sampling == "failed":
+        return "not_written"
+    if db.value("SELECT 1 FROM comparisons WHERE withdrawn = 0 LIMIT 1"):
+        return "all_done"
+    return "none_yet" if db.value("SELECT 1 FROM prompts WHERE withdrawn = 0 LIMIT 1") else "no_prompts"
 
 
 def count_unseen(db: Database, annotator_id: int, now: str, most: int) -> int:

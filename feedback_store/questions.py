@@ -20,7 +20,9 @@ EVERYTHING_ONCE = Asking()
 
 State = Literal[
     "ready",
+    "no_prompts",
     "none_yet",
+    "not_written",
     "all_done",
     "others_hold",
     "none_in_your_languages",

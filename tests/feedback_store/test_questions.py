@@ -181,6 +181,8 @@ def test_with_overlap_leases_and_answers_together_stay_within_it(db: Database, c
 
 
 def test_the_reasons_for_no_question_are_told_apart(db: Database, compare: Callable, ann: int, bob: int) -> None:
+    assert next_questions(db, ann, now=NOW).state == "no_prompts"
+    prompts.add(db, [NewPrompt(prompts.from_text("Why?"))], holdout_share=0, seed=0)
     assert next_questions(db, ann, now=NOW).state == "none_yet"
     [comparison] = compare(db)
     asked(db, bob)
@@ -191,6 +193,9 @@ def test_the_reasons_for_no_question_are_told_apart(db: Database, compare: Calla
     assert next_questions(db, ann, now=NOW).state == "none_yet"
     runs.cancel(db, run.id)
     assert next_questions(db, ann, now=NOW).state == "all_done"
+    runs.enqueue(db, "sample", {})
+    runs.fail(db, runs.claim(db, "worker", lease_seconds=60), "wrote nothing")  # type: ignore[arg-type]
+    assert next_questions(db, ann, now=NOW).state == "not_written"
 
 
 def test_what_is_left_is_counted_without_what_others_hold(db: Database, compare: Callable, ann: int, bob: int) -> None:

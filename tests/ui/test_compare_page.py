@@ -233,6 +233,8 @@ def test_states_have_words(study: Database, served: Callable, page):
     page.goto(address)
     for name, words in (
         ("none_yet", "The next pairs are being written"),
+        ("no_prompts", "There are no prompts yet"),
+        ("not_written", "The next pairs could not be written"),
         ("others_hold", "Others have the rest"),
         ("closed", "This round is closed"),
         ("all_done", "All pairs are judged"),

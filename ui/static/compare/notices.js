@@ -63,7 +63,7 @@ export class StatePanel {
     setText(this.text, this.words(`state.${state}.words`, values));
     this.pulse.hidden = !["loading", "none_yet", "others_hold"].includes(state);
     this.action.replaceChildren();
-    if (state === "all_done")
+    if (["all_done", "no_prompts", "not_written"].includes(state))
       this.action.append(
         el("a", { class: "tm-button tm-primary", href: "/console" }, this.words("state.all_done.action")),
       );

@@ -12,6 +12,8 @@ import { VisibleTime } from "./visible_time.js";
 
 const POLL_MILLISECONDS = {
   loading: 300,
+  no_prompts: 4000,
+  not_written: 4000,
   none_yet: 1500,
   others_hold: 4000,
   all_done: 10000,
