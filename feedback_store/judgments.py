@@ -33,7 +33,7 @@ class NewJudgment:
     a tie, None where `skipped` says why. `shown` are the positions of the candidates in the order in which they were
     shown. `key` is chosen by the browser: the same key with the same content is the same answer. `strength`: 1 slightly
     to 3 much. `milliseconds` visible. `improved`: {"position": the candidate's place in the comparison, "text": how the
-    person would have it}.
+    person would have it}. `signals`: what the page noted beside the answer, such as how far each text was scrolled.
     """
 
     comparison: int | str
@@ -54,6 +54,7 @@ class NewJudgment:
     extra: dict[str, Any] = field(default_factory=dict)
     guideline_id: int | None = None
     asked_id: int | None = None
+    signals: dict[str, Any] | None = None
 
 
 @dataclass(frozen=True)
@@ -88,6 +89,7 @@ class Judgment:
     guideline_id: int | None
     asked_id: int | None
     marks: list[str]
+    signals: dict[str, Any] | None
 
 
 def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
@@ -224,14 +226,15 @@ def insert(
         "INSERT INTO judgments (comparison_id, annotator_id, key, content_sha256, shown, ranks, both_bad, skipped, "
         "strength,"
         " rationale, criteria, improved, milliseconds, input_device, view, at, late, supersedes_id, extra, import_id, "
-        "created_at, guideline_id, asked_id, marks)"
-        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+        "created_at, guideline_id, asked_id, marks, signals)"
+        " VALUES (?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
         [
             comparison.id, new.annotator_id, new.key, content or content_sha256(new, comparison.id), _json(new.shown),
             _json(new.ranks), int(new.both_bad), new.skipped, new.strength, new.rationale, _json(new.criteria),
             _json(new.improved), new.milliseconds, new.input_device, new.view, at, int(late), supersedes_id,
             canonical.dumps(new.extra), import_id, now or clock.now(), new.guideline_id, new.asked_id,
             canonical.dumps(marks_of(new.rationale, new.criteria, new.improved, new.skipped, new.extra)),
+            _json(new.signals),
         ],
     )  # fmt: skip
     return int(cursor.lastrowid)
@@ -241,9 +244,12 @@ def content_sha256(new: NewJudgment, comparison_id: int) -> str:
     """Return the hash by which an answer sent twice is told from another answer under the same key."""
     canonical.require_clean(vars(new), "judgment")
     # A key that came before these fields existed still tells the same answer.
-    later = {name: value for name in ("guideline_id", "asked_id") if (value := getattr(new, name)) is not None}
-    content = {name: value for name, value in vars(new).items() if name not in ("guideline_id", "asked_id")}
+    later = {name: value for name in _LATER_FIELDS if (value := getattr(new, name)) is not None}
+    content = {name: value for name, value in vars(new).items() if name not in _LATER_FIELDS}
     return canonical.sha256({**content, **later, "comparison": comparison_id})
+
+
+_LATER_FIELDS = ("guideline_id", "asked_id", "signals")
 
 
 def get(db: Database, judgment_id: int) -> Judgment:
@@ -434,6 +440,6 @@ def _json(value: Any) -> str | None:
 
 def _judgment(row: Row) -> Judgment:
     values = {name: value for name, value in row.items() if name != "content_sha256"}
-    for name in ("shown", "ranks", "criteria", "improved", "extra", "marks"):
+    for name in ("shown", "ranks", "criteria", "improved", "extra", "marks", "signals"):
         values[name] = json.loads(values[name]) if values[name] is not None else None
     return Judgment(**{**values, "both_bad": bool(row["both_bad"]), "late": bool(row["late"])})

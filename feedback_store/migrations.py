@@ -9,7 +9,7 @@ from typing import Any
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from feedback_store import schema_full_record
+from feedback_store import schema_full_record, schema_people
 from feedback_store.schema import INITIAL
 from feedback_store.schema_version import MIGRATION_SET
 
@@ -27,6 +27,13 @@ def m001_initial(db: sqlite_utils.Database) -> None:
 def m002_full_record(db: sqlite_utils.Database) -> None:
     """People, guidelines, flags, consents, erasures, audit, runs that wait for others, counts kept up to date."""
     for statement in schema_full_record.STATEMENTS:
+        db.conn.execute(statement)
+
+
+@STEPS()
+def m003_people(db: sqlite_utils.Database) -> None:
+    """Accounts, invitations, throttles, information texts, what was asked and what a browser noted with a judgment."""
+    for statement in schema_people.STATEMENTS:
         db.conn.execute(statement)
 
 

@@ -193,13 +193,17 @@ _KEPT_BY_ERASURE = (
     "milliseconds", "input_device", "view", "at", "late", "supersedes_id", "import_id", "created_at", "guideline_id",
     "asked_id", "content_sha256",
 )  # fmt: skip
-_ERASURE_TRIGGER = f"""
+
+
+def kept_by_erasure(*more: str) -> str:
+    """The trigger that lets nothing but an erasure change a judgment; `more` are columns that later versions added."""
+    return f"""
 CREATE TRIGGER judgments_no_update BEFORE UPDATE ON judgments WHEN NOT (
     EXISTS (SELECT 1 FROM erasures e WHERE e.annotator_id = OLD.annotator_id AND e.done_at IS NULL)
     AND NEW.rationale IS NULL AND NEW.improved IS NULL AND NEW.extra = '{{}}' AND NEW.marks = '[]'
-    AND {" AND ".join(f"NEW.{name} IS OLD.{name}" for name in _KEPT_BY_ERASURE)}
+    AND {" AND ".join(f"NEW.{name} IS OLD.{name}" for name in (*_KEPT_BY_ERASURE, *more))}
 ) BEGIN SELECT RAISE(ABORT, 'judgments can only be added to'); END
-"""
+""".strip()
 
 
 def _tally(row: str, sign: str) -> str:
@@ -229,7 +233,7 @@ END
 
 _TRIGGERS = [
     "DROP TRIGGER judgments_no_update",
-    _ERASURE_TRIGGER.strip(),
+    kept_by_erasure(),
     *append_only("guidelines"),
     *append_only("audit"),
     "CREATE TRIGGER comparisons_place BEFORE INSERT ON comparisons WHEN NEW.split IS NULL OR NEW.language IS NULL"
