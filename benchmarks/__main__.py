@@ -25,6 +25,7 @@ BENCHMARKS = {
     "reward": "reward_training_speed",
     "durability": "durability",
     "scale": "scale",
+    "annotate": "annotate",
 }
 SAME = ("benchmark", "cell", "seed", "base", "short")
 

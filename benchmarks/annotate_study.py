@@ -1,0 +1,33 @@
+"""Studies to annotate under a benchmark: many pairs of answers as long as real ones, and people with sessions."""
+
+import random
+from pathlib import Path
+
+from benchmarks.large_study import WORDS
+from feedback_store import comparisons, completions, policies, prompts
+from feedback_store.comparisons import NewComparison
+from feedback_store.completions import NewCompletion
+from feedback_store.prompts import NewPrompt
+from rounds import studies
+
+
+def make(folder: Path, pairs: int, seed: int, base: str = "tiny:") -> None:
+    """Make a study with `pairs` comparisons to ask; the prompt of each begins with its number ("Question 17: ...")."""
+    draw = random.Random(seed)
+    with studies.open_or_create(folder, base=base, create=True, refill=False) as db, db.transaction():
+        author = policies.external(db, "author").id
+        new = [NewPrompt(prompts.from_text(f"Question {number}: {_words(draw, 15)}?")) for number in range(pairs)]
+        for prompt_id in prompts.add(db, new, holdout_share=0.2, seed=seed).ids:
+            ids = completions.add(db, [NewCompletion(prompt_id, author, answer(draw)) for _ in range(2)])
+            comparisons.add(db, [NewComparison(prompt_id, ids)])
+
+
+def answer(draw: random.Random) -> str:
+    """A text of 40 to 120 words in Markdown: two paragraphs, a list between them."""
+    points = "\n".join(f"- {_words(draw, draw.randint(3, 8))}" for _ in range(draw.randint(2, 4)))
+    first, last = (_words(draw, draw.randint(15, 40)) for _ in range(2))
+    return f"{first.capitalize()}.\n\n{points}\n\n**{last.capitalize()}.**"
+
+
+def _words(draw: random.Random, count: int) -> str:
+    return " ".join(draw.choices(WORDS, k=count))
