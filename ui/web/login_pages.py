@@ -89,7 +89,10 @@ def waiting(language: str, seconds: int) -> str:
 
 def local_page(asked: str, pages: Sequence[str]) -> str:
     """The page of ours to go to after a login: the asked one with its query, else the first."""
-    parts = urlsplit(asked[:LONGEST_NEXT])
+    try:
+        parts = urlsplit(asked[:LONGEST_NEXT])
+    except ValueError:
+        return "/"
     if parts.scheme or parts.netloc or parts.path not in pages:
         return "/"
     query = urlencode(parse_qsl(parts.query))
