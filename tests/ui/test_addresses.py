@@ -107,7 +107,7 @@ def test_nothing_is_trusted_where_nothing_is_named():
 
 @pytest.mark.parametrize("text", ["proxy.example", "10.0.0.1/8", "*", "10.0.0"])
 def test_trusted_proxies_that_are_no_addresses_are_refused_with_words(text: str):
-    with pytest.raises(UnfitAddress, match="--trusted-proxy is .*10.0.0.0/8"):
+    with pytest.raises(UnfitAddress, match=r"--trusted-proxy is .*10\.0\.0\.0/8"):
         trusted_networks(text)
 
 

@@ -114,8 +114,8 @@ def _public(url: str) -> ServedAt:
         host, port = "", 0
     if not host or parts.path not in ("", "/") or parts.query or parts.fragment or "@" in parts.netloc:
         raise UnfitAddress(
-            f"--public-url is {url!r}; it has to be the address that people type, with nothing behind the host, such as "
-            "https://ratings.example.org"
+            f"--public-url is {url!r}; it has to be the address that people type, with nothing behind the host, such "
+            "as https://ratings.example.org"
         )
     netloc = _bracketed(host) if port == DEFAULT_PORTS[parts.scheme] else with_port(host, port)
     return ServedAt(f"{parts.scheme}://{netloc}", _hosts(parts.scheme, (host,), port), port, public=True)
