@@ -6,7 +6,6 @@ from ui.web.addresses import (
     UNKNOWN,
     UnfitAddress,
     client_address,
-    neighbourhood,
     served_at,
     trusted_networks,
 )
@@ -109,9 +108,3 @@ def test_nothing_is_trusted_where_nothing_is_named():
 def test_trusted_proxies_that_are_no_addresses_are_refused_with_words(text: str):
     with pytest.raises(UnfitAddress, match=r"--trusted-proxy is .*10\.0\.0\.0/8"):
         trusted_networks(text)
-
-
-def test_an_ipv6_site_is_one_neighbourhood():
-    assert neighbourhood("2001:db8:1:2:3::4") == neighbourhood("2001:db8:1:2::9") == "2001:db8:1:2::/64"
-    assert neighbourhood("203.0.113.9") == "203.0.113.9"
-    assert neighbourhood(UNKNOWN) == UNKNOWN

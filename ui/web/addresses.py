@@ -12,7 +12,6 @@ LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
 EVERY_ADDRESS = ("0.0.0.0", "::")
 DEFAULT_PORTS = {"http": 80, "https": 443}
 UNKNOWN = "unknown"
-IPV6_SITE_BITS = 64  # what one customer of a network has (RFC 6177): one throttle for all of it
 
 Networks = tuple[IPv4Network | IPv6Network, ...]
 
@@ -95,14 +94,6 @@ def client_address(peer: str | None, forwarded: Sequence[str], trusted: Networks
             break
         found = before
     return str(found) if found is not None else UNKNOWN
-
-
-def neighbourhood(address: str) -> str:
-    """What is throttled together: an IPv4 address, or the network of an IPv6 site."""
-    number = _number(address)
-    if isinstance(number, IPv6Address):
-        return str(ip_network((number, IPV6_SITE_BITS), strict=False))
-    return address
 
 
 def _public(url: str) -> ServedAt:

@@ -1,6 +1,7 @@
 """Work that is slow and needs much memory on purpose, such as hashing a password: a few pieces at a time.
 
-It is done beside the event loop. Each hash holds 64 MiB: two at once are 128 MiB, whoever knocks. What would wait too long is refused instead.
+It is done beside the event loop. Each hash holds 64 MiB, so two at once are 128 MiB, however many ask; what would wait
+too long is refused instead.
 """
 
 from __future__ import annotations
