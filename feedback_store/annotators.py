@@ -16,6 +16,7 @@ class Annotator:
     """Someone who judges. `kind`: person, simulated, or imported (came with a file).
 
     `languages` and `tags` narrow what the person is asked; empty: anything. `daily_quota`: answers a UTC day at most.
+    `paused_why`: checks (the rule of the check questions), withdrawn (their own wish), None (a lead).
     """
 
     id: int
@@ -25,6 +26,7 @@ class Annotator:
     tags: list[str]
     daily_quota: int | None
     paused_at: str | None
+    paused_why: str | None
     erased_at: str | None
 
 
@@ -71,12 +73,9 @@ def asked_of(db: Database, annotator_id: int, *, languages: Sequence[str], tags:
 
     Raises InvalidInput.
     """
-    get(db, annotator_id)
-    for what, values in (("languages", languages), ("tags", tags)):
-        if isinstance(values, str) or any(not isinstance(one, str) or not one.strip() for one in values):
-            raise InvalidInput(f"The {what} of an annotator are {values!r}; they have to be a list of texts.")
-        canonical.require_clean(list(values), f"{what} of the annotator")
+    require_asked(languages=languages, tags=tags)
     with db.transaction():
+        get(db, annotator_id)
         db.execute(
             "UPDATE annotators SET languages = ?, tags = ? WHERE id = ?",
             [canonical.dumps(list(languages)), canonical.dumps(list(tags)), annotator_id],
@@ -85,21 +84,60 @@ def asked_of(db: Database, annotator_id: int, *, languages: Sequence[str], tags:
 
 def set_daily_quota(db: Database, annotator_id: int, answers: int | None) -> None:
     """Set how many answers a person may give a UTC day; None: as many as the study says. Raises InvalidInput."""
-    get(db, annotator_id)
-    if answers is not None and (isinstance(answers, bool) or not isinstance(answers, int) or answers < 0):
-        raise InvalidInput(f"The daily quota of an annotator is {answers!r}; it has to be a whole number from 0.")
+    require_quota(answers)
     with db.transaction():
+        get(db, annotator_id)
         db.execute("UPDATE annotators SET daily_quota = ? WHERE id = ?", [answers, annotator_id])
 
 
-def pause(db: Database, annotator_id: int, now: str | None = None) -> None:
-    """Ask a person nothing until `resume`; answers on their way are still taken. Raises InvalidInput."""
-    _set_paused(db, annotator_id, now or clock.now())
+def require_asked(*, languages: Sequence[str], tags: Sequence[str]) -> None:
+    """Raise InvalidInput where languages or tags are no short lists of texts."""
+    for what, values in (("languages", languages), ("tags", tags)):
+        if isinstance(values, str) or any(not isinstance(one, str) or not one.strip() for one in values):
+            raise InvalidInput(f"The {what} of an annotator are {values!r}; they have to be a list of texts.")
+        if len(values) > MOST_VALUES:
+            raise InvalidInput(f"There are {len(values)} {what}; at most {MOST_VALUES} are allowed.")
+        canonical.require_clean(list(values), f"{what} of the annotator")
+        for value in values:
+            canonical.require_short(value, MOST_VALUE_CHARACTERS, f"entry of the {what}")
+
+
+def require_quota(answers: object) -> None:
+    """Raise InvalidInput for a daily quota that is none."""
+    if answers is None or (isinstance(answers, int) and not isinstance(answers, bool) and 0 <= answers <= MOST_A_DAY):
+        return
+    raise InvalidInput(
+        f"The daily quota of an annotator is {answers!r}; it has to be a whole number from 0, at most {MOST_A_DAY:,}."
+    )
+
+
+def pause(db: Database, annotator_id: int, now: str | None = None, *, why: str | None = None) -> None:
+    """Ask a person nothing until `resume`; answers on their way are still taken. `why`: see Annotator.
+
+    A withdrawal stays the reason, whoever pauses; a pause by a lead is not turned into one by the rule of the checks.
+    Raises InvalidInput for an unknown person or reason.
+    """
+    if why not in PAUSED_WHY:
+        raise InvalidInput(f"The reason of a pause is {why!r}; allowed are checks, withdrawn, or none for a lead's.")
+    with db.transaction():
+        person = get(db, annotator_id)
+        by_lead = person.paused_at is not None and person.paused_why is None
+        if person.paused_why == "withdrawn" or (by_lead and why == "checks"):
+            return
+        db.execute(
+            "UPDATE annotators SET paused_at = ?, paused_why = ? WHERE id = ?", [now or clock.now(), why, annotator_id]
+        )
 
 
 def resume(db: Database, annotator_id: int) -> None:
-    """Ask a person again. Raises InvalidInput."""
-    _set_paused(db, annotator_id, None)
+    """Ask a person again. Raises InvalidInput for an unknown person, or one who has withdrawn."""
+    with db.transaction():
+        if get(db, annotator_id).paused_why == "withdrawn":
+            raise InvalidInput(
+                "This person has withdrawn from the study, and nobody else can take that back. If they want to take "
+                "part again, invite them anew."
+            )
+        db.execute("UPDATE annotators SET paused_at = NULL, paused_why = NULL WHERE id = ?", [annotator_id])
 
 
 def answers(db: Database, annotator_id: int) -> int:
@@ -113,20 +151,24 @@ def answers_on_day_of(db: Database, annotator_id: int, moment: str) -> int:
 
 
 def count_active(db: Database) -> int:
-    """Count those who can be asked: neither paused, nor erased, nor known from imports alone."""
-    return int(
-        db.value("SELECT COUNT(*) FROM annotators WHERE kind <> 'imported' AND paused_at IS NULL AND erased_at IS NULL")
-    )
+    """Count the people who can be asked: neither paused, erased, simulated, nor known from imports alone and, where the
+    study has accounts, with one that lets them in.
+    """
+    return int(db.value(_COUNT_ACTIVE))
 
 
+PAUSED_WHY = ("checks", "withdrawn", None)
+MOST_VALUES = 100
+MOST_VALUE_CHARACTERS = 100
+MOST_A_DAY = 1_000_000
 ANSWERS_OF_DAY = "SELECT answers FROM work_days WHERE annotator_id = ? AND day = ?"
-_COLUMNS = "id, name, kind, languages, tags, daily_quota, paused_at, erased_at"
-
-
-def _set_paused(db: Database, annotator_id: int, moment: str | None) -> None:
-    get(db, annotator_id)
-    with db.transaction():
-        db.execute("UPDATE annotators SET paused_at = ? WHERE id = ?", [moment, annotator_id])
+_COLUMNS = "id, name, kind, languages, tags, daily_quota, paused_at, paused_why, erased_at"
+_COUNT_ACTIVE = """
+SELECT COUNT(*) FROM annotators p LEFT JOIN accounts c ON c.annotator_id = p.id
+WHERE p.kind = 'person' AND p.paused_at IS NULL AND p.erased_at IS NULL
+AND (NOT EXISTS (SELECT 1 FROM accounts)
+    OR (c.disabled_at IS NULL AND c.password_hash IS NOT NULL))
+"""
 
 
 def _annotator(row: Row) -> Annotator:

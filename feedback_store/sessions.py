@@ -119,4 +119,4 @@ def _revoke(db: Database, which: str, values: list[object], now: str | None) -> 
 
 
 def _hash(token: str) -> str:
-    return hashlib.sha256(token.encode()).hexdigest()
+    return hashlib.sha256(token.encode("utf-8", "replace")).hexdigest()
