@@ -150,6 +150,12 @@ def set_password_hash(
         return _required(db, annotator_id)
 
 
+def renew_password_hash(db: Database, annotator_id: int, password_hash: str) -> None:
+    """Keep another hash of the same password (made with newer parameters); sessions go on."""
+    with db.transaction():
+        db.execute("UPDATE accounts SET password_hash = ? WHERE annotator_id = ?", [password_hash, annotator_id])
+
+
 def disable(db: Database, annotator_id: int, *, by: str, now: str | None = None) -> Account:
     """Let a person in no more: sessions end at once. Raises InvalidInput, also for the last admin."""
     moment = now or clock.now()
