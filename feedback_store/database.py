@@ -22,6 +22,10 @@ FILE_NAME = "study.db"
 SUB_FOLDERS = ("models", "runs", "exports", "backups")
 BUSY_TIMEOUT_SECONDS = 10.0
 TRUNCATE_WAL_BYTES = 64 * 1024 * 1024
+LOCKED = (
+    f"Another process kept the study's database locked for {BUSY_TIMEOUT_SECONDS:.0f} seconds. Nothing was stored; try "
+    "again."
+)
 
 Row = dict[str, Any]
 Parameters = Sequence[Any] | dict[str, Any]
@@ -63,6 +67,7 @@ class Database:
         self.warning: str | None = None
         self._local = threading.local()
         self._lock = threading.Lock()
+        self._writers = (os.getpid(), threading.Lock())
         self._connections: list[tuple[int, threading.Thread, Any]] = []
 
     @classmethod
@@ -195,24 +200,45 @@ class Database:
         begin, commit = (
             ("BEGIN IMMEDIATE", "COMMIT") if depth == 0 else (f"SAVEPOINT level_{depth}", f"RELEASE level_{depth}")
         )
-        with _in_words():
-            connection.execute(begin)
-        self._local.depth = depth + 1
+        with self._turn_to_write(depth):
+            with _in_words():
+                connection.execute(begin)
+            self._local.depth = depth + 1
+            try:
+                yield
+                with _in_words():
+                    connection.execute(commit)
+            except BaseException:
+                # A full disk may have ended the transaction already.
+                if connection.in_transaction:
+                    if depth == 0:
+                        connection.execute("ROLLBACK")
+                    else:
+                        connection.execute(f"ROLLBACK TO level_{depth}")
+                        connection.execute(f"RELEASE level_{depth}")
+                raise
+            finally:
+                self._local.depth = depth
+
+    @contextmanager
+    def _turn_to_write(self, depth: int) -> Iterator[None]:
+        """Let the threads of a process write one after the other.
+
+        SQLite would make them wait as well, but by looking again and again with up to 100 ms of sleep in between: under
+        load the lock is free most of the time, and whoever is unlucky gives up after BUSY_TIMEOUT_SECONDS.
+        """
+        if depth > 0:
+            yield
+            return
+        if self._writers[0] != os.getpid():  # a fork copied a lock that a thread of the parent may hold for ever
+            self._writers = (os.getpid(), threading.Lock())
+        turn = self._writers[1]
+        if not turn.acquire(timeout=BUSY_TIMEOUT_SECONDS):
+            raise StoreUnavailable(LOCKED)
         try:
             yield
-            with _in_words():
-                connection.execute(commit)
-        except BaseException:
-            # A full disk may have ended the transaction already.
-            if connection.in_transaction:
-                if depth == 0:
-                    connection.execute("ROLLBACK")
-                else:
-                    connection.execute(f"ROLLBACK TO level_{depth}")
-                    connection.execute(f"RELEASE level_{depth}")
-            raise
         finally:
-            self._local.depth = depth
+            turn.release()
 
     def rows(self, sql: str, parameters: Parameters = ()) -> list[Row]:
         """Return all rows of a query as dicts."""
@@ -275,10 +301,7 @@ def _in_words() -> Iterator[None]:
     except sqlite3.OperationalError as error:
         said = str(error)
         if "locked" in said or "busy" in said:
-            raise StoreUnavailable(
-                f"Another process kept the study's database locked for {BUSY_TIMEOUT_SECONDS:.0f} seconds. Nothing was "
-                "stored; try again."
-            ) from error
+            raise StoreUnavailable(LOCKED) from error
         if "full" in said or "disk I/O" in said:
             raise StoreUnavailable(
                 f"The disk refused the write ({said}). Nothing was stored; free some space and try again."
