@@ -12,6 +12,7 @@ from feedback_store import (
     criteria,
     flags,
     guidelines,
+    information_texts,
     qualifications,
     sessions,
 )
@@ -81,6 +82,8 @@ def test_qualifications_are_held_until_they_end(db: Database, ann: int) -> None:
 
 
 def test_a_consent_is_in_force_until_it_is_withdrawn(db: Database, ann: int) -> None:
+    for text in ("Your answers train a model.", "Your answers train a small model."):
+        information_texts.add(db, text)
     first = consents.give(db, ann, 1, now=NOW)
     assert consents.give(db, ann, 1, now=LATER) == first
     second = consents.give(db, ann, 2, now=LATER)
@@ -88,6 +91,8 @@ def test_a_consent_is_in_force_until_it_is_withdrawn(db: Database, ann: int) -> 
     assert consents.withdraw(db, ann, now=LATER) == 2
     assert consents.in_force(db, ann) == []
     assert consents.give(db, ann, 2).id > second.id
+    with pytest.raises(InvalidInput, match="no version 3"):
+        consents.give(db, ann, 3)
     with pytest.raises(InvalidInput, match="whole number from 1"):
         consents.give(db, ann, 0)
 
