@@ -1,12 +1,16 @@
 // The next pairs, fetched ahead, so that an answer is followed by the next pair at once.
 
 const AHEAD = 3;
+const MOST = 10; // what the server hands out at once
 
 export class QuestionQueue {
-  /** `fetchQuestions(limit)` resolves to {state, questions, progress}; `onProgress` is called with each progress. */
-  constructor(fetchQuestions, onProgress = () => {}) {
-    this.fetchQuestions = fetchQuestions;
-    this.onProgress = onProgress;
+  /**
+   * `fetchQuestions(limit)` resolves to {state, questions, progress}; `onProgress` is called with each progress.
+   * `pending()` gives the comparisons whose answers are on their way (the outbox knows them): the server still hands
+   * these out, so that many more are asked for, and they are not shown. `ahead()`: how many to have ready.
+   */
+  constructor(fetchQuestions, onProgress = () => {}, { pending = () => [], ahead = () => AHEAD } = {}) {
+    Object.assign(this, { fetchQuestions, onProgress, pending, ahead });
     this.waiting = [];
     this.answered = new Set(); // an answer on its way may still be handed out by a request that overtook it
     this.filling = null;
@@ -51,8 +55,10 @@ export class QuestionQueue {
   }
 
   async fetchMore() {
-    const answer = await this.fetchQuestions(AHEAD);
-    const known = new Set([...this.waiting.map((each) => each.comparison), ...this.answered, this.shown?.comparison]);
+    const pending = [...this.pending()]; // as it was before the server looked
+    const answer = await this.fetchQuestions(Math.min(this.ahead() + pending.length, MOST));
+    const waiting = this.waiting.map((each) => each.comparison);
+    const known = new Set([...waiting, ...this.answered, ...pending, this.shown?.comparison]);
     for (const question of answer.questions) if (!known.has(question.comparison)) this.waiting.push(question);
     this.onProgress(answer.progress);
     return answer.state;

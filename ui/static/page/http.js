@@ -1,10 +1,11 @@
 // Requests to this server: JSON in and out, errors with words.
 
-/** What went wrong: `status` is 0 where there was no answer at all. */
+/** What went wrong: `status` is 0 where there was no answer at all, `code` a name where the server gave one. */
 export class RequestFailed extends Error {
-  constructor(status, words) {
+  constructor(status, words, code = null) {
     super(words);
     this.status = status;
+    this.code = code;
   }
 
   /** Whether sending the same again later can help. */
@@ -34,7 +35,11 @@ export async function request(words, path, body = undefined, timeoutMilliseconds
     // An answer that is no JSON: its status says enough.
   }
   if (!response.ok)
-    throw new RequestFailed(response.status, answer?.error ?? words("error.status", { status: response.status }));
+    throw new RequestFailed(
+      response.status,
+      answer?.error ?? words("error.status", { status: response.status }),
+      answer?.code ?? null,
+    );
   if (answer === null) throw new RequestFailed(0, words("error.offline"));
   return answer;
 }
