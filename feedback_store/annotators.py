@@ -133,11 +133,26 @@ def resume(db: Database, annotator_id: int) -> None:
     """Ask a person again. Raises InvalidInput for an unknown person, or one who has withdrawn."""
     with db.transaction():
         if get(db, annotator_id).paused_why == "withdrawn":
-            raise InvalidInput(
-                "This person has withdrawn from the study, and nobody else can take that back. If they want to take "
-                "part again, invite them anew."
-            )
+            raise InvalidInput("This person withdrew from the study. Only they can come back, by agreeing anew.")
         db.execute("UPDATE annotators SET paused_at = NULL, paused_why = NULL WHERE id = ?", [annotator_id])
+
+
+def end_withdrawal(db: Database, annotator_id: int) -> None:
+    """Ask a person who withdrew again, because they came back by themselves (withdrawal.come_back)."""
+    with db.transaction():
+        db.execute(
+            "UPDATE annotators SET paused_at = NULL, paused_why = NULL WHERE id = ? AND paused_why = 'withdrawn'",
+            [annotator_id],
+        )
+
+
+def require_taking_part(db: Database, annotator_id: int) -> None:
+    """Raise InvalidInput for a person who was erased or withdrew: nothing that they say is stored any more."""
+    person = get(db, annotator_id)
+    if person.erased_at is not None:
+        raise InvalidInput("What this person wrote was erased: nothing more is stored under their number.")
+    if person.paused_why == "withdrawn":
+        raise InvalidInput("You withdrew from this study: nothing more of yours is stored.")
 
 
 def answers(db: Database, annotator_id: int) -> int:

@@ -1,9 +1,10 @@
 """Erasing what a person wrote, on request: the words go, the judgments stay.
 
-Blanked: the name, rationales, improved completions, unknown fields of imported judgments, notes on flags, addresses of
-sessions. Kept: ids, ranks, strength, times and all that was trained from them. The one statement that may change a
-judgment is allowed by a trigger while an erasure of its author is under way; everything happens in one transaction,
-with a row in `erasures` and one in `audit` (neither holds the name).
+Blanked: the name, rationales, improved completions, reasons of skips in own words, texts among criteria, unknown fields
+of imported judgments, notes on flags (also of imported ones that could not be linked), addresses of sessions, the
+account's password, invitations. Kept: ids, ranks, strength, times and all that was trained from them. The statements
+are those of erasure_acts.py; everything happens in one transaction, with a row in `erasures` and one in `audit`
+(neither holds the name).
 
 SQLite leaves old bytes in free pages and in the free parts of pages, and `secure_delete` does not reach those that an
 index left behind when it grew. So the whole file is written anew afterwards (VACUUM; source:
@@ -13,7 +14,7 @@ nowhere in the study's files. Submits wait meanwhile.
 
 from dataclasses import dataclass
 
-from feedback_store import annotators, audit, canonical, clock, provenance
+from feedback_store import accounts, annotators, audit, clock, erasure_acts, provenance
 from feedback_store.database import FILE_NAME, Database
 from feedback_store.errors import InvalidInput, StoreUnavailable
 from feedback_store.provenance import Trained
@@ -40,8 +41,8 @@ def erase(db: Database, annotator_id: int, *, by: str, reason: str, now: str | N
     """Erase what a person wrote, durably and from the bytes of the file. Again for the same person it completes what a
     full disk or a lock kept from being completed.
 
-    Raises InvalidInput for an unknown person, an empty reason, or inside another transaction; StoreUnavailable where
-    the disk has no space for writing the file anew.
+    Raises InvalidInput for an unknown person, the last admin, an empty reason, or inside another transaction;
+    StoreUnavailable where the disk has no space for writing the file anew.
     """
     if not reason.strip():
         raise InvalidInput("An erasure needs a reason that is not empty, such as the date of the person's request.")
@@ -51,56 +52,43 @@ def erase(db: Database, annotator_id: int, *, by: str, reason: str, now: str | N
     person = annotators.get(db, annotator_id)
     require_free_space(db.folder, 2 * (db.folder / FILE_NAME).stat().st_size, "writing the study's file anew")
     with db.transaction():
+        accounts.require_other_admin(db, annotator_id)
         new_name = _new_name(db, annotator_id)
-        cursor = db.execute(
-            "INSERT INTO erasures (annotator_id, by, reason, at) VALUES (?, ?, ?, ?)",
-            [annotator_id, by, reason, moment],
-        )
-        counts = {what: int(db.execute(sql, _values(annotator_id, new_name, moment)).rowcount) for what, sql in _ACTS}
-        db.execute(
-            "UPDATE erasures SET done_at = ?, counts = ? WHERE id = ?",
-            [moment, canonical.dumps(counts), cursor.lastrowid],
-        )
+        with erasure_acts.under_way(db, annotator_id, by=by, reason=reason, now=moment) as counts:
+            counts |= erasure_acts.blank_words(db, annotator_id, person.name)
+            counts |= erasure_acts.replace_name(db, annotator_id, person.name, new_name, moment)
+            counts |= {"leases": erasure_acts.end_leases(db, annotator_id, moment)}
         detail = {"reason": reason, "counts": counts}
         audit.note(db, actor=by, action="erase", subject=f"annotator {annotator_id}", detail=detail, now=moment)
-    remains = [*_write_file_anew(db), *_acts_under(db, person.name, new_name), *_files_of_imports(db, annotator_id)]
-    return Erasure(
-        annotator_id,
-        new_name,
-        counts,
-        provenance.trained_by_person(db, annotator_id),
-        [*remains, *_old_copies(db)],
-    )
+    remains = [*write_file_anew(db), *_acts_under(db, person.name, new_name), *_files_of_imports(db, annotator_id)]
+    beware = "was written before and may hold the words: delete it, or keep it knowingly."
+    copies = [f"{copy} {beware}" for copy in old_copies(db)]
+    trained = provenance.trained_by_person(db, annotator_id)
+    return Erasure(annotator_id, new_name, counts, trained, [*remains, *copies])
 
 
-# In this order; each says how many rows it changed.
-_ACTS = (
-    (
-        "judgments",
-        "UPDATE judgments SET rationale = NULL, improved = NULL, extra = '{}', marks = '[]' WHERE annotator_id = :id"
-        " AND (rationale IS NOT NULL OR improved IS NOT NULL OR extra <> '{}' OR marks <> '[]')",
-    ),
-    (
-        "name",
-        "UPDATE annotators SET name = :name, languages = '[]', tags = '[]', paused_at = COALESCE(paused_at, :now),"
-        " erased_at = COALESCE(erased_at, :now) WHERE id = :id AND name <> :name",
-    ),
-    ("flags", "UPDATE flags SET note = '' WHERE annotator_id = :id AND note <> ''"),
-    (
-        "sessions",
-        "UPDATE sessions SET revoked_at = COALESCE(revoked_at, :now), address = NULL WHERE annotator_id = :id"
-        " AND (revoked_at IS NULL OR address IS NOT NULL)",
-    ),
-    ("consents", "UPDATE consents SET withdrawn_at = :now WHERE annotator_id = :id AND withdrawn_at IS NULL"),
-    (
-        "leases",
-        "UPDATE assignments SET ended_at = :now, ended_by = 'given back' WHERE annotator_id = :id AND ended_at IS NULL",
-    ),
-)
+def write_file_anew(db: Database) -> list[str]:
+    """Write the study's file anew, so that the bytes of erased words are gone; say in words what kept it from that."""
+    again = "Then erase the person again."
+    try:
+        require_free_space(db.folder, 2 * (db.folder / FILE_NAME).stat().st_size, "writing the study's file anew")
+        db.execute("VACUUM")
+        busy = db.row("PRAGMA wal_checkpoint(TRUNCATE)")
+    except StoreUnavailable as error:
+        return [f"The words are erased, but their bytes may still lie in free parts of {FILE_NAME}: {error} {again}"]
+    if busy and busy["busy"]:
+        return [
+            f"The words are erased, but a reader of the study keeps their bytes in {FILE_NAME}. Close long readers "
+            "(notebooks, exports). " + again
+        ]
+    return []
 
 
-def _values(annotator_id: int, new_name: str, moment: str) -> dict[str, object]:
-    return {"id": annotator_id, "name": new_name, "now": moment}
+def old_copies(db: Database) -> list[str]:
+    """Return the names of what was written out of the study before, backups and exports, inside its folder."""
+    return [
+        str(path.relative_to(db.folder)) for folder in OLD_COPIES for path in sorted((db.folder / folder).glob("*"))
+    ]
 
 
 def _new_name(db: Database, annotator_id: int) -> str:
@@ -111,35 +99,19 @@ def _new_name(db: Database, annotator_id: int) -> str:
     return name
 
 
-def _write_file_anew(db: Database) -> list[str]:
-    try:
-        db.execute("VACUUM")
-        busy = db.row("PRAGMA wal_checkpoint(TRUNCATE)")
-    except StoreUnavailable as error:
-        return [
-            f"The words are erased, but their bytes may still lie in free parts of {FILE_NAME}: {error} Then erase the "
-            "person again."
-        ]
-    if busy and busy["busy"]:
-        return [
-            f"The words are erased, but a reader of the study keeps their bytes in {FILE_NAME}. Close long readers "
-            "(notebooks, exports) and erase the person again."
-        ]
-    return []
-
-
 def _acts_under(db: Database, old_name: str, new_name: str) -> list[str]:
     """Histories that can only be added to name whoever acted: rarely someone who judges, mostly a lead."""
     if old_name == new_name:
         return []
     number = db.value(
         "SELECT (SELECT COUNT(*) FROM study_settings WHERE set_by = :name) + (SELECT COUNT(*) FROM audit WHERE actor ="
-        " :name) + (SELECT COUNT(*) FROM guidelines WHERE set_by = :name)",
+        " :name) + (SELECT COUNT(*) FROM guidelines WHERE set_by = :name)"
+        " + (SELECT COUNT(*) FROM information_texts WHERE set_by = :name)",
         {"name": old_name},
     )
     if not number:
         return []
-    return [f"{number} entries of the study's history (settings, guidelines, audit) name the person as who made them."]
+    return [f"{number} entries of the study's history (settings, texts, audit) name the person as who made them."]
 
 
 def _files_of_imports(db: Database, annotator_id: int) -> list[str]:
@@ -149,11 +121,3 @@ def _files_of_imports(db: Database, annotator_id: int) -> list[str]:
         [annotator_id],
     )
     return [f"The file {row['file_name']}, from which judgments were imported, still has the words." for row in rows]
-
-
-def _old_copies(db: Database) -> list[str]:
-    return [
-        f"{path.relative_to(db.folder)} was written before and may hold the words: delete it, or keep it knowingly."
-        for folder in OLD_COPIES
-        for path in sorted((db.folder / folder).glob("*"))
-    ]

@@ -124,7 +124,7 @@ class Reading:
         """Count a comparison and what was said of it; return the judgments that pass, None where it is left out."""
         passed, why = [], Counter[str]()
         for judgment in said:
-            left_out = filters.judgment_left_out(self.filters, judgment, self._person_id, self._reliability)
+            left_out = self._left_out(judgment)
             if left_out is None:
                 passed.append(judgment)
             else:
@@ -144,6 +144,12 @@ class Reading:
             return None
         self.people.update(judgment.annotator_id for judgment in passed)
         return passed
+
+    def _left_out(self, judgment: Judgment) -> str | None:
+        """Why a judgment does not pass, or None. Who withdrew is in no export, not even in that of an old snapshot."""
+        if self.names.annotators[judgment.annotator_id].paused_why == "withdrawn":
+            return "its author withdrew"
+        return filters.judgment_left_out(self.filters, judgment, self._person_id, self._reliability)
 
     def _said(self, ids: Sequence[int]) -> dict[int, list[Judgment]]:
         said: dict[int, list[Judgment]] = {one: [] for one in ids}

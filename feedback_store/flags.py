@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from feedback_store import canonical, clock, comparisons
+from feedback_store import annotators, canonical, clock, comparisons
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 
@@ -32,10 +32,15 @@ def add(
     note: str = "",
     now: str | None = None,
 ) -> Flag:
-    """Flag a comparison (id or public id), or one of its completions. Raises InvalidInput."""
+    """Flag a comparison (id or public id), or one of its completions.
+
+    Raises InvalidInput, also for a person who was erased or withdrew.
+    """
     canonical.require_clean(note, "note of a flag")
     canonical.require_short(note, MOST_NOTE_CHARACTERS, "note of a flag")
     with db.transaction():
+        if annotator_id is not None:
+            annotators.require_taking_part(db, annotator_id)
         flagged = comparisons.get(db, comparison)
         if completion_id is not None and completion_id not in flagged.completion_ids:
             raise InvalidInput(f"Completion {completion_id} is none of comparison {comparison!r}.")

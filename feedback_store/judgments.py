@@ -97,7 +97,7 @@ def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
 
     An answer whose lease ended is kept and marked late. Raises Conflict where the key was used for other content,
     InvalidInput for what cannot be stored, where the earlier answer is not among the last LAST_CHANGEABLE, and for new
-    answers of a person who was erased.
+    answers of a person who was erased or withdrew.
     """
     moment = now or clock.now()
     with db.transaction():
@@ -108,8 +108,7 @@ def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
             return _same(known, content)
         if new.skipped == UNDONE:
             raise InvalidInput('The reason "undone" is kept for an undo; give another reason for the skip.')
-        if annotators.get(db, new.annotator_id).erased_at is not None:
-            raise InvalidInput("What this person wrote was erased: nothing more is stored under their number.")
+        annotators.require_taking_part(db, new.annotator_id)
         if new.shown is None:
             raise InvalidInput("The order in which the completions were shown is missing (`shown`).")
         _require_improved(new.improved, len(comparison.completion_ids))

@@ -195,13 +195,16 @@ _KEPT_BY_ERASURE = (
 )  # fmt: skip
 
 
-def kept_by_erasure(*more: str) -> str:
-    """The trigger that lets nothing but an erasure change a judgment; `more` are columns that later versions added."""
+def kept_by_erasure(*more: str, changed: dict[str, str] | None = None) -> str:
+    """The trigger that lets nothing but an erasure change a judgment. `more` are columns that later versions added;
+    `changed` says of columns how an erasure may change them.
+    """
+    kept = {name: f"NEW.{name} IS OLD.{name}" for name in (*_KEPT_BY_ERASURE, *more)}
     return f"""
 CREATE TRIGGER judgments_no_update BEFORE UPDATE ON judgments WHEN NOT (
     EXISTS (SELECT 1 FROM erasures e WHERE e.annotator_id = OLD.annotator_id AND e.done_at IS NULL)
     AND NEW.rationale IS NULL AND NEW.improved IS NULL AND NEW.extra = '{{}}' AND NEW.marks = '[]'
-    AND {" AND ".join(f"NEW.{name} IS OLD.{name}" for name in (*_KEPT_BY_ERASURE, *more))}
+    AND {" AND ".join((kept | (changed or {})).values())}
 ) BEGIN SELECT RAISE(ABORT, 'judgments can only be added to'); END
 """.strip()
 

@@ -61,11 +61,18 @@ CREATE INDEX throttles_by_time ON throttles (last_at);
 CREATE INDEX flags_open ON flags (id) WHERE resolved_at IS NULL;
 """
 
+# A reason in one's own words becomes "other"; criteria keep their numbers.
+_ERASED_WORDS = {
+    "skipped": "(NEW.skipped IS OLD.skipped OR (OLD.skipped <> 'undone' AND NEW.skipped = 'other'))",
+    "criteria": "(NEW.criteria IS OLD.criteria OR NEW.criteria IS NULL"
+    " OR NOT EXISTS (SELECT 1 FROM json_tree(NEW.criteria) WHERE type = 'text'))",
+}
+
 STATEMENTS: list[str] = [
     *statements(_NEW_COLUMNS, ";\n"),
     *statements(_TABLES, ";\n\n"),
     *statements(_INDEXES, ";\n"),
     "DROP TRIGGER judgments_no_update",
-    kept_by_erasure("signals"),
+    kept_by_erasure("signals", changed=_ERASED_WORDS),
     *append_only("information_texts"),
 ]

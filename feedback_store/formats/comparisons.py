@@ -5,7 +5,7 @@ there is nothing, in their order; then, where they hold something, `qualificatio
 comparison), `reserved_for` and `flags`, of a judgment `marks`, `guideline` and `asked`; then further keys of an
 imported row in their own order. Rows come in row order, their judgments too, those that were superseded or undone
 included. Exporting, importing into a new study and exporting again gives the same bytes. Left out: nothing but what was
-taken back with its import, and what filters leave out. Weights, leases and runs travel by backup.
+taken back with its import, what filters leave out, and people who withdrew. Weights, leases and runs travel by backup.
 """
 
 import json
@@ -161,7 +161,8 @@ def _judgment(one: Judgment, names: Names, shown: _Shown, keys: dict[int, str]) 
 def _flags(db: Database) -> dict[int, list[Row]]:
     """All flags by comparison; they are few."""
     rows = db.rows(
-        "SELECT f.comparison_id, t.public_id AS completion, a.name AS annotator, f.note, f.created_at, f.resolved_at,"
+        "SELECT f.comparison_id, t.public_id AS completion,"
+        " CASE WHEN a.paused_why IS NOT 'withdrawn' THEN a.name END AS annotator, f.note, f.created_at, f.resolved_at,"
         " f.resolved_by FROM flags f LEFT JOIN completions t ON t.id = f.completion_id"
         " LEFT JOIN annotators a ON a.id = f.annotator_id ORDER BY f.id"
     )

@@ -51,7 +51,8 @@ def test_the_words_go_and_the_judgments_stay(told: Database) -> None:
     before = told.rows("SELECT * FROM judgments ORDER BY id")
     done = erasure.erase(told, 1, by="lead", reason="asked on Monday", now=LATER)
     assert (done.name, annotators.get(told, 1).name) == ("erased-1", "erased-1")
-    assert done.counts == {"judgments": 4, "name": 1, "flags": 1, "sessions": 1, "consents": 1, "leases": 0}
+    changed = {what: number for what, number in done.counts.items() if number}
+    assert changed == {"judgments": 4, "name": 1, "flags": 1, "sessions": 1, "consents": 1}
     blank = {"rationale": None, "improved": None, "extra": "{}", "marks": "[]"}
     expected = [{**row, **(blank if row["annotator_id"] == 1 else {})} for row in before]
     assert told.rows("SELECT * FROM judgments ORDER BY id") == expected
