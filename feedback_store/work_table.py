@@ -1,0 +1,70 @@
+"""Who worked on which day, as a table for a spreadsheet: to see to it that everybody is paid and nobody overworked.
+
+The same numbers as work.by_person_and_day gives over a frame, but person by person, in flat memory, and only of what
+people answered here: simulated people and imports are not work. Days are UTC days on which answers were stored.
+"""
+
+import csv
+import io
+import json
+from collections.abc import Callable, Iterator
+from functools import partial
+
+from feedback_store import annotators, pseudonyms
+from feedback_store.annotators import Annotator
+from feedback_store.database import Database
+from feedback_store.preferences import pairs_of
+from feedback_store.spreadsheet_cells import escaped
+from feedback_store.work import MOST_SECONDS
+
+COLUMNS = ("person", "day", "judgments", "skips", "active_minutes", "checks", "check_accuracy")
+
+
+def work_csv(db: Database, *, names: bool) -> Iterator[str]:
+    """Yield a CSV (RFC 4180) line by line: one line a person and day, by when people came, then by day.
+
+    `names`: people by their names (for admins), else by pseudonyms. `judgments` count skips too; `active_minutes`: as
+    long as pairs were visible, at most MOST_SECONDS each; `check_accuracy`: share of check questions in use that were
+    answered as the expert did, empty where there was none. Cells are those of spreadsheet_cells.py.
+    """
+    known_as: Callable[[str], str] = str if names else partial(pseudonyms.of, pseudonyms.secret_key(db))
+    yield _line(COLUMNS)
+    for person in annotators.listing(db):
+        if person.kind == "person":
+            yield from (_line(cells) for cells in _days(db, person, escaped(known_as(person.name))))
+
+
+def _days(db: Database, person: Annotator, called: str) -> Iterator[tuple[object, ...]]:
+    values = {"annotator": person.id, "most": int(MOST_SECONDS * 1000)}
+    checks = _checks(db, values)
+    for row in db.rows(_BY_DAY, values):
+        right = checks.get(row["day"], [])
+        accuracy = f"{sum(right) / len(right):.3f}" if right else ""
+        minutes = f"{(row['visible'] or 0) / 60_000:.1f}"
+        yield called, row["day"], row["judgments"], row["skips"], minutes, len(right), accuracy
+
+
+def _checks(db: Database, values: dict[str, int]) -> dict[str, list[bool]]:
+    """By day, whether each check question was answered as the expert did."""
+    found: dict[str, list[bool]] = {}
+    for row in db.rows(_CHECKS, values):
+        right = pairs_of(json.loads(row["ranks"])) == pairs_of(json.loads(row["expert"]))
+        found.setdefault(row["day"], []).append(right)
+    return found
+
+
+def _line(cells: tuple[object, ...]) -> str:
+    text = io.StringIO()
+    csv.writer(text).writerow(cells)
+    return text.getvalue()
+
+
+_BY_DAY = """
+SELECT substr(created_at, 1, 10) AS day, COUNT(*) AS judgments, COUNT(skipped) AS skips,
+    SUM(MIN(milliseconds, :most)) AS visible
+FROM live_judgments WHERE annotator_id = :annotator AND import_id IS NULL GROUP BY 1 ORDER BY 1"""
+_CHECKS = """
+SELECT substr(j.created_at, 1, 10) AS day, j.ranks, c.expert
+FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
+WHERE j.annotator_id = :annotator AND j.import_id IS NULL AND j.ranks IS NOT NULL
+    AND c.purpose = 'check' AND c.held_back = 0 AND c.expert IS NOT NULL"""
