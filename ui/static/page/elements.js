@@ -30,7 +30,42 @@ export function foreignText(node, text) {
   node.textContent = text;
   node.setAttribute("dir", "auto");
   node.classList.add("tm-text");
+  node.classList.remove("tm-rendered");
   return node;
+}
+
+// What the server's sanitiser lets through (ui/web/markdown.py), looked at once more here: tag -> attributes.
+const RENDERED = Object.assign(
+  Object.create(null),
+  Object.fromEntries("p br hr h3 h4 h5 h6 strong em s code pre blockquote ul li".split(" ").map((tag) => [tag, []])),
+  Object.fromEntries("table thead tbody tr th td".split(" ").map((tag) => [tag, []])),
+  { ol: ["start"] },
+);
+const DEEPEST = 60;
+
+/**
+ * Put Markdown that the server rendered into a node. The HTML is parsed in a document of its own, where nothing runs and
+ * nothing is fetched; what is shown is built anew from the tags above, and everything else appears as its text.
+ */
+export function renderedText(node, html) {
+  const parsed = new DOMParser().parseFromString(html, "text/html");
+  node.replaceChildren(...harmless(parsed.body, 0));
+  node.setAttribute("dir", "auto");
+  node.classList.add("tm-text", "tm-rendered");
+  return node;
+}
+
+function harmless(parent, depth) {
+  if (depth > DEEPEST) return [parent.textContent];
+  return [...parent.childNodes].flatMap((child) => {
+    if (child.nodeType === Node.TEXT_NODE) return [child.data];
+    if (child.nodeType !== Node.ELEMENT_NODE) return [];
+    const ours = child instanceof HTMLElement && RENDERED[child.localName];
+    if (!ours) return [child.textContent];
+    const kept = ours.filter((name) => /^\d{1,9}$/.test(child.getAttribute(name) ?? ""));
+    const attributes = Object.fromEntries(kept.map((name) => [name, child.getAttribute(name)]));
+    return [el(child.localName, attributes, harmless(child, depth + 1))];
+  });
 }
 
 /** Change a text only where it differs: a live region would otherwise speak again. */
