@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import typer
 
-from ui.commands import doctor, exchange, keeping, models, policies, rewards, runs, scoring, serving, simulation
+from ui.commands import doctor, exchange, keeping, models, people, policies, rewards, runs, scoring, serving, simulation
 
 OUR_PACKAGES = frozenset({"feedback_store", "language_models", "policy_training", "reward_training", "rounds", "ui"})
 
@@ -36,6 +36,7 @@ app.command("restore")(keeping.restore)
 app.command("check")(keeping.check)
 app.add_typer(policies.app, name="policy")
 app.add_typer(rewards.app, name="reward")
+app.add_typer(people.app, name="user")
 app.add_typer(models.app, name="model")
 app.command("doctor")(doctor.doctor)
 
