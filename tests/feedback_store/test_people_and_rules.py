@@ -5,6 +5,7 @@ from collections.abc import Callable
 import pytest
 
 from feedback_store import (
+    accounts,
     annotators,
     clock,
     comparisons,
@@ -114,9 +115,99 @@ def test_a_session_lasts_until_it_expires_or_is_revoked(db: Database, ann: int) 
     assert [sessions.current(db, other, now=LATER) for other in others] == [None, None]
 
 
-def test_no_token_is_in_the_study(db: Database, ann: int) -> None:
-    token = sessions.begin(db, ann, seconds=3600)
-    assert token not in repr(db.rows("SELECT * FROM sessions"))
+def test_a_session_that_nobody_uses_is_over(db: Database, ann: int) -> None:
+    token = sessions.begin(db, ann, seconds=10**6, now=NOW)
+    assert sessions.current(db, token, clock.after(NOW, 900), idle_seconds=1000) is not None
+    assert sessions.current(db, token, clock.after(NOW, 1800), idle_seconds=1000) is not None, "it was used meanwhile"
+    assert sessions.current(db, token, clock.after(NOW, 2800), idle_seconds=1000) is None
+    assert sessions.open_of(db, ann, clock.after(NOW, 2800), idle_seconds=1000) == []
+    assert sessions.current(db, token, clock.after(NOW, 2800)) is not None
+
+
+def test_a_session_lives_on_after_a_restart(db: Database, ann: int) -> None:
+    token = sessions.begin(db, ann, seconds=3600, now=NOW)
+    db.close()
+    with Database.open(db.folder) as again:
+        assert sessions.current(again, token, LATER) is not None
+
+
+def test_a_person_sees_and_ends_their_own_sessions_alone(db: Database, ann: int) -> None:
+    bob = annotators.ensure(db, "bob").id
+    first, second = (sessions.begin(db, ann, seconds=3600, now=moment) for moment in (NOW, LATER))
+    bobs = sessions.begin(db, bob, seconds=3600, now=NOW)
+    old, new = (sessions.current(db, token, LATER) for token in (first, second))
+    assert old is not None
+    assert new is not None
+    assert sessions.open_of(db, ann, LATER) == [new, old]
+    assert not sessions.end_one_of(db, bob, old.id, LATER)
+    assert sessions.end_one_of(db, ann, old.id, LATER)
+    assert sessions.open_of(db, ann, LATER) == [new]
+    assert sessions.end_all_of(db, ann, LATER, but=second) == 0
+    assert sessions.end_all_of(db, ann, LATER, but=bobs) == 1
+    assert sessions.current(db, bobs, LATER) is not None
+
+
+def test_sessions_that_ended_long_ago_are_forgotten_with_their_addresses(db: Database, ann: int) -> None:
+    expired, ended = (sessions.begin(db, ann, seconds=60, address="192.0.2.1", now=NOW) for _ in range(2))
+    sessions.end(db, ended, LATER)
+    much_later = clock.after(LATER, sessions.KEPT_DAYS * 24 * 3600)
+    token = sessions.begin(db, ann, seconds=60, now=much_later)
+    assert db.value("SELECT COUNT(*) FROM sessions") == 1
+    assert sessions.current(db, token, much_later) is not None
+    assert sessions.current(db, expired, NOW) is None
+
+
+def test_a_pause_says_why_and_the_stronger_reason_stays(db: Database, ann: int) -> None:
+    def why() -> tuple[bool, str | None]:
+        person = annotators.get(db, ann)
+        return person.paused_at is not None, person.paused_why
+
+    annotators.pause(db, ann, why="checks")
+    assert why() == (True, "checks")
+    annotators.pause(db, ann)
+    assert why() == (True, None)
+    annotators.pause(db, ann, why="checks")
+    assert why() == (True, None), "a lead's pause is not ended by passing the checks"
+    annotators.resume(db, ann)
+    assert why() == (False, None)
+    annotators.pause(db, ann, why="withdrawn")
+    annotators.pause(db, ann)
+    assert why() == (True, "withdrawn")
+    with pytest.raises(InvalidInput, match="allowed are checks, withdrawn"):
+        annotators.pause(db, ann, why="tired")
+
+
+def test_simulated_people_and_those_without_an_open_account_are_not_there_to_be_asked(db: Database, ann: int) -> None:
+    annotators.ensure(db, "robot", "simulated")
+    bob = annotators.ensure(db, "bob").id
+    assert annotators.count_active(db) == 2
+    accounts.create(db, ann, "admin", "hash", by="test")
+    accounts.create(db, bob, "annotator", None, by="test")
+    assert annotators.count_active(db) == 1
+
+
+def test_an_information_text_has_one_number_in_all_languages(db: Database, ann: int) -> None:
+    assert consents.needed(db, ann) is None
+    first = information_texts.add(db, "We train on it.", now=NOW)
+    chinese = information_texts.add(db, "我们用它来训练。", language="zh", now=NOW)
+    assert [(one.version, one.language) for one in information_texts.listing(db)] == [(1, "en"), (1, "zh")]
+    assert consents.needed(db, ann, "zh") == chinese
+    assert consents.needed(db, ann, "fr") == first, "no French text: the English one"
+    consents.give(db, ann, 1)
+    assert [consents.needed(db, ann, language) for language in ("en", "zh", "fr")] == [None, None, None]
+    second = information_texts.add(db, "We train on it and publish it.", now=LATER)
+    assert second.version == 2
+    assert consents.needed(db, ann) == second
+    assert consents.needed(db, ann, "zh") is None, "what is new is asked for when it can be read"
+    translated = information_texts.add(db, "我们用它来训练并公开。", language="zh", now=LATER)
+    assert translated.version == 2
+    assert consents.needed(db, ann, "zh") == translated
+    consents.give(db, ann, 2)
+    assert consents.needed(db, ann) is None, "agreed in one language, agreed in all"
+    assert information_texts.add(db, "我们用它来训练并公开。", language="zh") == translated
+    assert information_texts.add(db, "我们只用它来训练。", language="zh").version == 3
+    with pytest.raises(InvalidInput, match="needs a text"):
+        information_texts.add(db, " ")
 
 
 def test_what_a_person_is_asked_is_kept_and_checked(db: Database, ann: int) -> None:
