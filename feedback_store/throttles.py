@@ -6,8 +6,8 @@ when it was right, so that many at once pass no more than one after the other.
 
 What is left to somebody who guesses, after the free failures (see `wait_after`): for one account, from anywhere, 4 an
 hour (0.07 a minute; 104 on the first day, with the free ones and those of the growing waits); from one address, for all
-accounts together, 1 a minute (about 1,550 on the first day). Known price: whoever keeps failing on a name keeps that person
-from logging in anew; open sessions go on, and a password set by an admin ends the wait.
+accounts together, 1 a minute (about 1,550 on the first day). Known price: whoever keeps failing on a name keeps that
+person from logging in anew; open sessions go on, and a password set by an admin ends the wait.
 """
 
 import hashlib

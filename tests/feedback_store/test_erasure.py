@@ -1,12 +1,14 @@
 """What an erased person wrote is gone from the rows and from the bytes; what was judged stays."""
 
+import json
 import random
 import string
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 
-from feedback_store import annotators, audit, database, erasure, judgments, runs, study_folder
+from feedback_store import annotators, audit, criteria, database, erasure, exchange, judgments, runs, study_folder
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput, StoreUnavailable
 from feedback_store.provenance import Trained
@@ -60,6 +62,53 @@ def test_the_words_go_and_the_judgments_stay(told: Database) -> None:
     sessions = told.rows("SELECT revoked_at, address FROM sessions ORDER BY id")
     assert sessions == [{"revoked_at": LATER, "address": None}, {"revoked_at": None, "address": "192.0.2.77"}]
     assert told.rows("SELECT withdrawn_at AS at FROM consents ORDER BY id") == [{"at": LATER}, {"at": None}]
+
+
+def test_words_hidden_in_reasons_criteria_and_imported_flags_go_too(db: Database, tmp_path: Path) -> None:
+    criteria.add(db, "honest", "Which is more honest?")
+    said = [
+        {"annotator": "ann", "ranks": None, "skipped": "ann wrote why"},
+        {"annotator": "bob", "ranks": None, "skipped": "bob wrote why"},
+        {"annotator": "cy", "ranks": None, "skipped": "unsafe"},
+    ]
+    by_criteria = {
+        "honest": {"ranks": [1, 2], "strength": 2, "aside": "ann wrote"},
+        "ann wrote": 1,
+        "brief": "ann wrote",
+    }
+    flags = [
+        {"annotator": "ann", "note": "ann wrote a note", "resolved_by": None},
+        {"annotator": "bob", "note": "bob wrote a note", "resolved_by": "ann"},
+        "of another shape",
+    ]
+    texts = [{"text": "One."}, {"text": "Two."}]
+    rows = [
+        {"prompt": "Why?", "completions": texts, "judgments": said, "flags": flags, "reserved_for": "ann"},
+        {
+            "prompt": "How?", "completions": texts,
+            "judgments": [{"annotator": "ann", "ranks": [1, 2], "criteria": by_criteria}],
+        },
+    ]  # fmt: skip
+    (tmp_path / "rows.jsonl").write_text("".join(json.dumps(row) + "\n" for row in rows))
+    assert exchange.import_file(db, tmp_path / "rows.jsonl", "comparisons").problems == []
+    ann = annotators.by_name(db, "ann")
+    assert ann is not None
+    done = erasure.erase(db, ann.id, by="lead", reason="asked", now=LATER)
+    assert {"judgments": 1, "criteria": 1, "flags": 1}.items() <= done.counts.items()
+    skips = [row["skipped"] for row in db.rows("SELECT skipped FROM judgments WHERE skipped IS NOT NULL ORDER BY id")]
+    assert skips == ["other", "bob wrote why", "unsafe"]
+    kept = db.value("SELECT criteria FROM judgments WHERE criteria IS NOT NULL")
+    assert json.loads(kept) == {"honest": {"ranks": [1, 2], "strength": 2}}
+    first = json.loads(db.value("SELECT extra FROM comparisons ORDER BY id"))
+    assert first["flags"] == [
+        {"annotator": done.name, "note": "", "resolved_by": None},
+        {"annotator": "bob", "note": "bob wrote a note", "resolved_by": done.name},
+        "of another shape",
+    ]
+    assert first["reserved_for"] == done.name
+    assert b"ann wrote" not in bytes_of(db)
+    with pytest.raises(sqlite3.IntegrityError, match="can only be added to"):
+        db.execute("UPDATE judgments SET skipped = 'other' WHERE skipped = 'bob wrote why'")
 
 
 def test_an_erasure_is_written_down_without_the_name(told: Database) -> None:
