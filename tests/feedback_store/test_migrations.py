@@ -6,17 +6,31 @@ import signal
 import subprocess
 import sys
 from pathlib import Path
+from types import ModuleType
 
 import pytest
 
-from feedback_store import canonical, exchange, migrations, schema_version, sqlite
+from feedback_store import (
+    accounts,
+    annotators,
+    canonical,
+    consents,
+    exchange,
+    exclusions,
+    guidelines,
+    migrations,
+    schema_version,
+    sqlite,
+    withdrawal,
+)
 from feedback_store.database import FILE_NAME, Database
 from feedback_store.errors import StoreError, StudyTooNew
+from feedback_store.provenance import Trained
 
 STUDIES = Path(__file__).parent / "studies"
 RELEASED = sorted(path.name.removesuffix(".db.gz") for path in STUDIES.glob("*.db.gz"))
-# What every version had; a row has to come through with the values that it had.
-OLD_TABLES = ("prompts", "policies", "completions", "comparisons", "candidates", "judgments", "annotators", "runs")
+# How many steps of the schema each had.
+STEPS_OF = {"study-0.1.0": 1, "study-0.2.0": 2}
 
 
 def unpacked(name: str, folder: Path) -> Path:
@@ -36,10 +50,27 @@ def rows_of(path: Path, table: str) -> list[dict[str, object]]:
         connection.close()
 
 
+def tables_of(path: Path) -> list[str]:
+    """The tables of a study, but those of SQLite and of the migrations themselves."""
+    rows = rows_of(path, "sqlite_master")
+    names = [str(row["name"]) for row in rows if row["type"] == "table"]
+    return [name for name in names if not name.startswith(("sqlite_", "_sqlite_"))]
+
+
+def steps_of(path: Path) -> list[object]:
+    return [row["name"] for row in rows_of(path, "_sqlite_migrations")]
+
+
+def test_every_step_that_was_released_has_its_study() -> None:
+    assert list(STEPS_OF) == RELEASED
+    assert max(STEPS_OF.values()) == len(schema_version.STEP_NAMES) - 1
+
+
 @pytest.mark.parametrize("name", RELEASED)
 def test_a_study_of_a_released_version_keeps_every_row(name: str, tmp_path: Path) -> None:
     folder = unpacked(name, tmp_path / "study")
-    before = {table: rows_of(folder / FILE_NAME, table) for table in OLD_TABLES}
+    before = {table: rows_of(folder / FILE_NAME, table) for table in tables_of(folder / FILE_NAME)}
+    assert all(before[table] for table in ("judgments", "comparisons", "runs", "annotators", "imports"))
     with Database.open(folder) as db:
         assert db.value("PRAGMA integrity_check") == "ok"
         assert db.rows("PRAGMA foreign_key_check") == []
@@ -67,7 +98,7 @@ def test_an_old_study_is_copied_before_it_is_changed(name: str, tmp_path: Path) 
     Database.open(folder).close()
     kept = folder / "backups" / f"before-{schema_version.STEP_NAMES[-1]}.db"
     assert rows_of(kept, "judgments") == judged
-    assert [row["name"] for row in rows_of(kept, "_sqlite_migrations")] == ["m001_initial"]
+    assert steps_of(kept) == list(schema_version.STEP_NAMES[: STEPS_OF[name]])
     assert list((folder / "backups").iterdir()) == [kept]
     Database.open(folder).close()
     assert list((folder / "backups").iterdir()) == [kept], "an up-to-date study is not copied again"
@@ -86,38 +117,64 @@ def test_the_counts_of_an_old_study_are_those_of_its_rows(name: str, tmp_path: P
             " FROM comparisons WHERE withdrawn = 0 GROUP BY 1, 2, 3"
         )
         assert counted
-        assert db.rows("SELECT * FROM tallies") == counted
+        assert db.rows("SELECT * FROM tallies WHERE comparisons > 0 ORDER BY 1, 2, 3") == counted
         assert db.value("SELECT COUNT(*) FROM comparisons WHERE split IS NULL OR language IS NULL") == 0
 
 
-KILLED_AT = len(migrations.schema_full_record.STATEMENTS)
-
-
-@pytest.mark.parametrize("after", [0, 1, KILLED_AT // 2, KILLED_AT - 1])
-def test_kill_9_inside_a_migration_leaves_the_old_schema(after: int, tmp_path: Path) -> None:
-    folder = unpacked(RELEASED[0], tmp_path / "study")
+@pytest.mark.parametrize("share", [0, 0.5, 1])
+@pytest.mark.parametrize(
+    ("name", "module"),
+    [
+        ("study-0.1.0", migrations.schema_full_record),
+        ("study-0.1.0", migrations.schema_people),
+        ("study-0.2.0", migrations.schema_people),
+    ],
+)
+def test_kill_9_inside_a_migration_leaves_the_old_schema(
+    name: str, module: ModuleType, share: float, tmp_path: Path
+) -> None:
+    folder = unpacked(name, tmp_path / "study")
+    tables, judged = tables_of(folder / FILE_NAME), rows_of(folder / FILE_NAME, "judgments")
     program = f"""
 import os, signal
-from feedback_store import schema_full_record
+import {module.__name__} as module
 from feedback_store.database import Database
 
 class Deadly(list):
     def __iter__(self):
         for number, statement in enumerate(list.__iter__(self)):
-            if number == {after}:
+            if number == {int(share * (len(module.STATEMENTS) - 1))}:
                 os.kill(os.getpid(), signal.SIGKILL)
             yield statement
 
-schema_full_record.STATEMENTS = Deadly(schema_full_record.STATEMENTS)
+module.STATEMENTS = Deadly(module.STATEMENTS)
 Database.open({str(folder)!r})
 """
     ended = subprocess.run([sys.executable, "-c", program], capture_output=True, text=True)
     assert ended.returncode == -signal.SIGKILL, ended.stderr
-    assert [row["name"] for row in rows_of(folder / FILE_NAME, "_sqlite_migrations")] == ["m001_initial"]
-    assert "guidelines" not in {row["name"] for row in rows_of(folder / FILE_NAME, "sqlite_master")}
+    assert steps_of(folder / FILE_NAME) == list(schema_version.STEP_NAMES[: STEPS_OF[name]])
+    assert tables_of(folder / FILE_NAME) == tables
     with Database.open(folder) as db:  # and the next start brings it up to date
-        assert db.value("SELECT COUNT(*) FROM judgments") == 9
+        assert db.value("SELECT COUNT(*) FROM judgments") == len(judged)
         assert db.value("PRAGMA integrity_check") == "ok"
+    assert steps_of(folder / FILE_NAME) == list(schema_version.STEP_NAMES)
+
+
+def test_what_an_old_study_knew_of_people_goes_on(tmp_path: Path) -> None:
+    """The counts, rules and histories of 0.2.0 are read by today's code, and today's acts work on them."""
+    with Database.open(unpacked("study-0.2.0", tmp_path / "study")) as db:
+        ann, bo, cleo, dan = (annotators.get(db, number) for number in (1, 2, 3, 4))
+        assert (ann.languages, bo.tags, bo.daily_quota) == (["en", "zh"], ["odd"], 20)
+        assert (cleo.paused_at is not None, cleo.paused_why) == (True, None)
+        assert dan.erased_at is not None
+        assert [one.version for one in guidelines.listing(db)] == [1, 2, 1]
+        assert consents.needed(db, ann.id) is None
+        assert [one.annotator_id for one in exclusions.current(db)] == [cleo.id, None]
+        assert not accounts.any_there(db)
+        accounts.create(db, ann.id, "admin", "hash", by="test")
+        assert annotators.answers(db, ann.id) == 4
+        assert withdrawal.withdraw(db, ann.id, by="test").trained == Trained([1], ["reward-1"], [])
+        assert db.value("SELECT COUNT(*) FROM judgments WHERE annotator_id = 1 AND rationale IS NOT NULL") == 0
 
 
 def test_a_study_of_a_newer_version_is_refused_in_words(tmp_path: Path) -> None:
