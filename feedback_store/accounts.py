@@ -150,10 +150,16 @@ def set_password_hash(
         return _required(db, annotator_id)
 
 
-def renew_password_hash(db: Database, annotator_id: int, password_hash: str) -> None:
-    """Keep another hash of the same password (made with newer parameters); sessions go on."""
+def renew_password_hash(db: Database, annotator_id: int, password_hash: str, *, instead_of: str) -> bool:
+    """Keep another hash of the same password (made with newer parameters); sessions go on. Nothing is changed, and
+    False returned, where the password was changed meanwhile.
+    """
     with db.transaction():
-        db.execute("UPDATE accounts SET password_hash = ? WHERE annotator_id = ?", [password_hash, annotator_id])
+        cursor = db.execute(
+            "UPDATE accounts SET password_hash = ? WHERE annotator_id = ? AND password_hash = ?",
+            [password_hash, annotator_id, instead_of],
+        )
+    return int(cursor.rowcount) > 0
 
 
 def disable(db: Database, annotator_id: int, *, by: str, now: str | None = None) -> Account:

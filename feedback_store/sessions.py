@@ -30,11 +30,18 @@ class Session:
 
 
 def begin(
-    db: Database, annotator_id: int, *, seconds: float, address: str | None = None, now: str | None = None
+    db: Database,
+    annotator_id: int,
+    *,
+    seconds: float,
+    address: str | None = None,
+    password_hash: str | None = None,
+    now: str | None = None,
 ) -> str:
-    """Open a session and return its token, which is told once. `seconds`: how long it lasts at most.
+    """Open a session and return its token, which is told once. `seconds`: how long it lasts at most; `password_hash`:
+    the one that a password was checked against, where it was.
 
-    Raises InvalidInput for an unknown person, or one whose account is disabled.
+    Raises InvalidInput for an unknown person, one whose account is disabled, or whose password was changed meanwhile.
     """
     moment = now or clock.now()
     token = secrets.token_urlsafe(TOKEN_BYTES)
@@ -42,6 +49,9 @@ def begin(
         annotators.get(db, annotator_id)
         if db.value("SELECT 1 FROM accounts WHERE annotator_id = ? AND disabled_at IS NOT NULL", [annotator_id]):
             raise InvalidInput("This account is disabled. Ask an admin of the study.")
+        proven = "SELECT 1 FROM accounts WHERE annotator_id = ? AND password_hash = ?"
+        if password_hash is not None and db.value(proven, [annotator_id, password_hash]) is None:
+            raise InvalidInput("The password was changed meanwhile. Log in with the new one.")
         prune(db, moment)
         db.execute(
             "INSERT INTO sessions (token_sha256, annotator_id, created_at, seen_at, expires_at, address)"

@@ -109,6 +109,20 @@ def test_a_new_password_ends_every_session_but_the_one_in_use(db: Database, pers
     assert sessions.current(db, used, LATER) is None
 
 
+def test_a_password_that_was_changed_meanwhile_opens_nothing_and_is_not_brought_back(
+    db: Database, person: Callable
+) -> None:
+    ann = person("ann", password_hash="old")
+    assert accounts.renew_password_hash(db, ann, "old, made anew", instead_of="old")
+    assert sessions.begin(db, ann, seconds=60, password_hash="old, made anew")
+    accounts.set_password_hash(db, ann, "new", by=BY)
+    assert not accounts.renew_password_hash(db, ann, "old, made anew", instead_of="old")
+    with pytest.raises(InvalidInput, match="changed meanwhile"):
+        sessions.begin(db, ann, seconds=60, password_hash="old, made anew")
+    assert accounts.required(db, "ann").password_hash == "new"
+    assert sessions.open_of(db, ann) == []
+
+
 def test_who_is_disabled_is_out_at_once_and_can_be_let_in_again(db: Database, person: Callable) -> None:
     person("boss", "admin")
     ann = person("ann")

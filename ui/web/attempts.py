@@ -40,9 +40,17 @@ def log_in(db: Database, name: str, password: str, address: str, now: str | None
     assert account is not None and account.password_hash is not None
     if account.disabled_at is not None:
         raise Refused("disabled", 403, "This account is closed. Ask whoever leads this study.")
-    if passwords.outdated(account.password_hash):
-        accounts.renew_password_hash(db, account.annotator_id, passwords.hashed(password))
-    return sessions.begin(db, account.annotator_id, seconds=SESSION_SECONDS, address=address, now=now)
+    proven = account.password_hash
+    if passwords.outdated(proven):
+        renewed = passwords.hashed(password)
+        if accounts.renew_password_hash(db, account.annotator_id, renewed, instead_of=proven):
+            proven = renewed
+    try:
+        return sessions.begin(
+            db, account.annotator_id, seconds=SESSION_SECONDS, address=address, password_hash=proven, now=now
+        )
+    except InvalidInput as error:  # the password was changed, or the account closed, at this very moment
+        raise Refused("wrong", 401, str(error)) from error
 
 
 def take_up(
