@@ -21,7 +21,8 @@ export class Outbox {
    * `send(answer)` resolves to the server's reply after its commit and rejects with {status, code, passing, message}.
    * `onWait(reason, seconds)` is told each second until the next try. `onState(state, event)` is told of every change:
    * state {waiting, refused, trouble}, trouble null | "offline" | "locked" | "other_person", event null or
-   * {kind: "saved" | "refused", answer, reply | failure}, of answers that were sent in the background too.
+   * {kind: "saved" | "refused" | "elsewhere", answer, reply | failure}: of answers that were sent in the background
+   * too, and of those that were given in another tab just now.
    */
   constructor({ send, storage, place, onWait = () => {}, onState = () => {}, seconds = 1000, locks = undefined }) {
     Object.assign(this, { send, onWait, onState, seconds });
@@ -179,8 +180,10 @@ export class Outbox {
     }
   }
 
-  changedElsewhere({ key }) {
-    if (key === null || key.startsWith(this.kept.prefix) || key.startsWith(this.kept.refusedPrefix)) this.tell();
+  changedElsewhere({ key, newValue }) {
+    if (key !== null && !key.startsWith(this.kept.prefix) && !key.startsWith(this.kept.refusedPrefix)) return;
+    const given = newValue && key.startsWith(this.kept.prefix) ? JSON.parse(newValue) : null;
+    this.tell(given && { kind: "elsewhere", answer: given });
   }
 
   tell(event = null) {
