@@ -393,6 +393,8 @@ def _person(db: Database, item: dict[str, Any], into: Import) -> int:
     if recent is not None:
         return recent
     person = annotators.ensure(db, name, item.get("annotator_kind") or "imported", now=into.now)
+    if person.paused_why == "withdrawn":
+        raise InvalidInput(f"{name!r} withdrew from this study: no judgment of theirs comes back in by a file.")
     return into.seen_people.put(name, person.id)
 
 

@@ -106,6 +106,16 @@ def test_what_is_still_on_its_way_is_refused(told: Database, judge: Callable, co
         flags.add(told, other, annotator_id=1, note="ann wrote more")
 
 
+def test_an_old_export_brings_nothing_of_theirs_back(told: Database, tmp_path: Path, fresh: Callable) -> None:
+    exchange.export(told, "comparisons", tmp_path / "old")
+    other = fresh()
+    annotators.ensure(other, "ann")
+    withdrawal.withdraw(other, 1, by="annotator 1", now=LATER)
+    report = exchange.import_file(other, tmp_path / "old" / "comparisons.jsonl", "comparisons")
+    assert ["'ann' withdrew from this study" in problem.reason for problem in report.problems] == [True, True]
+    assert other.value("SELECT COUNT(*) FROM judgments") == 0
+
+
 def test_nobody_else_takes_it_back(told: Database) -> None:
     withdrawal.withdraw(told, 1, by="annotator 1", now=LATER)
     annotators.pause(told, 1)
