@@ -5,8 +5,8 @@
   const FOREIGN =
     "base portal frameset frame iframe object embed math marquee plaintext xmp listing noembed template audio video map";
   const IN_TEXTS =
-    "p br hr h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td mark div".split(" ");
-  const ATTRIBUTES = { div: ["class", "dir"], mark: ["class"], ol: ["start"] };
+    "p br hr h3 h4 h5 h6 strong em s code pre blockquote ul ol li table thead tbody tr th td mark span div".split(" ");
+  const ATTRIBUTES = { div: ["class", "dir"], span: ["class", "dir"], mark: ["class"], ol: ["start"] };
   const found = [];
   if (window.hacked !== undefined) found.push("a script ran");
   if ({}.polluted !== undefined) found.push("the prototype of all objects was changed");
@@ -27,7 +27,7 @@
       for (const { name } of node.attributes)
         if (!(ATTRIBUTES[node.localName] ?? []).includes(name)) found.push(`<${node.localName} ${name}> in a text`);
       const ours = node.className === "tm-piece" || node.classList.contains("tm-text");
-      if (node.localName === "div" && !ours) found.push("a box in a text");
+      if (["div", "span"].includes(node.localName) && !ours) found.push("a box in a text");
     }
     const { contain, display } = getComputedStyle(text);
     if (text.offsetWidth && display !== "inline" && !contain.includes("paint"))

@@ -5,7 +5,7 @@ import test from "node:test";
 
 const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.url));
 const { common, difference, tokens } = await from("compare/diff.js");
-const { inPieces } = await from("compare/long_text.js");
+const { inPieces } = await from("page/long_text.js");
 
 /** Both texts, with what only one of them says in brackets. */
 const marked = (one, other) =>

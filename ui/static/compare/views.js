@@ -1,15 +1,14 @@
 // How responses are shown: Markdown rendered, the text as it was written, or the words in which they differ.
 
-import { el, renderedText, setText } from "../page/elements.js";
+import { el, foreignText, renderedText, setText } from "../page/elements.js";
 import { difference } from "./diff.js";
 import { LinkedScroll } from "./linked_scroll.js";
-import { longText } from "./long_text.js";
 
 export const VIEWS = ["rendered", "raw", "diff"];
 
 /** Show a text in a node: rendered where there is HTML of the server, else as it was written. */
 export function showText(node, { text, html = null }) {
-  return html === null ? longText(node, text) : renderedText(node, html);
+  return html === null ? foreignText(node, text) : renderedText(node, html);
 }
 
 export class Views {
@@ -111,7 +110,7 @@ export class Views {
     }
     const first = completions.length === 2 ? pairs[0][0] : [{ text: completions[0].text, only: false }];
     [first, ...pairs.map((pair) => pair[1])].forEach((runs, place) => {
-      const node = longText(this.texts[place], "");
+      const node = foreignText(this.texts[place], "");
       node.append(...runs.map(({ text, only }) => (only ? el("mark", { class: "tm-only" }, text) : text)));
       if (completions[place].text.trim() === "") this.showEmpty(place);
     });
@@ -119,7 +118,7 @@ export class Views {
   }
 
   showEmpty(place) {
-    longText(this.texts[place], this.words("views.empty"));
+    foreignText(this.texts[place], this.words("views.empty"));
   }
 
   /** What is noted beside an answer: how much of each text was on the screen, and the views in turn. */

@@ -1,5 +1,7 @@
 // Elements made without HTML strings: every text goes in as text, so that nothing a model or a person wrote can act.
 
+import { inPieces } from "./long_text.js";
+
 /**
  * An element with attributes, listeners and children.
  * `on*` keys with functions are listeners; `false`, `null` and `undefined` leave an attribute out; `true` sets it empty.
@@ -27,7 +29,9 @@ function set(node, name, value) {
 
 /** Put a text that somebody else wrote into a node: as text, in its own direction, with its line breaks. */
 export function foreignText(node, text) {
-  node.textContent = text;
+  const pieces = inPieces(text);
+  if (pieces.length < 2) node.textContent = text;
+  else node.replaceChildren(...pieces.map((piece) => el("span", { class: "tm-piece" }, piece)));
   node.setAttribute("dir", "auto");
   node.classList.add("tm-text");
   node.classList.remove("tm-rendered");

@@ -1,16 +1,6 @@
-// A text of any length as nodes: a long one in pieces, of which the browser lays out only those that are seen.
-
-import { el, foreignText } from "../page/elements.js";
+// A text of any length in pieces, so that the browser lays out only those that are seen.
 
 const PIECE_CHARACTERS = 4_000;
-
-/** Put a text as it is into a node that scrolls. */
-export function longText(node, text) {
-  foreignText(node, "");
-  const pieces = inPieces(text);
-  node.append(...(pieces.length < 2 ? pieces : pieces.map((piece) => el("div", { class: "tm-piece" }, piece))));
-  return node;
-}
 
 /**
  * A text cut after the line, else the word, that ends within each PIECE_CHARACTERS; nothing is left out. Where there is
