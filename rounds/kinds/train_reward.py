@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from typing import Any
 
-from feedback_store import completions, policies, preferences, prompts, reward_models, runs
+from feedback_store import completions, policies, preferences, prompts, reward_models, runs, snapshots
 from feedback_store.preferences import Preference
 from reward_training.records import Pair, Text
 from reward_training.training import TrainedReward, train
@@ -49,12 +49,7 @@ def run(context: RunContext) -> dict[str, Any]:
 def _snapshot(context: RunContext) -> list[int]:
     """The judgments of this run: those of its first attempt, else all that count."""
     kept = runs.judgments_of(context.db, context.run.id)
-    if kept:
-        return list(kept)
-    used = sorted({preference.judgment_id for preference in preferences.derive(context.db)})
-    if used:
-        runs.snapshot(context.db, context.lease, used)
-    return used
+    return list(kept) or snapshots.take(context.db, context.lease)
 
 
 def _counts(found: list[Preference]) -> dict[str, int]:

@@ -19,6 +19,7 @@ from feedback_store import (
     reward_models,
     runs,
     sessions,
+    snapshots,
     withdrawal,
 )
 from feedback_store.database import Database
@@ -61,6 +62,21 @@ def test_from_then_on_they_are_in_no_snapshot_and_no_export(told: Database, tmp_
     assert "ann" not in (tmp_path / "all" / "comparisons.jsonl").read_text().replace("annotator", "")
     assert len((tmp_path / "table" / "train.csv").read_text().splitlines()) == 1 + 2
     assert "| its author withdrew | 2 |" in (tmp_path / "all" / "README.md").read_text()
+
+
+def test_who_withdraws_while_a_snapshot_is_read_is_not_in_it(told: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    runs.enqueue(told, "train-reward", {}, now=NOW)
+    lease = runs.claim(told, "worker", lease_seconds=60)
+    assert lease is not None
+    derive = preferences.derive
+
+    def slowly(db: Database) -> list[preferences.Preference]:
+        found = derive(db)
+        withdrawal.withdraw(db, 1, by="annotator 1")
+        return found
+
+    monkeypatch.setattr(preferences, "derive", slowly)
+    assert snapshots.take(told, lease) == [2, 4] == list(runs.judgments_of(told, lease.run_id))
 
 
 def test_their_words_are_gone_from_the_bytes_and_their_name_stays(told: Database) -> None:
