@@ -18,7 +18,8 @@
     }
     if (node.shadowRoot) found.push(`<${node.localName}> has a shadow`);
   }
-  for (const node of document.querySelectorAll(FOREIGN.replaceAll(" ", ","))) found.push(`<${node.localName}>`);
+  for (const node of document.querySelectorAll(FOREIGN.replaceAll(" ", ",")))
+    if (node.closest(".tm")) found.push(`<${node.localName}>`); // Gradio's own page has a <base>
 
   for (const text of document.querySelectorAll(".tm-text")) {
     for (const node of text.querySelectorAll("*")) {

@@ -6,6 +6,7 @@ import test from "node:test";
 const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.url));
 const { Drafts } = await from("compare/drafts.js");
 const { Outbox } = await from("compare/outbox.js");
+const { QuestionQueue } = await from("compare/question_queue.js");
 const { RoundTrip } = await from("compare/round_trip.js");
 const { oneTabAtATime } = await from("compare/turn.js");
 
@@ -236,6 +237,18 @@ test("a link is slow above 60 ms and fast again below 45, by the median of the l
   assert.equal(after(...Array(9).fill(50)), true, "between the two it stays as it was");
   assert.equal(after(...Array(9).fill(44)), false);
   assert.equal(after(...Array(9).fill(50)), false);
+});
+
+test("pairs whose answers are on their way are not handed out, and do not make the others fewer", async () => {
+  const all = Array.from({ length: 20 }, (_, n) => ({ comparison: `c${n}` }));
+  const asked = [];
+  const fetch = async (limit) => (asked.push(limit), { state: "ready", questions: all.slice(0, limit), progress: {} });
+  const queue = new QuestionQueue(fetch, () => {}, { pending: () => new Set(["c0", "c2"]) });
+  await queue.fill();
+  assert.deepEqual([asked, queue.waiting.map((each) => each.comparison)], [[5], ["c1", "c3", "c4"]]);
+  const many = new QuestionQueue(fetch, () => {}, { pending: () => all.slice(0, 9).map((each) => each.comparison) });
+  await many.fill();
+  assert.deepEqual([asked.at(-1), many.waiting.map((each) => each.comparison)], [10, ["c9"]]);
 });
 
 test("drafts are kept for each person, the newest of them, for two weeks", () => {

@@ -1,0 +1,108 @@
+"""Hostile texts in every place of every page that shows what a model or a person wrote, in a real browser.
+
+Each text of the corpus stands once in a prompt or a response that a person judges (`test_hostile_views` puts each into
+every view); the other places hold many at once.
+"""
+
+import re
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import hostile_study
+from feedback_store import judgments
+from feedback_store.database import Database
+from hostile_texts import corpus, require_inert, watch
+from rounds import studies
+
+pytestmark = pytest.mark.browser
+MAIN = ".tm-main"
+
+
+@pytest.fixture
+def bare(tmp_path: Path) -> Iterator[Database]:
+    """A study without anything to judge."""
+    with studies.open_or_create(tmp_path / "bare", base="tiny:", create=True, refill=False, repeat_share=0.0) as db:
+        yield db
+
+
+def open_compare(page, address: str) -> None:
+    page.goto(address)
+    page.wait_for_selector(".tm-card:visible")
+
+
+def number_shown(page) -> str:
+    return re.findall(r"Question (\d+):", page.locator(".tm-prompt-now").text_content())[0]
+
+
+def judge(page, keys: list[str]) -> None:
+    """Answer the question on the screen; waits for the next one, or for none."""
+    shown = number_shown(page)
+    for key in keys:
+        page.keyboard.press(key)
+    page.wait_for_function(
+        "shown => { const now = document.querySelector('.tm-prompt-now');"
+        " return !now.checkVisibility() || !now.textContent.includes(`Question ${shown}:`); }",
+        arg=shown,
+    )
+    page.wait_for_selector(".tm-card:visible, .tm-state:visible")
+
+
+def judge_all(page, seen: list[str], keys: list[str]) -> int:
+    """Look at every question there is, as it is shown first, and answer it by the keyboard; returns how many."""
+    judged = 0
+    while page.locator(".tm-card:visible").count():
+        page.locator(".tm-earlier").evaluate("node => node.open = true")
+        require_inert(page, seen, f"question {number_shown(page)}")
+        judge(page, keys)
+        judged += 1
+        if not page.locator(".tm-card:visible").count():
+            page.wait_for_timeout(400)  # more may be on their way
+    return judged
+
+
+def test_every_text_of_the_corpus_as_prompt_or_response(bare: Database, served: Callable, page):
+    texts = [each.text for each in corpus(100_000)]
+    assert len(texts) >= 100
+    number = hostile_study.ask(bare, texts)
+    seen = watch(page)
+    open_compare(page, served(bare))
+    assert judge_all(page, seen, ["ArrowDown"]) == number
+    assert len(judgments.live(bare)) == number, "the page answered keys all the time"
+
+
+def test_a_megabyte_as_prompt_and_response_does_not_freeze_the_page(bare: Database, served: Callable, page):
+    large = [each.text for each in corpus() if len(each.text) > 100_000]
+    assert len(large) == 3
+    hostile_study.ask(bare, [*(text[:200_000] for text in large), *large[:2], "short", "short", "short", *large[1:]])
+    seen = watch(page)
+    open_compare(page, served(bare))
+    assert judge_all(page, seen, ["ArrowDown"]) == 2
+
+
+def test_every_page_and_every_tab_with_hostile_texts_in_all_places(bare: Database, served: Callable, page):
+    hostile_study.fill_everything(bare)
+    seen = watch(page)
+    address = served(bare)
+    page.goto(address)
+    page.wait_for_selector(MAIN)
+    for path in ("/console", "/people", "/settings", "/me", "/"):
+        page.goto(address.split("/login")[0] + path)
+        page.wait_for_function("document.querySelector('.tm-main')?.childElementCount > 0")
+        page.wait_for_load_state("networkidle")
+        look_everywhere(page, seen, path)
+
+
+def look_everywhere(page, seen: list[str], path: str) -> None:
+    """Open each tab and each part that opens, and look."""
+    require_inert(page, seen, path)
+    for tab in page.locator("[role=tab]:visible").all():
+        tab.click()
+        page.wait_for_load_state("networkidle")
+        page.locator("details").evaluate_all("all => all.forEach((each) => (each.open = true))")
+        page.wait_for_timeout(150)
+        require_inert(page, seen, f"{path}, {tab.inner_text()}")
+    page.locator("details").evaluate_all("all => all.forEach((each) => (each.open = true))")
+    page.wait_for_timeout(150)
+    require_inert(page, seen, f"{path}, opened")
