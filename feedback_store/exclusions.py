@@ -55,9 +55,14 @@ def leave_out(
 def take_back(
     db: Database, *, annotator_id: int | None = None, import_id: int | None = None, by: str, now: str | None = None
 ) -> bool:
-    """Let a person's or an import's judgments count again; tells whether they were left out. Raises InvalidInput."""
+    """Let a person's or an import's judgments count again; tells whether they were left out.
+
+    Raises InvalidInput, also for a person who withdrew.
+    """
     moment = now or clock.now()
     with db.transaction():
+        if annotator_id is not None and annotators.get(db, annotator_id).paused_why == "withdrawn":
+            raise InvalidInput("This person withdrew from the study. Only they can come back, by agreeing anew.")
         subject = _subject(db, annotator_id, import_id)
         known = _in_force(db, annotator_id, import_id)
         if known is None:
