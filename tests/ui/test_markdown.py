@@ -1,9 +1,13 @@
 """Markdown as HTML that cannot act: what is shown, what stays text, what is too much."""
 
 import re
+from html import unescape
 
 import pytest
+from hypothesis import given, settings
+from hypothesis import strategies as st
 
+from hostile_texts import corpus
 from ui.web import markdown
 from ui.web.markdown import rendered
 
@@ -31,6 +35,7 @@ def test_nothing_of_a_text_can_be_followed_or_fetched_and_its_address_is_said():
     assert html == (
         "<p><em>this</em> (https://example.org/_a_ “a title”) picture (https://example.org/x.png) https://b.org</p>\n"
     )
+    assert rendered("[a](http://é.org/ü)") == "<p>a (http://é.org/ü)</p>\n", "as it was written"
     assert rendered("[two ![in](b) one](c)") == "<p>two in (b) one (c)</p>\n"
 
 
@@ -72,6 +77,31 @@ def test_what_would_take_long_is_left_to_be_shown_as_it_is():
     assert rendered("a\n" * markdown.MOST_LINES) is None
     for mark in ("[", "*", "**a", "`", "|", "![a]("):
         assert rendered(mark * 6_000) is None, mark
+
+
+def test_a_text_of_which_a_letter_would_be_missing_is_not_rendered():
+    assert rendered("| a | b |\n|---|---|\n| 1 | 2 | hidden |") is None, "a table leaves out what has no heading"
+    assert rendered("[a](&copy;)") is None
+    html = rendered("```python title\nx = 1\n```")
+    assert html == "<p><code>python title</code></p>\n<pre><code>x = 1\n</code></pre>\n"
+
+
+@settings(max_examples=300, deadline=None, derandomize=True)
+@given(st.text(alphabet=" \n\t*_~`[]()<>!#|-=+.:>&;\\\"'{}$/1aBcé汉ש\u202e\u200b", max_size=80))
+def test_whatever_is_rendered_holds_every_letter_and_only_harmless_tags(text: str):
+    html = rendered(text)
+    assert html is None or {name for name, _ in TAG.findall(html)} <= markdown.TAGS
+    if html is not None:
+        shown = unescape(TAG.sub("", html))
+        assert [letter for letter in shown if letter.isalpha()] == [letter for letter in text if letter.isalpha()]
+
+
+def test_each_hostile_text_is_rendered_harmless_or_not_at_all():
+    made = [rendered(each.text) for each in corpus()]
+    assert sum(html is not None for html in made) > 100
+    for html in filter(None, made):
+        assert {name for name, _ in TAG.findall(html)} <= markdown.TAGS
+        assert {attributes for _, attributes in TAG.findall(html)} <= {"", ' start="1"', ' start="7"'}
 
 
 @pytest.mark.parametrize("opening", [">", "- ", "1. ", "> - "])

@@ -2,16 +2,18 @@
 
 Two walls: the parser knows no HTML, no images and no links (it writes an address out as text), and what it made passes
 nh3 (ammonia) with a list of harmless tags and no attribute that names an address or a style. The page checks a third
-time (static/page/elements.js). Nothing that was written is left out of sight: link definitions and comments stay text.
+time (static/page/elements.js). Nothing that was written is left out of sight: link definitions and comments stay text,
+and a text of which any letter would be missing is not rendered at all.
 """
 
 from __future__ import annotations
 
+import re
 import sys
 import threading
 from collections import OrderedDict
 from collections.abc import Sequence
-from html import escape
+from html import escape, unescape
 from typing import Any
 
 import nh3
@@ -32,12 +34,14 @@ TAGS = {
 ATTRIBUTES = {"ol": {"start"}}
 FIRST_HEADING = 3  # the page's own headings stand above those of a text
 LAST_HEADING = 6
+TAG = re.compile(r"<[^>]*>")
+NO_LETTERS = re.compile(r"[\W\d_]+")
 
 
 def rendered(text: str) -> str | None:
     """The text as sanitised HTML. None where it is to be shown as it is: above MOST_CHARACTERS characters, MOST_LINES
     lines or MOST_MARKS marks (so that a text of any size and any make costs little), with blocks nested deeper than
-    MOST_NESTING, or where it holds what no browser can be sent.
+    MOST_NESTING, where a letter would not be seen, or where it holds what no browser can be sent.
     """
     if len(text) > MOST_CHARACTERS or text.count("\n") >= MOST_LINES or sum(map(text.count, MARKS)) > MOST_MARKS:
         return None
@@ -53,8 +57,14 @@ def rendered(text: str) -> str | None:
         )
     except UnicodeEncodeError:  # half of a surrogate pair
         return None
+    if _letters(unescape(TAG.sub("", html))) != _letters(text):
+        return None
     _cache.put(text, html)
     return html
+
+
+def _letters(text: str) -> str:
+    return NO_LETTERS.sub("", text)
 
 
 def _link_closed(tokens: Sequence[Token], place: int, *_: Any) -> str:
@@ -76,6 +86,13 @@ def _address(token: Token, attribute: str) -> str:
     return escape(f" ({token.attrGet(attribute) or ''}{title})")
 
 
+def _fence(tokens: Sequence[Token], place: int, *_: Any) -> str:
+    """A block of code, under what its first line says of it, such as its language."""
+    token = tokens[place]
+    info = f"<p><code>{escape(token.info.strip())}</code></p>\n" if token.info.strip() else ""
+    return f"{info}<pre><code>{escape(token.content)}</code></pre>\n"
+
+
 def _heading(tokens: Sequence[Token], place: int, *_: Any) -> str:
     token = tokens[place]
     level = min(int(token.tag[1]) + FIRST_HEADING - 1, LAST_HEADING)
@@ -86,10 +103,12 @@ def _markdown() -> MarkdownIt:
     # A line that was written as a line stays one (`breaks`): people judge verse and lists as the model laid them out.
     options = {"html": False, "linkify": False, "typographer": False, "breaks": True, "maxNesting": MOST_NESTING}
     made = MarkdownIt("commonmark", options).enable(["table", "strikethrough"]).disable(["reference", "entity"])
+    made.normalizeLink = lambda address: address  # type: ignore[method-assign]  # an address is shown as it was written
     made.renderer.rules |= {  # type: ignore[attr-defined]
         "link_open": lambda *_: "",
         "link_close": _link_closed,
         "image": _image,
+        "fence": _fence,
         "heading_open": _heading,
         "heading_close": _heading,
     }
