@@ -103,7 +103,7 @@ def _markdown() -> MarkdownIt:
     # A line that was written as a line stays one (`breaks`): people judge verse and lists as the model laid them out.
     options = {"html": False, "linkify": False, "typographer": False, "breaks": True, "maxNesting": MOST_NESTING}
     made = MarkdownIt("commonmark", options).enable(["table", "strikethrough"]).disable(["reference", "entity"])
-    made.normalizeLink = lambda address: address  # type: ignore[method-assign]  # an address is shown as it was written
+    made.normalizeLink = lambda url: url  # type: ignore[method-assign]  # an address is shown as it was written
     made.renderer.rules |= {  # type: ignore[attr-defined]
         "link_open": lambda *_: "",
         "link_close": _link_closed,
