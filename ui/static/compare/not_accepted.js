@@ -9,7 +9,7 @@ export class NotAccepted {
     this.list = el("ul", { class: "tm-not-accepted-list" });
     this.element = el(
       "section",
-      { class: "tm-failed tm-not-accepted", role: "alert", hidden: true },
+      { class: "tm-not-accepted", role: "alert", hidden: true },
       el("strong", {}, words("outbox.not_accepted")),
       this.list,
     );
