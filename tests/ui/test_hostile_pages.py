@@ -6,6 +6,7 @@ every view); the other places hold many at once.
 
 import re
 from collections.abc import Callable, Iterator
+from itertools import permutations
 from pathlib import Path
 
 import pytest
@@ -50,11 +51,13 @@ def judge(page, keys: list[str]) -> None:
 
 
 def judge_all(page, seen: list[str], keys: list[str]) -> int:
-    """Look at every question there is, as it is shown first, and answer it by the keyboard; returns how many."""
+    """Look at every question there is, in each view, and answer it by the keyboard; returns how many."""
     judged = 0
     while page.locator(".tm-card:visible").count():
         page.locator(".tm-earlier").evaluate("node => node.open = true")
-        require_inert(page, seen, f"question {number_shown(page)}")
+        for _ in range(3):
+            require_inert(page, seen, f"question {number_shown(page)}")
+            page.keyboard.press("m")
         judge(page, keys)
         judged += 1
         if not page.locator(".tm-card:visible").count():
@@ -92,6 +95,16 @@ def test_every_page_and_every_tab_with_hostile_texts_in_all_places(bare: Databas
         page.wait_for_function("document.querySelector('.tm-main')?.childElementCount > 0")
         page.wait_for_load_state("networkidle")
         look_everywhere(page, seen, path)
+    page.wait_for_selector(".tm-card:visible")
+    for key in ("g", "l", "f", "?"):
+        page.keyboard.press(key)
+        page.wait_for_selector("dialog[open] >> nth=0")
+        page.wait_for_selector("[aria-busy=true]", state="detached")
+        require_inert(page, seen, f"/, dialog of key {key}")
+        if key in "gl":
+            assert "window.hacked" in page.locator("dialog[open]").inner_text()
+        page.keyboard.press("Escape")
+        page.wait_for_selector("dialog[open]", state="detached")
 
 
 def look_everywhere(page, seen: list[str], path: str) -> None:
@@ -106,3 +119,12 @@ def look_everywhere(page, seen: list[str], path: str) -> None:
     page.locator("details").evaluate_all("all => all.forEach((each) => (each.open = true))")
     page.wait_for_timeout(150)
     require_inert(page, seen, f"{path}, opened")
+
+
+def test_five_responses_to_be_ranked(bare: Database, served: Callable, page):
+    number = hostile_study.ask(bare, [each.text for each in corpus(5_000)][::5], candidates=5)
+    seen = watch(page)
+    open_compare(page, served(bare))
+    assert page.locator(".tm-response").count() == 5
+    assert judge_all(page, seen, ["5", "4", "3", "2", "1", "Enter"]) == number
+    assert {tuple(row.ranks or ()) for row in judgments.live(bare)} <= set(permutations(range(1, 6)))
