@@ -4,11 +4,16 @@ import random
 from pathlib import Path
 
 from benchmarks.large_study import WORDS
-from feedback_store import comparisons, completions, policies, prompts
+from feedback_store import annotators, comparisons, completions, judgments, policies, prompts, questions
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
+from feedback_store.database import Database
+from feedback_store.judgments import NewJudgment
 from feedback_store.prompts import NewPrompt
 from rounds import studies
+
+AHEAD = 3
+"""Pairs that a person holds at a time."""
 
 
 def make(folder: Path, pairs: int, seed: int, base: str = "tiny:") -> None:
@@ -20,6 +25,15 @@ def make(folder: Path, pairs: int, seed: int, base: str = "tiny:") -> None:
         for prompt_id in prompts.add(db, new, holdout_share=0.2, seed=seed).ids:
             ids = completions.add(db, [NewCompletion(prompt_id, author, answer(draw)) for _ in range(2)])
             comparisons.add(db, [NewComparison(prompt_id, ids)])
+
+
+def judge(db: Database, number: int) -> None:
+    """Let one person who is not among the others judge the first comparisons: something to train a reward on."""
+    person = annotators.ensure(db, "first").id
+    for place, question in enumerate(questions.next_questions(db, person, limit=number).questions):
+        ranks = [1, 2] if place % 3 else [2, 1]
+        new = NewJudgment(question.comparison_public_id, person, ranks, question.shown, f"first-{place:08}")
+        judgments.submit(db, new)
 
 
 def answer(draw: random.Random) -> str:

@@ -26,6 +26,8 @@ _ASKED = f"({_ANSWERED} OR {_HELD})"
 
 # As the partial indexes say it. Check questions and repeats come by their shares.
 OPEN = "c.answers < c.overlap AND c.withdrawn = 0 AND c.purpose <> 'check' AND c.purpose <> 'repeat'"
+# Neither what a lead has to look at first, nor what another person alone is asked.
+_FOR_PERSON = "c.held_back = 0 AND (c.reserved_for IS NULL OR c.reserved_for = :annotator)"
 NOT_ANSWERED = "NOT " + _ANSWERED.format(id="c.id")
 NOT_HELD = "NOT " + _HELD.format(id="c.id")
 # Leases in force and answers together stay within the overlap.
@@ -54,8 +56,8 @@ _WITHIN_PROMPT_QUOTA = (
     f" AND {_ASKED.format(id='s.id')}) < :prompt_quota"
 )
 
-UNSEEN = f"{OPEN} AND {NOT_ANSWERED} AND {NEW_PAIR}"
-COLUMNS = "c.id, c.public_id, c.prompt_id, c.priority"
+UNSEEN = f"{OPEN} AND {_FOR_PERSON} AND {NOT_ANSWERED} AND {NEW_PAIR}"
+COLUMNS = "c.id, c.public_id, c.prompt_id, c.priority, c.purpose"
 
 
 def ordinary(
@@ -107,6 +109,7 @@ def check_question(db: Database, person: Annotator, asking: Asking, now: str) ->
     """
     return db.row(
         f"SELECT {COLUMNS} FROM comparisons c WHERE c.purpose = 'check' AND c.withdrawn = 0 AND c.expert IS NOT NULL"
+        " AND c.held_back = 0"
         f" AND {_matching(person)} AND {_language(person)} AND {NOT_ANSWERED} AND {NOT_HELD} AND {NEW_PAIR}"
         " ORDER BY c.id LIMIT 1",
         _values(person, asking, now),
@@ -150,7 +153,7 @@ def count_unseen(db: Database, annotator_id: int, now: str, most: int) -> int:
 
 
 def _ready(person: Annotator, asking: Asking) -> str:
-    return " AND ".join([OPEN, ROOM, NOT_HELD, NOT_ANSWERED, NEW_PAIR, _matching(person), _quota(asking)])
+    return " AND ".join([OPEN, _FOR_PERSON, ROOM, NOT_HELD, NOT_ANSWERED, NEW_PAIR, _matching(person), _quota(asking)])
 
 
 def _matching(person: Annotator) -> str:

@@ -21,6 +21,7 @@ class NewComparison:
 
     `score` and `probability` are those of the rule that chose it; higher priority is asked first. `qualification`: who
     is asked has to hold it. A repeat names the comparison that it repeats and the person for whom it is reserved.
+    `held_back`: nobody is asked it until a lead says so.
     """
 
     prompt_id: int
@@ -39,6 +40,7 @@ class NewComparison:
     qualification: str | None = None
     repeats_id: int | None = None
     reserved_for: int | None = None
+    held_back: bool = False
 
 
 @dataclass(frozen=True)
@@ -71,6 +73,7 @@ class Comparison:
     split: str
     language: str
     withdrawn: bool
+    held_back: bool
     created_at: str
 
 
@@ -133,14 +136,14 @@ def insert(
         cursor = db.execute(
             "INSERT INTO comparisons (public_id, prompt_id, round_id, purpose, chosen_by, is_random, score,"
             " probability, expert, priority, overlap, run_id, extra, created_at, qualification, repeats_id,"
-            " reserved_for, split, language)"
-            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, split, language FROM prompts WHERE id = ?",
+            " reserved_for, held_back, split, language)"
+            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, split, language FROM prompts WHERE id = ?",
             [
                 new.public_id or secrets.token_hex(8), new.prompt_id, round_id, new.purpose, new.chosen_by,
                 int(new.is_random), new.score, new.probability,
                 None if new.expert is None else canonical.dumps(new.expert),
                 new.priority, new.overlap, run_id, canonical.dumps(new.extra), now or clock.now(), new.qualification,
-                new.repeats_id, new.reserved_for, new.prompt_id,
+                new.repeats_id, new.reserved_for, int(new.held_back), new.prompt_id,
             ],
         )  # fmt: skip
         comparison_id = int(cursor.lastrowid)
@@ -186,13 +189,15 @@ def counts(db: Database, round_id: int | None = None, now: str | None = None) ->
     """Count comparisons by state, split and purpose (of one round, or all), without reading them: from the tallies,
     and from the leases in force.
 
-    Check questions and repeats are not counted: they come on top, by their shares, and are never used up.
+    Check questions and repeats are not counted: they come on top, by their shares, and are never used up. Neither is
+    what is held back.
     """
     totals = _tallies(db, round_id)
     taken = _taken(db, round_id, now or clock.now())
+    held = _held_back(db, round_id)
     slices = [
-        SliceCount(split, purpose, ready=total - judged - taken[split, purpose], leased=taken[split, purpose],
-                   judged=judged)
+        SliceCount(split, purpose, ready=total - judged - taken[split, purpose] - held[split, purpose],
+                   leased=taken[split, purpose], judged=judged)
         for (split, purpose), (total, judged) in sorted(totals.items())
     ]  # fmt: skip
     return ComparisonCounts(
@@ -209,8 +214,11 @@ WHERE purpose NOT IN ('check', 'repeat') AND (:round IS NULL OR round_id = NULLI
 LEASES_IN_FORCE = """
 SELECT a.comparison_id, c.round_id, c.split, c.purpose, c.overlap - c.answers AS missing
 FROM assignments a JOIN comparisons c ON c.id = a.comparison_id
-WHERE a.ended_at IS NULL AND a.expires_at > :now AND c.answers < c.overlap AND c.withdrawn = 0
+WHERE a.ended_at IS NULL AND a.expires_at > :now AND c.answers < c.overlap AND c.withdrawn = 0 AND c.held_back = 0
   AND c.purpose NOT IN ('check', 'repeat')"""
+HELD_BACK = """
+SELECT split, purpose, COUNT(*) AS comparisons FROM comparisons WHERE held_back = 1 AND withdrawn = 0
+  AND answers < overlap AND purpose NOT IN ('check', 'repeat') {of_round} GROUP BY split, purpose"""
 
 
 def _tallies(db: Database, round_id: int | None) -> dict[tuple[str, str], tuple[int, int]]:
@@ -226,6 +234,13 @@ def _taken(db: Database, round_id: int | None, now: str) -> Counter[tuple[str, s
     return Counter((row["split"], row["purpose"]) for row in full.values() if round_id in (None, row["round_id"]))
 
 
+def _held_back(db: Database, round_id: int | None) -> Counter[tuple[str, str]]:
+    """How many comparisons of each slice lack answers, and are held back; they are few."""
+    query = HELD_BACK.format(of_round="" if round_id is None else "AND round_id = NULLIF(:round, 0)")
+    rows = db.rows(query, {} if round_id is None else {"round": round_id})
+    return Counter({(row["split"], row["purpose"]): row["comparisons"] for row in rows})
+
+
 def recount(db: Database, comparison_id: int) -> None:
     """Count the comparison's live judgments anew; called in the transaction of everything that changes them."""
     db.execute(
@@ -238,7 +253,7 @@ def recount(db: Database, comparison_id: int) -> None:
 _SELECT = """
 SELECT c.id, c.public_id, c.prompt_id, c.round_id, c.purpose, c.chosen_by, c.is_random, c.score, c.probability,
   c.run_id, c.expert, c.extra, c.priority, c.overlap, c.answers, c.decided, c.qualification, c.repeats_id,
-  c.reserved_for, c.split, c.language, c.withdrawn, c.created_at,
+  c.reserved_for, c.split, c.language, c.withdrawn, c.held_back, c.created_at,
   (SELECT json_group_array(completion_id) FROM
     (SELECT completion_id FROM candidates WHERE comparison_id = c.id ORDER BY position)) AS completion_ids
 FROM comparisons c"""
@@ -249,6 +264,7 @@ def _comparison(row: Row) -> Comparison:
         "completion_ids": json.loads(row["completion_ids"]),
         "is_random": bool(row["is_random"]),
         "withdrawn": bool(row["withdrawn"]),
+        "held_back": bool(row["held_back"]),
         "expert": json.loads(row["expert"]) if row["expert"] else None,
         "extra": json.loads(row["extra"]),
     }

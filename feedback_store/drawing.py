@@ -4,6 +4,8 @@ import random
 from dataclasses import dataclass
 from typing import Literal
 
+from feedback_store.qualifying import Qualifying
+
 Slot = Literal["check", "repeat", "ordinary"]
 
 
@@ -13,7 +15,8 @@ class Asking:
 
     Shares are of all questions of a person. A repeat comes after at least `repeat_after` own answers in between.
     `daily_quota`: answers a person and UTC day, where the person has no quota of their own; `prompt_quota`: comparisons
-    of one prompt a person; None: no limit. `closed`: nobody is asked.
+    of one prompt a person; None: no limit. `paused`, `closed`: nobody is asked, for now or any more. `asked_id`: the
+    setting of what is asked that people see. `qualifying`: check questions before live work.
     """
 
     check_share: float = 0.0
@@ -23,7 +26,10 @@ class Asking:
     prompt_quota: int | None = None
     lease_seconds: float = 600.0
     seed: int = 0
+    paused: bool = False
     closed: bool = False
+    asked_id: int | None = None
+    qualifying: Qualifying = Qualifying()
 
 
 def slot(asking: Asking, annotator_id: int, place: int) -> Slot:

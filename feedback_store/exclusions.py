@@ -72,9 +72,37 @@ def take_back(
     return True
 
 
+@dataclass(frozen=True)
+class Effect:
+    """What leaving a person out does: `own` judgments of `all` that train now (skips are none), and pairs that would
+    have no judgment left (`alone`).
+    """
+
+    own: int
+    all: int
+    alone: int
+
+
+def effect(db: Database, annotator_id: int) -> Effect:
+    """Return what leaving a person out would do, or does. Raises InvalidInput for an unknown person."""
+    _subject(db, annotator_id, None)
+    own = db.row(_OWN, [annotator_id]) or {}
+    everybody = int(db.value("SELECT SUM(decided) FROM tallies WHERE purpose = 'training'") or 0)
+    others = [
+        one.annotator_id for one in current(db) if one.annotator_id is not None and one.annotator_id != annotator_id
+    ]
+    left_out = sum(int((db.row(_OWN, [one]) or {})["own"]) for one in others)
+    return Effect(int(own["own"]), everybody - left_out, int(own["alone"] or 0))
+
+
 def current(db: Database) -> list[Exclusion]:
     """Return who is left out now, in the order in which they were."""
     return [Exclusion(**row) for row in db.rows("SELECT * FROM exclusions WHERE ended_at IS NULL ORDER BY id")]
+
+
+_OWN = """
+SELECT COUNT(*) AS own, SUM(c.decided = 1) AS alone FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
+WHERE j.annotator_id = ? AND j.skipped IS NULL AND c.purpose = 'training'"""
 
 
 def _subject(db: Database, annotator_id: int | None, import_id: int | None) -> str:

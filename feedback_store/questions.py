@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from feedback_store import annotators, askable, clock, drawing, repeats
+from feedback_store import annotators, askable, clock, drawing, qualifying, repeats
 from feedback_store.annotators import Annotator
 from feedback_store.database import Database, Row
 from feedback_store.drawing import Asking
@@ -29,7 +29,12 @@ State = Literal[
     "no_match",
     "quota_reached",
     "paused",
+    "paused_by_checks",
+    "withdrawn",
+    "round_paused",
     "closed",
+    "consent_needed",
+    "not_qualified",
 ]
 
 
@@ -47,14 +52,15 @@ class Question:
     """A comparison as one person sees it.
 
     `completions` stand in the order as shown; `shown` are their places in the comparison. Nothing tells a check
-    question or a repeat from any other.
+    question or a repeat from any other. `lease_expires_at` is None where the person answered it before.
     """
 
+    comparison_id: int
     comparison_public_id: str
     prompt: list[dict[str, Any]]
     completions: list[QuestionCompletion]
     shown: list[int]
-    lease_expires_at: str
+    lease_expires_at: str | None
 
 
 @dataclass(frozen=True)
@@ -62,13 +68,15 @@ class QuestionBatch:
     """The next questions of a person, and how many there are for them now (`left`, counted up to COUNT_UP_TO).
 
     Without any, `state` says why: none were made yet, others hold the rest, all are done, none is in the person's
-    languages, none goes with their tags and qualifications, their quota is reached, they are paused (or erased), or
-    asking is closed.
+    languages, none goes with their tags and qualifications, their quota is reached, they are paused (by a lead, by the
+    rule of the check questions) or withdrew, they did not pass the check questions before live work, or nobody is asked
+    now, or any more. `training`: check questions before live work, each followed by what the expert said.
     """
 
     state: State
     questions: list[Question]
     left: int = 0
+    training: bool = False
 
 
 def next_questions(
@@ -87,7 +95,6 @@ def next_questions(
     an unknown person.
     """
     moment = now or clock.now()
-    expires = clock.after(moment, asking.lease_seconds)
     with db.transaction():
         person = annotators.get(db, annotator_id)
         quota = asking.daily_quota if person.daily_quota is None else person.daily_quota
@@ -96,16 +103,47 @@ def next_questions(
         refused = _refused(person, asking, limit)
         if refused is not None:
             return QuestionBatch(refused, [])
-        held = _held(db, annotator_id, moment)[:limit]
-        for row in held:
-            db.execute("UPDATE assignments SET expires_at = ? WHERE id = ?", [expires, row["assignment_id"]])
-        found = askable.ordinary(db, person, asking, moment, max(COUNT_UP_TO, limit), comparison_ids)
-        wanted = _fair_share(db, annotator_id, limit, len(held) + len(found), moment) - len(held)
-        taken = _take(db, person, asking, moment, found, len(held), wanted) if wanted > 0 else []
-        if not held and not taken:
-            return QuestionBatch(askable.why_none(db, person, asking, moment), [])
-        chosen = [_question(db, row, expires) for row in held + taken]
-    return QuestionBatch("ready", chosen, min(COUNT_UP_TO, len(held) + len(found)))
+        if qualifying.standing(db, annotator_id, asking.qualifying) == "live":
+            return _live(db, person, asking, moment, limit, comparison_ids)
+        return _training(db, person, asking, moment, limit)
+
+
+def _live(
+    db: Database, person: Annotator, asking: Asking, now: str, limit: int, comparison_ids: Sequence[int] | None
+) -> QuestionBatch:
+    held = _held(db, person.id, now)[:limit]
+    found = askable.ordinary(db, person, asking, now, max(COUNT_UP_TO, limit), comparison_ids)
+    wanted = _fair_share(db, person.id, limit, len(held) + len(found), now) - len(held)
+    taken = _take(db, person, asking, now, found, len(held), wanted) if wanted > 0 else []
+    if not held and not taken:
+        return QuestionBatch(askable.why_none(db, person, asking, now), [])
+    left = min(COUNT_UP_TO, len(held) + len(found))
+    return QuestionBatch("ready", _handed_out(db, held, taken, now, asking), left)
+
+
+def _training(db: Database, person: Annotator, asking: Asking, now: str, limit: int) -> QuestionBatch:
+    """Check questions alone, no more than decide whether the person gets live work."""
+    if qualifying.standing(db, person.id, asking.qualifying) == "not_qualified":
+        return QuestionBatch("not_qualified", [])
+    missing = qualifying.missing(db, person.id, asking.qualifying)
+    held = [row for row in _held(db, person.id, now) if row["purpose"] == "check"][: min(limit, missing)]
+    taken: list[Row] = []
+    while len(held) + len(taken) < min(limit, missing):
+        row = askable.check_question(db, person, asking, now)
+        if row is None:
+            break
+        taken.append(_take_one(db, person, asking, now, row))
+    if not held and not taken:
+        return QuestionBatch("not_qualified", [])
+    return QuestionBatch("ready", _handed_out(db, held, taken, now, asking), missing, training=True)
+
+
+def _handed_out(db: Database, held: list[Row], taken: list[Row], now: str, asking: Asking) -> list[Question]:
+    """The questions of these rows; those that were held already get a new expiry."""
+    expires = clock.after(now, asking.lease_seconds)
+    for row in held:
+        db.execute("UPDATE assignments SET expires_at = ? WHERE id = ?", [expires, row["assignment_id"]])
+    return [_question(db, row, expires) for row in held + taken]
 
 
 def renew(
@@ -125,7 +163,10 @@ def renew(
     with db.transaction():
         for row in _held(db, annotator_id, moment):
             if row["public_id"] == comparison_public_id:
-                db.execute("UPDATE assignments SET expires_at = ? WHERE id = ?", [expires, row["assignment_id"]])
+                db.execute(
+                    "UPDATE assignments SET expires_at = ? WHERE id = ? AND annotator_id = ?",
+                    [expires, row["assignment_id"], annotator_id],
+                )
                 return expires
     return None
 
@@ -147,21 +188,39 @@ def held_question(db: Database, annotator_id: int, comparison_id: int, now: str 
     return next((_question(db, row, row["expires_at"]) for row in held), None)
 
 
+def question_of(db: Database, comparison_id: int, shown: list[int]) -> Question:
+    """Return a comparison as it was shown to somebody who answered it."""
+    row = db.row(f"SELECT {askable.COLUMNS} FROM comparisons c WHERE c.id = ?", [comparison_id])
+    assert row is not None
+    return _question(db, {**row, "shown": shown}, None)
+
+
 def count_unseen(db: Database, annotator_id: int, most: int, now: str | None = None) -> int:
     """Count the open comparisons that a person was not asked yet, in any language, up to `most`."""
     return askable.count_unseen(db, annotator_id, now or clock.now(), most)
 
 
-def shown_to(db: Database, annotator_id: int, comparison_public_id: str) -> list[int] | None:
-    """Return the order of the sides that was last drawn for this person and comparison, None where it was never handed
-    out.
-    """
-    found = db.value(
-        "SELECT a.shown FROM assignments a JOIN comparisons c ON c.id = a.comparison_id"
+@dataclass(frozen=True)
+class HandedOut:
+    """How a comparison was last handed out to a person: the order of the sides, and the setting of what was asked."""
+
+    comparison_id: int
+    shown: list[int]
+    asked_id: int | None
+    at: str
+
+
+def handed_out(db: Database, annotator_id: int, comparison_public_id: str) -> HandedOut | None:
+    """Return how a comparison was last handed out to this person, None where it never was."""
+    row = db.row(
+        "SELECT a.comparison_id, a.shown, a.asked_id, a.created_at FROM assignments a"
+        " JOIN comparisons c ON c.id = a.comparison_id"
         " WHERE a.annotator_id = ? AND c.public_id = ? ORDER BY a.id DESC LIMIT 1",
         [annotator_id, comparison_public_id],
     )
-    return json.loads(found) if found else None
+    if row is None:
+        return None
+    return HandedOut(row["comparison_id"], json.loads(row["shown"]), row["asked_id"], row["created_at"])
 
 
 def answered(db: Database, comparison_id: int, annotator_id: int, now: str) -> bool:
@@ -200,7 +259,11 @@ def lease_again(
     )
     if not free or shown is None:
         return False
-    _lease(db, comparison_id, annotator_id, shown, now, clock.after(now, lease_seconds))
+    asked_id = db.value(
+        "SELECT asked_id FROM assignments WHERE annotator_id = ? AND comparison_id = ? ORDER BY id LIMIT 1",
+        [annotator_id, comparison_id],
+    )
+    _lease(db, comparison_id, annotator_id, shown, now, clock.after(now, lease_seconds), asked_id)
     return True
 
 
@@ -209,7 +272,8 @@ def lease_again(
 HELD = f"""
 SELECT {askable.COLUMNS}, a.id AS assignment_id, a.shown, a.expires_at
 FROM assignments a INDEXED BY assignments_open_by_annotator JOIN comparisons c ON c.id = a.comparison_id
-WHERE a.annotator_id = :annotator AND a.ended_at IS NULL AND c.withdrawn = 0 AND {askable.NOT_ANSWERED}
+WHERE a.annotator_id = :annotator AND a.ended_at IS NULL AND c.withdrawn = 0 AND c.held_back = 0
+  AND {askable.NOT_ANSWERED}
   AND (c.purpose = 'check' OR c.answers + (SELECT COUNT(*) FROM assignments o WHERE o.comparison_id = c.id
     AND o.ended_at IS NULL AND o.expires_at > :now AND o.annotator_id <> :annotator) < c.overlap)"""
 
@@ -221,10 +285,14 @@ def _held(db: Database, annotator_id: int, now: str) -> list[Row]:
 
 
 def _refused(person: Annotator, asking: Asking, limit: int) -> State | None:
+    if person.paused_why == "withdrawn":
+        return "withdrawn"
     if person.paused_at is not None or person.erased_at is not None:
-        return "paused"
+        return "paused_by_checks" if person.paused_why == "checks" else "paused"
     if asking.closed:
         return "closed"
+    if asking.paused:
+        return "round_paused"
     return "quota_reached" if limit <= 0 else None
 
 
@@ -248,11 +316,16 @@ def _take(
         row = _special(db, person, asking, now, place + len(taken)) or next(stream, None)
         if row is None:
             break
-        _end_expired(db, row["id"], now)
-        row["shown"] = _sides(db, row["id"], person.id, asking.seed)
-        _lease(db, row["id"], person.id, row["shown"], now, clock.after(now, asking.lease_seconds))
-        taken.append(row)
+        taken.append(_take_one(db, person, asking, now, row))
     return taken
+
+
+def _take_one(db: Database, person: Annotator, asking: Asking, now: str, row: Row) -> Row:
+    """Lease a comparison to a person; returns it with the order of its sides."""
+    _end_expired(db, row["id"], now)
+    shown = _sides(db, row["id"], person.id, asking.seed)
+    _lease(db, row["id"], person.id, shown, now, clock.after(now, asking.lease_seconds), asking.asked_id)
+    return {**row, "shown": shown}
 
 
 def _special(db: Database, person: Annotator, asking: Asking, now: str, place: int) -> Row | None:
@@ -290,14 +363,23 @@ def _end_expired(db: Database, comparison_id: int, now: str) -> None:
     )
 
 
-def _lease(db: Database, comparison_id: int, annotator_id: int, shown: list[int], now: str, expires: str) -> None:
+def _lease(
+    db: Database,
+    comparison_id: int,
+    annotator_id: int,
+    shown: list[int],
+    now: str,
+    expires: str,
+    asked_id: int | None = None,
+) -> None:
     db.execute(
-        "INSERT INTO assignments (comparison_id, annotator_id, shown, created_at, expires_at) VALUES (?, ?, ?, ?, ?)",
-        [comparison_id, annotator_id, json.dumps(shown), now, expires],
+        "INSERT INTO assignments (comparison_id, annotator_id, shown, created_at, expires_at, asked_id)"
+        " VALUES (?, ?, ?, ?, ?, ?)",
+        [comparison_id, annotator_id, json.dumps(shown), now, expires, asked_id],
     )
 
 
-def _question(db: Database, row: Row, expires: str) -> Question:
+def _question(db: Database, row: Row, expires: str | None) -> Question:
     prompt = db.value("SELECT messages FROM prompts WHERE id = ?", [row["prompt_id"]])
     candidates = db.rows(
         "SELECT m.public_id, m.text, m.finish_reason FROM candidates k JOIN completions m ON m.id = k.completion_id"
@@ -305,6 +387,7 @@ def _question(db: Database, row: Row, expires: str) -> Question:
         [row["id"]],
     )
     return Question(
+        comparison_id=row["id"],
         comparison_public_id=row["public_id"],
         prompt=json.loads(prompt),
         completions=[

@@ -11,7 +11,8 @@ from feedback_store.comparisons import NewComparison
 from feedback_store.database import Database, Row
 
 _WAITING = f"""
-SELECT {COLUMNS} FROM comparisons c WHERE c.reserved_for = :annotator AND c.withdrawn = 0 AND c.answers < c.overlap
+SELECT {COLUMNS} FROM comparisons c WHERE c.reserved_for = :annotator AND c.withdrawn = 0 AND c.held_back = 0
+  AND c.answers < c.overlap AND c.purpose = 'repeat'
   AND {NOT_ANSWERED} AND {NOT_HELD} ORDER BY c.id LIMIT 1"""
 _FAR_ENOUGH_BACK = """
 SELECT id FROM live_judgments WHERE annotator_id = :annotator AND import_id IS NULL
@@ -19,7 +20,7 @@ ORDER BY id DESC LIMIT 1 OFFSET :after"""
 _NOT_REPEATED = """
 SELECT c.id, c.round_id, j.shown FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
 WHERE j.annotator_id = :annotator AND j.id <= :latest AND j.import_id IS NULL AND j.ranks IS NOT NULL
-  AND j.shown IS NOT NULL AND c.purpose = 'training'
+  AND j.shown IS NOT NULL AND c.purpose = 'training' AND c.held_back = 0
   AND NOT EXISTS (SELECT 1 FROM comparisons r WHERE r.repeats_id = c.id AND r.reserved_for = :annotator)
 ORDER BY j.id DESC LIMIT 1"""
 

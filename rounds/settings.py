@@ -39,6 +39,34 @@ class _Settings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid")
 
 
+Part = Literal["off", "optional", "required"]
+
+
+class AskedSettings(_Settings):
+    """What people are asked about a pair. A judgment names the row of the study's settings that it was made under."""
+
+    question: str = Field("", max_length=500, description="the question above the answers; empty: the page's own words")
+    candidates: int = Field(2, ge=2, le=5, description="completions of a comparison; more than two are ranked")
+    strength: bool = Field(True, description="whether people say how much better: slightly, better, much")
+    mode: Literal["quick", "confirm"] = Field("quick", description="whether a key saves at once, or Enter after it")
+    view: Literal["raw", "rendered"] = Field("raw", description="what a text is first shown as; a key changes it")
+    criteria: Part = Field("off", description="what the study's criteria ask, one at a time")
+    criteria_share: float = Field(1.0, ge=0, le=1, description="share of questions on which criteria are required")
+    rationale: Part = Field("optional", description="why, in the person's own words")
+    rationale_share: float = Field(1.0, ge=0, le=1, description="share of questions on which a rationale is required")
+    improve: Part = Field("optional", description="the better one, rewritten as the person would have it")
+    improve_share: float = Field(1.0, ge=0, le=1, description="share of questions on which an edit is required")
+
+
+class QualificationSettings(_Settings):
+    """Check questions with feedback before live work, and what share of later ones has to be right."""
+
+    questions: int = Field(0, ge=0, le=1000, description="check questions to answer before live work; 0: none")
+    pass_mark: float = Field(0.7, ge=0, le=1, description="share of them that has to be right")
+    floor: float = Field(0.0, ge=0, le=1, description="below this share right, live, a person is paused; 0: nobody")
+    window: int = Field(20, ge=1, le=1000, description="the latest live check questions that the floor looks at")
+
+
 class StudySettings(_Settings):
     """What a study fixes for all its runs; stored when it is made, changes are new rows of its history."""
 
@@ -57,7 +85,12 @@ class StudySettings(_Settings):
     daily_quota: int | None = Field(None, ge=0, description="answers a person and UTC day; none: no limit")
     prompt_quota: int | None = Field(None, ge=1, description="comparisons of one prompt a person; none: no limit")
     lease_seconds: float = Field(600.0, ge=10, le=86400, description="how long a question is held for a person")
-    closed: bool = Field(False, description="whether nobody is asked; answers on their way are still taken")
+    asked: AskedSettings = Field(default_factory=AskedSettings, description="what people are asked about a pair")
+    qualification: QualificationSettings = Field(
+        default_factory=QualificationSettings, description="check questions that people have to get right"
+    )
+    paused: bool = Field(False, description="whether nobody is asked for now; answers on their way are still taken")
+    closed: bool = Field(False, description="whether nobody is asked any more; answers on their way are still taken")
     seed: int = Field(0, ge=0, lt=2**31, description="seed from which splits, sides and run seeds are drawn")
     lora: LoraSettings = Field(default_factory=LoraSettings, description="adapter of every policy of the study")
     sampling: SamplingSettings = Field(default_factory=SamplingSettings, description="how completions are drawn")
@@ -69,6 +102,7 @@ class SampleSettings(_Settings):
     pairs: int = Field(24, ge=1, le=10000, description="comparisons on training prompts; held-out ones come on top")
     holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of comparisons on held-out prompts")
     previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons current against previous")
+    candidates: int = Field(2, ge=2, le=5, description="completions of a comparison")
     overlap: int = Field(3, ge=1, le=100, description="judgments of a shared comparison; no more than there are people")
     overlap_share: float = Field(0.2, ge=0, le=1, description="share of comparisons that several people judge")
     policy: str | None = Field(None, description="name of the policy that writes; none: the current one")
@@ -210,6 +244,14 @@ def _typed(value: Any) -> Any:
         except json.JSONDecodeError:
             return value
     return value
+
+
+def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
+    """`values` with changes, whose keys may be dotted; a part that is given in part keeps its other values."""
+    made = json.loads(json.dumps(values))
+    for key, value in changes.items():
+        _put(made, key, value)
+    return dict(made)
 
 
 def _put(values: dict[str, Any], key: str, value: Any) -> None:

@@ -14,7 +14,7 @@ from feedback_store.errors import StudyNotFound
 from language_models import sources
 from language_models.folders import MANIFEST, write_folder
 from rounds.demo import demo as demo_study
-from rounds.settings import SettingsError, StudySettings, validate
+from rounds.settings import SettingsError, StudySettings, changed, validate
 
 SETTING = "study"
 BASE_FOLDER = "models/base"
@@ -66,11 +66,14 @@ def settings(db: Database) -> StudySettings:
 
 
 def change_settings(db: Database, *, by: str | None = None, **values: Any) -> StudySettings:
-    """Store changed settings; the old ones stay in the history. The base cannot be changed (OtherBase)."""
+    """Store changed settings; the old ones stay in the history. The base cannot be changed (OtherBase).
+
+    Values may be whole parts, a few values of a part ({"asked": {"mode": "confirm"}}), or have dotted names.
+    """
     old = settings(db)
     if "base" in values:
         raise OtherBase(f"The study's base is {old.base}; it is chosen when the study is made and cannot be changed.")
-    new = validate(StudySettings, {**old.model_dump(), **values}, what="study settings")
+    new = validate(StudySettings, changed(old.model_dump(mode="json"), values), what="study settings")
     if new != old:
         study_settings.put(db, SETTING, new.model_dump(mode="json"), by)
     return new

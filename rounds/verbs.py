@@ -149,7 +149,8 @@ def _defaults(study: StudySettings, kind: str, number: int) -> dict[str, Any]:
     seed = study.seed * SEEDS_OF_A_STUDY + number
     if kind == "sample":
         names = ("holdout_questions", "previous_policy_share", "overlap", "overlap_share")
-        return {**{name: getattr(study, name) for name in names}, "seed": seed}
+        asked = {"candidates": study.asked.candidates}
+        return {**{name: getattr(study, name) for name in names}, **asked, "seed": seed}
     if kind == "train-reward":
         return {"reward.seed": seed}
     if kind == "train-policy":

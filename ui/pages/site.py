@@ -20,12 +20,16 @@ os.environ["HF_HUB_OFFLINE"] = "1"
 import gradio as gr
 from fastapi import FastAPI
 
-from ui.pages import compare, console
+from ui.pages.script import script_page
+from ui.web.roles import Role
 
 STATIC = Path(__file__).resolve().parents[1] / "static"
 STATIC_PATH = "/static/tastemaker"
-PAGES = ("/", "/console")
-STYLES = ("page", "compare", "console")
+PAGES: dict[str, Role] = {
+    "/": "annotator", "/me": "annotator", "/people": "lead", "/settings": "researcher", "/console": "researcher"
+}  # fmt: skip
+"""Each page, and the least role that opens it. Its scripts: static/NAME/page.js."""
+STYLES = ("page", "compare", "views", "people", "settings", "console")
 FIRST_SCRIPTS = ("page/frame.js", "page/elements.js", "page/language.js", "page/http.js")
 IDLE_POLL_SECONDS = 0.02
 
@@ -40,9 +44,10 @@ def build(study_id: str) -> gr.Blocks:
     """The pages, laid out."""
     context = {"study": study_id, "languages": languages()}
     with gr.Blocks(analytics_enabled=False, title="Tastemaker", fill_width=True) as pages:
-        compare.build(context)
-    with pages.route("Console", "/console", show_in_navbar=False):
-        console.build(context)
+        script_page("compare", context)
+    for path in [path for path in PAGES if path != "/"]:
+        with pages.route(path.strip("/").title(), path, show_in_navbar=False):
+            script_page(path.strip("/"), context)
     return pages
 
 

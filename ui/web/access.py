@@ -11,8 +11,10 @@ import secrets
 
 from starlette.requests import cookie_parser
 
+from ui.web.roles import Person
+from ui.web.study import LOCAL_PERSON, StudyAtHand
+
 LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
-LOCAL_PERSON = "local"
 
 
 class HostRefused(ValueError):
@@ -41,6 +43,8 @@ class LocalAccess:
     study's id, because browsers share cookies between the ports of one host.
     """
 
+    accounts = False
+
     def __init__(self, study_id: str, host: str, port: int, token: str | None = None) -> None:
         self.host = check_host(host)
         self.port = port
@@ -59,10 +63,12 @@ class LocalAccess:
         """The cookie's value for the right token, else None."""
         return self._session if _same(token, self.token) else None
 
-    def person_of(self, cookie_header: str) -> str | None:
-        """Name of the person that a request's Cookie header proves, or None."""
+    def person_of(self, study: StudyAtHand, cookie_header: str) -> Person | None:
+        """The person that a request's Cookie header proves, who may do everything, or None."""
         value = cookie_parser(cookie_header).get(self.cookie_name)
-        return LOCAL_PERSON if value is not None and _same(value, self._session) else None
+        if value is None or not _same(value, self._session):
+            return None
+        return study.person(LOCAL_PERSON, "admin")
 
 
 def _same(left: str, right: str) -> bool:

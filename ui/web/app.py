@@ -15,7 +15,7 @@ from starlette.staticfiles import StaticFiles
 
 from feedback_store.database import Database
 from ui.pages import site
-from ui.web import console_routes, errors, export_routes, judgment_routes
+from ui.web import console_routes, errors, export_routes, judgment_routes, me_routes
 from ui.web.access import LocalAccess
 from ui.web.guard import Guard, page_of_words
 from ui.web.page_head import PageHead
@@ -42,6 +42,7 @@ def create_app(db: Database, host: str = "127.0.0.1", port: int = 7860, *, token
     app.state.access = access
     app.state.study = StudyAtHand(db)
     errors.install(app)
+    app.include_router(me_routes.router)
     app.include_router(judgment_routes.router)
     app.include_router(console_routes.router)
     app.include_router(export_routes.router)

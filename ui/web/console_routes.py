@@ -11,6 +11,7 @@ from feedback_store import exchange, runs
 from feedback_store.errors import InvalidInput
 from rounds import loop_state, verbs
 from ui.web.errors import NotThere
+from ui.web.roles import Researcher
 from ui.web.study import study_of
 
 router = APIRouter(prefix="/api")
@@ -32,33 +33,35 @@ class RunBody(BaseModel):
 
 
 @router.get("/loop")
-def loop(request: Request) -> dict[str, Any]:
+def loop(request: Request, person: Researcher) -> dict[str, Any]:
     """All that the console shows at a glance, with the formats of an export."""
     state = verbs.loop_state(study_of(request).db)
     return {**state.model_dump(mode="json"), "formats": exchange.formats_that("write")}
 
 
 @router.get("/runs")
-def listing(request: Request, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
+def listing(request: Request, person: Researcher, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
     """The latest runs, the newest first."""
     found = runs.listing(study_of(request).db, limit=limit)
     return {"runs": [loop_state.run_row(run) for run in found]}
 
 
 @router.post("/runs")
-def start(request: Request, body: RunBody) -> dict[str, Any]:
+def start(request: Request, person: Researcher, body: RunBody) -> dict[str, Any]:
     """Queue a run."""
     return loop_state.run_row(verbs.start_run(study_of(request).db, body.kind, body.settings))
 
 
 @router.post("/next-policy")
-def train_next_policy(request: Request) -> dict[str, Any]:
+def train_next_policy(request: Request, person: Researcher) -> dict[str, Any]:
     """Queue a reward model on all judgments and, behind it, a policy trained against it."""
     return {"runs": [loop_state.run_row(run) for run in verbs.train_next_policy(study_of(request).db)]}
 
 
 @router.get("/runs/{run_id}")
-def run(request: Request, run_id: RunId, after_log: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0) -> dict[str, Any]:
+def run(
+    request: Request, person: Researcher, run_id: RunId, after_log: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0
+) -> dict[str, Any]:
     """A run with its settings, result, curves, and the log lines that came after one that was read."""
     try:
         return verbs.run_view(study_of(request).db, run_id, after_log=after_log)
@@ -67,7 +70,7 @@ def run(request: Request, run_id: RunId, after_log: Annotated[int, Query(ge=0, l
 
 
 @router.post("/runs/{run_id}/cancel")
-def cancel(request: Request, run_id: RunId) -> dict[str, Any]:
+def cancel(request: Request, person: Researcher, run_id: RunId) -> dict[str, Any]:
     """Cancel a run that waits, ask one that runs to stop after its step."""
     return loop_state.run_row(runs.cancel(study_of(request).db, run_id))
 
@@ -75,6 +78,7 @@ def cancel(request: Request, run_id: RunId) -> dict[str, Any]:
 @router.get("/side-by-side")
 def side_by_side(
     request: Request,
+    person: Researcher,
     older: Name,
     newer: Name,
     page: Annotated[int, Query(ge=0, le=1_000_000)] = 0,

@@ -11,17 +11,18 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from feedback_store.errors import Conflict, LeaseLost, StoreUnavailable, StudyExists, StudyNotFound
+from ui.web.roles import NotAllowed
 
 log = logging.getLogger("tastemaker.web")
 
 # Errors for people are ValueErrors with words, defined in these packages; any other ValueError is a fault of ours.
 OUR_PACKAGES = frozenset({"feedback_store", "rounds", "ui", "reward_training", "policy_training", "language_models"})
 STATUS_OF: tuple[tuple[type[Exception], int], ...] = (
+    (NotAllowed, 403),
     (Conflict, 409),
     (LeaseLost, 409),
     (StudyExists, 409),
     (StudyNotFound, 404),
-    (StoreUnavailable, 503),
     (StoreUnavailable, 503),
 )
 

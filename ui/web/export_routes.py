@@ -12,6 +12,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from feedback_store import clock, exchange
 from ui.web.errors import NotThere
+from ui.web.roles import Researcher
 from ui.web.study import study_of
 
 router = APIRouter(prefix="/api")
@@ -25,7 +26,7 @@ class ExportBody(BaseModel):
 
 
 @router.post("/exports")
-def make(request: Request, body: ExportBody) -> dict[str, Any]:
+def make(request: Request, person: Researcher, body: ExportBody) -> dict[str, Any]:
     """Export everything in a format; the reply names the files to download and counts what was left out, and why."""
     db = study_of(request).db
     moment = re.sub(r"[^0-9]", "", clock.now())[:17]
@@ -36,7 +37,7 @@ def make(request: Request, body: ExportBody) -> dict[str, Any]:
 
 
 @router.get("/exports")
-def listing(request: Request) -> dict[str, Any]:
+def listing(request: Request, person: Researcher) -> dict[str, Any]:
     """All exports of the study, the newest first."""
     folder = study_of(request).db.folder / "exports"
     made = [path for path in folder.iterdir() if path.is_dir() and NAME.fullmatch(path.name)]
@@ -45,7 +46,7 @@ def listing(request: Request) -> dict[str, Any]:
 
 
 @router.get("/exports/{name}/{file}")
-def download(request: Request, name: str, file: str) -> FileResponse:
+def download(request: Request, person: Researcher, name: str, file: str) -> FileResponse:
     """One file of an export, as a stream."""
     folder = study_of(request).db.folder / "exports" / name
     known = {path.name: path for path in _files(folder)} if NAME.fullmatch(name) else {}

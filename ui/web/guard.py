@@ -8,7 +8,7 @@ exist.
 from __future__ import annotations
 
 import json
-from collections.abc import Iterable
+from collections.abc import Mapping
 from html import escape
 from urllib.parse import quote
 
@@ -16,6 +16,7 @@ from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.web import errors
 from ui.web.access import LocalAccess
+from ui.web.roles import Role
 
 MAX_BODY_BYTES = 1_000_000
 SAFE_METHODS = ("GET", "HEAD")
@@ -46,10 +47,10 @@ HEADERS = {
 class Guard:
     """Refuses, with words, what must not reach the application; adds the headers to what it answers."""
 
-    def __init__(self, app: ASGIApp, access: LocalAccess, pages: Iterable[str]) -> None:
+    def __init__(self, app: ASGIApp, access: LocalAccess, pages: Mapping[str, Role]) -> None:
         self.app = app
         self.access = access
-        self.pages = frozenset(pages)
+        self.pages = dict(pages)
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
         if scope["type"] == "lifespan":
@@ -91,7 +92,7 @@ class Guard:
                 403,
                 "The request did not come from a page of this server (its Origin header is another, or missing).",
             )
-        person = self.access.person_of(_header(scope, b"cookie"))
+        person = self.access.person_of(scope["app"].state.study, _header(scope, b"cookie"))
         scope.setdefault("state", {})["person"] = person
         if path in OPEN_PATHS or path.startswith(STATIC_PREFIX):
             return None
@@ -100,6 +101,8 @@ class Guard:
                 401,
                 "Open the address that `tastemaker serve` printed when it started: it holds the key to this study.",
             )
+        if path in self.pages and not person.may(self.pages[path]):
+            return 403, f"This page is for the role {self.pages[path]} and above; yours is {person.role}."
         known = path in self.pages or path.startswith(("/api/", *GRADIO_PREFIXES))
         return None if known else (404, f"There is nothing at {path}.")
 
@@ -184,7 +187,9 @@ async def _answer(scope: Scope, send: Send, status: int, words: str, *, as_page:
 
 def page_of_words(status: int, words: str) -> str:
     """A small page that needs nothing else: what is wrong, and what to do."""
-    title = {401: "This page is locked", 404: "Nothing here", 421: "Another address"}.get(status, "This did not work")
+    title = {401: "This page is locked", 403: "Not for your role", 404: "Nothing here", 421: "Another address"}.get(
+        status, "This did not work"
+    )
     link = "" if status in (401, 421) else f'<p><a href="{quote("/")}">Go to the comparisons</a></p>'
     return (
         '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'

@@ -16,6 +16,7 @@ from feedback_store import rounds as round_rows
 from feedback_store.judgments import NewJudgment
 from rounds import verbs
 from ui.web.errors import NotThere
+from ui.web.roles import Annotator
 from ui.web.study import StudyAtHand, study_of
 
 router = APIRouter(prefix="/api")
@@ -58,10 +59,10 @@ class UndoBody(_Body):
 
 
 @router.get("/questions")
-def next_pairs(request: Request, limit: Annotated[int, Query(ge=1, le=10)] = 3) -> dict[str, Any]:
+def next_pairs(request: Request, who: Annotator, limit: Annotated[int, Query(ge=1, le=10)] = 3) -> dict[str, Any]:
     """The person's next pairs, leased, and how far the round is."""
     study = study_of(request)
-    person = study.annotator(request)
+    person = who.annotator_id
     batch = verbs.next_questions(study.db, person, limit=limit)
     return {
         "state": batch.state,
@@ -71,10 +72,10 @@ def next_pairs(request: Request, limit: Annotated[int, Query(ge=1, le=10)] = 3) 
 
 
 @router.post("/judgments")
-def save(request: Request, body: JudgmentBody) -> dict[str, Any]:
+def save(request: Request, who: Annotator, body: JudgmentBody) -> dict[str, Any]:
     """Save one answer; the reply is sent after COMMIT."""
     study = study_of(request)
-    person = study.annotator(request)
+    person = who.annotator_id
     handed_out = questions.shown_to(study.db, person, body.comparison)
     if handed_out is None:
         raise NotThere("This pair was never handed out to you: reload the page to get the next one.")
@@ -85,10 +86,10 @@ def save(request: Request, body: JudgmentBody) -> dict[str, Any]:
 
 
 @router.post("/undo")
-def undo(request: Request, body: UndoBody) -> dict[str, Any]:
+def undo(request: Request, who: Annotator, body: UndoBody) -> dict[str, Any]:
     """Take the person's last answer back and hand its pair out again."""
     study = study_of(request)
-    person = study.annotator(request)
+    person = who.annotator_id
     undone = verbs.undo(study.db, person, key=body.key)
     if undone is None:
         return {"undone": False, "question": None, "progress": _progress(study, person)}

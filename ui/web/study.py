@@ -8,9 +8,11 @@ from fastapi import Request
 
 from feedback_store import annotators, study_settings
 from feedback_store.database import Database
-from ui.web.access import LOCAL_PERSON
+from ui.web import roles
+from ui.web.roles import Person, Role
 
 STUDY_ID = "study_id"
+LOCAL_PERSON = "local"
 
 
 class StudyAtHand:
@@ -20,9 +22,9 @@ class StudyAtHand:
         self.db = db
         self.id = study_id(db)
 
-    def annotator(self, request: Request) -> int:
-        """Id of the annotator who sent a request; the guard has checked who that is."""
-        return annotators.ensure(self.db, getattr(request.state, "person", None) or LOCAL_PERSON).id
+    def person(self, name: str, role: Role) -> Person:
+        """The person of this name, made where there is none."""
+        return roles.person(self.id, annotators.ensure(self.db, name).id, name, role)
 
 
 def study_of(request: Request) -> StudyAtHand:

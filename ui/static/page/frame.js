@@ -1,16 +1,21 @@
 // What every page has: its own styles, the name, the way to the other pages, the language.
 
 import { el } from "./elements.js";
+import { request } from "./http.js";
 import { loadWords, rememberLanguage } from "./language.js";
 
+const ROLES = ["annotator", "lead", "researcher", "admin"];
 const PAGES = [
-  ["compare", "/"],
-  ["console", "/console"],
+  ["compare", "/", "annotator"],
+  ["me", "/me", "annotator"],
+  ["people", "/people", "lead"],
+  ["settings", "/settings", "researcher"],
+  ["console", "/console", "researcher"],
 ];
 
 /**
- * Prepare the element that Gradio gives us, once: returns {main, words, has, signal} or null where it was done before.
- * `signal` ends the listeners on the document when the page part is mounted anew.
+ * Prepare the element that Gradio gives us, once: returns {main, words, has, me, language, signal, alive} or null where it was done before.
+ * `me` is who is logged in: {name, role, key, accounts, study}. `signal` ends the listeners on the document when the page part is mounted anew.
  */
 export async function openFrame(element, context, page) {
   if (element.dataset.mounted) return null;
@@ -20,20 +25,33 @@ export async function openFrame(element, context, page) {
   const { words } = language;
   document.title = `${words(`nav.${page}`)} · ${words("app.name")}`;
   const main = el("main", { class: "tm-main", id: "tm-main" });
-  element.replaceChildren(el("div", { class: `tm tm-${page}-page` }, header(context, language, page), main));
+  const me = await whoAmI(words);
+  element.replaceChildren(el("div", { class: `tm tm-${page}-page` }, header(context, language, page, me), main));
   const ended = new AbortController();
   return {
     main,
     words,
     has: language.has,
+    language: language.name,
+    me,
     signal: ended.signal,
     alive: () => element.isConnected || (ended.abort(), false),
   };
 }
 
-function header(context, language, page) {
+/** Who is logged in; without an answer the page opens all the same, for nobody: its own requests say what is wrong. */
+async function whoAmI(words) {
+  try {
+    return await request(words, "/api/me");
+  } catch {
+    return { name: "", role: "annotator", key: "", accounts: false, study: "" };
+  }
+}
+
+function header(context, language, page, me) {
   const { words } = language;
-  const links = PAGES.map(([name, path]) =>
+  const allowed = PAGES.filter(([, , role]) => ROLES.indexOf(me.role) >= ROLES.indexOf(role));
+  const links = allowed.map(([name, path]) =>
     el("a", { href: path, class: "tm-link", "aria-current": name === page ? "page" : null }, words(`nav.${name}`)),
   );
   const choose = (event) => {

@@ -1,0 +1,24 @@
+// The buttons of the compare page: each shows its key, and tells a press from a click.
+
+import { el } from "../page/elements.js";
+
+/** How a click came about: Enter and Space on a button count as the keyboard. */
+export const deviceOf = (event) => (event.detail === 0 ? "keyboard" : "pointer");
+
+export function kbd(...keys) {
+  return el(
+    "span",
+    { class: "tm-keys", "aria-hidden": "true" },
+    keys.map((key) => el("kbd", {}, key)),
+  );
+}
+
+/** A quiet button of the tool row. */
+export function toolButton(words, name, key, onPress, attributes = {}) {
+  return el(
+    "button",
+    { type: "button", class: "tm-small", onclick: (event) => onPress(name, deviceOf(event)), ...attributes },
+    el("span", {}, words(`tools.${name}`)),
+    key && kbd(key),
+  );
+}

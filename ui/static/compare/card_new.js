@@ -1,0 +1,153 @@
+// The card: a prompt, the responses, the bar or board, what is asked beside the decision, the tools. It draws; it decides nothing.
+
+import { el, setText } from "../page/elements.js";
+import { Bar } from "./bar.js";
+import { Board } from "./board.js";
+import { deviceOf, kbd, toolButton } from "./buttons.js";
+import { Panes } from "./panes.js";
+import { Prompt } from "./prompt.js";
+import { Reasons } from "./reasons.js";
+import { DECISION } from "./steps.js";
+import { Trail } from "./trail.js";
+import { inWords } from "./verdict.js";
+import { Views } from "./views.js";
+import { ImproveField, RationaleField } from "./writing.js";
+
+export class Card {
+  /** `onAction(action, device)` gets what is pressed; `writing` is told what is typed. Made anew for another number of responses. */
+  constructor(words, { candidates, strength, onAction, writing }) {
+    this.words = words;
+    this.candidates = candidates;
+    this.strength = strength;
+    this.panes = new Panes(words, candidates);
+    const panes = this.panes.panes.map(({ element, text }) => ({ element, text }));
+    this.views = new Views(words, panes, { onChange: () => this.showPrompt() });
+    this.prompt = new Prompt(words, this.views.toolbar);
+    const label = "tm-question";
+    const decide = { label, onAction };
+    this.bar = candidates === 2 ? new Bar(words, { strength, ...decide }) : new Board(words, { candidates, ...decide });
+    this.reasons = new Reasons(words, onAction);
+    this.trail = new Trail(words, onAction);
+    this.rationale = new RationaleField(words, writing.rationale);
+    this.improve = new ImproveField(words, candidates, writing.improve);
+    this.title = el("h1", { class: "tm-question", id: label, dir: "auto" });
+    this.skip = this.skipButton(onAction);
+    this.element = el(
+      "article",
+      { class: "tm-card", tabindex: "-1" },
+      this.prompt.element,
+      this.panes.element,
+      el(
+        "div",
+        { class: "tm-decide" },
+        this.title,
+        el("div", { class: "tm-decide-row" }, this.bar.element, this.skip),
+        this.reasons.element,
+        this.rationale.element,
+        this.improve.element,
+        this.trail.element,
+      ),
+      (this.tools = this.toolRow(onAction)),
+    );
+  }
+
+  skipButton(onAction) {
+    return el(
+      "button",
+      {
+        type: "button",
+        class: "tm-answer tm-answer-skip",
+        "aria-expanded": "false",
+        "aria-pressed": "false",
+        onclick: (event) => onAction("skip", deviceOf(event)),
+      },
+      el("span", { class: "tm-word" }, this.words("compare.skip")),
+      kbd("S"),
+    );
+  }
+
+  toolRow(onAction) {
+    const tool = (name, key) => toolButton(this.words, name, key, onAction);
+    this.undo = tool("undo", "Z");
+    this.last = el("span", { class: "tm-last" });
+    this.asks = { rationale: tool("rationale", "N"), improve: tool("improve", "E"), criteria: tool("criteria", "C") };
+    this.guidelines = tool("guidelines", "G");
+    return el(
+      "div",
+      { class: "tm-more" },
+      el("div", { class: "tm-undoing" }, this.undo, this.last),
+      el(
+        "div",
+        { class: "tm-tools" },
+        Object.values(this.asks),
+        tool("flag", "F"),
+        this.guidelines,
+        tool("answers", "L"),
+        tool("pause", "P"),
+        tool("keys", "?"),
+      ),
+    );
+  }
+
+  /** Fill the card with a question; `first` is how its texts are shown at first. */
+  show(question, first) {
+    this.question = question;
+    this.panes.show(question);
+    this.views.show(question, first);
+    this.showPrompt();
+    this.ask(false);
+    this.busy(false);
+  }
+
+  showPrompt() {
+    if (this.question) this.prompt.show(this.question, this.views.current !== "raw");
+  }
+
+  /** Show how far the person is: `steps`, and on a board the `ranking` of the current step. */
+  update(steps, ranking) {
+    const { criterion, decision } = steps;
+    const asking = criterion?.question ?? (steps.asked.question || this.words(this.candidates > 2 ? "compare.title_rank" : "compare.title"));
+    setText(this.title, steps.onBar ? asking : this.words(`writing.${steps.current}.title`));
+    this.bar.element.hidden = !steps.onBar || this.reasons.open;
+    this.title.hidden = this.reasons.open;
+    this.skip.hidden = steps.current !== DECISION || this.reasons.open;
+    this.skip.setAttribute("aria-pressed", String(Boolean(decision?.skipped)));
+    const said = steps.said[steps.current] ?? null;
+    if (this.candidates === 2) this.bar.show(said, criterion === null);
+    else this.bar.show(ranking, said, criterion === null);
+    this.panes.rank(this.candidates > 2 && steps.onBar ? ranking : null);
+    this.rationale.show(steps);
+    this.improve.show(steps);
+    this.trail.show(steps, decision ? inWords(this.words, decision) : "");
+    for (const [name, button] of Object.entries(this.asks)) {
+      button.hidden = steps.needs[name] === "off" || (name === "criteria" && steps.asked.criteria.length === 0);
+      button.setAttribute("aria-pressed", String(this.isAt(name, steps.current)));
+    }
+  }
+
+  isAt(name, step) {
+    return name === "criteria" ? step.startsWith("criterion:") : step === name;
+  }
+
+  /** Open or close the reasons why it cannot be judged. */
+  ask(open) {
+    this.reasons.show(open, this.skip.hidden ? this.element : this.skip);
+    this.skip.setAttribute("aria-expanded", String(open));
+  }
+
+  /** Whether an answer is on its way: the buttons wait. */
+  busy(busy) {
+    this.element.classList.toggle("tm-busy", busy);
+    this.element.setAttribute("aria-busy", String(busy));
+  }
+
+  /** What was said last, beside the button that takes it back. */
+  showLast(text) {
+    setText(this.last, text);
+  }
+
+  /** Bring the start of the question into view where the last one was scrolled away. */
+  toTop() {
+    if (this.element.getBoundingClientRect().top < 0) this.element.scrollIntoView({ block: "start" });
+  }
+}

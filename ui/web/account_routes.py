@@ -1,0 +1,53 @@
+"""What admins do about accounts: roles, who may come in, new passwords."""
+
+from __future__ import annotations
+
+import secrets
+from typing import Any
+
+from fastapi import APIRouter, Request
+
+from feedback_store import accounts
+from ui.web import passwords
+from ui.web.actors import actor
+from ui.web.people_routes import Body, PersonId
+from ui.web.roles import Admin, NotAllowed, Role
+from ui.web.study import study_of
+
+router = APIRouter(prefix="/api")
+PASSWORD_BYTES = 15
+
+
+class RoleBody(Body):
+    role: Role
+
+
+@router.post("/people/{annotator_id}/role")
+def change_role(request: Request, person: Admin, annotator_id: PersonId, body: RoleBody) -> dict[str, Any]:
+    """Give somebody another role; it counts from their next request on."""
+    account = accounts.set_role(study_of(request).db, annotator_id, body.role, by=actor(person))
+    return {"role": account.role}
+
+
+@router.post("/people/{annotator_id}/disable")
+def disable(request: Request, person: Admin, annotator_id: PersonId) -> dict[str, Any]:
+    """Let somebody in no more: where they are logged in ends at once."""
+    account = accounts.disable(study_of(request).db, annotator_id, by=actor(person))
+    return {"disabled": account.disabled_at is not None}
+
+
+@router.post("/people/{annotator_id}/enable")
+def enable(request: Request, person: Admin, annotator_id: PersonId) -> dict[str, Any]:
+    """Let somebody in again."""
+    account = accounts.enable(study_of(request).db, annotator_id, by=actor(person))
+    return {"disabled": account.disabled_at is not None}
+
+
+@router.post("/people/{annotator_id}/password")
+def new_password(request: Request, person: Admin, annotator_id: PersonId) -> dict[str, Any]:
+    """Draw a new password for somebody who forgot theirs; it is told this once, and every session of theirs ends."""
+    if annotator_id == person.annotator_id:
+        raise NotAllowed("Change your own password on your own page.")
+    drawn = secrets.token_urlsafe(PASSWORD_BYTES)
+    accounts.set_password_hash(study_of(request).db, annotator_id, passwords.hashed(drawn), by=actor(person))
+    return {"password": drawn}
