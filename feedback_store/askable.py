@@ -57,7 +57,7 @@ _WITHIN_PROMPT_QUOTA = (
 )
 
 UNSEEN = f"{OPEN} AND {_FOR_PERSON} AND {NOT_ANSWERED} AND {NEW_PAIR}"
-COLUMNS = "c.id, c.public_id, c.prompt_id, c.priority, c.purpose"
+COLUMNS = "c.id, c.public_id, c.prompt_id, c.priority, c.purpose, c.split"
 
 
 def ordinary(

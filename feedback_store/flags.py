@@ -21,6 +21,7 @@ class Flag:
     created_at: str
     resolved_at: str | None
     resolved_by: str | None
+    key: str | None
 
 
 def add(
@@ -30,9 +31,11 @@ def add(
     annotator_id: int | None = None,
     completion_id: int | None = None,
     note: str = "",
+    key: str | None = None,
     now: str | None = None,
 ) -> Flag:
-    """Flag a comparison (id or public id), or one of its completions.
+    """Flag a comparison (id or public id), or one of its completions. `key` is chosen by the browser: a flag that comes
+    again under it is the same flag.
 
     Raises InvalidInput, also for a person who was erased or withdrew.
     """
@@ -41,12 +44,15 @@ def add(
     with db.transaction():
         if annotator_id is not None:
             annotators.require_taking_part(db, annotator_id)
+        if key is not None and (known := _by_key(db, annotator_id, key)) is not None:
+            return known
         flagged = comparisons.get(db, comparison)
         if completion_id is not None and completion_id not in flagged.completion_ids:
             raise InvalidInput(f"Completion {completion_id} is none of comparison {comparison!r}.")
         cursor = db.execute(
-            "INSERT INTO flags (comparison_id, completion_id, annotator_id, note, created_at) VALUES (?, ?, ?, ?, ?)",
-            [flagged.id, completion_id, annotator_id, note, now or clock.now()],
+            "INSERT INTO flags (comparison_id, completion_id, annotator_id, note, key, created_at)"
+            " VALUES (?, ?, ?, ?, ?, ?)",
+            [flagged.id, completion_id, annotator_id, note, key, now or clock.now()],
         )
         return _get(db, int(cursor.lastrowid))
 
@@ -65,6 +71,11 @@ def resolve(db: Database, flag_id: int, *, by: str, now: str | None = None) -> F
 def current(db: Database) -> list[Flag]:
     """Return the flags that nobody has seen to yet, oldest first."""
     return [Flag(**row) for row in db.rows("SELECT * FROM flags WHERE resolved_at IS NULL ORDER BY id")]
+
+
+def _by_key(db: Database, annotator_id: int | None, key: str) -> Flag | None:
+    row = db.row("SELECT * FROM flags WHERE annotator_id IS ? AND key = ?", [annotator_id, key])
+    return Flag(**row) if row else None
 
 
 def _get(db: Database, flag_id: int) -> Flag:

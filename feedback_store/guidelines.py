@@ -18,6 +18,16 @@ def current(db: Database, language: str = "en") -> Guideline | None:
     return _TEXTS.current(db, language)
 
 
+def for_reader(db: Database, language: str) -> Guideline | None:
+    """Return what a reader of a language is shown: the latest version in it, else in English, else in any; or None."""
+    return _TEXTS.current(db, language) or _TEXTS.current(db, "en") or _TEXTS.latest(db)
+
+
+def known(db: Database, guideline_id: int) -> bool:
+    """Tell whether there is a version of this id."""
+    return db.value("SELECT 1 FROM guidelines WHERE id = ?", [guideline_id]) is not None
+
+
 def listing(db: Database) -> list[Guideline]:
     """Return every version in every language, in the order in which they came."""
     return _TEXTS.listing(db)

@@ -15,9 +15,12 @@ from feedback_store.database import Database, Row
 from feedback_store.drawing import Asking
 from feedback_store.errors import Conflict, InvalidInput
 from feedback_store.text_marks import marks_of
+from feedback_store.work import MOST_SECONDS
 
 UNDONE = "undone"
 LAST_CHANGEABLE = 50
+PACE_OF = 30
+PACE_FROM = 5
 MOST_RATIONALE_CHARACTERS = 20_000
 MOST_IMPROVED_CHARACTERS = 100_000
 MOST_SKIP_CHARACTERS = 1_000
@@ -171,6 +174,11 @@ _ANSWERS = "FROM {source} WHERE annotator_id = :annotator AND import_id IS NULL 
 RECENT = f"SELECT * {_ANSWERS.format(source='live_judgments')} AND id >= :oldest ORDER BY id DESC"
 OLDEST_OF_LAST = f"SELECT id {_ANSWERS.format(source='judgments')} ORDER BY id DESC LIMIT 1 OFFSET :before"
 LATEST = f"SELECT * {_ANSWERS.format(source='live_judgments')} ORDER BY id DESC LIMIT 1"
+
+
+PACE = f"""
+SELECT MIN(milliseconds, :longest) AS visible {_ANSWERS.format(source="live_judgments")} AND milliseconds > 0
+ORDER BY id DESC LIMIT :most"""
 
 
 def _oldest_of_last(db: Database, annotator_id: int, limit: int) -> int:
@@ -350,6 +358,15 @@ def count_new_to(db: Database, run_id: int, *, purpose: str | None = None) -> in
 def of_person_today(db: Database, annotator_id: int, now: str | None = None) -> int:
     """Count what a person answered here since midnight UTC (skips included, undone answers not)."""
     return annotators.answers_on_day_of(db, annotator_id, now or clock.now())
+
+
+def pace_of(db: Database, annotator_id: int) -> float | None:
+    """Return how many answers an hour of visible time a person gives, by the last PACE_OF; None for fewer than
+    PACE_FROM.
+    """
+    rows = db.rows(PACE, {"annotator": annotator_id, "most": PACE_OF, "longest": int(MOST_SECONDS * 1000)})
+    visible = sum(row["visible"] for row in rows)
+    return 3_600_000 * len(rows) / visible if len(rows) >= PACE_FROM and visible else None
 
 
 def check(new: NewJudgment, candidates: int) -> None:

@@ -9,7 +9,7 @@
 - Equal ranks are a tie. Both bad is a tie that also says so. Strength is handed on as it is.
 - A completion that the person improved gives one pair more, of weight 1: the person's text against the completion that
   it improves. The text is a demonstration as well: `improved` holds it. A text that equals the completion but for white
-  space says nothing.
+  space says nothing. On held-out prompts it is no pair: accuracies there are about what policies write.
 """
 
 import json
@@ -133,7 +133,7 @@ def _of_row(row: Row) -> Iterator[Preference]:
         )
     texts = json.loads(row["texts"])
     better = improvement(json.loads(row["improved"] or "null"), len(texts))
-    if better is not None and says_more(better[1], texts[better[0]]):
+    if row["split"] != "holdout" and better is not None and says_more(better[1], texts[better[0]]):
         place, text = better
         yield Preference(
             first_id=None,

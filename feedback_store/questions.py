@@ -51,12 +51,14 @@ class QuestionCompletion:
 class Question:
     """A comparison as one person sees it.
 
-    `completions` stand in the order as shown; `shown` are their places in the comparison. Nothing tells a check
-    question or a repeat from any other. `lease_expires_at` is None where the person answered it before.
+    `completions` stand in the order as shown; `shown` are their places in the comparison. What tells a check question
+    or a held-out prompt from others (`comparison_id`, `split`) is not for the person. `lease_expires_at` is None where
+    the person answered it before.
     """
 
     comparison_id: int
     comparison_public_id: str
+    split: str
     prompt: list[dict[str, Any]]
     completions: list[QuestionCompletion]
     shown: list[int]
@@ -389,6 +391,7 @@ def _question(db: Database, row: Row, expires: str | None) -> Question:
     return Question(
         comparison_id=row["id"],
         comparison_public_id=row["public_id"],
+        split=row["split"],
         prompt=json.loads(prompt),
         completions=[
             QuestionCompletion(one["public_id"], one["text"], one["finish_reason"] == "length")

@@ -6,6 +6,7 @@ from feedback_store.schema_full_record import kept_by_erasure
 _NEW_COLUMNS = """
 ALTER TABLE annotators ADD COLUMN paused_why TEXT CHECK (paused_why IN ('checks', 'withdrawn'));
 ALTER TABLE assignments ADD COLUMN asked_id INTEGER REFERENCES study_settings (id);
+ALTER TABLE flags ADD COLUMN key TEXT;
 ALTER TABLE comparisons ADD COLUMN held_back INTEGER NOT NULL DEFAULT 0 CHECK (held_back IN (0, 1));
 ALTER TABLE judgments ADD COLUMN signals TEXT CHECK (signals IS NULL OR json_valid(signals));
 """
@@ -58,6 +59,7 @@ CREATE TABLE information_texts (
 _INDEXES = """
 CREATE INDEX comparisons_held_back ON comparisons (round_id) WHERE held_back = 1;
 CREATE INDEX throttles_by_time ON throttles (last_at);
+CREATE UNIQUE INDEX flags_by_key ON flags (annotator_id, key) WHERE key IS NOT NULL;
 CREATE INDEX flags_open ON flags (id) WHERE resolved_at IS NULL;
 """
 

@@ -210,7 +210,7 @@ def _answer(it: Simulation, annotator: SimulatedAnnotator, person: int, question
         both_bad=answer.both_bad,
         milliseconds=answer.milliseconds,
     )
-    verbs.submit(it.db, new)
+    judgments.submit(it.db, new)
     return comparison.id
 
 

@@ -4,7 +4,6 @@ from __future__ import annotations
 
 import shutil
 from collections.abc import Iterable, Mapping, Sequence
-from dataclasses import fields
 from pathlib import Path
 from typing import Any
 
@@ -12,9 +11,6 @@ from feedback_store import comparisons, completions, judgments, policies, prompt
 from feedback_store import runs as run_rows
 from feedback_store.completions import Completion
 from feedback_store.database import Database
-from feedback_store.drawing import Asking
-from feedback_store.judgments import Judgment, NewJudgment
-from feedback_store.questions import QuestionBatch
 from feedback_store.runs import Run
 from rounds import loop_state as loop
 from rounds import studies
@@ -81,28 +77,6 @@ def refill(db: Database, annotator_id: int | None = None) -> Run | None:
         if missing == 0 or (latest and latest[0].status == "failed"):
             return None
         return start_run(db, "sample", {"pairs": max(1, min(missing, study.queue_target // 2))})
-
-
-def next_questions(db: Database, annotator_id: int, *, limit: int = 3) -> QuestionBatch:
-    """A person's next questions, leased; the queue is refilled where it runs low."""
-    batch = questions.next_questions(db, annotator_id, limit=limit, asking=asking(studies.settings(db)))
-    refill(db, annotator_id if batch.state in ("ready", "all_done") else None)
-    return batch
-
-
-def asking(study: StudySettings) -> Asking:
-    """How the study asks people."""
-    return Asking(**{field.name: getattr(study, field.name) for field in fields(Asking)})
-
-
-def submit(db: Database, new: NewJudgment) -> Judgment:
-    """Store a person's answer; durable when this returns."""
-    return judgments.submit(db, new)
-
-
-def undo(db: Database, annotator_id: int, *, key: str) -> Judgment | None:
-    """Take back a person's last answer."""
-    return judgments.undo(db, annotator_id, key, lease_seconds=studies.settings(db).lease_seconds)
 
 
 def loop_state(db: Database) -> LoopState:

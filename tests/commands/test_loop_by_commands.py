@@ -60,20 +60,20 @@ def settings(values) -> list[str]:
 
 def judge_everything(folder: Path) -> int:
     """Longer texts win, by way of the verbs that the page calls."""
-    from feedback_store import annotators
+    from feedback_store import annotators, judgments
     from feedback_store.judgments import NewJudgment
-    from rounds import studies, verbs
+    from rounds import annotating, studies
 
     with studies.open_or_create(folder) as db:
         person = annotators.ensure(db, "ann").id
         count = 0
-        while (batch := verbs.next_questions(db, person, limit=5)).questions:
+        while (batch := annotating.next_questions(db, person, limit=5)).questions:
             for question in batch.questions:
                 lengths = [0] * len(question.shown)
                 for place, position in enumerate(question.shown):
                     lengths[position] = len(question.completions[place].text)
                 ranks = [1 if length == max(lengths) else 2 for length in lengths]
-                verbs.submit(
+                judgments.submit(
                     db,
                     NewJudgment(
                         comparison=question.comparison_public_id,

@@ -2,13 +2,23 @@
 
 import pytest
 
-from feedback_store import annotators, comparisons, completions, policies, prompts, reward_models, run_records, runs
+from feedback_store import (
+    annotators,
+    comparisons,
+    completions,
+    judgments,
+    policies,
+    prompts,
+    reward_models,
+    run_records,
+    runs,
+)
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.errors import InvalidInput
 from feedback_store.judgments import NewJudgment
 from feedback_store.prompts import NewPrompt, from_text
-from rounds import studies, verbs
+from rounds import annotating, studies, verbs
 from rounds.settings import SettingsError
 from rounds.verbs import Impossible
 
@@ -40,7 +50,7 @@ def judge(db, number, person="ann"):
             write(db, base, prompt, f"text {i} {side} {db.value('SELECT COUNT(*) FROM completions')}") for side in "ab"
         ]
         comparison = comparisons.add(db, [NewComparison(prompt, ids)])[0]
-        verbs.submit(db, NewJudgment(comparison, who, [1, 2], [0, 1], key=f"key-{comparison}"))
+        judgments.submit(db, NewJudgment(comparison, who, [1, 2], [0, 1], key=f"key-{comparison}"))
 
 
 def finish(db, run, *, reward=None, policy=None):
@@ -166,7 +176,7 @@ def test_a_study_without_prompts_is_not_refilled(tmp_path):
 
 def test_asking_for_questions_refills_the_queue(db):
     person = annotators.ensure(db, "ann").id
-    batch = verbs.next_questions(db, person)
+    batch = annotating.next_questions(db, person)
     assert batch.state == "none_yet"
     assert [run.kind for run in runs.active(db)] == ["sample"]
 
@@ -245,16 +255,16 @@ def test_two_policies_are_shown_on_the_held_out_prompts_that_both_answered(db):
 
 def test_people_are_asked_as_the_study_says(db):
     study = studies.change_settings(db, check_share=0.5, repeat_after=4, daily_quota=7, lease_seconds=30)
-    asking = verbs.asking(study)
+    asking = annotating.asking(db, study)
     assert (asking.check_share, asking.repeat_share, asking.repeat_after) == (0.5, 0.03, 4)
     assert (asking.daily_quota, asking.prompt_quota, asking.lease_seconds, asking.seed) == (7, None, 30, 2)
     studies.change_settings(db, closed=True)
-    assert verbs.next_questions(db, annotators.ensure(db, "ann").id).state == "closed"
+    assert annotating.next_questions(db, annotators.ensure(db, "ann").id).state == "closed"
 
 
 def test_a_closed_study_writes_nothing_new_for_who_asks(db):
     studies.change_settings(db, closed=True)
-    verbs.next_questions(db, annotators.ensure(db, "ann").id)
+    annotating.next_questions(db, annotators.ensure(db, "ann").id)
     assert verbs.refill(db) is None
 
 
@@ -265,10 +275,10 @@ def test_what_only_others_can_answer_does_not_keep_the_queue_from_being_filled(d
     for i in range(5):
         ids = [write(db, base, 4, f"{i} {side}") for side in "ab"]
         comparison = comparisons.add(db, [NewComparison(4, ids, overlap=3)])[0]
-        verbs.submit(db, NewJudgment(comparison, ann, [1, 2], [0, 1], key=f"key-{i}"))
+        judgments.submit(db, NewJudgment(comparison, ann, [1, 2], [0, 1], key=f"key-{i}"))
     assert comparisons.counts(db).ready == 5
     assert verbs.refill(db) is None
-    assert verbs.next_questions(db, ann).state == "all_done"
+    assert annotating.next_questions(db, ann).state == "all_done"
     assert [run.kind for run in runs.active(db)] == ["sample"]
 
 

@@ -12,6 +12,7 @@ import uvicorn
 from fastapi import FastAPI
 from starlette.testclient import TestClient
 
+import accounts_at_hand
 from feedback_store.database import Database
 from rounds import studies
 from web_studies import fill
@@ -42,7 +43,7 @@ def stranger(study: Database, application: FastAPI) -> TestClient:
     from ui.web.study import StudyAtHand
 
     application.state.study = StudyAtHand(study)
-    return TestClient(application, base_url=HOST, headers={"origin": HOST}, raise_server_exceptions=False)
+    return another_browser(application)
 
 
 @pytest.fixture
@@ -50,6 +51,45 @@ def client(stranger: TestClient) -> TestClient:
     """A client that has opened the address with the token."""
     assert stranger.get("/login?token=the-token", follow_redirects=False).status_code == 303
     return stranger
+
+
+@pytest.fixture(scope="session")
+def application_with_accounts(tmp_path_factory: pytest.TempPathFactory) -> Iterator[FastAPI]:
+    """The same for a study whose people log in."""
+    from ui.web.app import create_app
+
+    folder = tmp_path_factory.mktemp("accounts") / "study"
+    with studies.open_or_create(folder, base="tiny:", create=True) as db:
+        accounts_at_hand.people(db)
+        yield create_app(db)
+
+
+@pytest.fixture
+def nobody(study: Database, application_with_accounts: FastAPI) -> TestClient:
+    """A client of this test's study, which has one account a role (accounts_at_hand.py), who has not logged in."""
+    from ui.web.study import StudyAtHand
+
+    accounts_at_hand.people(study)
+    application_with_accounts.state.study = StudyAtHand(study)
+    return another_browser(application_with_accounts)
+
+
+@pytest.fixture
+def as_role(study: Database, nobody: TestClient) -> Callable[[str], TestClient]:
+    """A client that is logged in as the person of a role; each call is a browser of its own."""
+
+    def logged_in(role: str) -> TestClient:
+        token = accounts_at_hand.session(study, accounts_at_hand.people(study)[role])  # type: ignore[index]
+        client = another_browser(nobody.app)
+        client.cookies.set(nobody.app.state.access.cookie_name, token, domain="127.0.0.1")
+        return client
+
+    return logged_in
+
+
+def another_browser(app: FastAPI) -> TestClient:
+    """A client without cookies."""
+    return TestClient(app, base_url=HOST, headers={"origin": HOST}, raise_server_exceptions=False)
 
 
 @pytest.fixture

@@ -17,12 +17,22 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.", min=0, max=65535)] = 7860,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Pages only: runs wait for another worker.")] = False,
     base: Base = None,
+    public_url: Annotated[
+        str | None,
+        typer.Option(
+            help="Address that people type where a proxy stands in front, such as https://ratings.example.org."
+        ),
+    ] = None,
+    trusted_proxy: Annotated[
+        str, typer.Option(help="Proxies whose X-Forwarded-For counts: addresses or networks, parted by commas.")
+    ] = "",
     demo: Annotated[bool, typer.Option("--demo", help="Fill a new study with the demo's prompts.")] = False,
     as_json: AsJson = False,
 ) -> None:
     """Open the study in the browser: compare pages, console, and the worker that samples and trains.
 
-    Makes the study where there is none. Prints the address to open. Ctrl-C ends it; runs go on at the next start.
+    Makes the study where there is none. Prints the address to open. Ctrl-C ends it; runs go on at the next start. With
+    accounts (`tastemaker user add`) people log in; without, whoever has the printed address comes in, on this machine.
     """
     from ui.web.server import serve as serve_study
 
@@ -34,7 +44,17 @@ def serve(
 
     if sys.stderr.isatty() and not as_json:
         say(f"Starting {study} ...")
-    serve_study(study, host=host, port=port, worker=not no_worker, base=base, demo=demo, on_ready=on_ready)
+    serve_study(
+        study,
+        host=host,
+        port=port,
+        worker=not no_worker,
+        base=base,
+        demo=demo,
+        public_url=public_url,
+        trusted_proxy=trusted_proxy,
+        on_ready=on_ready,
+    )
 
 
 def worker(

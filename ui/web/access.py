@@ -1,6 +1,6 @@
-"""Who may come in while the server is single-user: whoever has the address that it printed.
+"""Who may come in: whoever has the printed address while a study is one person's own, else people who log in.
 
-Accounts and roles take this class's place on an open network; the guard asks only `person_of` and `login`.
+Both kinds answer the same questions, and the guard asks nothing else.
 """
 
 from __future__ import annotations
@@ -8,67 +8,152 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from typing import Protocol
 
 from starlette.requests import cookie_parser
+from starlette.types import Scope
 
+from feedback_store import accounts, invitations, sessions
+from feedback_store.database import Database
+from ui.web import attempts, roles
+from ui.web.addresses import LOCAL_HOSTS, Networks, ServedAt, client_address, served_at, trusted_networks
 from ui.web.roles import Person
 from ui.web.study import LOCAL_PERSON, StudyAtHand
 
-LOCAL_HOSTS = ("127.0.0.1", "localhost", "::1")
-
 
 class HostRefused(ValueError):
-    """An address that other machines can reach was asked for, without accounts to guard it."""
+    """An address that others can reach was asked for, without accounts to guard it."""
 
 
-def check_host(host: str) -> str:
-    """The host itself where it is this machine alone; HostRefused with words for any other."""
-    if host not in LOCAL_HOSTS:
-        raise HostRefused(
-            f"Host {host!r} would let other machines in, and this study has no accounts to tell them apart. "
-            f"Allowed: {', '.join(LOCAL_HOSTS)}. To work from another machine, forward the port over ssh."
-        )
-    return host
+class Access(Protocol):
+    """How a server is reached, and who a request comes from."""
+
+    accounts: bool
+    cookie_name: str
+    reached: ServedAt
+    trusted: Networks
+
+    @property
+    def address(self) -> str:
+        """What to open."""
+
+    @property
+    def locked(self) -> str:
+        """What to do, told to whoever is not let in."""
+
+    def person_of(self, study: StudyAtHand, cookie_header: str) -> Person | None:
+        """The person that a request's Cookie header proves, or None. It reads the database."""
+
+    def token_of(self, cookie_header: str) -> str | None:
+        """The token of the session that a Cookie header holds, or None."""
+
+    def address_of(self, scope: Scope) -> str:
+        """The address that a request came from."""
 
 
-def bracketed(host: str) -> str:
-    """The host as it stands in an address: IPv6 in brackets."""
-    return f"[{host}]" if ":" in host else host
+def access_to(
+    db: Database,
+    study_id: str,
+    host: str,
+    port: int,
+    *,
+    token: str | None = None,
+    public_url: str | None = None,
+    trusted_proxy: str = "",
+) -> LocalAccess | AccountAccess:
+    """The way in to a study: by accounts where there are any (or invitations to make them), else by a printed address
+    on this machine alone. Raises HostRefused, UnfitAddress.
+    """
+    reached, trusted = served_at(host, port, public_url), trusted_networks(trusted_proxy)
+    require_guarded(db, host, public_url)
+    if _has_people(db):
+        return AccountAccess(study_id, reached, trusted)
+    return LocalAccess(study_id, reached, trusted, token)
 
 
-class LocalAccess:
+def require_guarded(db: Database, host: str, public_url: str | None = None) -> None:
+    """Raise HostRefused with words where a study without accounts would be open to other machines."""
+    if _has_people(db) or (host in LOCAL_HOSTS and public_url is None):
+        return
+    what = f"Host {host!r}" if host not in LOCAL_HOSTS else f"--public-url {public_url}"
+    raise HostRefused(
+        f"{what} would let other machines in, and this study has no accounts to tell them apart. Make the first one: "
+        "`tastemaker user add STUDY NAME --role admin`. Without accounts the hosts allowed are "
+        f"{', '.join(LOCAL_HOSTS)}; to work from another machine, forward the port over ssh."
+    )
+
+
+def _has_people(db: Database) -> bool:
+    return accounts.any_there(db) or bool(invitations.listing(db))
+
+
+class _Cookie:
+    """Its name carries the study's id, because browsers share cookies between the ports of one host."""
+
+    def __init__(self, study_id: str, reached: ServedAt, trusted: Networks) -> None:
+        self.cookie_name = "tastemaker_" + hashlib.sha256(study_id.encode()).hexdigest()[:16]
+        self.reached = reached
+        self.trusted = trusted
+
+    def token_of(self, cookie_header: str) -> str | None:
+        return cookie_parser(cookie_header).get(self.cookie_name)
+
+    def address_of(self, scope: Scope) -> str:
+        peer = scope["client"][0] if scope.get("client") else None
+        forwarded = [value.decode("latin-1") for key, value in scope["headers"] if key == b"x-forwarded-for"]
+        return client_address(peer, forwarded, self.trusted)
+
+
+class LocalAccess(_Cookie):
     """A token in the printed address opens any number of browsers until the server ends.
 
-    The cookie holds a secret of its own, so that the token of the address is never sent again, and its name carries the
-    study's id, because browsers share cookies between the ports of one host.
+    The cookie holds a secret of its own, so that the token of the address is never sent again.
     """
 
     accounts = False
+    locked = "Open the address that `tastemaker serve` printed when it started: it holds the key to this study."
 
-    def __init__(self, study_id: str, host: str, port: int, token: str | None = None) -> None:
-        self.host = check_host(host)
-        self.port = port
+    def __init__(self, study_id: str, reached: ServedAt, trusted: Networks = (), token: str | None = None) -> None:
+        super().__init__(study_id, reached, trusted)
         self.token = token or secrets.token_urlsafe(24)
-        self.cookie_name = "tastemaker_" + hashlib.sha256(study_id.encode()).hexdigest()[:16]
         self._session = secrets.token_urlsafe(32)
-        names = [bracketed(name) for name in LOCAL_HOSTS]
-        self.allowed_hosts = frozenset(f"{name}:{port}" for name in names) | (frozenset(names) if port == 80 else set())
 
     @property
     def address(self) -> str:
         """What to open: the login address with its token."""
-        return f"http://{bracketed(self.host)}:{self.port}/login?token={self.token}"
+        return f"{self.reached.origin}/login?token={self.token}"
 
     def login(self, token: str) -> str | None:
         """The cookie's value for the right token, else None."""
         return self._session if _same(token, self.token) else None
 
     def person_of(self, study: StudyAtHand, cookie_header: str) -> Person | None:
-        """The person that a request's Cookie header proves, who may do everything, or None."""
-        value = cookie_parser(cookie_header).get(self.cookie_name)
+        """The one person of the study, who may do everything."""
+        value = self.token_of(cookie_header)
         if value is None or not _same(value, self._session):
             return None
         return study.person(LOCAL_PERSON, "admin")
+
+
+class AccountAccess(_Cookie):
+    """People log in; the cookie holds the token of a session of theirs."""
+
+    accounts = True
+    locked = "Log in first."
+
+    @property
+    def address(self) -> str:
+        """What to open: the first page, which leads to the login."""
+        return f"{self.reached.origin}/"
+
+    def person_of(self, study: StudyAtHand, cookie_header: str) -> Person | None:
+        """The person of an open session, with the role that the account has now."""
+        token = self.token_of(cookie_header)
+        session = sessions.current(study.db, token, idle_seconds=attempts.IDLE_SECONDS) if token else None
+        account = accounts.get(study.db, session.annotator_id) if session else None
+        if account is None or account.disabled_at is not None:
+            return None
+        return roles.person(study.id, account.annotator_id, account.name, account.role)
 
 
 def _same(left: str, right: str) -> bool:

@@ -52,7 +52,7 @@ def served_at(host: str, port: int, public_url: str | None = None) -> ServedAt:
     """How a server on `host` and `port` is reached. Raises UnfitAddress."""
     if public_url is not None:
         return _public(public_url)
-    names = LOCAL_HOSTS if host in LOCAL_HOSTS else (host,)
+    names: tuple[str, ...] = LOCAL_HOSTS if host in LOCAL_HOSTS else (host,)
     if host in EVERY_ADDRESS:
         names = (_own_name(), socket.gethostname(), *LOCAL_HOSTS)
     shown = names[0] if host in EVERY_ADDRESS else host

@@ -7,27 +7,68 @@ import threading
 from collections.abc import AsyncIterator
 from contextlib import asynccontextmanager
 
-from fastapi import FastAPI, Request, Response
-from fastapi.responses import FileResponse, HTMLResponse, JSONResponse, RedirectResponse
+from fastapi import FastAPI, Request
+from fastapi.responses import FileResponse, JSONResponse
 from starlette.middleware import Middleware
 from starlette.middleware.gzip import GZipMiddleware
 from starlette.staticfiles import StaticFiles
 
 from feedback_store.database import Database
 from ui.pages import site
-from ui.web import console_routes, errors, export_routes, judgment_routes, me_routes
-from ui.web.access import LocalAccess
-from ui.web.guard import Guard, page_of_words
+from ui.web import (
+    account_routes,
+    answer_routes,
+    console_routes,
+    errors,
+    export_routes,
+    invitation_routes,
+    judgment_routes,
+    login_routes,
+    me_routes,
+    people_routes,
+    review_routes,
+    round_routes,
+    settings_routes,
+)
+from ui.web.access import access_to
+from ui.web.few_at_once import FewAtOnce
+from ui.web.guard import Guard
 from ui.web.page_head import PageHead
 from ui.web.study import StudyAtHand, study_id
 
 log = logging.getLogger("tastemaker.web")
 CHECKPOINT_SECONDS = 5.0
+ROUTES = (
+    login_routes,
+    me_routes,
+    judgment_routes,
+    answer_routes,
+    people_routes,
+    account_routes,
+    invitation_routes,
+    review_routes,
+    round_routes,
+    settings_routes,
+    console_routes,
+    export_routes,
+)
 
 
-def create_app(db: Database, host: str = "127.0.0.1", port: int = 7860, *, token: str | None = None) -> FastAPI:
-    """The application for an open study; `app.state.access.address` is what to open. Raises HostRefused."""
-    access = LocalAccess(study_id(db), host, port, token)
+def create_app(
+    db: Database,
+    host: str = "127.0.0.1",
+    port: int = 7860,
+    *,
+    token: str | None = None,
+    public_url: str | None = None,
+    trusted_proxy: str = "",
+) -> FastAPI:
+    """The application for an open study; `app.state.access.address` is what to open. Raises HostRefused, UnfitAddress.
+
+    `public_url`: the address that people type where a proxy stands in front, `trusted_proxy`: addresses and networks
+    whose word on who sent a request is taken.
+    """
+    access = access_to(db, study_id(db), host, port, token=token, public_url=public_url, trusted_proxy=trusted_proxy)
     app = FastAPI(
         openapi_url=None,
         docs_url=None,
@@ -41,30 +82,16 @@ def create_app(db: Database, host: str = "127.0.0.1", port: int = 7860, *, token
     )
     app.state.access = access
     app.state.study = StudyAtHand(db)
+    app.state.few_at_once = FewAtOnce()
     errors.install(app)
-    app.include_router(me_routes.router)
-    app.include_router(judgment_routes.router)
-    app.include_router(console_routes.router)
-    app.include_router(export_routes.router)
-    _add_own_pages(app, access)
+    for routes in ROUTES:
+        app.include_router(routes.router)
+    _add_own_pages(app)
     app.mount(site.STATIC_PATH, StaticFiles(directory=site.STATIC), name="static")
     return site.mount(app, app.state.study.id)
 
 
-def _add_own_pages(app: FastAPI, access: LocalAccess) -> None:
-    @app.get("/login")
-    def login(token: str = "") -> Response:
-        session = access.login(token)
-        if session is None:
-            words = (
-                "This address holds no valid key. Open the one that `tastemaker serve` printed when it last started."
-            )
-            return HTMLResponse(page_of_words(401, words), status_code=401)
-        answer = RedirectResponse("/", status_code=303)
-        # Lax, not Strict: the address must also open from a link in a chat or a mail. Writing is guarded by Origin.
-        answer.set_cookie(access.cookie_name, session, httponly=True, samesite="lax", path="/")
-        return answer
-
+def _add_own_pages(app: FastAPI) -> None:
     @app.get("/healthz")
     def healthy() -> dict[str, str]:
         return {"status": "ok"}
@@ -92,6 +119,7 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
         yield
     finally:
         ending.set()
+        app.state.few_at_once.close()
         thread.join(timeout=2)
 
 

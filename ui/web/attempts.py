@@ -37,7 +37,8 @@ def log_in(db: Database, name: str, password: str, address: str, now: str | None
     """The token of a new session. Raises Refused: in equal words and equal time for a name that nobody has."""
     account = accounts.by_name(db, name)
     _prove(db, name, password, account, address, "wrong", now)
-    assert account is not None and account.password_hash is not None
+    assert account is not None
+    assert account.password_hash is not None
     if account.disabled_at is not None:
         raise Refused("disabled", 403, "This account is closed. Ask whoever leads this study.")
     proven = account.password_hash

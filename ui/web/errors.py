@@ -17,18 +17,40 @@ log = logging.getLogger("tastemaker.web")
 
 # Errors for people are ValueErrors with words, defined in these packages; any other ValueError is a fault of ours.
 OUR_PACKAGES = frozenset({"feedback_store", "rounds", "ui", "reward_training", "policy_training", "language_models"})
-STATUS_OF: tuple[tuple[type[Exception], int], ...] = (
-    (NotAllowed, 403),
-    (Conflict, 409),
-    (LeaseLost, 409),
-    (StudyExists, 409),
-    (StudyNotFound, 404),
-    (StoreUnavailable, 503),
-)
+
+
+class Coded(ValueError):
+    """An error that scripts tell apart by its `code`; the words are for people."""
+
+    code = ""
+
+
+class OtherPerson(Coded):
+    """What was sent is another person's than the one who is logged in."""
+
+    code = "other_person"
+
+
+class AskedChanged(Coded):
+    """An answer was given under another setting of what is asked than the one its pair was handed out under."""
+
+    code = "asked_changed"
 
 
 class NotThere(ValueError):
     """Nothing has this number or name; the words say what was looked for."""
+
+
+STATUS_OF: tuple[tuple[type[Exception], int], ...] = (
+    (NotAllowed, 403),
+    (Conflict, 409),
+    (LeaseLost, 409),
+    (Coded, 409),
+    (NotThere, 404),
+    (StudyExists, 409),
+    (StudyNotFound, 404),
+    (StoreUnavailable, 503),
+)
 
 
 def install(app: FastAPI) -> None:
@@ -38,8 +60,8 @@ def install(app: FastAPI) -> None:
     app.add_exception_handler(ValueError, _value)
 
 
-def _answer(status: int, words: str) -> JSONResponse:
-    return JSONResponse({"error": words}, status_code=status)
+def _answer(status: int, words: str, code: str | None = None) -> JSONResponse:
+    return JSONResponse({"error": words, **({"code": code} if code else {})}, status_code=status)
 
 
 async def _http(request: Request, error: Exception) -> JSONResponse:
@@ -62,14 +84,19 @@ async def _invalid(request: Request, error: Exception) -> JSONResponse:
 
 
 async def _value(request: Request, error: Exception) -> JSONResponse:
-    if type(error).__module__.split(".")[0] not in OUR_PACKAGES:
-        return unexpected(request.method, request.url.path, error)
-    if isinstance(error, NotThere):
-        return _answer(404, str(error))
-    return _answer(next((status for kind, status in STATUS_OF if isinstance(error, kind)), 422), str(error))
+    return answer_to(request.method, request.url.path, error)
 
 
-def unexpected(method: str, path: str, error: Exception) -> JSONResponse:
+def answer_to(method: str, path: str, error: Exception) -> JSONResponse:
+    """The answer to an error: its words where it is one for people, else a reference to the log."""
+    ours = isinstance(error, ValueError) and type(error).__module__.split(".")[0] in OUR_PACKAGES
+    if not ours:
+        return _unexpected(method, path, error)
+    status = next((status for kind, status in STATUS_OF if isinstance(error, kind)), 422)
+    return _answer(status, str(error), error.code if isinstance(error, Coded) else None)
+
+
+def _unexpected(method: str, path: str, error: Exception) -> JSONResponse:
     """The answer to a fault of ours: words and a reference here, the whole story in the log."""
     reference = secrets.token_hex(4)
     log.error("Request %s %s failed (%s)", method, path, reference, exc_info=error)

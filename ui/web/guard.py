@@ -12,16 +12,20 @@ from collections.abc import Mapping
 from html import escape
 from urllib.parse import quote
 
+from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
 from ui.web import errors
-from ui.web.access import LocalAccess
-from ui.web.roles import Role
+from ui.web.access import Access
+from ui.web.roles import Person, Role
 
 MAX_BODY_BYTES = 1_000_000
 SAFE_METHODS = ("GET", "HEAD")
 METHODS = (*SAFE_METHODS, "POST")
-OPEN_PATHS = ("/login", "/healthz", "/manifest.json", "/favicon.ico")  # a browser asks for the last two without cookies
+# Open to everybody: the doors, and what a browser asks for without cookies.
+DOORS = ("/login", "/logout")
+INVITATIONS = "/invite/"
+OPEN_PATHS = (*DOORS, "/healthz", "/manifest.json", "/favicon.ico")
 STATIC_PREFIX = "/static/tastemaker/"
 GRADIO_PREFIXES = ("/assets/", "/static/js/", "/static/fonts/", "/static/img/", "/theme.css")
 
@@ -31,13 +35,17 @@ PAGE_POLICY = (
     "img-src 'self' data: blob:; font-src 'self' data:; connect-src 'self'; frame-src 'self'; object-src 'none'; "
     "base-uri 'self'; form-action 'self'; frame-ancestors 'none'"
 )
+DOOR_POLICY = (
+    "default-src 'none'; style-src 'self'; img-src 'self'; base-uri 'none'; form-action 'self'; frame-ancestors 'none'"
+)
 STRICT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
-    "referrer-policy": "no-referrer",
+    # Not no-referrer: a browser would then send its own form with the Origin "null".
+    "referrer-policy": "same-origin",
     "cross-origin-opener-policy": "same-origin",
     "cross-origin-resource-policy": "same-origin",
     "permissions-policy": "camera=(), geolocation=(), microphone=(), payment=(), usb=()",
@@ -47,7 +55,7 @@ HEADERS = {
 class Guard:
     """Refuses, with words, what must not reach the application; adds the headers to what it answers."""
 
-    def __init__(self, app: ASGIApp, access: LocalAccess, pages: Mapping[str, Role]) -> None:
+    def __init__(self, app: ASGIApp, access: Access, pages: Mapping[str, Role]) -> None:
         self.app = app
         self.access = access
         self.pages = dict(pages)
@@ -60,51 +68,81 @@ class Guard:
             await send({"type": "websocket.close", "code": 1008})
             return
         path: str = scope["path"]
-        policy = PAGE_POLICY if path in self.pages else STRICT_POLICY
-        headed = _Headed(send, policy, stored=path.startswith(("/assets/", "/static/")))
-        refusal = self._refusal(scope)
-        body: bytes | None = b""
-        if refusal is None and scope["method"] not in SAFE_METHODS:
-            body = await _read_body(scope, receive)
-            if body is None:
-                refusal = (413, f"The request is larger than {MAX_BODY_BYTES:,} bytes.")
-        if refusal is not None:
-            await _answer(scope, headed, *refusal, as_page=path in self.pages or _wants_page(scope))
-            return
-        replayed = receive if scope["method"] in SAFE_METHODS else _replay(body or b"", receive)
+        headed = _Headed(send, self._headers(path))
         try:
+            refusal = self._refused(scope) or await self._not_let_in(scope)
+            body: bytes | None = b""
+            if refusal is None and scope["method"] not in SAFE_METHODS:
+                body = await _read_body(scope, receive)
+                if body is None:
+                    refusal = (413, f"The request is larger than {MAX_BODY_BYTES:,} bytes.")
+            if refusal is not None:
+                await self._refuse(scope, headed, *refusal)
+                return
+            replayed = receive if scope["method"] in SAFE_METHODS else _replay(body or b"", receive)
             await self.app(scope, replayed, headed)
         except Exception as error:
             if headed.started:
                 raise
-            await errors.unexpected(scope["method"], path, error)(scope, replayed, headed)
+            await errors.answer_to(scope["method"], path, error)(scope, receive, headed)
 
-    def _refusal(self, scope: Scope) -> tuple[int, str] | None:
-        """Status and words of the reason not to let a request through, or None."""
-        path: str = scope["path"]
-        host = _header(scope, b"host")
-        if host not in self.access.allowed_hosts:
-            return 421, f"This server does not answer to the host name {host!r}. Open the address that it printed."
+    def _refused(self, scope: Scope) -> tuple[int, str] | None:
+        """Status and words of the reason not to let a request through, whoever sent it, or None."""
+        host, reached = _header(scope, b"host"), self.access.reached
+        if not reached.answers_to(host):
+            return (
+                421,
+                f"This server does not answer to the host name {host[:100]!r}. Open the address that it printed.",
+            )
         if scope["method"] not in METHODS:
-            return 405, f"{scope['method']} is not possible here."
-        if scope["method"] not in SAFE_METHODS and _header(scope, b"origin") != f"http://{host}":
+            return 405, f"{scope['method'][:20]} is not possible here."
+        if scope["method"] not in SAFE_METHODS and _header(scope, b"origin") != reached.origin_of(host):
             return (
                 403,
                 "The request did not come from a page of this server (its Origin header is another, or missing).",
             )
-        person = self.access.person_of(scope["app"].state.study, _header(scope, b"cookie"))
-        scope.setdefault("state", {})["person"] = person
-        if path in OPEN_PATHS or path.startswith(STATIC_PREFIX):
+        return None
+
+    async def _not_let_in(self, scope: Scope) -> tuple[int, str] | None:
+        """Find out who sent a request, and the reason not to let that person through, or None."""
+        path: str = scope["path"]
+        state = scope.setdefault("state", {})
+        state["person"] = None
+        if path in OPEN_PATHS or path.startswith((STATIC_PREFIX, INVITATIONS)):
             return None
+        # It reads the database, and now and then writes when a session was last seen: not in the event loop.
+        cookies = _header(scope, b"cookie")
+        person: Person | None = await run_in_threadpool(self.access.person_of, scope["app"].state.study, cookies)
+        state["person"] = person
         if person is None:
-            return (
-                401,
-                "Open the address that `tastemaker serve` printed when it started: it holds the key to this study.",
-            )
+            return 401, self.access.locked
         if path in self.pages and not person.may(self.pages[path]):
             return 403, f"This page is for the role {self.pages[path]} and above; yours is {person.role}."
         known = path in self.pages or path.startswith(("/api/", *GRADIO_PREFIXES))
-        return None if known else (404, f"There is nothing at {path}.")
+        return None if known else (404, f"There is nothing at {path[:200]}.")
+
+    async def _refuse(self, scope: Scope, send: Send, status: int, words: str) -> None:
+        as_page = scope["path"] in self.pages or _wants_page(scope)
+        if status == 401 and as_page and self.access.accounts:
+            await _redirect(scope, send, f"/login?next={quote(_asked(scope), safe='')}")
+        else:
+            await _answer(scope, send, status, words, as_page=as_page)
+
+    def _headers(self, path: str) -> dict[str, str]:
+        policy = STRICT_POLICY
+        if path in self.pages:
+            policy = PAGE_POLICY
+        elif path in DOORS or path.startswith(INVITATIONS):
+            policy = DOOR_POLICY
+        stored = path.startswith(("/assets/", "/static/"))
+        secure = {"strict-transport-security": "max-age=31536000"} if self.access.reached.secure else {}
+        cache = "no-cache" if stored else "no-store"
+        return {**HEADERS, **secure, "content-security-policy": policy, "cache-control": cache}
+
+
+def _asked(scope: Scope) -> str:
+    query = scope.get("query_string", b"").decode("latin-1")
+    return f"{scope['path']}?{query}" if query else str(scope["path"])
 
 
 def _header(scope: Scope, name: bytes) -> str:
@@ -153,14 +191,10 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 class _Headed:
     """A `send` that adds the headers, and knows whether an answer was begun."""
 
-    def __init__(self, send: Send, policy: str, *, stored: bool) -> None:
+    def __init__(self, send: Send, added: Mapping[str, str]) -> None:
         self.started = False
         self._send = send
-        self._added = {
-            **HEADERS,
-            "content-security-policy": policy,
-            "cache-control": "no-cache" if stored else "no-store",
-        }
+        self._added = added
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -173,6 +207,12 @@ class _Headed:
             headers += [(k.encode(), v.encode()) for k, v in self._added.items() if k.encode() not in present]
             message = {**message, "headers": headers}
         await self._send(message)
+
+
+async def _redirect(scope: Scope, send: Send, to: str) -> None:
+    headers = [(b"location", to.encode("latin-1")), (b"content-length", b"0")]
+    await send({"type": "http.response.start", "status": 303, "headers": headers})
+    await send({"type": "http.response.body", "body": b""})
 
 
 async def _answer(scope: Scope, send: Send, status: int, words: str, *, as_page: bool) -> None:

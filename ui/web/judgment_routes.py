@@ -1,4 +1,4 @@
-"""What the compare page asks: the next pairs, saving an answer, taking the last one back.
+"""What the compare page asks: the next pairs, saving an answer, holding a pair longer, taking the last answer back.
 
 Plain routes beside Gradio: its queue drops accepted work when a browser closes. An answer is acknowledged after COMMIT,
 and sending it again under the same key answers the same. Nothing here says which policy wrote a text.
@@ -9,43 +9,85 @@ from __future__ import annotations
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Query, Request
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import Field, field_validator, model_validator
 
-from feedback_store import comparisons, judgments, questions
-from feedback_store import rounds as round_rows
+from feedback_store import guidelines, questions
 from feedback_store.judgments import NewJudgment
-from rounds import verbs
-from ui.web.errors import NotThere
-from ui.web.roles import Annotator
-from ui.web.study import StudyAtHand, study_of
+from rounds import annotating, asked
+from ui.web import shown_questions
+from ui.web.errors import AskedChanged, NotThere, OtherPerson
+from ui.web.roles import Annotator, Person
+from ui.web.shown_questions import Body, Key, LanguageCode, PublicId
+from ui.web.study import study_of
 
 router = APIRouter(prefix="/api")
 
 SkipReason = Literal["language", "expertise", "broken", "unsafe", "unclear", "other"]
-Key = Annotated[str, Field(min_length=8, max_length=100, pattern=r"^[A-Za-z0-9_-]+$")]
 Place = Annotated[int, Field(ge=0, le=15)]
+Rank = Annotated[int, Field(ge=1, le=16)]
+Ranks = Annotated[list[Rank], Field(min_length=2, max_length=16)]
+Strength = Annotated[int, Field(ge=1, le=3)]
+RowId = Annotated[int, Field(ge=1, le=2**53)]
+Milliseconds = Annotated[int, Field(ge=0, le=86_400_000)]
+Share = Annotated[float, Field(ge=0, le=1)]
 
 
-class WrongSides(ValueError):
-    """An answer names another order of the sides than the one that was shown."""
+class CriterionSaid(Body):
+    """What was said about one criterion."""
+
+    ranks: Ranks
+    strength: Strength | None = None
 
 
-class _Body(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class Improved(Body):
+    """A completion, by its place in the comparison, as the person would have it."""
+
+    position: Place
+    text: str = Field(min_length=1, max_length=100_000)
 
 
-class JudgmentBody(_Body):
-    """One answer. `shown`: places of the candidates in order as shown; `ranks` in the candidates' own order, 1 best."""
+class Signals(Body):
+    """What the page noted beside an answer. `scrolled`: how much of each text was on the screen; `views` in turn; how
+    often a decision was changed; places in the order in which they were ranked; the answer's place in this visit.
+    """
 
-    comparison: str = Field(min_length=1, max_length=100)
+    scrolled: list[Share] = Field(default=[], max_length=16)
+    views: list[Literal["rendered", "raw", "diff"]] = Field(default=[], max_length=20)
+    revisions: int = Field(default=0, ge=0, le=1_000_000)
+    order: list[Place] = Field(default=[], max_length=200)
+    place: int = Field(default=0, ge=0, le=1_000_000_000)
+
+
+class JudgmentBody(Body):
+    """One answer. `shown`: places of the candidates in order as shown; `ranks` in the candidates' own order, 1 best.
+
+    `asked`, `guideline`: versions of what was asked and of the guidelines that the person saw; `person`: who gave it.
+    """
+
+    comparison: PublicId
     shown: list[Place] = Field(min_length=2, max_length=16)
-    ranks: list[Annotated[int, Field(ge=1, le=16)]] | None = Field(default=None, min_length=2, max_length=16)
+    ranks: Ranks | None = None
+    strength: Strength | None = None
     both_bad: bool = False
     skipped: SkipReason | None = None
+    criteria: dict[Annotated[str, Field(min_length=1, max_length=60)], CriterionSaid] | None = Field(
+        default=None, max_length=100
+    )
+    rationale: str | None = Field(default=None, max_length=20_000)
+    improved: Improved | None = None
     key: Key
-    milliseconds: int | None = Field(default=None, ge=0, le=86_400_000, description="time that the pair was visible")
+    milliseconds: Milliseconds | None = None
     input_device: Literal["keyboard", "pointer"] | None = None
-    view: Literal["raw"] | None = None
+    view: Literal["raw", "rendered", "diff"] | None = None
+    asked: RowId | None = None
+    guideline: RowId | None = None
+    person: str | None = Field(default=None, max_length=100)
+    signals: Signals | None = None
+
+    @field_validator("criteria")
+    @classmethod
+    def _nothing_is_none(cls, value: dict[str, CriterionSaid] | None) -> dict[str, CriterionSaid] | None:
+        return value or None
 
     @model_validator(mode="after")
     def _one_answer(self) -> JudgmentBody:
@@ -54,64 +96,87 @@ class JudgmentBody(_Body):
         return self
 
 
-class UndoBody(_Body):
+class UndoBody(Body):
     key: Key
+    person: str | None = Field(default=None, max_length=100)
+
+
+class RenewBody(Body):
+    comparison: PublicId
+    person: str | None = Field(default=None, max_length=100)
 
 
 @router.get("/questions")
-def next_pairs(request: Request, who: Annotator, limit: Annotated[int, Query(ge=1, le=10)] = 3) -> dict[str, Any]:
-    """The person's next pairs, leased, and how far the round is."""
+def next_pairs(
+    request: Request,
+    who: Annotator,
+    limit: Annotated[int, Query(ge=1, le=10)] = 3,
+    language: LanguageCode = "en",
+) -> dict[str, Any]:
+    """The person's next pairs, leased, what is asked about them, and how far the round is."""
     study = study_of(request)
-    person = who.annotator_id
-    batch = verbs.next_questions(study.db, person, limit=limit)
+    batch = annotating.next_questions(study.db, who.annotator_id, limit=limit, language=language)
+    version = asked.current(study.db)
     return {
         "state": batch.state,
-        "questions": [_shown(question) for question in batch.questions],
-        "progress": _progress(study, person),
+        "questions": [
+            shown_questions.question(each, version.needs(each, who.annotator_id), training=batch.training)
+            for each in batch.questions
+        ],
+        "progress": shown_questions.progress(study.db, who.annotator_id),
+        "asked": shown_questions.asked(version),
+        "guideline": shown_questions.guideline_in_force(study.db, language),
     }
 
 
 @router.post("/judgments")
 def save(request: Request, who: Annotator, body: JudgmentBody) -> dict[str, Any]:
     """Save one answer; the reply is sent after COMMIT."""
-    study = study_of(request)
-    person = who.annotator_id
-    handed_out = questions.shown_to(study.db, person, body.comparison)
-    if handed_out is None:
-        raise NotThere("This pair was never handed out to you: reload the page to get the next one.")
-    if handed_out != body.shown:
-        raise WrongSides(f"This pair was shown in the order {handed_out}, not {body.shown}: reload the page.")
-    verbs.submit(study.db, NewJudgment(annotator_id=person, **body.model_dump()))
-    return {"saved": True, "key": body.key}
+    require_same_person(who, body.person)
+    db = study_of(request).db
+    if body.guideline is not None and not guidelines.known(db, body.guideline):
+        raise NotThere(f"There is no guideline {body.guideline} in this study: reload the page.")
+    given = body.model_dump(exclude={"asked", "guideline", "person", "view"})
+    # A difference is the texts as they are, with marks; which views there were, the signals say.
+    view = "raw" if body.view == "diff" else body.view
+    new = NewJudgment(
+        annotator_id=who.annotator_id, asked_id=body.asked, guideline_id=body.guideline, view=view, **given
+    )
+    try:
+        stored = annotating.answer(db, new)
+    except asked.AskedChanged as error:
+        raise AskedChanged(str(error)) from error
+    except annotating.NeverHandedOut as error:
+        raise NotThere(str(error)) from error
+    told = stored.feedback and {"right": stored.feedback.right, "expert": stored.feedback.expert}
+    return {"saved": True, "key": body.key, "late": stored.judgment.late, "feedback": told}
+
+
+@router.post("/renew")
+def renew(request: Request, who: Annotator, body: RenewBody) -> dict[str, Any]:
+    """Hold a pair longer; null where it is held no more."""
+    require_same_person(who, body.person)
+    return {"expires_at": annotating.renew(study_of(request).db, who.annotator_id, body.comparison)}
 
 
 @router.post("/undo")
 def undo(request: Request, who: Annotator, body: UndoBody) -> dict[str, Any]:
     """Take the person's last answer back and hand its pair out again."""
-    study = study_of(request)
-    person = who.annotator_id
-    undone = verbs.undo(study.db, person, key=body.key)
-    if undone is None:
-        return {"undone": False, "question": None, "progress": _progress(study, person)}
-    question = questions.held_question(study.db, person, undone.comparison_id)
-    return {"undone": True, "question": _shown(question) if question else None, "progress": _progress(study, person)}
+    require_same_person(who, body.person)
+    db, person = study_of(request).db, who.annotator_id
+    undone = annotating.undo(db, person, key=body.key)
+    question = questions.held_question(db, person, undone.comparison_id) if undone else None
+    shown = None
+    if question:
+        training = annotating.in_training(db, person)
+        shown = shown_questions.question(question, asked.current(db).needs(question, person), training=training)
+    return {"undone": undone is not None, "question": shown, "progress": shown_questions.progress(db, person)}
 
 
-def _shown(question: questions.Question) -> dict[str, Any]:
-    """A question as the browser gets it: the texts in order as shown, and nothing that tells who wrote them."""
-    return {
-        "comparison": question.comparison_public_id,
-        "prompt": [{"role": str(turn["role"]), "content": str(turn["content"])} for turn in question.prompt],
-        "completions": [{"text": each.text, "cut_off": each.cut_off} for each in question.completions],
-        "shown": list(question.shown),
-    }
-
-
-def _progress(study: StudyAtHand, person: int) -> dict[str, int]:
-    counts = comparisons.counts(study.db, round_rows.current(study.db).id)
-    return {
-        "today": judgments.of_person_today(study.db, person),
-        "judged": counts.judged,
-        "ready": counts.ready,
-        "leased": counts.leased,
-    }
+def require_same_person(who: Person, key: str | None) -> None:
+    """Raise OtherPerson where a page that somebody else had opened sends something."""
+    if key is not None and key != who.key:
+        raise OtherPerson(
+            "Somebody else is logged in on this computer by now. Nothing was stored under their name; what you sent is "
+            "kept in this browser until you log in again."
+        )

@@ -38,7 +38,7 @@ def page(
     headers: Mapping[str, str] | None = None,
     **values: Any,
 ) -> HTMLResponse:
-    """One page: `form` is login, invite or over; `refusal` says what went wrong with what was sent.
+    """One page: `form` is login, invite, over or locked; `refusal` says what went wrong with what was sent.
 
     Where the language was chosen or where to go after the login stands in the address, and stays there.
     """

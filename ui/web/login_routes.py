@@ -45,8 +45,7 @@ async def login_page(request: Request, token: str = "") -> Response:
     if not access.accounts:
         session = access.login(token)
         if session is None:
-            words = login_pages.words(login_pages.language_of(request), "door.refused.local.words")
-            return login_pages.notice(request, "local", words, status=401)
+            return login_pages.page(request, "locked", status=401)
         return _let_in(request, session, "/")
     if await run_in_threadpool(access.person_of, study_of(request), request.headers.get("cookie", "")):
         return RedirectResponse(_next(request), status_code=303)
@@ -115,7 +114,7 @@ async def change_password(request: Request, person: Annotator, body: PasswordBod
     try:
         access = _accounts(request)
         db, address = study_of(request).db, access.address_of(request.scope)
-        session = access.token_of(request.headers.get("cookie", ""))
+        session = access.token_of(request.headers.get("cookie", "")) or ""
         await _slowly(
             request,
             partial(attempts.change_password, db, person.annotator_id, body.old, body.new, session, address),

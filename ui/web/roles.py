@@ -9,12 +9,13 @@ from __future__ import annotations
 import hashlib
 from collections.abc import Callable
 from dataclasses import dataclass
-from typing import Annotated, Literal, get_args
+from typing import Annotated
 
 from fastapi import Depends, Request
 
-Role = Literal["annotator", "lead", "researcher", "admin"]
-ROLES: tuple[Role, ...] = get_args(Role)
+from feedback_store.accounts import ROLES
+from feedback_store.accounts import Role as Role
+
 KEY_LENGTH = 16
 
 

@@ -17,7 +17,8 @@ import uvicorn
 from feedback_store.study_folder import warnings as folder_warnings
 from rounds import studies, verbs
 from rounds.supervisor import StudyLock, WorkerSupervisor
-from ui.web.access import bracketed, check_host
+from ui.web.access import require_guarded
+from ui.web.addresses import served_at, trusted_networks
 
 # Together under ten seconds: pages that hang on to their connection, then the worker's checkpoint.
 GRACEFUL_SECONDS = 2
@@ -36,26 +37,29 @@ def serve(
     base: str | None = None,
     *,
     demo: bool = False,
+    public_url: str | None = None,
+    trusted_proxy: str = "",
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a study, made where there is none, until SIGTERM or Ctrl-C; `port` 0 takes a free one.
 
-    `on_ready` gets the address to open; without it the address is printed. Raises PortInUse, HostRefused,
-    StudyServed, OtherBase and what opening a study raises.
+    `public_url` and `trusted_proxy` as in create_app. `on_ready` gets the address to open; without it the address is
+    printed. Raises PortInUse, HostRefused, UnfitAddress, StudyServed, OtherBase and what opening a study raises.
     """
-    check_host(host)
+    trusted_networks(trusted_proxy)
     with ExitStack() as stack:
         listening = stack.enter_context(_listen(host, port))
         port = listening.getsockname()[1]
         db = stack.enter_context(studies.open_or_create(Path(study_folder), base=base, create=True, demo=demo))
         lock = stack.enter_context(StudyLock(db.folder))
-        lock.tell(f"http://{bracketed(host)}:{port}")
+        lock.tell(served_at(host, port, public_url).origin)
         for words in filter(None, [db.warning, *folder_warnings(db.folder)]):
             print(words, file=sys.stderr)
+        require_guarded(db, host, public_url)
         # Gradio takes three seconds to load: a wrong port, folder or base is answered before.
         from ui.web.app import create_app
 
-        app = create_app(db, host, port)
+        app = create_app(db, host, port, public_url=public_url, trusted_proxy=trusted_proxy)
         verbs.refill(db)
         if worker:
             supervisor = WorkerSupervisor(db.folder)

@@ -1,4 +1,4 @@
-"""The study that a server serves, as its routes use it."""
+"""The study that a server serves, as the routes see it."""
 
 from __future__ import annotations
 
@@ -9,6 +9,7 @@ from fastapi import Request
 from feedback_store import annotators, study_settings
 from feedback_store.database import Database
 from ui.web import roles
+from ui.web.latest_figures import LatestFigures
 from ui.web.roles import Person, Role
 
 STUDY_ID = "study_id"
@@ -16,11 +17,12 @@ LOCAL_PERSON = "local"
 
 
 class StudyAtHand:
-    """An open study and what is known for as long as the server runs."""
+    """An open study, with the figures about its people that were computed last."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
         self.id = study_id(db)
+        self.figures = LatestFigures(db.folder)
 
     def person(self, name: str, role: Role) -> Person:
         """The person of this name, made where there is none."""
