@@ -3,7 +3,10 @@
 import pytest
 from starlette.testclient import TestClient
 
-from ui.web.access import HostRefused, LocalAccess
+from feedback_store.database import Database
+from ui.pages import site
+from ui.web.access import HostRefused, LocalAccess, access_to
+from ui.web.addresses import served_at
 from ui.web.guard import MAX_BODY_BYTES
 
 HTML = {"accept": "text/html"}
@@ -23,7 +26,8 @@ def test_the_address_with_the_token_opens_the_pages(stranger: TestClient):
 
 
 def test_the_cookie_is_named_after_the_study():
-    names = {LocalAccess(study_id, "127.0.0.1", 7860).cookie_name for study_id in ("one", "two")}
+    reached = served_at("127.0.0.1", 7860)
+    names = {LocalAccess(study_id, reached).cookie_name for study_id in ("one", "two")}
     assert len(names) == 2
 
 
@@ -99,7 +103,7 @@ def test_answers_carry_the_headers_that_protect_a_page(client: TestClient):
         headers = client.get(path).headers
         assert headers["x-content-type-options"] == "nosniff", path
         assert headers["x-frame-options"] == "DENY"
-        assert headers["referrer-policy"] == "no-referrer"
+        assert headers["referrer-policy"] == "same-origin"
         assert "frame-ancestors 'none'" in headers["content-security-policy"]
     policy = client.get("/").headers["content-security-policy"]
     assert "connect-src 'self'" in policy
@@ -110,7 +114,7 @@ def test_answers_carry_the_headers_that_protect_a_page(client: TestClient):
 @pytest.mark.parametrize(
     "path",
     ["/nothing", "/api/nothing", "/openapi.json", "/docs", "/redoc", "/config", "/gradio_api/info", "/monitoring",
-     "/logout", "/gradio_api/file=/etc/passwd", "/static/tastemaker/../../web/app.py", "/static/tastemaker/nothing.js"],
+     "/gradio_api/file=/etc/passwd", "/static/tastemaker/../../web/app.py", "/static/tastemaker/nothing.js"],
 )  # fmt: skip
 def test_what_does_not_exist_is_said_in_words(client: TestClient, path: str):
     answer = client.get(path)
@@ -127,8 +131,8 @@ def test_an_unknown_page_is_a_page(client: TestClient):
 
 def test_only_the_routes_of_the_allow_list_answer(client: TestClient):
     """Every route of ours and of Gradio inside, called as it is: what is not on the list does not exist."""
-    allowed = {"/", "/console", "/login", "/healthz", "/manifest.json", "/favicon.ico", "/theme.css"}
-    prefixes = ("/api/", "/assets/", "/static/")
+    allowed = {*site.PAGES, "/login", "/logout", "/healthz", "/manifest.json", "/favicon.ico", "/theme.css"}
+    prefixes = ("/api/", "/invite/", "/assets/", "/static/")
     seen = 0
     for path in _paths(client.app.routes):
         concrete = path.replace("{", "").replace("}", "").replace(":path", "")
@@ -163,6 +167,6 @@ def test_an_error_of_ours_shows_neither_traceback_nor_path(client: TestClient, m
 
 
 @pytest.mark.parametrize("host", ["0.0.0.0", "::", "192.168.1.4", "example.org", ""])
-def test_hosts_that_others_can_reach_are_refused_with_words(host: str):
+def test_hosts_that_others_can_reach_are_refused_with_words(study: Database, host: str):
     with pytest.raises(HostRefused, match="would let other machines in"):
-        LocalAccess("study", host, 7860)
+        access_to(study, "study", host, 7860)

@@ -11,6 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from feedback_store.errors import Conflict, LeaseLost, StoreUnavailable, StudyExists, StudyNotFound
+from rounds.annotating import NeverHandedOut
+from rounds.asked import AskedChanged
 from ui.web.roles import NotAllowed
 
 log = logging.getLogger("tastemaker.web")
@@ -19,22 +21,8 @@ log = logging.getLogger("tastemaker.web")
 OUR_PACKAGES = frozenset({"feedback_store", "rounds", "ui", "reward_training", "policy_training", "language_models"})
 
 
-class Coded(ValueError):
-    """An error that scripts tell apart by its `code`; the words are for people."""
-
-    code = ""
-
-
-class OtherPerson(Coded):
+class OtherPerson(ValueError):
     """What was sent is another person's than the one who is logged in."""
-
-    code = "other_person"
-
-
-class AskedChanged(Coded):
-    """An answer was given under another setting of what is asked than the one its pair was handed out under."""
-
-    code = "asked_changed"
 
 
 class NotThere(ValueError):
@@ -45,12 +33,18 @@ STATUS_OF: tuple[tuple[type[Exception], int], ...] = (
     (NotAllowed, 403),
     (Conflict, 409),
     (LeaseLost, 409),
-    (Coded, 409),
+    (OtherPerson, 409),
+    (AskedChanged, 409),
     (NotThere, 404),
+    (NeverHandedOut, 404),
     (StudyExists, 409),
     (StudyNotFound, 404),
     (StoreUnavailable, 503),
 )
+
+
+# What scripts tell apart, by name; the words are for people.
+CODES: dict[type[Exception], str] = {OtherPerson: "other_person", AskedChanged: "asked_changed"}
 
 
 def install(app: FastAPI) -> None:
@@ -93,7 +87,7 @@ def answer_to(method: str, path: str, error: Exception) -> JSONResponse:
     if not ours:
         return _unexpected(method, path, error)
     status = next((status for kind, status in STATUS_OF if isinstance(error, kind)), 422)
-    return _answer(status, str(error), error.code if isinstance(error, Coded) else None)
+    return _answer(status, str(error), CODES.get(type(error)))
 
 
 def _unexpected(method: str, path: str, error: Exception) -> JSONResponse:

@@ -15,7 +15,7 @@ from feedback_store import guidelines, questions
 from feedback_store.judgments import NewJudgment
 from rounds import annotating, asked
 from ui.web import shown_questions
-from ui.web.errors import AskedChanged, NotThere, OtherPerson
+from ui.web.errors import NotThere, OtherPerson
 from ui.web.roles import Annotator, Person
 from ui.web.shown_questions import Body, Key, LanguageCode, PublicId
 from ui.web.study import study_of
@@ -142,12 +142,7 @@ def save(request: Request, who: Annotator, body: JudgmentBody) -> dict[str, Any]
     new = NewJudgment(
         annotator_id=who.annotator_id, asked_id=body.asked, guideline_id=body.guideline, view=view, **given
     )
-    try:
-        stored = annotating.answer(db, new)
-    except asked.AskedChanged as error:
-        raise AskedChanged(str(error)) from error
-    except annotating.NeverHandedOut as error:
-        raise NotThere(str(error)) from error
+    stored = annotating.answer(db, new)
     told = stored.feedback and {"right": stored.feedback.right, "expert": stored.feedback.expert}
     return {"saved": True, "key": body.key, "late": stored.judgment.late, "feedback": told}
 
