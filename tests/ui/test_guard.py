@@ -170,3 +170,9 @@ def test_an_error_of_ours_shows_neither_traceback_nor_path(client: TestClient, m
 def test_hosts_that_others_can_reach_are_refused_with_words(study: Database, host: str):
     with pytest.raises(HostRefused, match="would let other machines in"):
         access_to(study, "study", host, 7860)
+
+
+def test_a_sender_cannot_tell_the_pages_where_they_are(client: TestClient):
+    for name in ("x-forwarded-host", "x-gradio-server"):
+        assert "evil.example" not in client.get("/", headers={name: "evil.example"}).text
+    assert "https://127.0.0.1" not in client.get("/", headers={"x-forwarded-proto": "https"}).text

@@ -73,7 +73,13 @@ def access_to(
 
 def require_guarded(db: Database, host: str, public_url: str | None = None) -> None:
     """Raise HostRefused with words where a study without accounts would be open to other machines."""
-    if _has_people(db) or (host in LOCAL_HOSTS and public_url is None):
+    if not _has_people(db):
+        require_local(host, public_url)
+
+
+def require_local(host: str, public_url: str | None = None) -> None:
+    """Raise HostRefused with words for an address that other machines can reach."""
+    if host in LOCAL_HOSTS and public_url is None:
         return
     what = f"Host {host!r}" if host not in LOCAL_HOSTS else f"--public-url {public_url}"
     raise HostRefused(

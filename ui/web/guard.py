@@ -29,6 +29,8 @@ OPEN_PATHS = (*DOORS, "/healthz", "/manifest.json", "/favicon.ico")
 STATIC_PREFIX = "/static/tastemaker/"
 GRADIO_PREFIXES = ("/assets/", "/static/js/", "/static/fonts/", "/static/img/", "/theme.css")
 
+SAYS_WHERE = (b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")
+
 # gr.HTML builds its functions from strings, so the pages need 'unsafe-eval'; nothing may be fetched from elsewhere.
 PAGE_POLICY = (
     "default-src 'self'; script-src 'self' 'unsafe-inline' 'unsafe-eval'; style-src 'self' 'unsafe-inline'; "
@@ -67,6 +69,7 @@ class Guard:
         if scope["type"] != "http":
             await send({"type": "websocket.close", "code": 1008})
             return
+        scope = {**scope, "headers": self._trusted_headers(scope)}
         path: str = scope["path"]
         headed = _Headed(send, self._headers(path))
         try:
@@ -127,6 +130,13 @@ class Guard:
             await _redirect(scope, send, f"/login?next={quote(_asked(scope), safe='')}")
         else:
             await _answer(scope, send, status, words, as_page=as_page)
+
+    def _trusted_headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
+        """The headers of a request without those by which a sender could tell Gradio where its pages are; instead, what
+        the server knows of it.
+        """
+        headers = [pair for pair in scope["headers"] if pair[0] not in SAYS_WHERE]
+        return [*headers, (b"x-forwarded-proto", b"https")] if self.access.reached.secure else headers
 
     def _headers(self, path: str) -> dict[str, str]:
         policy = STRICT_POLICY

@@ -2,25 +2,21 @@
 
 from __future__ import annotations
 
-import csv
-import io
-from collections.abc import Iterator
+from itertools import chain
 from typing import Any, Literal
 
 from fastapi import APIRouter, Request
 from fastapi.responses import StreamingResponse
 
-from feedback_store import audit, comparisons, people_listing, spreadsheet_cells, work_days
+from feedback_store import audit, comparisons, people_listing, work_table
 from feedback_store import rounds as round_rows
 from rounds import studies
-from ui.web.actors import actor, known_as
+from ui.web.actors import actor
 from ui.web.people_routes import Body
 from ui.web.roles import Lead
 from ui.web.study import StudyAtHand, study_of
 
 router = APIRouter(prefix="/api")
-
-COLUMNS = ("person", "day", "judgments", "skips", "active minutes", "checks", "checks right")
 
 
 class RoundBody(Body):
@@ -52,26 +48,10 @@ def change(request: Request, person: Lead, body: RoundBody) -> dict[str, Any]:
 @router.get("/work.csv")
 def work(request: Request, person: Lead) -> StreamingResponse:
     """Who worked when, as CSV for a spreadsheet: a row a person and day (UTC), streamed."""
-    db = study_of(request).db
-    name_of = known_as(db, person)
-
-    def lines() -> Iterator[str]:
-        yield "\ufeff" + _line(COLUMNS)  # the mark by which spreadsheets know UTF-8
-        for day in work_days.rows(db):
-            yield _line(
-                (
-                    spreadsheet_cells.escaped(name_of(day.name)),
-                    day.day,
-                    day.judgments,
-                    day.skips,
-                    f"{day.active_minutes:.1f}",
-                    day.checks,
-                    day.checks_right,
-                )
-            )
-
+    lines = work_table.work_csv(study_of(request).db, names=person.may("admin"))
     headers = {"content-disposition": 'attachment; filename="work.csv"'}
-    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
+    # The mark by which spreadsheets know UTF-8.
+    return StreamingResponse(chain(["\ufeff"], lines), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 def _shown(study: StudyAtHand) -> dict[str, Any]:
@@ -87,9 +67,3 @@ def _shown(study: StudyAtHand) -> dict[str, Any]:
         "total": counts.total,
         "holding": {"people": people, "questions": questions},
     }
-
-
-def _line(cells: tuple[object, ...]) -> str:
-    text = io.StringIO()
-    csv.writer(text).writerow(cells)
-    return text.getvalue()

@@ -14,10 +14,11 @@ from types import FrameType
 
 import uvicorn
 
+from feedback_store.database import FILE_NAME
 from feedback_store.study_folder import warnings as folder_warnings
 from rounds import studies, verbs
 from rounds.supervisor import StudyLock, WorkerSupervisor
-from ui.web.access import require_guarded
+from ui.web.access import require_guarded, require_local
 from ui.web.addresses import served_at, trusted_networks
 
 # Together under ten seconds: pages that hang on to their connection, then the worker's checkpoint.
@@ -47,6 +48,8 @@ def serve(
     printed. Raises PortInUse, HostRefused, UnfitAddress, StudyServed, OtherBase and what opening a study raises.
     """
     trusted_networks(trusted_proxy)
+    if not (Path(study_folder) / FILE_NAME).exists():
+        require_local(host, public_url)  # a new study has no accounts: nothing is made
     with ExitStack() as stack:
         listening = stack.enter_context(_listen(host, port))
         port = listening.getsockname()[1]
@@ -93,6 +96,7 @@ def _config(app: object) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         server_header=False,
         ws="none",
+        proxy_headers=False,  # whose word on an address is taken, --trusted-proxy says
     )
 
 
