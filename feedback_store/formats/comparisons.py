@@ -8,11 +8,13 @@ included. Exporting, importing into a new study and exporting again gives the sa
 taken back with its import, what filters leave out, and people who withdrew. Weights, leases and runs travel by backup.
 """
 
+import functools
 import json
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from pathlib import Path
 from typing import Any
 
+from feedback_store import pseudonyms
 from feedback_store.completions import Completion
 from feedback_store.database import Database
 from feedback_store.exchange_reading import Judged, Names, Reading
@@ -22,7 +24,7 @@ from feedback_store.line_files import json_lines
 
 STEM = "comparisons"
 HISTORY = True
-OPTIONS: dict[str, tuple[str, ...]] = {}
+OPTIONS: dict[str, tuple[str, ...]] = {"people": ("names", "pseudonyms")}
 UNIT = "comparisons that pass"
 TITLE = "Comparisons"
 CARD = """One comparison a row, with every judgment of it: nothing that people said is dropped or decided.
@@ -31,9 +33,11 @@ CARD = """One comparison a row, with every judgment of it: nothing that people s
   are disagreement, rankings of more than two, edits (`improved`), check questions, repeats, evaluations (`purpose`) and
   duplicates. Superseded and undone judgments are in it; `supersedes` is the key of the one that a judgment replaces.
 - `split` is train or holdout, drawn by prompt group, never by row.
-- People have the names that they have in the study. Take care to whom you give this; other formats hold no names."""
+- People have the names that they have in the study, unless it was made with `people=pseudonyms`. Take care to whom you
+  give this; other formats hold no names. What people wrote is not changed and may name somebody."""
 
 Row = dict[str, Any]
+NameOf = Callable[[str], str]
 
 
 def read(path: Path) -> Iterator[tuple[int, Row | Problem]]:
@@ -41,20 +45,24 @@ def read(path: Path) -> Iterator[tuple[int, Row | Problem]]:
     yield from json_lines(path, lambda row: row)
 
 
-def write(reading: Reading) -> Iterator[Kept | Dropped]:
-    """Yield every comparison."""
-    flags = _flags(reading.db)
-    shown = _Shown(reading.db)
+def write(reading: Reading, people: str = "names") -> Iterator[Kept | Dropped]:
+    """Yield every comparison. With `people` "pseudonyms" nobody is named (pseudonyms.py)."""
+    name_of: NameOf = str
+    if people == "pseudonyms":
+        name_of = functools.cache(functools.partial(pseudonyms.of, pseudonyms.secret_key(reading.db)))
+    flags = _flags(reading.db, name_of)
+    shown = _Shown(reading.db, name_of)
     for judged in reading:
         row = row_of(judged, reading.names, shown, flags.get(judged.comparison.id, []))
         yield Kept([row], judged.prompt.split, judged.prompt.language)
 
 
 class _Shown:
-    """What rows name of other rows: settings by id, comparisons by id; read when first named."""
+    """What rows name of other rows: settings by id, comparisons by id, read when first named; people by `name_of`."""
 
-    def __init__(self, db: Database) -> None:
+    def __init__(self, db: Database, name_of: NameOf) -> None:
         self._db = db
+        self.name_of = name_of
         self._settings: dict[int, Any] = {}
 
     def setting(self, setting_id: int) -> Any:
@@ -77,7 +85,9 @@ def row_of(judged: Judged, names: Names, shown: _Shown, flags: list[Row]) -> Row
     further = {
         "qualification": comparison.qualification,
         "repeats": shown.comparison(comparison.repeats_id) if comparison.repeats_id else None,
-        "reserved_for": names.annotators[comparison.reserved_for].name if comparison.reserved_for else None,
+        "reserved_for": shown.name_of(names.annotators[comparison.reserved_for].name)
+        if comparison.reserved_for
+        else None,
         "flags": flags,
     }
     further = {name: value or extra.pop(name, None) for name, value in further.items()}
@@ -136,7 +146,7 @@ def _judgment(one: Judgment, names: Names, shown: _Shown, keys: dict[int, str]) 
         "asked": shown.setting(one.asked_id) if one.asked_id else None,
     }
     return {
-        "annotator": names.annotators[one.annotator_id].name,
+        "annotator": shown.name_of(names.annotators[one.annotator_id].name),
         "shown": one.shown,
         "ranks": one.ranks,
         "strength": one.strength,
@@ -158,7 +168,7 @@ def _judgment(one: Judgment, names: Names, shown: _Shown, keys: dict[int, str]) 
     }
 
 
-def _flags(db: Database) -> dict[int, list[Row]]:
+def _flags(db: Database, name_of: NameOf) -> dict[int, list[Row]]:
     """All flags by comparison; they are few."""
     rows = db.rows(
         "SELECT f.comparison_id, t.public_id AS completion,"
@@ -167,7 +177,10 @@ def _flags(db: Database) -> dict[int, list[Row]]:
         " LEFT JOIN annotators a ON a.id = f.annotator_id ORDER BY f.id"
     )
     found: dict[int, list[Row]] = {}
+    people = {row["name"] for row in db.rows("SELECT name FROM annotators")}
     for row in rows:
+        for by in ("annotator", "resolved_by"):  # commands and the like are no people
+            row[by] = name_of(row[by]) if row[by] in people else row[by]
         found.setdefault(row.pop("comparison_id"), []).append(row)
     return found
 

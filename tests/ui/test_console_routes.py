@@ -2,6 +2,7 @@
 
 import io
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -9,7 +10,7 @@ from starlette.testclient import TestClient
 
 from feedback_store import run_records, runs
 from feedback_store.database import Database
-from web_studies import two_policies
+from web_studies import judge_all, two_policies
 
 
 def judge(client: TestClient, number: int) -> None:
@@ -123,3 +124,19 @@ def test_a_download_stays_inside_its_export(client: TestClient, study: Database)
         assert client.get(f"/api/exports/{made['name']}/{path}").status_code == 404, path
     assert client.get("/api/exports/../study.db").status_code == 404
     assert client.get("/api/exports/loose.txt/loose.txt").status_code == 404
+
+
+def test_names_of_people_leave_with_admins_only(as_role: Callable[[str], TestClient], study: Database):
+    judge_all(study, "annotator")
+    texts = {}
+    for role in ("admin", "researcher"):
+        made = as_role(role).post("/api/exports", json={"format": "comparisons"}).json()
+        texts[role] = as_role(role).get(f"/api/exports/{made['name']}/comparisons.jsonl").text
+        if role == "admin":
+            assert as_role("researcher").get(f"/api/exports/{made['name']}/comparisons.jsonl").status_code == 404
+            assert as_role("researcher").get("/api/exports").json()["exports"] == []
+    told = {role: {said["annotator"] for line in text.splitlines() for said in json.loads(line)["judgments"]}
+            for role, text in texts.items()}  # fmt: skip
+    assert told["admin"] == {"annotator"}
+    assert len(told["researcher"]) == 1
+    assert next(iter(told["researcher"])).startswith("person-")
