@@ -81,3 +81,10 @@ def test_what_is_wrong_is_said_in_one_line(refused, judged, tmp_path, words, sai
     target = tmp_path / "out"
     assert said in refused("export", judged, *[str(target) if word == "TO" else word for word in words])
     assert not target.exists()
+
+
+def test_people_can_be_left_unnamed(tastemaker, judged, tmp_path):
+    for people, named in (("names", True), ("pseudonyms", False)):
+        target = tmp_path / people
+        assert tastemaker("export", judged, "--format", "comparisons", "--to", target, "--people", people).code == 0
+        assert ('"annotator":"ann"' in (target / "comparisons.jsonl").read_text()) is named

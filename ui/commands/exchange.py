@@ -109,6 +109,7 @@ def export(
     file_type: Annotated[
         str | None, _of_format("--as", "Kind of file: jsonl, jsonl.gz, csv or parquet, as the format has it.")
     ] = None,
+    people: Annotated[str | None, _of_format("--people", "comparisons: names, or pseudonyms that tell nothing.")] = None,
     snapshot: Annotated[int | None, _filter("--snapshot", "Exactly the judgments that this run saw.")] = None,
     round: Annotated[int | None, _filter("--round", "Comparisons of this round.")] = None,
     split: Annotated[str | None, _filter("--split", "train or holdout.")] = None,
@@ -147,7 +148,7 @@ def export(
         tags=tuple(tag or ()), reliability=reliability, agreement=agreement, since=since, until=until,
         snapshot=snapshot,
     )  # fmt: skip
-    given = {"shape": shape, "rows": rows, "file_type": file_type}
+    given = {"shape": shape, "rows": rows, "file_type": file_type, "people": people}
     options = {name: value for name, value in given.items() if value is not None}
     db = studies.open_or_create(study)
     report: ExportReport | Preview
