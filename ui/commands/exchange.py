@@ -109,7 +109,9 @@ def export(
     file_type: Annotated[
         str | None, _of_format("--as", "Kind of file: jsonl, jsonl.gz, csv or parquet, as the format has it.")
     ] = None,
-    people: Annotated[str | None, _of_format("--people", "comparisons: names, or pseudonyms that tell nothing.")] = None,
+    people: Annotated[
+        str | None, _of_format("--people", "comparisons: names, or pseudonyms that tell nothing.")
+    ] = None,
     snapshot: Annotated[int | None, _filter("--snapshot", "Exactly the judgments that this run saw.")] = None,
     round: Annotated[int | None, _filter("--round", "Comparisons of this round.")] = None,
     split: Annotated[str | None, _filter("--split", "train or holdout.")] = None,

@@ -35,14 +35,15 @@ def group() -> None:
 def add(study: Study, name: Name, role: RoleName = "annotator", as_json: AsJson = False) -> None:
     """Make an account. The password is asked for (not shown), or read as one line from standard input.
 
-    The first account has to be an admin's. From then on everybody logs in.
+    The first account has to be an admin's. From the server's next start on everybody logs in.
     """
     from feedback_store import accounts, annotators
     from rounds import studies
 
     db = studies.open_or_create(study)
     name = accounts.login_name(name)
-    if accounts.known_role(role) != "admin" and not accounts.any_there(db):
+    first = not accounts.any_there(db)
+    if accounts.known_role(role) != "admin" and first:
         raise CannotAsk("The first account has to be an admin's, or nobody could manage the study: add --role admin.")
     if accounts.by_name(db, name) is not None:
         raise CannotAsk(f"{name} has an account already. Change it with `tastemaker user role` or `user password`.")
@@ -51,6 +52,8 @@ def add(study: Study, name: Name, role: RoleName = "annotator", as_json: AsJson 
         person = annotators.ensure(db, name)
         made = accounts.create(db, person.id, role, password_hash, by=BY)
     _print(made, f"{made.name} can log in as {made.role}.", as_json)
+    if first and not as_json:
+        say("From now on people log in. A server that runs already asks for it from its next start on.")
 
 
 @app.command("invite")
