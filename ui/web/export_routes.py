@@ -35,7 +35,7 @@ def make(request: Request, person: Researcher, body: ExportBody) -> dict[str, An
     """
     db = study_of(request).db
     names_people = "people" in exchange.format_that_can(body.format, "write").OPTIONS
-    options = {"people": PSEUDONYMS} if names_people and not person.may("admin") else {}
+    options: dict[str, Any] = {"people": PSEUDONYMS} if names_people and not person.may("admin") else {}
     moment = re.sub(r"[^0-9]", "", clock.now())[:17]
     name = "-".join([body.format, *options.values(), moment])
     report = exchange.export(db, body.format, db.folder / "exports" / name, **options)
