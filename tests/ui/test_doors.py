@@ -1,6 +1,9 @@
 """Log in, log out, invitations, passwords, on a study with accounts; how it is reached."""
 
+import json
+import re
 from collections.abc import Callable
+from pathlib import Path
 
 import pytest
 from starlette.testclient import TestClient
@@ -166,3 +169,22 @@ def test_behind_a_proxy_the_public_address_holds(study: Database):
     assert access.address_of({**scope, "client": ("203.0.113.7", 1)}) == "203.0.113.7"
     with pytest.raises(UnfitAddress, match="has to be the address that people type"):
         access_to(study, "id", "127.0.0.1", 7860, public_url="ratings.example.org/path")
+
+
+def test_without_accounts_the_doors_say_what_to_open(client: TestClient, study: Database):
+    _, token = invitations.make(study, "annotator", by="test")
+    for path in ("/login", f"/invite/{token}"):
+        answer = client.post(path, data={"name": "ann", "password": PASSWORD, "again": PASSWORD})
+        assert answer.status_code == 404, path
+    assert "address" in client.post("/login", data={"name": "ann", "password": PASSWORD}).text
+    assert client.post("/api/password", json={"old": PASSWORD, "new": "another one"}).status_code == 404
+    assert client.get("/api/me").json()["accounts"] is False
+
+
+def test_every_refusal_at_the_doors_has_words():
+    web = Path(__file__).resolve().parents[2] / "ui" / "web"
+    codes = {code for file in web.glob("*.py") for code in re.findall(r'Refused\(\s*"([a-z_]+)"', file.read_text())}
+    codes |= set(re.findall(r'UnfitPassword\(\s*"([a-z_]+)"', (web / "passwords.py").read_text()))
+    words = json.loads((web.parent / "static" / "languages" / "en.json").read_text(encoding="utf-8"))
+    assert len(codes) > 8
+    assert {f"door.error.{code}" for code in codes - {"over"}} <= set(words)
