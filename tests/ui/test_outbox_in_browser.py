@@ -132,6 +132,7 @@ def test_a_network_lost_in_the_middle_of_fifty_judgments(study: Database, served
     fill(study, 44)
     open_compare(page, served(study))
     given = [answer(page) for _ in range(20)]
+    delivered(page)
     page.context.set_offline(True)
     offline = answer_until_none_is_left(page)
     assert 1 <= len(offline) <= 12, "what was fetched ahead can be judged without a network"

@@ -1,6 +1,7 @@
 // From question to question: the next one at once where it is here, else what is going on until there is one.
 
 import { consent } from "./consent.js";
+import { keepFocus } from "./focus.js";
 import { Lease } from "./leases.js";
 import { QuestionQueue } from "./question_queue.js";
 
@@ -15,15 +16,22 @@ const POLL_MILLISECONDS = {
   none_in_your_languages: 10_000,
 };
 const SELDOM_MILLISECONDS = 15_000;
-const NEVER = ["session_ended", "locked", "other_person", "consent_needed"]; // the person acts first
+const OUTSIDE = ["session_ended", "locked", "other_person"];
+const NEVER = [...OUTSIDE, "consent_needed"]; // the person acts first
+const [AHEAD, AHEAD_ON_SLOW_LINKS] = [3, 8]; // the one on the screen is among them
 
 export class Asking {
   constructor(page) {
     this.page = page;
-    this.asked = null;
+    this.asked = null; // what the study asks, as the server said last
+    const { outbox } = page.saving;
     this.queue = new QuestionQueue(
       (limit) => this.fetch(limit),
       (progress) => page.footer.show(progress),
+      {
+        pending: () => outbox.comparisons,
+        ahead: () => (outbox.roundTrip.slow ? AHEAD_ON_SLOW_LINKS : AHEAD),
+      },
     );
     this.lease = new Lease({
       renew: (comparison) => page.ask("/api/renew", { comparison }),
@@ -31,12 +39,20 @@ export class Asking {
     });
   }
 
+  /** What is asked beside the decision: {criteria, rationale, improve}, whether each is. */
+  get asks() {
+    const needs = this.page.desk.question?.needs ?? {};
+    const asked = ([name, need]) => [name, need !== "off" && (name !== "criteria" || this.asked.criteria.length > 0)];
+    return Object.fromEntries(Object.entries(needs).map(asked));
+  }
+
   async fetch(limit) {
     const answer = await this.page.ask(`/api/questions?limit=${limit}&language=${this.page.frame.language}`);
     this.asked = answer.asked;
     this.page.guidelines.now = answer.guideline;
     this.refreshTools();
-    return answer;
+    // Each question keeps what was asked when it was fetched: that is what its answer is an answer to.
+    return { ...answer, questions: answer.questions.map((question) => ({ ...question, asked: answer.asked })) };
   }
 
   /** Show the next question: at once where it is here. */
@@ -58,14 +74,16 @@ export class Asking {
   failed(failure) {
     if (!("status" in failure)) throw failure;
     if (failure.status === 401) this.end();
-    else if (this.page.desk.question === null) this.waitFor("error", { reason: failure.message });
+    else if (this.page.desk.question === null && !this.page.feedback.open)
+      this.waitFor("error", { reason: failure.message });
   }
 
-  display(question, draft = null) {
+  /** `former`: what was said about it before, where it is an old answer that is opened again. */
+  display(question, former = null) {
     const { page } = this;
     const { desk, panel } = page;
     page.lost.show(false);
-    page.former.show(Boolean(draft));
+    page.former.show(former !== null);
     this.lease.hold(question);
     if (question === null) {
       desk.hide();
@@ -73,12 +91,25 @@ export class Asking {
       return;
     }
     panel.hide();
-    desk.open(question, this.asked, page.drafts.of(question.comparison) ?? draft);
+    page.feedback.hide();
+    desk.open(question, page.drafts.of(question.comparison) ?? former);
     page.time.restart(!document.hidden && !page.isPaused);
-    if (document.activeElement === document.body) desk.focus();
+    keepFocus(desk.card.element);
   }
 
-  /** The answer was a check question's in training: the next one comes when the person has read what the expert said. */
+  /** Show an answered question again, before the one that is on the screen, which comes next. */
+  reopen(question, former = null) {
+    clearTimeout(this.poll);
+    this.display(this.queue.reopen({ ...question, asked: this.asked }), former);
+  }
+
+  /** The answer was a check question's in training: its texts stay beside what the expert said. */
+  rest() {
+    this.lease.drop();
+    this.page.former.show(false);
+    this.page.desk.rest();
+  }
+
   afterFeedback() {
     this.page.feedback.hide();
     return this.advance();
@@ -86,9 +117,11 @@ export class Asking {
 
   async waitFor(state, values = {}) {
     const { page } = this;
+    clearTimeout(this.poll);
     this.display(null);
+    page.feedback.hide();
     if (state !== "consent_needed") page.panel.show(state, values);
-    else await this.askConsent();
+    else if (page.panel.state !== state) await this.askConsent();
     if (NEVER.includes(state)) return;
     const wait = POLL_MILLISECONDS[state] ?? SELDOM_MILLISECONDS;
     this.poll = setTimeout(() => page.frame.alive() && this.advance(), wait);
@@ -96,32 +129,55 @@ export class Asking {
 
   async askConsent() {
     const { page } = this;
-    const parts = await consent(page.words, page.frame.language, {
-      onAgreed: () => this.advance(),
-      onFailed: (reason) => page.status.say(reason, "warn"),
-    });
-    page.panel.show("consent_needed", {}, parts);
+    try {
+      const parts = await consent(page.words, page.frame.language, {
+        onAgreed: () => this.advance(),
+        onFailed: (reason) => page.status.say(reason, "warn"),
+      });
+      page.panel.show("consent_needed", {}, parts);
+    } catch (failure) {
+      this.failed(failure);
+    }
   }
 
   /** This browser is no longer let in: log in again, or open the address that the server printed. */
   end() {
-    return this.waitFor(this.page.me.accounts ? "session_ended" : "locked");
+    this.stop(this.page.me.accounts ? "session_ended" : "locked");
   }
 
   /** Somebody else is logged in by now: nothing of this person's is sent or shown under the other's name. */
   otherPerson() {
-    return this.waitFor("other_person", { name: this.page.me.name });
+    this.stop("other_person", { name: this.page.me.name });
   }
 
-  /** What is asked has changed: the same questions anew, with what was said about them so far. */
-  anew() {
-    this.queue.waiting = [];
-    this.queue.shown = null;
+  stop(state, values = {}) {
+    if (this.page.panel.state !== state) this.waitFor(state, values);
+  }
+
+  /** An answer went through although this page was outside: it goes on. */
+  backAgain() {
+    if (OUTSIDE.includes(this.page.panel.state)) this.advance();
+  }
+
+  /** What is asked has changed: the questions are fetched anew, this one first. */
+  async anew(comparison) {
+    const { queue, page } = this;
+    const shown = page.desk.question;
+    queue.again(comparison);
+    if (shown && shown.comparison !== comparison) return;
+    page.desk.question = null; // it is taken from the screen, and comes again as it is asked now
+    queue.shown = null;
+    try {
+      await queue.fill();
+    } catch (failure) {
+      return this.failed(failure);
+    }
+    queue.first(comparison);
     return this.advance();
   }
 
   retry() {
-    const reload = ["other_person", "locked"].includes(this.page.panel.state);
+    const reload = ["other_person", "locked"].includes(this.page.panel.state) || !this.page.me.key;
     return reload ? location.reload() : this.advance();
   }
 

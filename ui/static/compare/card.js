@@ -1,172 +1,176 @@
-// The card: a prompt, two responses, the answers. It draws and reports what was chosen; it decides nothing.
+// The card: a prompt, the responses, the bar or board, what is asked beside the decision, the tools. It draws; it decides nothing.
 
-import { el, foreignText } from "../page/elements.js";
-
-export const SKIP_REASONS = ["language", "expertise", "broken", "unsafe", "unclear", "other"];
-const ANSWERS = [
-  ["first", "prefer_first", "←", "1"],
-  ["tie", "tie", "↓", "3"],
-  ["second", "prefer_second", "→", "2"],
-];
+import { el, setText } from "../page/elements.js";
+import { Bar } from "./bar.js";
+import { Board } from "./board.js";
+import { deviceOf, kbd, toolButton } from "./buttons.js";
+import { Panes } from "./panes.js";
+import { Prompt } from "./prompt.js";
+import { Reasons } from "./reasons.js";
+import { DECISION } from "./steps.js";
+import { Trail } from "./trail.js";
+import { inWords } from "./verdict.js";
+import { Views } from "./views.js";
+import { ImproveField, RationaleField } from "./writing.js";
 
 export class Card {
-  /** `onAction(action, device)` gets "first", "second", "tie", "both_bad", "skip", "undo", "keys", "close" or {reason}. */
-  constructor(words, onAction) {
+  /** `onAction(action, device)` gets what is pressed; `writing` is told what is typed. Made anew for another number of responses. */
+  constructor(words, { candidates, strength, onAction, writing, memory }) {
     this.words = words;
-    this.press = (action) => (event) => onAction(action, event.detail === 0 ? "keyboard" : "pointer");
-    this.prompt = el("div", { class: "tm-prompt-now" });
-    this.earlier = el("div", { class: "tm-turns" });
-    this.earlierBox = el("details", { class: "tm-earlier" }, el("summary", {}, words("compare.earlier")), this.earlier);
-    this.panes = ["first", "second"].map((name) => this.pane(name));
-    this.answers = Object.fromEntries(ANSWERS.map((answer) => [answer[0], this.answerButton(...answer)]));
-    this.answers.both_bad = this.answerButton("both_bad", "both_bad", "B");
-    this.skipButton = this.smallButton("skip", "S");
-    this.undoButton = this.smallButton("undo", "Z");
-    this.reasons = this.reasonList();
-    this.element = this.lay();
+    this.candidates = candidates;
+    this.strength = strength;
+    this.panes = new Panes(words, candidates);
+    const panes = this.panes.panes.map(({ element, text }) => ({ element, text }));
+    this.views = new Views(words, panes, { onChange: () => this.showPrompt(), memory });
+    this.prompt = new Prompt(words, this.views.toolbar);
+    const label = "tm-question";
+    const decide = { label, onAction };
+    this.bar = candidates === 2 ? new Bar(words, { strength, ...decide }) : new Board(words, { candidates, ...decide });
+    this.reasons = new Reasons(words, onAction);
+    this.trail = new Trail(words, onAction);
+    this.rationale = new RationaleField(words, writing.rationale);
+    this.improve = new ImproveField(words, candidates, writing.improve);
+    this.title = el("h1", { class: "tm-question", id: label, dir: "auto", "aria-live": "polite" });
+    this.skip = this.skipButton(onAction);
+    this.element = el(
+      "article",
+      { class: "tm-card", tabindex: "-1" },
+      this.prompt.element,
+      this.panes.element,
+      (this.decide = this.decideArea()),
+      (this.tools = this.toolRow(onAction)),
+    );
   }
 
-  pane(name) {
-    const text = el("div", { class: "tm-response" });
-    const mark = el("p", { class: "tm-cut-off", hidden: true }, this.words("compare.cut_off"));
-    const title = el("h2", { class: "tm-pane-title", id: `tm-${name}` }, this.words(`compare.${name}`));
-    const element = el("section", { class: "tm-pane", "aria-labelledby": `tm-${name}` }, title, text, mark);
-    return { element, text, mark };
+  decideArea() {
+    return el(
+      "div",
+      { class: "tm-decide" },
+      this.title,
+      el("div", { class: "tm-decide-row" }, this.bar.element, this.skip),
+      this.reasons.element,
+      this.rationale.element,
+      this.improve.element,
+      this.trail.element,
+    );
   }
 
-  answerButton(action, label, ...keys) {
+  skipButton(onAction) {
     return el(
       "button",
       {
         type: "button",
-        role: "radio",
-        "aria-checked": "false",
-        class: `tm-answer tm-answer-${action}`,
-        onclick: this.press(action),
+        class: "tm-answer tm-answer-skip",
+        "aria-expanded": "false",
+        "aria-pressed": "false",
+        onclick: (event) => onAction("skip", deviceOf(event)),
       },
-      el("span", {}, this.words(`compare.${label}`)),
-      el(
-        "span",
-        { class: "tm-keys", "aria-hidden": "true" },
-        keys.map((key) => el("kbd", {}, key)),
-      ),
+      el("span", { class: "tm-word" }, this.words("compare.skip")),
+      kbd("S"),
     );
   }
 
-  smallButton(action, key) {
+  toolRow(onAction) {
+    const tool = (name, key) => toolButton(this.words, name, key, onAction);
+    this.undo = tool("undo", "Z");
+    this.last = el("span", { class: "tm-last" });
+    this.asks = { rationale: tool("rationale", "N"), improve: tool("improve", "E"), criteria: tool("criteria", "C") };
+    this.guidelines = tool("guidelines", "G");
+    this.news = el("span", { class: "tm-news", hidden: true });
+    this.guidelines.append(this.news);
     return el(
-      "button",
-      { type: "button", class: "tm-small", onclick: this.press(action) },
-      el("span", {}, this.words(`compare.${action}`)),
-      el("kbd", { "aria-hidden": "true" }, key),
-    );
-  }
-
-  reasonList() {
-    const buttons = SKIP_REASONS.map((reason, place) =>
-      el(
-        "button",
-        { type: "button", class: "tm-reason", onclick: this.press({ reason: place }) },
-        el("kbd", { "aria-hidden": "true" }, String(place + 1)),
-        el("span", {}, this.words(`compare.skip.${reason}`)),
-      ),
-    );
-    const back = el(
-      "button",
-      { type: "button", class: "tm-small", onclick: this.press("close") },
-      this.words("compare.cancel"),
-      el("kbd", { "aria-hidden": "true" }, "Esc"),
-    );
-    const title = el("h2", { class: "tm-reasons-title", id: "tm-why" }, this.words("compare.skip_why"));
-    return el(
-      "section",
-      { class: "tm-reasons", "aria-labelledby": "tm-why", hidden: true },
-      title,
-      el("div", { class: "tm-reason-grid" }, buttons),
-      back,
-    );
-  }
-
-  lay() {
-    const { words } = this;
-    const keysButton = this.smallButton("keys", "?");
-    this.title = el("h1", { class: "tm-question", id: "tm-question" }, words("compare.title"));
-    this.choices = el(
       "div",
-      { class: "tm-answers", role: "radiogroup", "aria-labelledby": "tm-question" },
-      Object.values(this.answers),
-    );
-    return el(
-      "article",
-      { class: "tm-card" },
-      el(
-        "section",
-        { class: "tm-prompt", "aria-labelledby": "tm-prompt-title" },
-        el("h2", { class: "tm-label", id: "tm-prompt-title" }, words("compare.prompt")),
-        this.earlierBox,
-        this.prompt,
-      ),
+      { class: "tm-more" },
+      el("div", { class: "tm-undoing" }, this.undo, this.last),
       el(
         "div",
-        { class: "tm-panes" },
-        this.panes.map((pane) => pane.element),
+        { class: "tm-tools" },
+        Object.values(this.asks),
+        tool("flag", "F"),
+        this.guidelines,
+        tool("answers", "L"),
+        tool("pause", "P"),
+        tool("keys", "?"),
       ),
-      el("div", { class: "tm-decide" }, this.title, this.choices, this.reasons),
-      el("div", { class: "tm-more" }, this.skipButton, this.undoButton, keysButton),
     );
   }
 
-  show(question) {
-    const turns = question.prompt;
-    foreignText(this.prompt, turns.at(-1)?.content ?? "");
-    const before = turns.slice(0, -1);
-    this.earlierBox.hidden = before.length === 0;
-    this.earlierBox.open = before.some((turn) => turn.role !== "system"); // a conversation is read from its start
-    this.earlier.replaceChildren(...before.map((turn) => this.turn(turn)));
-    question.completions.forEach((completion, place) => {
-      const { text, mark } = this.panes[place];
-      foreignText(text, completion.text.trim() === "" ? this.words("compare.empty_text") : completion.text);
-      text.scrollTop = 0;
-      mark.hidden = !completion.cut_off;
-    });
-    this.mark(null);
-    this.askWhy(false);
+  /** Fill the card with a question; `first` is how its texts are shown at first. */
+  show(question, first) {
+    this.question = question;
+    this.panes.show(question);
+    this.views.show(question, first);
+    this.showPrompt();
+    this.ask(false);
+    this.busy(false);
+    this.rest(false);
   }
 
-  turn({ role, content }) {
-    const key = ["system", "user", "assistant"].includes(role) ? role : "other";
-    return el(
-      "div",
-      { class: "tm-turn" },
-      el("span", { class: "tm-role" }, this.words(`compare.role.${key}`)),
-      foreignText(el("div"), content),
-    );
+  /** Whether there is nothing to answer any more, while the texts stay. */
+  rest(resting) {
+    this.decide.hidden = resting;
+    this.tools.hidden = resting;
   }
 
-  /** Show which answer is on its way, or none. */
-  mark(action) {
-    for (const [name, button] of Object.entries(this.answers))
-      button.setAttribute("aria-checked", String(name === action));
-    this.element.classList.toggle("tm-busy", action !== null);
-    this.element.setAttribute("aria-busy", String(action !== null));
+  showPrompt() {
+    if (this.question) this.prompt.show(this.question, this.views.current !== "raw");
   }
 
-  /** Open or close the reasons; where the focus was inside, it moves along. */
-  askWhy(open) {
-    if (open === this.whyOpen) return;
-    const inside = this.reasons.contains(document.activeElement);
-    this.reasons.hidden = !open;
-    this.choices.hidden = open;
-    this.title.hidden = open;
-    if (open) this.reasons.querySelector("button").focus({ preventScroll: true });
-    else if (inside) this.skipButton.focus({ preventScroll: true });
+  /** Show how far the person is: `steps`, and on a board the `ranking` of the current step. */
+  update(steps, ranking) {
+    const { criterion, decision } = steps;
+    setText(this.title, this.titleOf(steps));
+    this.bar.element.hidden = !steps.onBar || this.reasons.open;
+    this.title.hidden = this.reasons.open;
+    this.skip.hidden = steps.current !== DECISION || this.reasons.open;
+    this.skip.setAttribute("aria-pressed", String(Boolean(decision?.skipped)));
+    const said = steps.said[steps.current] ?? null;
+    if (this.candidates === 2) this.bar.show(said, criterion === null);
+    else this.bar.show(ranking, said, criterion === null);
+    this.panes.rank(this.candidates > 2 && steps.onBar ? ranking : null);
+    this.rationale.show(steps);
+    this.improve.show(steps);
+    this.trail.show(steps, decision ? inWords(this.words, decision) : "");
+    for (const [name, button] of Object.entries(this.asks)) {
+      button.hidden = steps.needs[name] === "off" || (name === "criteria" && steps.asked.criteria.length === 0);
+      button.setAttribute("aria-pressed", String(this.isAt(name, steps.current)));
+    }
   }
 
-  get whyOpen() {
-    return !this.reasons.hidden;
+  titleOf({ criterion, asked, onBar, current }) {
+    if (!onBar) return this.words(`writing.${current}.title`);
+    if (criterion) return criterion.question || criterion.name;
+    return asked.question || this.words(this.candidates > 2 ? "compare.title_rank" : "compare.title");
   }
 
-  /** Bring the start of the pair into view where the last one was scrolled away. */
+  isAt(name, step) {
+    return name === "criteria" ? step.startsWith("criterion:") : step === name;
+  }
+
+  /** Open or close the reasons why it cannot be judged. */
+  ask(open) {
+    this.reasons.show(open, this.skip.hidden ? this.element : this.skip);
+    this.skip.setAttribute("aria-expanded", String(open));
+  }
+
+  /** Whether an answer is on its way: the buttons wait. */
+  busy(busy) {
+    this.element.classList.toggle("tm-busy", busy);
+    this.element.setAttribute("aria-busy", String(busy));
+  }
+
+  /** What was said last, beside the button that takes it back. */
+  showLast(text) {
+    setText(this.last, text);
+  }
+
+  /** Say that there is something new in the guidelines: "new", "changed", or null. */
+  showNews(news) {
+    this.news.hidden = news === null;
+    if (news !== null) setText(this.news, this.words(`guidelines.news_${news}`));
+  }
+
+  /** Bring the start of the question into view where the last one was scrolled away. */
   toTop() {
     if (this.element.getBoundingClientRect().top < 0) this.element.scrollIntoView({ block: "start" });
   }

@@ -1,6 +1,7 @@
 // One question on the card, from the first look to the answer: what each action does to it.
 
 import { Card } from "./card.js";
+import { keepFocus } from "./focus.js";
 import { Ranking } from "./ranking.js";
 import { DECISION, Steps } from "./steps.js";
 import { bothBad, inWords, ofRanks, ofStep, SKIP_REASONS, skipFor } from "./verdict.js";
@@ -9,12 +10,14 @@ export class Desk {
   /**
    * `place` is where the card stands. `onAction(action, device)` gets every press on the card; `onCommit(answer)` the
    * finished answer; `onDraft(question, draft)` what is said so far, null where that is nothing; `onSay(key)` is asked to
-   * tell the person something.
+   * tell the person something. `memory` ({storage, place}) keeps how the person looks at texts.
    */
-  constructor(words, place, { onAction, onCommit, onDraft, onSay }) {
-    Object.assign(this, { words, place, onAction, onCommit, onDraft, onSay });
+  constructor(words, place, { onAction, onCommit, onDraft, onSay, memory }) {
+    Object.assign(this, { words, place, onAction, onCommit, onDraft, onSay, memory });
     this.question = null;
     this.card = null;
+    this.news = null;
+    this.last = "";
     this.build(2, true);
     this.hide();
   }
@@ -24,6 +27,7 @@ export class Desk {
       candidates,
       strength,
       onAction: this.onAction,
+      memory: this.memory,
       writing: {
         rationale: { onText: (text) => this.write(() => (this.steps.rationale = text)), onLeave: () => this.leaveField() },
         improve: {
@@ -37,21 +41,23 @@ export class Desk {
     if (this.card) this.card.element.replaceWith(card.element);
     else this.place.append(card.element);
     this.card = card;
+    card.showNews(this.news);
+    card.showLast(this.last);
   }
 
   /** Show a question, with what was said about it before. */
-  open(question, asked, draft = null) {
+  open(question, draft = null) {
     const candidates = question.completions.length;
+    const { asked } = question;
     if (candidates !== this.card.candidates || asked.strength !== this.card.strength)
       this.build(candidates, asked.strength);
     this.question = question;
-    this.asked = asked;
     this.steps = new Steps(asked, question, draft);
     this.ranking = this.rankingNow();
-    this.device = null;
+    this.device = null; // by which it was said
+    this.card.element.hidden = false;
     this.card.views.reset();
     this.card.show(question, asked.view);
-    this.card.element.hidden = false;
     this.update();
     this.card.toTop();
   }
@@ -61,8 +67,39 @@ export class Desk {
     this.card.element.hidden = true;
   }
 
-  get visible() {
-    return !this.card.element.hidden;
+  /** Leave the texts on the screen, with nothing to be answered any more. */
+  rest() {
+    this.question = null;
+    this.card.rest(true);
+  }
+
+  busy(busy) {
+    this.card.busy(busy);
+  }
+
+  /** What was said last, beside the button that takes it back. */
+  showLast(text) {
+    this.last = text;
+    this.card.showLast(text);
+  }
+
+  /** Mark the guidelines' button: "new", "changed", or null. */
+  showNews(news) {
+    this.news = news;
+    this.card.showNews(news);
+  }
+
+  focus() {
+    this.card.element.focus({ preventScroll: true });
+  }
+
+  get asksWhy() {
+    return this.card.reasons.open;
+  }
+
+  /** Whether Enter on this button or link submits or goes on: on an answer, where Enter is asked for. */
+  entersFrom(node) {
+    return this.question !== null && this.steps.confirmed && this.card.bar.element.contains(node);
   }
 
   /** What the keys mean now. */
@@ -74,9 +111,9 @@ export class Desk {
   /** Do what a key or button says; actions that are none of the question's are left to the page. */
   act(action, device) {
     if (action.step) return this.say(ofStep(action.step), device);
-    if (action === "both_bad") return this.steps.criterion ? undefined : this.say(bothBad(this.card.candidates), device);
-    if (action === "skip") return this.ask(!this.card.reasons.open);
-    if (action === "close") return this.card.reasons.open ? this.ask(false) : this.onSay(null);
+    if (action === "both_bad") return this.steps.criterion ? undefined : this.sayBothBad(device);
+    if (action === "skip") return this.ask(!this.asksWhy);
+    if (action === "close") return this.ask(false);
     if ("reason" in Object(action)) return this.skip(SKIP_REASONS[action.reason], device);
     if (action === "enter") return this.enter();
     if (action.go) return this.go(action.go);
@@ -87,6 +124,7 @@ export class Desk {
   }
 
   say(verdict, device) {
+    this.card.ask(false);
     if (!this.steps.onBar) this.steps.go(DECISION);
     this.device = device;
     const follows = this.steps.say(verdict);
@@ -96,6 +134,18 @@ export class Desk {
     if (follows === "commit") this.commit();
     else this.changed();
     if (follows === "next") this.focusField();
+  }
+
+  /** On a board, once more takes it back; what was ranked before goes. */
+  sayBothBad(device) {
+    const { steps } = this;
+    if (!steps.onBar) steps.go(DECISION);
+    delete steps.ranked[DECISION];
+    if (this.card.candidates === 2 || !steps.decision?.both_bad) return this.say(bothBad(this.card.candidates), device);
+    steps.unsay();
+    this.ranking = this.rankingNow();
+    this.update();
+    return this.changed();
   }
 
   skip(reason, device) {
@@ -138,7 +188,7 @@ export class Desk {
   /** Enter: the next step, else the answer is finished. */
   enter() {
     const { steps } = this;
-    if (!steps.confirmed || this.card.reasons.open) return;
+    if (!steps.confirmed || this.asksWhy) return;
     if (!steps.decision) {
       if (steps.current !== DECISION) this.go(DECISION);
       this.onSay(this.card.candidates > 2 ? "say.rank_all" : "say.decide_first");
@@ -186,6 +236,7 @@ export class Desk {
 
   update() {
     this.card.update(this.steps, this.ranking);
+    keepFocus(this.card.element);
   }
 
   changed() {

@@ -8,7 +8,7 @@ import { showText } from "./views.js";
 export class Guidelines {
   /** `place` names study and person in the browser's storage. */
   constructor(words, { storage, place, language }) {
-    Object.assign(this, { words, storage, place: `${place}:guideline`, language });
+    Object.assign(this, { words, storage, place: `tastemaker:guideline:${place}`, language });
     this.now = null; // {id, version} as the server named it last
   }
 
@@ -19,10 +19,14 @@ export class Guidelines {
     return read === null ? "new" : "changed";
   }
 
-  async open(root) {
-    const changed = this.news === "changed";
+  /** The dialog, which fills by itself. */
+  open(root) {
     const body = el("div", { class: "tm-guideline", "aria-busy": "true" }, this.words("guidelines.loading"));
-    const dialog = showDialog(this.words, root, this.words("tools.guidelines"), [body]);
+    this.load(body, this.news === "changed");
+    return showDialog(this.words, root, this.words("tools.guidelines"), [body]);
+  }
+
+  async load(body, changed) {
     try {
       const { guideline } = await request(this.words, `/api/guidelines?language=${this.language}`);
       this.fill(body, guideline, changed);
@@ -30,17 +34,24 @@ export class Guidelines {
       body.replaceChildren(el("p", { role: "alert" }, failure.message));
     }
     body.setAttribute("aria-busy", "false");
-    return dialog;
+  }
+
+  read({ id }) {
+    try {
+      this.storage.setItem(this.place, String(id));
+    } catch {
+      // No room in the browser: it is marked as new once more.
+    }
   }
 
   fill(body, guideline, changed) {
     if (guideline === null) return body.replaceChildren(el("p", {}, this.words("guidelines.none")));
-    this.storage.setItem(this.place, String(guideline.id));
+    this.read(guideline);
     const text = showText(el("div", { class: "tm-guideline-text" }), guideline);
     const version = this.words("guidelines.version", { version: guideline.version, day: guideline.at.slice(0, 10) });
     return body.replaceChildren(
       el("p", { class: "tm-guideline-version" }, version),
-      changed ? el("p", { class: "tm-changed" }, this.words("guidelines.changed")) : "",
+      ...(changed ? [el("p", { class: "tm-changed" }, this.words("guidelines.changed"))] : []),
       text,
     );
   }

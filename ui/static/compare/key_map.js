@@ -59,6 +59,16 @@ export function keysOfSteps(strength) {
   );
 }
 
+/** Whether a press is Escape in a field: it leaves the field, and the keys mean answers again. */
+export function leavesField(event) {
+  return event.code === "Escape" && !event.isComposing && isTyping(event);
+}
+
+/** Whether a press belongs to a button or link, which Enter presses. */
+export function isControl(event) {
+  return Boolean(event.target?.closest?.("button, a, summary"));
+}
+
 /** Whether the press belongs to a field that somebody types or chooses in. */
 function isTyping(event) {
   const target = event.composedPath?.()[0] ?? event.target;

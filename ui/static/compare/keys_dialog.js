@@ -22,16 +22,20 @@ const EVERYWHERE = [
   [["?"], "help"],
 ];
 
-/** The keys of two responses, with or without strength, or of a board: [keys, name] each. */
-export function keysFor({ candidates, strength }) {
+/**
+ * The keys of two responses, with or without strength, or of a board: [keys, name] each. `criteria`, `rationale` and
+ * `improve` say whether the question asks for them.
+ */
+export function keysFor({ candidates, strength, ...asks }) {
+  const everywhere = EVERYWHERE.filter(([, name]) => asks[name] !== false);
   const bad = [["B"], candidates > 2 ? "all_bad" : "both_bad"];
   if (candidates > 2) {
     const digits = [`1 … ${candidates}`];
-    return [[digits, "rank"], [["="], "rank_tie"], [["⌫"], "rank_back"], bad, ...EVERYWHERE];
+    return [[digits, "rank"], [["="], "rank_tie"], [["⌫"], "rank_back"], bad, ...everywhere];
   }
   const keys = keysOfSteps(strength);
   const steps = (strength ? SEVEN : THREE).map(({ name }) => [keys[name], `step.${name}`]);
-  return [...steps, bad, ...EVERYWHERE];
+  return [...steps, bad, ...everywhere];
 }
 
 export function keysDialog(words, root, asked) {

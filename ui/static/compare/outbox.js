@@ -21,8 +21,8 @@ export class Outbox {
    * `send(answer)` resolves to the server's reply after its commit and rejects with {status, code, passing, message}.
    * `onWait(reason, seconds)` is told each second until the next try. `onState(state, event)` is told of every change:
    * state {waiting, refused, trouble}, trouble null | "offline" | "locked" | "other_person", event null or
-   * {kind: "saved" | "refused" | "elsewhere", answer, reply | failure}: of answers that were sent in the background
-   * too, and of those that were given in another tab just now.
+   * {kind: "saved" | "refused" | "elsewhere" | "sent_elsewhere", answer, reply | failure}: of answers that were sent in
+   * the background too, and of those that were given, and then sent, in another tab just now.
    */
   constructor({ send, storage, place, onWait = () => {}, onState = () => {}, seconds = 1000, locks = undefined }) {
     Object.assign(this, { send, onWait, onState, seconds });
@@ -180,10 +180,10 @@ export class Outbox {
     }
   }
 
-  changedElsewhere({ key, newValue }) {
+  changedElsewhere({ key, newValue, oldValue }) {
     if (key !== null && !key.startsWith(this.kept.prefix) && !key.startsWith(this.kept.refusedPrefix)) return;
-    const given = newValue && key.startsWith(this.kept.prefix) ? JSON.parse(newValue) : null;
-    this.tell(given && { kind: "elsewhere", answer: given });
+    const text = key?.startsWith(this.kept.prefix) ? (newValue ?? oldValue) : null;
+    this.tell(text && { kind: newValue ? "elsewhere" : "sent_elsewhere", answer: JSON.parse(text) });
   }
 
   tell(event = null) {

@@ -1,32 +1,30 @@
-// The compare page: the next pair, an answer, the next pair. It waits for the save: what it shows as saved is durable.
+// The compare page: it builds its parts, listens, and hands each key or press to the part that it is meant for.
 
 import { el } from "../page/elements.js";
 import { openFrame } from "../page/frame.js";
-import { newKey, request } from "../page/http.js";
-import { Answers } from "./answers.js";
-import { Card, SKIP_REASONS } from "./card.js";
-import { actionOf } from "./keys.js";
-import { FailedSave, Footer, keysDialog, StatePanel, StatusLine } from "./notices.js";
-import { QuestionQueue } from "./question_queue.js";
+import { request } from "../page/http.js";
+import { answersDialog } from "./answers_dialog.js";
+import { Asking } from "./asking.js";
+import { Desk } from "./desk.js";
+import { Drafts } from "./drafts.js";
+import { Feedback } from "./feedback.js";
+import { flagDialog } from "./flag_dialog.js";
+import { keepFocus } from "./focus.js";
+import { Footer } from "./footer.js";
+import { Guidelines } from "./guidelines.js";
+import { actionOf, isControl, leavesField } from "./key_map.js";
+import { keysDialog } from "./keys_dialog.js";
+import { NotAccepted } from "./not_accepted.js";
+import { FailedSave, Notice, StatusLine } from "./notices.js";
+import { Pause } from "./pause.js";
+import { Reopening } from "./reopening.js";
+import { Saving } from "./saving.js";
+import { StatePanel } from "./state_panel.js";
 import { VisibleTime } from "./visible_time.js";
 
-const POLL_MILLISECONDS = {
-  loading: 300,
-  no_prompts: 4000,
-  not_written: 4000,
-  none_yet: 1500,
-  others_hold: 4000,
-  all_done: 10000,
-  none_in_your_languages: 10000,
-  no_match: 15000,
-  quota_reached: 15000,
-  paused: 15000,
-  closed: 15000,
-  error: 3000,
-};
-
-/** Ranks of the candidates as shown, from left to right. */
-const RANKS_SHOWN = { first: [1, 2], second: [2, 1], tie: [1, 1], both_bad: [1, 1] };
+const DIALOGS = ["keys", "guidelines", "pause", "flag", "answers"];
+const WITHOUT_QUESTION = [...DIALOGS.filter((name) => name !== "flag"), "undo"];
+const AGAIN_MILLISECONDS = 5000;
 
 /** Called by the page that Gradio built; `context` is {study, languages}. Calling it again does nothing. */
 export async function mount(element, context) {
@@ -36,192 +34,172 @@ export async function mount(element, context) {
 
 class ComparePage {
   constructor(frame, context) {
-    const { words, main } = frame;
-    this.frame = frame;
-    this.words = words;
-    this.question = null;
-    this.undoing = null; // {key} of an undo that is not confirmed yet: trying again must be the same undo
+    const { words, me } = frame;
+    Object.assign(this, { frame, words, me });
+    this.place = `${context.study}:${me.key}`; // what is kept in this browser is one person's of one study
     this.time = new VisibleTime();
-    this.card = new Card(words, (action, device) => this.act(action, device));
     this.status = new StatusLine();
-    this.failed = new FailedSave(words, () => this.answers.hurry());
-    this.panel = new StatePanel(words, () => this.advance());
+    this.drafts = new Drafts(localStorage, this.place);
+    this.guidelines = new Guidelines(words, { storage: localStorage, place: this.place, language: frame.language });
+    this.panel = new StatePanel(words, me.role, () => this.asking.retry());
+    this.feedback = new Feedback(words, (action, device) => this.act(action, device));
     this.footer = new Footer(words);
-    this.dialog = keysDialog(words);
-    this.queue = new QuestionQueue(
-      (limit) => request(words, `/api/questions?limit=${limit}`),
-      (progress) => this.footer.show(progress),
-    );
-    this.answers = new Answers({
-      send: (answer) => request(words, "/api/judgments", answer),
-      onWait: (reason, seconds) => this.failed.show(reason, seconds),
-      store: sessionStorage,
-      place: `tastemaker:${context.study}:answer`,
+    this.pause = new Pause(words, (paused) => this.paused(paused));
+    this.buildNotices();
+    this.holder = el("div", { class: "tm-card-place" });
+    this.desk = new Desk(words, this.holder, {
+      onAction: (action, device) => this.act(action, device),
+      onCommit: (answer) => this.saving.commit(answer),
+      onDraft: (question, draft) => this.draft(question, draft),
+      onSay: (key) => this.status.say(words(key), "warn"),
+      memory: { storage: localStorage, place: this.place },
     });
-    this.card.element.hidden = true;
-    main.append(
+    this.saving = new Saving(this);
+    this.asking = new Asking(this);
+    this.reopening = new Reopening(this);
+    frame.main.append(
       this.panel.element,
-      this.card.element,
-      el("div", { class: "tm-notices" }, this.failed.element, this.status.element),
+      this.notices,
+      this.holder,
+      this.feedback.element,
+      this.status.element,
       this.footer.element,
-      this.dialog,
+      this.pause.element,
     );
     this.listen();
+  }
+
+  buildNotices() {
+    const { words } = this;
+    this.lost = new Notice(words("notice.lost"));
+    this.former = new Notice(words("notice.former"), {
+      words: words("notice.keep"),
+      key: "Esc",
+      press: (device) => this.act("close", device),
+    });
+    this.failed = new FailedSave(words, () => this.saving.outbox.hurry());
+    this.notAccepted = new NotAccepted(words, this.frame.language, {
+      onAgain: (key) => this.saving.outbox.sendAgain(key),
+      onForget: (key) => this.saving.outbox.forget(key),
+    });
+    const all = [this.failed, this.notAccepted, this.former, this.lost].map((notice) => notice.element);
+    this.notices = el("div", { class: "tm-notices" }, all);
   }
 
   listen() {
     const options = { signal: this.frame.signal };
     document.addEventListener("keydown", (event) => this.onKey(event), options);
-    document.addEventListener("visibilitychange", () => this.time.visibility(!document.hidden), options);
+    document.addEventListener("visibilitychange", () => this.seenAgain(), options);
   }
 
   async start() {
     this.panel.show("loading");
-    const kept = this.answers.kept();
-    if (kept) {
-      this.status.say(this.words("status.resending"));
-      await this.deliver(kept);
-    }
-    await this.advance();
+    if (!this.me.key) return this.nobodyKnown();
+    this.saving.start(this.frame.signal);
+    return this.asking.advance();
+  }
+
+  /** The server did not say who is logged in: nothing can be kept under a name, so the page begins anew. */
+  nobodyKnown() {
+    this.panel.show("error", { reason: this.words("error.offline") });
+    setTimeout(() => this.frame.alive() && location.reload(), AGAIN_MILLISECONDS);
   }
 
   onKey(event) {
     if (!this.frame.alive()) return;
-    const action = actionOf(event, this.card.whyOpen ? SKIP_REASONS.length : 0);
-    if (this.dialog.open) {
-      if (action === "keys") this.dialog.close();
+    if (leavesField(event)) return this.leaveField(event);
+    const action = actionOf(event, this.desk.keys);
+    if (this.dialog?.open) {
+      if (action === this.dialog.dataset.action) this.dialog.close();
       return;
     }
-    if (action === null || (this.card.element.hidden && !["undo", "keys"].includes(action))) return;
-    if (action === "close" && !this.card.whyOpen) return;
+    if (action === null || (!this.asks() && !this.feedback.open && !WITHOUT_QUESTION.includes(action))) return;
+    if (action === "enter" && isControl(event) && !this.desk.entersFrom(event.target)) return; // it presses that button
     event.preventDefault();
     this.act(action, "keyboard");
   }
 
+  /** Whether a question is on the screen, to be answered. */
+  asks() {
+    return this.desk.question !== null;
+  }
+
   act(action, device) {
-    if (action === "keys") return this.dialog.showModal();
-    if (this.answers.saving || this.undoing?.pending) return this.status.say(this.words("status.refused"), "warn");
-    if (action === "undo") return this.undo();
-    if (this.question === null) return undefined;
-    if (action === "skip") return this.card.askWhy(!this.card.whyOpen);
-    if (action === "close") return this.card.askWhy(false);
-    if (typeof action === "object")
-      return this.answer({ ranks: null, skipped: SKIP_REASONS[action.reason] }, null, device);
-    return this.answer({ ranks: this.ranksOf(action), both_bad: action === "both_bad" }, action, device);
+    if (DIALOGS.includes(action)) return this.openDialog(action);
+    if (this.saving.busy || this.reopening.busy) return this.status.say(this.words("status.refused"), "warn");
+    if (action === "undo") return this.reopening.undo();
+    if (this.feedback.open) return action === "enter" ? this.asking.afterFeedback() : undefined;
+    if (!this.asks()) return undefined;
+    if (action === "close" && !this.desk.asksWhy) return this.reopening.keep();
+    return this.desk.act(action, device);
   }
 
-  /** Ranks in the order of the comparison's candidates, whichever side each was shown on. */
-  ranksOf(action) {
-    const ranks = [];
-    this.question.shown.forEach((candidate, place) => (ranks[candidate] = RANKS_SHOWN[action][place]));
-    return ranks;
+  openDialog(action) {
+    if (action === "flag" && !this.asks()) return;
+    const { words, frame } = this;
+    const { main, language } = frame;
+    const onChoose = (comparison) => this.reopening.reopen(comparison);
+    this.dialog = {
+      keys: () => keysDialog(words, main, { ...this.desk.keys, ...this.asking.asks }),
+      guidelines: () => this.guidelines.open(main),
+      pause: () => this.pause.begin(),
+      flag: () => this.flag(main),
+      answers: () => answersDialog(words, main, { language, onChoose }),
+    }[action]();
+    this.dialog.dataset.action = action;
+    this.dialog.addEventListener("close", () => this.closed(), { once: true });
   }
 
-  async answer(verdict, action, device) {
-    const { question } = this;
-    this.undoing = null;
-    this.card.mark(action ?? "skip");
-    this.status.say(""); // so that the next "saved" is a change, and is spoken
-    const slow = setTimeout(() => this.status.say(this.words("status.saving")), 250);
-    const saved = await this.deliver({
-      comparison: question.comparison,
-      shown: question.shown,
-      key: newKey(),
-      milliseconds: this.time.milliseconds(),
-      input_device: device,
-      view: "raw",
-      ...verdict,
+  closed() {
+    this.asking.refreshTools();
+    if (this.asks()) keepFocus(this.desk.card.element);
+  }
+
+  flag(main) {
+    const { question } = this.desk;
+    const place = `flag:${question.comparison}`;
+    return flagDialog(this.words, main, {
+      question,
+      person: this.me.key,
+      note: this.drafts.of(place) ?? "",
+      onNote: (note) => (note ? this.drafts.keep(place, note) : this.drafts.drop(place)),
+      onSent: () => {
+        this.drafts.drop(place);
+        this.status.say(this.words("flag.sent"), "good");
+      },
     });
-    clearTimeout(slow);
-    if (!this.frame.alive() || saved === "locked") return;
-    this.queue.close(question);
-    await this.advance();
   }
 
-  /** Save; says how it went: "saved", "refused" for good, or "locked" where this tab is no longer let in. */
-  async deliver(answer) {
-    try {
-      await this.answers.save(answer);
-      this.status.say(this.words("status.saved"), "good");
-      return "saved";
-    } catch (failure) {
-      if (failure.status === 401) return this.lock();
-      this.status.say(this.words("status.not_accepted", { reason: failure.message }), "warn");
-      return "refused";
-    } finally {
-      this.failed.hide();
-    }
+  draft(question, draft) {
+    if (draft) this.drafts.keep(question.comparison, draft);
+    else this.drafts.drop(question.comparison);
   }
 
-  /** Show the next pair: at once where it is here, else what is going on until there is one. */
-  async advance() {
-    clearTimeout(this.poll);
-    const next = this.queue.take();
-    this.display(next);
-    try {
-      const state = await this.queue.fill();
-      if (this.question !== null || !this.frame.alive()) return;
-      const fetched = this.queue.take();
-      if (fetched) this.display(fetched);
-      else this.waitFor(state === "ready" ? "loading" : state);
-    } catch (failure) {
-      if (failure.status === 401) this.lock();
-      else if (this.question === null) this.waitFor("error", { reason: failure.message });
-    }
+  /** Escape in a field: the keys mean answers again, and the focus stays near. */
+  leaveField(event) {
+    if (this.dialog?.open || !this.asks()) return; // Escape closes a dialog by itself
+    event.preventDefault();
+    this.desk.focus();
   }
 
-  display(question) {
-    this.question = question;
-    this.card.element.hidden = question === null;
-    if (question === null) {
-      if (this.panel.element.hidden) this.panel.show("loading");
-      return;
-    }
-    this.panel.hide();
-    this.card.show(question);
-    this.card.toTop();
-    this.time.restart(!document.hidden);
+  paused(paused) {
+    this.isPaused = paused;
+    this.countTime();
   }
 
-  waitFor(state, values = {}) {
-    this.panel.show(state, values);
-    this.poll = setTimeout(
-      () => this.frame.alive() && this.advance(),
-      POLL_MILLISECONDS[state] ?? POLL_MILLISECONDS.error,
-    );
+  countTime() {
+    this.time.visibility(!document.hidden && !this.isPaused);
   }
 
-  lock() {
-    clearTimeout(this.poll);
-    this.question = null;
-    this.card.element.hidden = true;
-    this.panel.show("locked");
-    return "locked";
+  /** In another tab somebody else may have logged in meanwhile. */
+  async seenAgain() {
+    this.countTime();
+    if (document.hidden || !this.me.accounts) return;
+    const now = await request(this.words, "/api/me").catch(() => null);
+    if (now && now.key !== this.me.key) this.asking.otherPerson();
   }
 
-  async undo() {
-    this.undoing = { key: this.undoing?.key ?? newKey(), pending: true };
-    const slow = setTimeout(() => this.status.say(this.words("status.undoing")), 250);
-    try {
-      const answer = await request(this.words, "/api/undo", { key: this.undoing.key });
-      this.undoing = null;
-      this.footer.show(answer.progress);
-      this.reopen(answer);
-    } catch (failure) {
-      this.undoing = failure.passing ? { key: this.undoing.key, pending: false } : null;
-      if (failure.status === 401) this.lock();
-      else this.status.say(this.words("status.undo_failed", { reason: failure.message }), "warn");
-    } finally {
-      clearTimeout(slow);
-    }
-  }
-
-  reopen({ undone, question }) {
-    if (!undone) return this.status.say(this.words("status.nothing_to_undo"), "warn");
-    if (question) {
-      clearTimeout(this.poll);
-      this.display(this.queue.reopen(question));
-    }
-    return this.status.say(this.words("status.undone"), "good");
+  ask(path, body = undefined) {
+    return request(this.words, path, body && { ...body, person: this.me.key });
   }
 }

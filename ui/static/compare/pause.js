@@ -24,6 +24,7 @@ export class Pause {
     this.begin = () => {
       this.element.showModal();
       onChange(true);
+      return this.element;
     };
   }
 }

@@ -13,6 +13,7 @@ export class QuestionQueue {
     Object.assign(this, { fetchQuestions, onProgress, pending, ahead });
     this.waiting = [];
     this.answered = new Set(); // an answer on its way may still be handed out by a request that overtook it
+    this.settled = new Set(); // those of them that the server has
     this.filling = null;
     this.shown = null;
   }
@@ -23,15 +24,32 @@ export class QuestionQueue {
     return this.shown;
   }
 
-  /** Never hand this pair out again, unless it is reopened. */
-  close(question) {
-    this.answered.add(question.comparison);
-    this.waiting = this.waiting.filter((each) => each.comparison !== question.comparison);
+  /** Never hand this pair out again, unless the server does after it has the answer, or it is reopened. */
+  close({ comparison }) {
+    this.answered.add(comparison);
+    this.waiting = this.waiting.filter((each) => each.comparison !== comparison);
+  }
+
+  /** The server has the answer: where it hands the pair out from now on, it was taken back in another tab. */
+  settle(comparison) {
+    this.settled.add(comparison);
+  }
+
+  /** The answer was not taken: this pair is asked again. */
+  again(comparison) {
+    this.answered.delete(comparison);
+    this.settled.delete(comparison);
+  }
+
+  /** Put a pair that waits before all others. */
+  first(comparison) {
+    const rank = (each) => (each.comparison === comparison ? 0 : 1);
+    this.waiting.sort((one, other) => rank(one) - rank(other));
   }
 
   /** Show a pair that was taken back; the one on the screen comes next. */
   reopen(question) {
-    this.answered.delete(question.comparison);
+    this.again(question.comparison);
     const rest = [this.shown, ...this.waiting].filter((each) => each && each.comparison !== question.comparison);
     this.waiting = rest;
     this.shown = question;
@@ -40,7 +58,7 @@ export class QuestionQueue {
 
   /** Fetch pairs, one request at a time: what is asked meanwhile makes one more. Resolves to the state that the server named. */
   fill() {
-    if (this.filling) this.again = true;
+    if (this.filling) this.more = true;
     this.filling ??= this.fetchUntilFresh().finally(() => (this.filling = null));
     return this.filling;
   }
@@ -48,18 +66,24 @@ export class QuestionQueue {
   async fetchUntilFresh() {
     let state;
     do {
-      this.again = false;
+      this.more = false;
       state = await this.fetchMore();
-    } while (this.again);
+    } while (this.more);
     return state;
   }
 
   async fetchMore() {
     const pending = [...this.pending()]; // as it was before the server looked
+    const settled = [...this.settled];
     const answer = await this.fetchQuestions(Math.min(this.ahead() + pending.length, MOST));
-    const waiting = this.waiting.map((each) => each.comparison);
-    const known = new Set([...waiting, ...this.answered, ...pending, this.shown?.comparison]);
-    for (const question of answer.questions) if (!known.has(question.comparison)) this.waiting.push(question);
+    for (const comparison of settled) this.again(comparison);
+    const closed = new Set([...this.answered, ...pending, this.shown?.comparison]);
+    const fresh = answer.questions.filter((question) => !closed.has(question.comparison));
+    const known = new Map(fresh.map((question) => [question.comparison, question]));
+    // One that waits already keeps its place, with what the server says of it now.
+    this.waiting = this.waiting.map((each) => known.get(each.comparison) ?? each);
+    const waiting = new Set(this.waiting.map((each) => each.comparison));
+    this.waiting.push(...fresh.filter((question) => !waiting.has(question.comparison)));
     this.onProgress(answer.progress);
     return answer.state;
   }

@@ -1,6 +1,9 @@
 // Back to an answer: the last one by an undo, or any of the last 50, to be changed.
 
+import { newKey } from "../page/http.js";
 import { draftOf } from "./steps.js";
+
+const WAIT_MILLISECONDS = 5000;
 
 export class Reopening {
   constructor(page) {
@@ -9,28 +12,26 @@ export class Reopening {
     this.undoKey = null; // of an undo that is not confirmed yet: trying again must be the same undo
   }
 
-  async undo() {
+  undo() {
     const { page } = this;
-    if (page.saving.outbox.waiting > 0) {
-      page.saving.outbox.hurry();
-      return page.status.say(page.words("status.undo_waits"), "warn");
-    }
-    this.undoKey ??= page.newKey();
+    this.undoKey ??= newKey();
     return this.during("status.undoing", async () => {
+      // The last answer may still be on its way: it is taken back after the server has it.
+      const settled = await page.saving.outbox.settled(WAIT_MILLISECONDS);
+      if (!settled) return page.status.say(page.words("status.undo_waits"), "warn");
       const answer = await page.ask("/api/undo", { key: this.undoKey });
       this.undoKey = null;
       page.footer.show(answer.progress);
-      this.show(answer);
+      return this.show(answer);
     });
   }
 
   show({ undone, question }) {
     const { page } = this;
     if (!undone) return page.status.say(page.words("status.nothing_to_undo"), "warn");
-    page.feedback.hide();
     page.desk.showLast("");
     if (question) page.asking.reopen(question);
-    return page.status.say(page.words("status.undone"), "good");
+    return page.status.say(page.words(question ? "status.undone" : "status.undone_taken"), "good");
   }
 
   /** Open one of the last answers; what is saved then replaces it. */
@@ -38,7 +39,6 @@ export class Reopening {
     const { page } = this;
     return this.during("status.opening", async () => {
       const { question, answer } = await page.ask(`/api/answers/${comparison}`);
-      page.feedback.hide();
       page.asking.reopen(question, draftOf(answer, question));
       page.status.say("");
     });
@@ -50,7 +50,7 @@ export class Reopening {
     if (!page.former.shown) return undefined;
     page.drafts.drop(page.desk.question.comparison);
     page.asking.queue.close(page.desk.question);
-    page.status.say(page.words("status.kept"));
+    page.status.say(page.words("status.kept_as_was"));
     return page.asking.advance();
   }
 

@@ -1,9 +1,11 @@
 // An answer on its way: what is sent, what the page says about it, and what follows.
 
-import { newKey } from "../page/http.js";
+import { newKey, request } from "../page/http.js";
 import { Outbox } from "./outbox.js";
+import { draftOf } from "./steps.js";
 
-/** Answers to a question that is not there, or not this person's any more: there is nothing to mend. */
+const SLOW_MILLISECONDS = 250;
+/** The question is not there any more, or not for this person: it is not asked again. */
 const GONE = [403, 404, 410];
 
 export class Saving {
@@ -12,12 +14,19 @@ export class Saving {
     this.busy = false;
     this.answered = 0;
     this.outbox = new Outbox({
-      send: (answer) => page.send(answer),
+      send: (answer) => request(page.words, "/api/judgments", answer),
       storage: localStorage,
       place: page.place,
       onWait: (reason, seconds) => page.failed.show(reason, seconds, this.outbox.waiting),
-      onState: (state) => this.onState(state),
+      onState: (state, event) => this.onState(state, event),
     });
+  }
+
+  /** Send what an earlier visit of this person left here. */
+  start(signal) {
+    if (this.outbox.waiting) this.say("status.resending", "calm", { count: this.outbox.waiting });
+    this.page.notAccepted.show(this.outbox.refused);
+    this.outbox.start(signal);
   }
 
   async commit({ fields, device, words: said, signals, view, question }) {
@@ -30,7 +39,7 @@ export class Saving {
       milliseconds: page.time.milliseconds(),
       input_device: device,
       view,
-      asked: page.asking.asked.id,
+      asked: question.asked.id,
       guideline: page.guidelines.now?.id ?? null,
       person: page.me.key,
       signals: { ...signals, place: ++this.answered },
@@ -38,12 +47,13 @@ export class Saving {
     this.busy = true;
     page.desk.busy(true);
     page.status.say(""); // so that the next "saved" is a change, and is spoken
-    const slow = setTimeout(() => page.status.say(page.words("status.saving")), 250);
+    const slow = setTimeout(() => this.say("status.saving"), SLOW_MILLISECONDS);
     try {
-      const saved = await this.outbox.save(answer);
-      this.saved(saved, question, said);
+      const outcome = await this.outbox.save(answer, { wait: question.training });
+      this.goOn(outcome, question, said);
     } catch (failure) {
-      this.refused(failure, question);
+      if (!("status" in failure)) throw failure;
+      if (!failure.passing && GONE.includes(failure.status)) page.asking.advance();
     } finally {
       clearTimeout(slow);
       this.busy = false;
@@ -51,13 +61,13 @@ export class Saving {
     }
   }
 
-  saved({ mode, late, feedback }, question, said) {
+  /** It is saved, or kept so that it will be: the next question. */
+  goOn({ mode, feedback }, question, said) {
     const { page } = this;
-    page.failed.hide();
     page.drafts.drop(question.comparison);
     page.asking.queue.close(question);
     page.desk.showLast(said);
-    if (mode === "saved") page.status.say(page.words(late ? "status.saved_late" : "status.saved"), "good");
+    if (mode === "optimistic" && this.outbox.waiting) this.say("status.kept", "calm", { count: this.outbox.waiting });
     if (!page.frame.alive()) return;
     if (feedback) this.explain(feedback, question, said);
     else page.asking.advance();
@@ -65,8 +75,68 @@ export class Saving {
 
   explain(feedback, question, said) {
     const { page } = this;
-    page.asking.display(null);
-    page.panel.hide();
+    page.asking.rest();
     page.feedback.show(feedback, { said, shown: question.shown });
+  }
+
+  /** Told of every change of what is on its way, whether somebody waits for it or not. */
+  onState({ waiting, refused, trouble }, event) {
+    const { page } = this;
+    page.notAccepted.show(refused);
+    if (trouble !== "offline") page.failed.hide();
+    if (trouble === "locked") page.asking.end();
+    if (trouble === "other_person") page.asking.otherPerson();
+    if (event) this[event.kind](event, waiting);
+  }
+
+  saved({ answer, reply }, waiting) {
+    const { page } = this;
+    page.asking.queue.settle(answer.comparison);
+    if (reply.late) this.say("status.saved_late", "warn");
+    else if (waiting) this.say("status.saved_some", "good", { count: waiting });
+    else this.say("status.saved", "good");
+    page.asking.backAgain();
+  }
+
+  /** What the server did not take for good stays on the list with its reason; what was said is not lost either. */
+  refused({ answer, failure }) {
+    const { page } = this;
+    if (failure.code === "asked_changed") return this.askAnew(answer);
+    this.say("status.not_accepted", "warn", { reason: failure.message });
+    if (GONE.includes(failure.status)) return page.asking.queue.close(answer);
+    // It is on the screen still, to be mended there.
+    if (page.desk.question?.comparison === answer.comparison) return this.outbox.forget(answer.key);
+    page.drafts.keep(answer.comparison, draftOf(answer, answer));
+    return page.asking.queue.again(answer.comparison);
+  }
+
+  /** What is asked changed since the question was handed out: it comes again, with what was said about it so far. */
+  askAnew(answer) {
+    const { page } = this;
+    this.outbox.forget(answer.key);
+    if (page.desk.question?.comparison !== answer.comparison)
+      page.drafts.keep(answer.comparison, draftOf(answer, answer));
+    this.say("status.asked_changed", "warn");
+    page.asking.anew(answer.comparison);
+  }
+
+  /** Given in another tab of this browser just now: nothing is asked here that was answered there. */
+  elsewhere({ answer }) {
+    const { page } = this;
+    const shown = page.desk.question?.comparison === answer.comparison;
+    page.asking.queue.close(answer);
+    if (!shown) return;
+    page.drafts.drop(answer.comparison);
+    this.say("status.elsewhere", "warn");
+    page.asking.advance();
+  }
+
+  /** Another tab of this browser has sent it. */
+  sent_elsewhere({ answer }) {
+    this.page.asking.queue.settle(answer.comparison);
+  }
+
+  say(key, mood = "calm", values = {}) {
+    this.page.status.say(this.page.words(key, values), mood);
   }
 }

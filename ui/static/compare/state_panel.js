@@ -1,15 +1,20 @@
 // In the place of the card when there is no question: what is going on, and what to do next.
 
 import { el, setText } from "../page/elements.js";
+import { keepFocus } from "./focus.js";
 
 const BUSY = ["loading", "none_yet", "others_hold"];
 const LINKS = {
-  all_done: ["/console", "researcher"],
-  no_prompts: ["/console", "researcher"],
-  not_written: ["/console", "researcher"],
-  session_ended: ["/login", "annotator"],
-  withdrawn: ["/me", "annotator"],
-  quota_reached: ["/me", "annotator"],
+  all_done: ["console", "/console", "researcher"],
+  no_prompts: ["console", "/console", "researcher"],
+  not_written: ["console", "/console", "researcher"],
+  closed: ["console", "/console", "researcher"],
+  round_paused: ["people", "/people", "lead"],
+  not_qualified: ["me", "/me", "annotator"],
+  paused_by_checks: ["me", "/me", "annotator"],
+  quota_reached: ["me", "/me", "annotator"],
+  session_ended: ["login", "/login?next=/", "annotator"],
+  withdrawn: ["me", "/me", "annotator"],
 };
 const RETRY = ["error", "other_person", "locked"];
 const ROLES = ["annotator", "lead", "researcher", "admin"];
@@ -45,17 +50,15 @@ export class StatePanel {
     }
     this.state = state;
     this.element.hidden = false;
-    // What had the focus is hidden now: it goes on from here.
-    if (document.activeElement === document.body) this.title.focus({ preventScroll: true });
+    keepFocus(this.title);
   }
 
   wayOn(state) {
-    const [address, role] = LINKS[state] ?? [];
-    if (address && ROLES.indexOf(this.role) >= ROLES.indexOf(role))
-      return [el("a", { class: "tm-button tm-primary", href: address }, this.words(`state.to.${address.slice(1)}`))];
-    if (RETRY.includes(state))
-      return [el("button", { type: "button", class: "tm-button", onclick: this.onRetry }, this.words(`state.to.again`))];
-    return [];
+    const [name, href, role] = LINKS[state] ?? [];
+    if (name && ROLES.indexOf(this.role) >= ROLES.indexOf(role))
+      return [el("a", { class: "tm-button tm-primary", href }, this.words(`state.to.${name}`))];
+    if (!RETRY.includes(state)) return [];
+    return [el("button", { type: "button", class: "tm-button", onclick: this.onRetry }, this.words("state.to.again"))];
   }
 
   hide() {

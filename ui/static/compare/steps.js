@@ -125,21 +125,22 @@ export class Steps {
     return { current, said, ranked, rationale, improving, edits, opened, revisions, order };
   }
 
-  /** The fields of the judgment, ranks in the order of the comparison's candidates. A skip says nothing else. */
+  /** The fields of the judgment, ranks in the order of the comparison's candidates: what is asked, of a skip nothing else. */
   body() {
     const { shown } = this.question;
+    const wanted = (name) => !this.decision.skipped && this.needs[name] !== "off";
     const turned = ({ ranks, strength }) => ({ ranks: toCandidates(ranks, shown), strength });
     const { ranks, strength, both_bad, skipped } = this.decision;
     const criteria = this.asked.criteria
-      .filter(({ name }) => !skipped && this.said[criterion(name)])
+      .filter(({ name }) => wanted("criteria") && this.said[criterion(name)])
       .map(({ name }) => [name, turned(this.said[criterion(name)])]);
-    const improved = !skipped && this.done("improve");
+    const improved = wanted("improve") && this.done("improve");
     return {
       ...turned({ ranks, strength }),
       both_bad,
       skipped,
       criteria: criteria.length ? Object.fromEntries(criteria) : null,
-      rationale: skipped || this.rationale.trim() === "" ? null : this.rationale,
+      rationale: wanted("rationale") && this.done("rationale") ? this.rationale : null,
       improved: improved ? { position: shown[this.improving], text: this.improvedText } : null,
     };
   }

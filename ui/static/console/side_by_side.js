@@ -120,7 +120,7 @@ export class SideBySide {
       el("h3", { class: "tm-pane-title" }, name, reward),
       foreignText(
         el("div", { class: "tm-response" }),
-        completion.text.trim() === "" ? this.words("compare.empty_text") : completion.text,
+        completion.text.trim() === "" ? this.words("views.empty") : completion.text,
       ),
       completion.cut_off ? el("p", { class: "tm-cut-off" }, this.words("compare.cut_off")) : null,
     );
