@@ -61,7 +61,9 @@ def all(db: Database) -> dict[str, Any]:
 
 def history(db: Database, name: str) -> list[SettingChange]:
     """Return every value that `name` had, oldest first."""
-    return [_change(row) for row in db.rows(f"SELECT {_COLUMNS} FROM study_settings WHERE name = ? ORDER BY id", [name])]
+    return [
+        _change(row) for row in db.rows(f"SELECT {_COLUMNS} FROM study_settings WHERE name = ? ORDER BY id", [name])
+    ]
 
 
 _COLUMNS = "id, name, value, set_by, at"

@@ -70,4 +70,3 @@ class LatestFigures:
         with self._lock:
             self._figures, self._failed = figures or self._figures, failed
             self._computed_of = wanted  # a failure too: the next answer tries again, not every look
-

@@ -63,7 +63,9 @@ def listing(
     study = study_of(request)
     reading = figures(study)
     everybody = _rows(study, person, people_listing.listing(study.db), reading)
-    found = people_table.ordered(people_table.chosen(everybody, search=search, state=state), sort, descending=descending)
+    found = people_table.ordered(
+        people_table.chosen(everybody, search=search, state=state), sort, descending=descending
+    )
     return {
         "people": found[page * size : (page + 1) * size],
         "total": len(found),

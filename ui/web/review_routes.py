@@ -163,7 +163,9 @@ def _pair(found: ShownPair | None) -> dict[str, Any] | None:
     return {
         "comparison": found.public_id,
         "purpose": found.purpose,
-        "prompt": [{"role": str(turn["role"]), "content": str(turn["content"])[:LONGEST_SHOWN]} for turn in found.prompt],
+        "prompt": [
+            {"role": str(turn["role"]), "content": str(turn["content"])[:LONGEST_SHOWN]} for turn in found.prompt
+        ],
         "completions": [
             {"text": text[:LONGEST_SHOWN], "cut_off": cut, "shortened": len(text) > LONGEST_SHOWN}
             for text, cut in zip(found.texts, found.cut_off, strict=True)

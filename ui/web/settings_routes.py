@@ -66,7 +66,9 @@ def save(request: Request, person: Researcher, body: SettingsBody) -> Response:
     with db.transaction():
         latest = study_settings.latest(db, studies.SETTING)
         if latest is None or latest.id != body.version:
-            raise Conflict("Somebody else changed the settings meanwhile. Reload the page to see theirs; yours are kept out.")
+            raise Conflict(
+                "Somebody else changed the settings meanwhile. Reload the page to see theirs; yours are kept out."
+            )
         faults = setting_fields.faults(latest.value, body.values)
         if faults:
             words = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
@@ -77,7 +79,11 @@ def save(request: Request, person: Researcher, body: SettingsBody) -> Response:
         if made.id != latest.id:
             changes = setting_fields.differences(latest.value, made.value)
             audit.note(
-                db, actor=actor(person), action="change settings", subject=f"setting {made.id}", detail={"changes": changes}
+                db,
+                actor=actor(person),
+                action="change settings",
+                subject=f"setting {made.id}",
+                detail={"changes": changes},
             )
     return JSONResponse({"version": made.id, "changed": made.id != latest.id})
 
@@ -107,7 +113,9 @@ def versions(
 @router.get("/criteria")
 def all_criteria(request: Request, person: Researcher) -> dict[str, Any]:
     """The criteria that people are asked about, in their order."""
-    return {"criteria": [{"name": one.name, "question": one.question} for one in criteria.current(study_of(request).db)]}
+    return {
+        "criteria": [{"name": one.name, "question": one.question} for one in criteria.current(study_of(request).db)]
+    }
 
 
 @router.post("/criteria")
