@@ -44,9 +44,7 @@ def compute(db: Database) -> dict[str, Any]:
 
 def _plain(row: dict[Any, Any]) -> dict[str, Any]:
     """Numbers that are none become null: JSON knows no nan."""
-    return {
-        str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()
-    }
+    return {str(name): None if isinstance(value, float) and math.isnan(value) else value for name, value in row.items()}
 
 
 def in_a_process(folder: Path) -> dict[str, Any]:
@@ -56,9 +54,8 @@ def in_a_process(folder: Path) -> dict[str, Any]:
     path = os.pathsep.join(filter(None, [str(PACKAGES), os.environ.get("PYTHONPATH")]))
     # -P: a file in the current folder must not shadow a module.
     command = [sys.executable, "-P", "-m", "rounds.people_figures", str(folder)]
-    done = subprocess.run(
-        command, capture_output=True, text=True, timeout=MOST_SECONDS, check=True, env={**os.environ, "PYTHONPATH": path}
-    )
+    environment = {**os.environ, "PYTHONPATH": path}
+    done = subprocess.run(command, capture_output=True, text=True, timeout=MOST_SECONDS, check=True, env=environment)
     figures: dict[str, Any] = json.loads(done.stdout)
     return figures
 

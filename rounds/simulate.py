@@ -225,4 +225,8 @@ def _overrides(texts: Iterable[str]) -> dict[str, dict[str, str]]:
             raise SettingsError(f"{text!r} is no setting of a run: write KIND.KEY=VALUE, where KIND is one of {kinds}.")
         found.setdefault(kind, {})[key] = value.strip()
         parse(kind, found[kind])
+    if parse("sample", found.get("sample", {}))["candidates"] > 2:
+        raise SettingsError(
+            "sample.candidates is allowed to be 2 here: simulated annotators compare two, and rank none."
+        )
     return found

@@ -21,8 +21,10 @@ from feedback_store.completions import NewCompletion
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from language_models.seeds import completion_seed
+from rounds import studies
 from rounds.context import RunContext
 from rounds.drawing import Wanted, draw, folded
+from rounds.identity_words import identity_words, names_of
 from rounds.settings import SampleSettings
 
 FIRST_BATCH = 2  # prompts of a fresh study's first batch: the first comparison within seconds
@@ -36,7 +38,7 @@ class NoPrompts(ValueError):
 
 @dataclass(frozen=True)
 class PlannedPair:
-    """Two completions to be of one prompt: `index` counts this run's pairs on the prompt."""
+    """Completions to be of one prompt, as many as the study compares: `index` counts this run's on the prompt."""
 
     prompt_id: int
     index: int
@@ -67,7 +69,7 @@ def run(context: RunContext) -> dict[str, Any]:
         done.append(_commit(context, plan, batch, number=len(done)))
     totals = {
         name: _total(done, name)
-        for name in ("comparisons", "holdout", "against_previous", "equal", "empty", "drawn", "cut_off")
+        for name in ("comparisons", "holdout", "against_previous", "held_back", "equal", "empty", "drawn", "cut_off")
     }
     writer = policies.get(context.db, plan.policy_id)
     if totals["comparisons"] == 0:
@@ -76,11 +78,13 @@ def run(context: RunContext) -> dict[str, Any]:
         )
     if totals["equal"] or totals["empty"]:
         context.log(f"Left out: {totals['equal']} pairs of equal and {totals['empty']} of empty completions.")
+    if totals["held_back"]:
+        context.log(f"Held back until a lead decides: {totals['held_back']} pairs with a text that names its model.")
     return {"policy": writer.name, **totals}
 
 
 def _total(done: Sequence[dict[str, Any]], name: str) -> int:
-    return sum(int(batch[name]) for batch in done)
+    return sum(int(batch.get(name, 0)) for batch in done)  # a version before may have counted less
 
 
 # -- the plan
@@ -179,7 +183,12 @@ def next_batch(plan: Plan, done: Sequence[dict[str, Any]], size: int) -> list[Pl
 def _commit(context: RunContext, plan: Plan, batch: list[PlannedPair], *, number: int) -> dict[str, Any]:
     """Draw a batch and store its completions, its comparisons and its counts in one transaction."""
     drawn = _draw_pairs(context, plan, batch)
-    usable = [(pair, two) for pair, two in zip(batch, drawn, strict=True) if _fault(two) is None]
+    usable = [
+        (pair, shuffled(distinct(texts), plan, pair))
+        for pair, texts in zip(batch, drawn, strict=True)
+        if _fault(texts) is None
+    ]
+    named = [_names_its_writer(context, texts) for _, texts in usable]
     from_reserve = batch[0] in plan.reserve
     counts = {
         "planned": 0 if from_reserve else len(batch),
@@ -187,18 +196,31 @@ def _commit(context: RunContext, plan: Plan, batch: list[PlannedPair], *, number
         "reserve_holdout": sum(pair.holdout for pair in batch) if from_reserve else 0,
         "comparisons": len(usable),
         "holdout": sum(pair.holdout for pair, _ in usable),
-        "against_previous": sum(pair.against_previous for pair, _ in usable),
-        "equal": sum(_fault(two) == "equal" for two in drawn),
-        "empty": sum(_fault(two) == "empty" for two in drawn),
-        "drawn": 2 * len(batch),
-        "cut_off": sum(one.finish_reason == "length" for two in drawn for one in two),
+        "against_previous": sum(
+            pair.against_previous and any(one.policy_id == plan.previous_id for one in texts) for pair, texts in usable
+        ),
+        "held_back": sum(named),
+        "equal": sum(_fault(texts) == "equal" for texts in drawn),
+        "empty": sum(_fault(texts) == "empty" for texts in drawn),
+        "drawn": sum(map(len, drawn)),
+        "cut_off": sum(one.finish_reason == "length" for texts in drawn for one in texts),
     }
     with context.db.transaction():
-        ids = completions.add(context.db, [one for _, two in usable for one in two], lease=context.lease)
+        ids = iter(completions.add(context.db, [one for _, texts in usable for one in texts], lease=context.lease))
         people = annotators.count_active(context.db)
         new = [
-            _comparison(context, pair, ids[2 * place : 2 * place + 2], overlap(context.settings, plan, pair, people))
-            for place, (pair, _) in enumerate(usable)
+            NewComparison(
+                prompt_id=pair.prompt_id,
+                completion_ids=[next(ids) for _ in texts],
+                purpose="training",
+                chosen_by="random",
+                is_random=True,
+                run_id=context.run.id,
+                overlap=overlap(context.settings, plan, pair, people),
+                priority=rounds.current(context.db).number,  # the newest policy's pairs are asked first
+                held_back=held_back,
+            )
+            for (pair, texts), held_back in zip(usable, named, strict=True)
         ]
         comparisons.add(context.db, new, lease=context.lease)
         runs.add_metrics(context.db, context.lease, "batches", number, counts)
@@ -211,37 +233,38 @@ def overlap(settings: SampleSettings, plan: Plan, pair: PlannedPair, people: int
     return max(1, min(settings.overlap, people)) if draw < settings.overlap_share else 1
 
 
-def _comparison(context: RunContext, pair: PlannedPair, completion_ids: list[int], overlap: int) -> NewComparison:
-    return NewComparison(
-        prompt_id=pair.prompt_id,
-        completion_ids=completion_ids,
-        purpose="training",
-        chosen_by="random",
-        is_random=True,
-        run_id=context.run.id,
-        overlap=overlap,
-        priority=rounds.current(context.db).number,  # the newest policy's pairs are asked first
-    )
+def shuffled(texts: list[NewCompletion], plan: Plan, pair: PlannedPair) -> list[NewCompletion]:
+    """The completions in a drawn order: a place in a comparison must not tell which policy wrote what stands there."""
+    order = list(texts)
+    random.Random(f"{plan.run_seed}/{pair.prompt_id}/{pair.index}/order").shuffle(order)
+    return order
+
+
+def _names_its_writer(context: RunContext, texts: Sequence[NewCompletion]) -> bool:
+    own = names_of(studies.settings(context.db).base, [policy.name for policy in policies.listing(context.db)])
+    return any(identity_words(one.text, own) for one in texts)
 
 
 def _draw_pairs(context: RunContext, plan: Plan, batch: list[PlannedPair]) -> list[list[NewCompletion]]:
-    """Two completions for each planned pair; one that is empty or equal to the other is drawn again, twice at most."""
+    """The completions of each planned pair; one that is empty or equal to one before is drawn again, twice at most."""
     writers = _writers(context, plan)
     known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=[pair.prompt_id for pair in batch])}
+    sides = range(context.settings.candidates)
 
     def wanted(place: int, side: int, attempt: int) -> Wanted:
         pair = batch[place]
         policy = writers[1] if side == 1 and pair.against_previous else writers[0]
-        return Wanted(known[pair.prompt_id], policy, plan.run_seed, attempt * RETRY_STRIDE + 2 * pair.index + side)
+        sample_index = attempt * RETRY_STRIDE + len(sides) * pair.index + side
+        return Wanted(known[pair.prompt_id], policy, plan.run_seed, sample_index)
 
     drawn: list[list[NewCompletion]] = [[] for _ in batch]
-    missing = [(place, side) for place in range(len(batch)) for side in (0, 1)]
+    missing = [(place, side) for place in range(len(batch)) for side in sides]
     for attempt in range(TRIES):
         requests = [wanted(place, side, attempt) for place, side in missing]
         new = draw(context, requests)
         for (place, side), completion in zip(missing, new, strict=True):
             drawn[place][side:] = [completion, *drawn[place][side + 1 :]]
-        missing = [(place, side) for place, two in enumerate(drawn) for side in _to_redraw(two)]
+        missing = [(place, side) for place, texts in enumerate(drawn) for side in _to_redraw(texts)]
         if not missing:
             break
     return drawn
@@ -252,15 +275,25 @@ def _writers(context: RunContext, plan: Plan) -> tuple[Policy, Policy]:
     return writer, policies.get(context.db, plan.previous_id) if plan.previous_id is not None else writer
 
 
-def _fault(two: Sequence[NewCompletion]) -> str | None:
-    """Why two completions cannot be compared; None where they can."""
-    first, second = (folded(completion.text) for completion in two)
-    if not first or not second:
-        return "empty"
-    return "equal" if first == second else None
+def distinct(texts: Sequence[NewCompletion]) -> list[NewCompletion]:
+    """Those that can be compared with each other: no empty one, of equal ones the first."""
+    repeated = set(_to_redraw(texts))
+    return [completion for side, completion in enumerate(texts) if side not in repeated]
 
 
-def _to_redraw(two: Sequence[NewCompletion]) -> list[int]:
-    if _fault(two) == "equal":
-        return [1]
-    return [side for side, completion in enumerate(two) if not folded(completion.text)]
+def _fault(texts: Sequence[NewCompletion]) -> str | None:
+    """Why completions cannot be compared; None where at least two can."""
+    if len(distinct(texts)) >= 2:
+        return None
+    return "equal" if all(folded(completion.text) for completion in texts) else "empty"
+
+
+def _to_redraw(texts: Sequence[NewCompletion]) -> list[int]:
+    seen: set[str] = {""}
+    found = []
+    for side, completion in enumerate(texts):
+        text = folded(completion.text)
+        if text in seen:
+            found.append(side)
+        seen.add(text)
+    return found

@@ -59,8 +59,7 @@ def judge_everything(db: Database, prefers: Callable[[str], float]) -> int:
             in_order = [None] * len(question.shown)
             for completion, position in zip(question.completions, question.shown, strict=True):
                 in_order[position] = prefers(completion.text)
-            first, second = in_order
-            ranks = [1, 1] if first == second else [1, 2] if first > second else [2, 1]
+            ranks = [1 + sum(other > score for other in in_order) for score in in_order]
             judgments.submit(
                 db,
                 NewJudgment(

@@ -284,6 +284,7 @@ def test_a_worker_that_does_not_come_up_ends_the_simulation_with_its_words(tmp_p
         ({"annotators": "eager:3"}, UnknownAnnotators),
         ({"overrides": ["dream.steps=3"]}, SettingsError),
         ({"overrides": ["sample.pair=3"]}, SettingsError),
+        ({"overrides": ["sample.candidates=3"]}, SettingsError),
         ({"prompts": "nowhere.jsonl"}, SettingsError),
         ({"base": "bundled:nothing"}, UnknownModel),
     ],
