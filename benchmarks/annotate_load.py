@@ -80,7 +80,11 @@ def _measured(folder: Path, plan: Plan, server: int) -> dict[str, Any]:
     return {
         **json.loads(said),
         "server_cpu_share": round((_cpu_seconds(watched) - cpu) / wall, 3),
-        "server_megabytes": {"settled": settled[0] // 10**6, "end": settled[-1] // 10**6, "most": max(settled) // 10**6},
+        "server_megabytes": {
+            "settled": settled[0] // 10**6,
+            "end": settled[-1] // 10**6,
+            "most": max(settled) // 10**6,
+        },
         "server_threads": watched.num_threads(),
     }
 

@@ -4,13 +4,25 @@ import random
 from pathlib import Path
 
 from benchmarks.large_study import WORDS
-from feedback_store import annotators, comparisons, completions, judgments, policies, prompts, questions
+from feedback_store import (
+    accounts,
+    annotators,
+    comparisons,
+    completions,
+    judgments,
+    policies,
+    prompts,
+    questions,
+    sessions,
+)
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from feedback_store.judgments import NewJudgment
 from feedback_store.prompts import NewPrompt
 from rounds import studies
+from ui.web.access import access_to
+from ui.web.study import study_id
 
 AHEAD = 3
 """Pairs that a person holds at a time."""
@@ -25,6 +37,18 @@ def make(folder: Path, pairs: int, seed: int, base: str = "tiny:") -> None:
         for prompt_id in prompts.add(db, new, holdout_share=0.2, seed=seed).ids:
             ids = completions.add(db, [NewCompletion(prompt_id, author, answer(draw)) for _ in range(2)])
             comparisons.add(db, [NewComparison(prompt_id, ids)])
+
+
+def people(db: Database, number: int) -> list[str]:
+    """Make accounts that are logged in; returns the Cookie header of each."""
+    tokens = []
+    with db.transaction():
+        for place in range(number):
+            person = annotators.ensure(db, f"person-{place}").id
+            accounts.create(db, person, "annotator" if place else "admin", by="benchmark")
+            tokens.append(sessions.begin(db, person, seconds=24 * 3600.0))
+    name = access_to(db, study_id(db), "127.0.0.1", 7860).cookie_name
+    return [f"{name}={token}" for token in tokens]
 
 
 def judge(db: Database, number: int) -> None:
