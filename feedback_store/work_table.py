@@ -8,6 +8,7 @@ import csv
 import io
 import json
 from collections.abc import Callable, Iterator
+from dataclasses import dataclass
 from functools import partial
 
 from feedback_store import annotators, pseudonyms
@@ -18,6 +19,17 @@ from feedback_store.spreadsheet_cells import escaped
 from feedback_store.work import MOST_SECONDS
 
 COLUMNS = ("person", "day", "judgments", "skips", "active_minutes", "checks", "check_accuracy")
+OWN_COLUMNS = ("day", "judgments", "skips", "active_minutes")
+
+
+@dataclass(frozen=True)
+class WorkedDay:
+    """What one person did on a UTC day. `judgments` count skips too; `active_minutes` as in work_csv."""
+
+    day: str
+    judgments: int
+    skips: int
+    active_minutes: float
 
 
 def work_csv(db: Database, *, names: bool) -> Iterator[str]:
@@ -34,20 +46,32 @@ def work_csv(db: Database, *, names: bool) -> Iterator[str]:
             yield from (_line(cells) for cells in _days(db, person, escaped(known_as(person.name))))
 
 
+def days_of(db: Database, annotator_id: int) -> list[WorkedDay]:
+    """Return the days on which a person answered, oldest first."""
+    rows = db.rows(_BY_DAY, {"annotator": annotator_id, "most": int(MOST_SECONDS * 1000)})
+    return [WorkedDay(row["day"], row["judgments"], row["skips"], (row["visible"] or 0) / 60_000) for row in rows]
+
+
+def own_csv(db: Database, annotator_id: int) -> Iterator[str]:
+    """Yield a person's own days as CSV, line by line, for themselves: so without what check questions say of them."""
+    yield _line(OWN_COLUMNS)
+    for worked in days_of(db, annotator_id):
+        yield _line((worked.day, worked.judgments, worked.skips, f"{worked.active_minutes:.1f}"))
+
+
 def _days(db: Database, person: Annotator, called: str) -> Iterator[tuple[object, ...]]:
-    values = {"annotator": person.id, "most": int(MOST_SECONDS * 1000)}
-    checks = _checks(db, values)
-    for row in db.rows(_BY_DAY, values):
-        right = checks.get(row["day"], [])
+    checks = _checks(db, person.id)
+    for worked in days_of(db, person.id):
+        right = checks.get(worked.day, [])
         accuracy = f"{sum(right) / len(right):.3f}" if right else ""
-        minutes = f"{(row['visible'] or 0) / 60_000:.1f}"
-        yield called, row["day"], row["judgments"], row["skips"], minutes, len(right), accuracy
+        minutes = f"{worked.active_minutes:.1f}"
+        yield called, worked.day, worked.judgments, worked.skips, minutes, len(right), accuracy
 
 
-def _checks(db: Database, values: dict[str, int]) -> dict[str, list[bool]]:
+def _checks(db: Database, annotator_id: int) -> dict[str, list[bool]]:
     """By day, whether each check question was answered as the expert did."""
     found: dict[str, list[bool]] = {}
-    for row in db.rows(_CHECKS, values):
+    for row in db.rows(_CHECKS, {"annotator": annotator_id}):
         right = pairs_of(json.loads(row["ranks"])) == pairs_of(json.loads(row["expert"]))
         found.setdefault(row["day"], []).append(right)
     return found

@@ -22,7 +22,7 @@ def test_the_address_with_the_token_opens_the_pages(stranger: TestClient):
     assert "the-token" not in cookie
     assert stranger.get("/").status_code == 200
     assert stranger.get("/console").status_code == 200
-    assert stranger.get("/").text.split("</head>")[0].count("/static/tastemaker/style/") == 6
+    assert stranger.get("/").text.split("</head>")[0].count("/static/tastemaker/style/") == len(site.STYLES)
 
 
 def test_the_cookie_is_named_after_the_study():

@@ -29,6 +29,7 @@ from ui.web import (
     review_routes,
     round_routes,
     settings_routes,
+    text_routes,
 )
 from ui.web.access import access_to
 from ui.web.few_at_once import FewAtOnce
@@ -49,6 +50,7 @@ ROUTES = (
     review_routes,
     round_routes,
     settings_routes,
+    text_routes,
     console_routes,
     export_routes,
 )

@@ -181,7 +181,8 @@ def access(request: Request, person: Admin) -> dict[str, Any]:
     given = request.app.state.access
     return {
         "accounts": given.accounts,
-        "public_url": getattr(given, "public_url", None),
-        "trusted_proxy": [str(one) for one in getattr(given, "trusted_proxies", ())],
-        "address": str(request.base_url).rstrip("/"),
+        "address": given.reached.origin,
+        "public": given.reached.public,
+        "secure": given.reached.secure,
+        "trusted_proxies": [str(network) for network in given.trusted],
     }

@@ -1,0 +1,101 @@
+"""What researchers write for people: guidelines, and the information text that people agree to. Every version stays."""
+
+from __future__ import annotations
+
+from typing import Any
+
+from fastapi import APIRouter, Request
+from pydantic import Field
+
+from feedback_store import audit, guidelines, information_texts
+from feedback_store.database import Database
+from feedback_store.errors import Conflict
+from feedback_store.versioned_texts import VersionedText
+from ui.web import markdown
+from ui.web.actors import actor, reader
+from ui.web.roles import Person, Researcher
+from ui.web.shown_questions import Body
+from ui.web.study import study_of
+
+router = APIRouter(prefix="/api")
+
+LARGEST_ID = 2**53
+LONGEST = 100_000
+
+
+class TextBody(Body):
+    """`after`: id of the version in this language that the text was written from; None where there was none."""
+
+    language: str = Field(min_length=2, max_length=20, pattern=r"^[A-Za-z-]+$")
+    text: str = Field(min_length=1, max_length=LONGEST)
+    after: int | None = Field(ge=1, le=LARGEST_ID)
+
+
+@router.get("/guidelines/versions")
+def guideline_versions(request: Request, person: Researcher) -> dict[str, Any]:
+    """Every version of the guidelines, the newest first."""
+    db = study_of(request).db
+    return _versions(db, person, guidelines.listing(db))
+
+
+@router.post("/guidelines")
+def write_guidelines(request: Request, person: Researcher, body: TextBody) -> dict[str, Any]:
+    """Store the next version in a language."""
+    db = study_of(request).db
+    with db.transaction():
+        before = _required_latest(guidelines.listing(db), body)
+        made = guidelines.add(db, body.text, language=body.language, by=actor(person))
+        _note(db, person, "write guidelines", "guideline", made, before)
+    return _versions(db, person, guidelines.listing(db))
+
+
+@router.get("/information/versions")
+def information_versions(request: Request, person: Researcher) -> dict[str, Any]:
+    """Every version of the information text, the newest first."""
+    db = study_of(request).db
+    return _versions(db, person, information_texts.listing(db))
+
+
+@router.post("/information")
+def write_information(request: Request, person: Researcher, body: TextBody) -> dict[str, Any]:
+    """Store the next version, or the translation of the newest one; people are asked to agree to a new version."""
+    db = study_of(request).db
+    with db.transaction():
+        before = _required_latest(information_texts.listing(db), body)
+        made = information_texts.add(db, body.text, language=body.language, by=actor(person))
+        _note(db, person, "write information text", "information text", made, before)
+    return _versions(db, person, information_texts.listing(db))
+
+
+def _versions(db: Database, person: Person, found: list[VersionedText]) -> dict[str, Any]:
+    read = reader(db, person)
+    rows = [
+        {
+            "id": one.id,
+            "version": one.version,
+            "language": one.language,
+            "text": one.text,
+            "html": markdown.rendered(one.text),
+            "by": read(one.set_by),
+            "at": one.created_at,
+        }
+        for one in found[::-1]
+    ]
+    return {"versions": rows}
+
+
+def _required_latest(known: list[VersionedText], body: TextBody) -> VersionedText | None:
+    """The latest version in the language, if that is the one which the new text was written from; else Conflict."""
+    latest = next((one for one in known[::-1] if one.language == body.language), None)
+    if body.after != (latest.id if latest else None):
+        raise Conflict("Somebody else wrote a newer version meanwhile. Copy your text, reload, and put both together.")
+    return latest
+
+
+def _note(
+    db: Database, person: Person, action: str, what: str, made: VersionedText, before: VersionedText | None
+) -> None:
+    """One line in the audit trail for a version that is new; the text that is in force already makes none."""
+    if before is None or made.id != before.id:
+        detail = {"version": made.version, "language": made.language}
+        audit.note(db, actor=actor(person), action=action, subject=f"{what} {made.id}", detail=detail)
