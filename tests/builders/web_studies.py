@@ -1,5 +1,7 @@
 """Studies for tests of the pages: pairs put into the store directly, without a worker or a model."""
 
+from collections.abc import Sequence
+
 from feedback_store import (
     annotators,
     comparisons,
@@ -26,14 +28,14 @@ HOSTILE = (
 GOOD, LONG = "Short and good.", "Long, winding and less good, and it goes on and on until it"
 
 
-def fill(db: Database, pairs: int, texts: tuple[str, str] = (GOOD, LONG), question: str = "what is best?") -> None:
-    """`pairs` comparisons of two completions of the base, each on its own training prompt; the second was cut off."""
+def fill(db: Database, pairs: int, texts: Sequence[str] = (GOOD, LONG), question: str = "what is best?") -> None:
+    """`pairs` comparisons of these completions of the base, each on its own training prompt; the second was cut off."""
     base = policies.add_base(db, source="tiny:", sha256="a" * 64, tokenizer_sha256="b" * 64, template_sha256="c" * 64)
     known = prompts.count(db)
     for prompt_id in _prompts(db, [f"Question {known + n}: {question}" for n in range(pairs)], "train"):
         new = [
-            NewCompletion(prompt_id, base.id, text, finish_reason=reason)
-            for text, reason in zip(texts, ("stop", "length"), strict=True)
+            NewCompletion(prompt_id, base.id, text, finish_reason="length" if place == 1 else "stop")
+            for place, text in enumerate(texts)
         ]
         comparisons.add(db, [NewComparison(prompt_id, completions.add(db, new))])
 

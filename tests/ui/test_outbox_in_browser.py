@@ -247,7 +247,7 @@ def test_an_answer_after_the_lease_was_lost_is_kept_and_said_to_be_late(
     require_stored(study, given)
     [row] = judgments.live(study)
     assert row.late
-    page.wait_for_selector("text=/late/i")
+    page.wait_for_selector(".tm-status:has-text('late')")
 
 
 def test_another_person_at_the_same_computer_with_a_full_outbox(study: Database, page):

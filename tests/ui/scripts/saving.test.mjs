@@ -68,6 +68,7 @@ function pageThat(...answers) {
       queue: { close: note("close"), settle: note("settle"), again: note("again") },
       advance: note("advance"),
       anew: note("anew"),
+      refresh: note("refresh"),
       rest: note("rest"),
       end: note("end"),
       otherPerson: note("other person"),

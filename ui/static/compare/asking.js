@@ -18,11 +18,12 @@ const POLL_MILLISECONDS = {
 const SELDOM_MILLISECONDS = 15_000;
 const OUTSIDE = ["session_ended", "locked", "other_person"];
 const NEVER = [...OUTSIDE, "consent_needed"]; // the person acts first
-const [AHEAD, AHEAD_ON_SLOW_LINKS] = [3, 8]; // the one on the screen is among them
+const [AHEAD, AHEAD_ON_SLOW_LINKS] = [4, 8]; // the one on the screen is among them
 
 export class Asking {
   constructor(page) {
     this.page = page;
+    this.turn = 0; // counts what was begun: an answer of the server to what is over changes nothing
     this.asked = null; // what the study asks, as the server said last
     const { outbox } = page.saving;
     this.queue = new QuestionQueue(
@@ -57,18 +58,33 @@ export class Asking {
 
   /** Show the next question: at once where it is here. */
   async advance() {
-    clearTimeout(this.poll);
+    const mine = this.begin();
     const { page, queue } = this;
     this.display(queue.take());
     try {
       const state = await queue.fill();
-      if (page.desk.question !== null || page.feedback.open || !page.frame.alive()) return;
+      if (mine !== this.turn || page.desk.question !== null || page.feedback.open || !page.frame.alive()) return;
       const fetched = queue.take();
       if (fetched) this.display(fetched);
       else await this.waitFor(state === "ready" ? "loading" : state);
     } catch (failure) {
+      if (mine === this.turn) this.failed(failure);
+      else if (!("status" in failure)) throw failure;
+    }
+  }
+
+  /** Fetch again what stands beside the question: how far the round is, what comes next. */
+  async refresh() {
+    try {
+      await this.queue.fill();
+    } catch (failure) {
       this.failed(failure);
     }
+  }
+
+  begin() {
+    clearTimeout(this.poll);
+    return ++this.turn;
   }
 
   failed(failure) {
@@ -99,7 +115,7 @@ export class Asking {
 
   /** Show an answered question again, before the one that is on the screen, which comes next. */
   reopen(question, former = null) {
-    clearTimeout(this.poll);
+    this.begin();
     this.display(this.queue.reopen({ ...question, asked: this.asked }), former);
   }
 
@@ -117,7 +133,7 @@ export class Asking {
 
   async waitFor(state, values = {}) {
     const { page } = this;
-    clearTimeout(this.poll);
+    this.begin();
     this.display(null);
     page.feedback.hide();
     if (state !== "consent_needed") page.panel.show(state, values);

@@ -42,10 +42,10 @@ export class Board {
       const isRanked = this.ranked.contains(event.currentTarget);
       this.onAction(isRanked ? { remove: place } : { rank: place }, deviceOf(event));
     };
-    const button = el("button", { type: "button", class: "tm-chip", "data-place": place, onclick: press });
+    const button = el("button", { type: "button", class: "tm-rank-chip", "data-place": place, onclick: press });
     button.append(
-      el("span", { class: "tm-chip-name" }, this.words("compare.response", { n: place + 1 })),
-      kbd(String(place + 1)),
+      el("span", { class: "tm-number" }, String(place + 1)),
+      el("span", { class: "tm-rank-chip-name" }, this.words("compare.response", { n: place + 1 })),
     );
     return button;
   }

@@ -130,7 +130,8 @@ export class Card {
     this.panes.rank(this.candidates > 2 && steps.onBar ? ranking : null);
     this.rationale.show(steps);
     this.improve.show(steps);
-    this.trail.show(steps, decision ? inWords(this.words, decision) : "");
+    const onBoard = this.candidates > 2 && decision?.ranks && !decision.both_bad; // it shows the ranking itself
+    this.trail.show(steps, decision && !onBoard ? inWords(this.words, decision) : "");
     for (const [name, button] of Object.entries(this.asks)) {
       button.hidden = steps.needs[name] === "off" || (name === "criteria" && steps.asked.criteria.length === 0);
       button.setAttribute("aria-pressed", String(this.isAt(name, steps.current)));

@@ -16,10 +16,10 @@ export class ChipDrag {
     const from = { x: event.clientX, y: event.clientY };
     const listening = new AbortController();
     let dragging = false;
+    chip.setPointerCapture(event.pointerId); // a quick move leaves the chip at once
     const move = (now) => {
       const [x, y] = [now.clientX - from.x, now.clientY - from.y];
       if (!dragging && Math.hypot(x, y) < BEGINS_PIXELS) return;
-      if (!dragging) chip.setPointerCapture(event.pointerId);
       dragging = true;
       chip.classList.add("tm-dragged");
       chip.style.transform = `translate(${x}px, ${y}px)`;

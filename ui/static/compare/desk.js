@@ -89,7 +89,9 @@ export class Desk {
     this.card.showNews(news);
   }
 
-  focus() {
+  /** Out of a field by Escape: to the bar where nothing is decided yet, else only out. */
+  leave() {
+    if (!this.steps.decision && !this.steps.onBar) this.go(DECISION);
     this.card.element.focus({ preventScroll: true });
   }
 

@@ -49,7 +49,7 @@ export class Notice {
   constructor(text, action = null) {
     this.element = el(
       "div",
-      { class: "tm-notice", role: "status", "aria-live": "polite", hidden: true },
+      { class: "tm-question-notice", role: "status", "aria-live": "polite", hidden: true },
       el("p", {}, text),
       action &&
         el(

@@ -179,7 +179,7 @@ class ComparePage {
   leaveField(event) {
     if (this.dialog?.open || !this.asks()) return; // Escape closes a dialog by itself
     event.preventDefault();
-    this.desk.focus();
+    this.desk.leave();
   }
 
   paused(paused) {

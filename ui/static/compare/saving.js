@@ -95,6 +95,7 @@ export class Saving {
     if (reply.late) this.say("status.saved_late", "warn");
     else if (waiting) this.say("status.saved_some", "good", { count: waiting });
     else this.say("status.saved", "good");
+    if (!waiting && !this.busy) page.asking.refresh(); // what was fetched meanwhile did not know of it
     page.asking.backAgain();
   }
 

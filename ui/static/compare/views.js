@@ -35,12 +35,13 @@ export class Views {
     this.radios = Object.fromEntries(VIEWS.map((name) => [name, this.button(name, () => this.choose(name), "radio")]));
     this.link = this.button("linked", () => this.toggleLinked(), null);
     this.note = el("p", { class: "tm-views-note", role: "status", dir: "auto" });
+    const change = (event) => this.onArrow(event);
     return el(
       "div",
       { class: "tm-views" },
       el(
         "div",
-        { class: "tm-views-switch", role: "radiogroup", "aria-label": words("views.title") },
+        { class: "tm-views-switch", role: "radiogroup", "aria-label": words("views.title"), onkeydown: change },
         Object.values(this.radios),
       ),
       this.link,
@@ -72,6 +73,16 @@ export class Views {
     this.onChange(name);
   }
 
+  /** Arrows on the switch go from view to view, as in any radio group; they are no answers there. */
+  onArrow(event) {
+    const step = { ArrowLeft: -1, ArrowUp: -1, ArrowRight: 1, ArrowDown: 1 }[event.code];
+    if (step === undefined || event.ctrlKey || event.altKey || event.metaKey) return;
+    event.preventDefault();
+    event.stopPropagation();
+    this.choose(VIEWS.at((VIEWS.indexOf(this.current) + step) % VIEWS.length));
+    this.radios[this.current].focus();
+  }
+
   toggleLinked() {
     this.linked.on = !this.linked.on;
     this.link.setAttribute("aria-pressed", String(this.linked.on));
@@ -82,7 +93,10 @@ export class Views {
   fill(name) {
     this.current = name;
     if (this.views.at(-1) !== name) this.views.push(name);
-    for (const [view, radio] of Object.entries(this.radios)) radio.setAttribute("aria-checked", String(view === name));
+    for (const [view, radio] of Object.entries(this.radios)) {
+      radio.setAttribute("aria-checked", String(view === name));
+      radio.tabIndex = view === name ? 0 : -1;
+    }
     const note = name === "diff" ? this.showDifference() : this.showPlain(name);
     setText(this.note, note ? this.words(`views.${note}`) : "");
     this.texts.forEach((_, place) => this.seen(place));
