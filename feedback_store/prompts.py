@@ -166,6 +166,11 @@ def count(db: Database, split: str | None = None) -> int:
     return int(db.value(f"SELECT COUNT(*) FROM prompts WHERE withdrawn = 0 {where}", values))
 
 
+def languages(db: Database) -> list[str]:
+    """Return the languages that the study has prompts in, by their codes."""
+    return [row["language"] for row in db.rows("SELECT DISTINCT language FROM prompts ORDER BY language")]
+
+
 def any_there(db: Database) -> bool:
     """Tell whether there is a prompt, without counting them."""
     return bool(db.value("SELECT 1 FROM prompts WHERE withdrawn = 0 LIMIT 1"))

@@ -8,6 +8,7 @@ from starlette.testclient import TestClient
 import accounts_at_hand
 from feedback_store import annotators, audit, consents, information_texts, people_listing, sessions
 from feedback_store.database import Database
+from ui.web import passwords
 from web_studies import judge_all
 
 AsRole = Callable[[str], TestClient]
@@ -31,11 +32,13 @@ def test_my_page_says_who_i_am_and_what_i_did(study: Database, as_role: AsRole):
         "today": 6,
         "quota": 40,
         "languages": ["en"],
+        "known_languages": ["en"],
         "tags": ["code"],
         "per_hour": None,
         "agreed": None,
         "text": None,
         "withdrawn": False,
+        "shortest_password": passwords.SHORTEST,
     }
     assert (day["judgments"], day["skips"], day["active_minutes"]) == (6, 0, 0.0)
     assert [(day["day"], 6)] == people_listing.days(study, person.id)

@@ -29,7 +29,7 @@ PAGES: dict[str, Role] = {
     "/": "annotator", "/me": "annotator", "/people": "lead", "/settings": "researcher", "/console": "researcher"
 }  # fmt: skip
 """Each page, and the least role that opens it. Its scripts: static/NAME/page.js."""
-STYLES = ("page", "compare", "views", "notices", "people", "me", "settings", "console")
+STYLES = ("page", "compare", "views", "notices", "forms", "people", "me", "settings", "console")
 FIRST_SCRIPTS = ("page/frame.js", "page/elements.js", "page/language.js", "page/http.js")
 IDLE_POLL_SECONDS = 0.02
 

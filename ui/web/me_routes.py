@@ -14,11 +14,11 @@ from fastapi import APIRouter, Path, Request
 from fastapi.responses import StreamingResponse
 from pydantic import Field
 
-from feedback_store import annotators, consents, information_texts, judgments, sessions, withdrawal, work_table
+from feedback_store import annotators, consents, information_texts, judgments, prompts, sessions, withdrawal, work_table
 from feedback_store.database import Database
 from feedback_store.withdrawal import Withdrawal
 from rounds import people, studies
-from ui.web import attempts
+from ui.web import attempts, passwords
 from ui.web.actors import actor
 from ui.web.errors import NotThere
 from ui.web.judgment_routes import require_same_person
@@ -72,11 +72,13 @@ def page(request: Request, person: Annotator) -> dict[str, Any]:
         "days": [asdict(day) for day in worked],
         "quota": studies.settings(db).daily_quota if row.daily_quota is None else row.daily_quota,
         "languages": row.languages,
+        "known_languages": prompts.languages(db),
         "tags": row.tags,
         "per_hour": judgments.pace_of(db, row.id),
         "agreed": _agreed(db, row.id),
         "text": text.version if text else None,
         "withdrawn": row.paused_why == "withdrawn",
+        "shortest_password": passwords.SHORTEST,
     }
 
 
