@@ -1,6 +1,4 @@
-"""What is asked beside the decision, in a browser: criteria, a rationale, an improved text; confirm mode; drafts; a board
-of several responses.
-"""
+"""What is asked beside the decision, in a browser: criteria, rationale, improved text, confirm mode, drafts, boards."""
 
 import time
 from collections.abc import Callable
