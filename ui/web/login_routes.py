@@ -80,6 +80,12 @@ async def logout(request: Request) -> Response:
     return answer
 
 
+@router.get("/logout", response_model=None)
+def followed_link() -> Response:
+    """A link logs nobody out; without this, Gradio's own route of the name would answer."""
+    return RedirectResponse("/", status_code=303)
+
+
 @router.get("/invite/{token}", response_model=None)
 def invitation(request: Request, token: str) -> Response:
     """The form to make the account of an invitation."""
