@@ -1,7 +1,7 @@
 """What chance decides when a question is handed out, drawn from seeds so that it can be drawn again."""
 
 import random
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 from feedback_store.qualifying import Qualifying
@@ -29,7 +29,7 @@ class Asking:
     paused: bool = False
     closed: bool = False
     asked_id: int | None = None
-    qualifying: Qualifying = Qualifying()
+    qualifying: Qualifying = field(default_factory=Qualifying)
 
 
 def slot(asking: Asking, annotator_id: int, place: int) -> Slot:

@@ -73,6 +73,13 @@ def current(db: Database) -> list[Flag]:
     return [Flag(**row) for row in db.rows("SELECT * FROM flags WHERE resolved_at IS NULL ORDER BY id")]
 
 
+def place_of(db: Database, flag: Flag) -> int | None:
+    """Return the place of the flagged completion among the comparison's candidates; None: the pair as a whole."""
+    if flag.completion_id is None:
+        return None
+    return comparisons.get(db, flag.comparison_id).completion_ids.index(flag.completion_id)
+
+
 def _by_key(db: Database, annotator_id: int | None, key: str) -> Flag | None:
     row = db.row("SELECT * FROM flags WHERE annotator_id IS ? AND key = ?", [annotator_id, key])
     return Flag(**row) if row else None

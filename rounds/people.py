@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
+from typing import Any
 
 from feedback_store import annotators, audit, qualifying
 from feedback_store.annotators import Annotator
@@ -61,5 +62,5 @@ def qualify_again(db: Database, annotator_id: int, *, by: str) -> None:
             resume(db, annotator_id, by=by)
 
 
-def _note(db: Database, by: str, action: str, annotator_id: int, detail: dict[str, object] | None = None) -> None:
+def _note(db: Database, by: str, action: str, annotator_id: int, detail: dict[str, Any] | None = None) -> None:
     audit.note(db, actor=by, action=action, subject=f"annotator {annotator_id}", detail=detail)

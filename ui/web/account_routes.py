@@ -3,14 +3,15 @@
 from __future__ import annotations
 
 import secrets
+from dataclasses import asdict
 from typing import Any
 
 from fastapi import APIRouter, Request
 
-from feedback_store import accounts
+from feedback_store import accounts, erasure
 from ui.web import passwords
 from ui.web.actors import actor
-from ui.web.people_routes import Body, PersonId
+from ui.web.people_routes import Body, PersonId, Reason
 from ui.web.roles import Admin, NotAllowed, Role
 from ui.web.study import study_of
 
@@ -20,6 +21,12 @@ PASSWORD_BYTES = 15
 
 class RoleBody(Body):
     role: Role
+
+
+class ErasureBody(Body):
+    """Why: the date of the person's request, for instance. It must not name them."""
+
+    reason: Reason
 
 
 @router.post("/people/{annotator_id}/role")
@@ -51,3 +58,10 @@ def new_password(request: Request, person: Admin, annotator_id: PersonId) -> dic
     drawn = secrets.token_urlsafe(PASSWORD_BYTES)
     accounts.set_password_hash(study_of(request).db, annotator_id, passwords.hashed(drawn), by=actor(person))
     return {"password": drawn}
+
+
+@router.post("/people/{annotator_id}/erase")
+def erase(request: Request, person: Admin, annotator_id: PersonId, body: ErasureBody) -> dict[str, Any]:
+    """Erase somebody's name and words for good; what they trained and what an erasure cannot reach is told."""
+    done = erasure.erase(study_of(request).db, annotator_id, by=actor(person), reason=body.reason)
+    return {"counts": done.counts, "trained": asdict(done.trained), "remains": done.remains}

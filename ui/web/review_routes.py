@@ -12,7 +12,6 @@ from pydantic import Field
 
 from feedback_store import annotators, audit, check_questions, flags, held_back, shown_pairs
 from feedback_store.database import Database
-from feedback_store.errors import InvalidInput
 from feedback_store.shown_pairs import ShownPair
 from ui.web.actors import actor, known_as
 from ui.web.errors import NotThere
@@ -54,7 +53,7 @@ def open_flags(request: Request, person: Lead, page: Page = 0, size: Size = 10) 
                 "note": flag.note,
                 "at": flag.created_at,
                 "by": name_of(by) if by else None,
-                "place": _place(db, flag),
+                "place": flags.place_of(db, flag),
                 "pair": _pair(shown_pairs.get(db, flag.comparison_id)),
             }
         )
@@ -147,14 +146,6 @@ def _there(db: Database, public_id: str) -> dict[str, Any]:
     if found is None:
         raise NotThere(f"There is no pair {public_id!r} in this study.")
     return found
-
-
-def _place(db: Database, flag: flags.Flag) -> int | None:
-    """Which completion of the pair was flagged, in the candidates' order; None: the pair as a whole."""
-    try:
-        return None if flag.completion_id is None else flags.place_of(db, flag)
-    except InvalidInput:
-        return None
 
 
 def _pair(found: ShownPair | None) -> dict[str, Any] | None:
