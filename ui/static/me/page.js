@@ -28,6 +28,6 @@ export async function mount(element, context) {
       parts.map((part) => part(page, mine)),
     );
   const all = new Remote(words, () => request(words, "/api/me/page"), draw);
-  main.append(el("h1", { class: "tm-page-title" }, words("nav.me")), all.element);
+  main.append(el("h1", { class: "tm-title" }, words("nav.me")), all.element);
   await all.load();
 }

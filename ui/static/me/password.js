@@ -42,7 +42,7 @@ export function password({ words, language, changed }, mine) {
     words("me.password"),
     form(
       [
-        Object.values(fields).map((each) => each.element),
+        ...Object.values(fields).map((each) => each.element),
         el("div", { class: "tm-actions" }, button(words("me.password.change")), said),
       ],
       save,

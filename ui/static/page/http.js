@@ -1,11 +1,15 @@
 // Requests to this server: JSON in and out, errors with words.
 
-/** What went wrong: `status` is 0 where there was no answer at all, `code` a name where the server gave one. */
+/**
+ * What went wrong: `status` is 0 where there was no answer at all, `code` a name where the server gave one, `fields`
+ * what is wrong with which field of a form.
+ */
 export class RequestFailed extends Error {
-  constructor(status, words, code = null) {
+  constructor(status, words, code = null, fields = {}) {
     super(words);
     this.status = status;
     this.code = code;
+    this.fields = fields;
   }
 
   /** Whether sending the same again later can help. */
@@ -39,6 +43,7 @@ export async function request(words, path, body = undefined, timeoutMilliseconds
       response.status,
       answer?.error ?? words("error.status", { status: response.status }),
       answer?.code ?? null,
+      answer?.fields ?? {},
     );
   if (answer === null) throw new RequestFailed(0, words("error.offline"));
   return answer;

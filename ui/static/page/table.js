@@ -4,7 +4,7 @@ import { el } from "./elements.js";
 
 /** `columns`: [title, numeric]; `rows`: lists of nodes or texts. The caption names the table for readers of screens. */
 export function table(caption, columns, rows) {
-  const cell = (content, place) => el("td", { class: columns[place][1] ? "tm-number" : null }, content);
+  const cell = (content, place) => el("td", { class: columns[place][1] ? "tm-count" : null }, content);
   return el(
     "div",
     { class: "tm-table-scroll", tabindex: "0", role: "region", "aria-label": caption },
@@ -18,7 +18,7 @@ export function table(caption, columns, rows) {
         el(
           "tr",
           {},
-          columns.map(([title, numeric]) => el("th", { scope: "col", class: numeric ? "tm-number" : null }, title)),
+          columns.map(([title, numeric]) => el("th", { scope: "col", class: numeric ? "tm-count" : null }, title)),
         ),
       ),
       el(
