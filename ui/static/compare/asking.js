@@ -175,21 +175,18 @@ export class Asking {
     if (OUTSIDE.includes(this.page.panel.state)) this.advance();
   }
 
-  /** What is asked has changed: the questions are fetched anew, this one first. */
+  /** What is asked has changed: the questions are fetched anew, this one first, after the one on the screen if any. */
   async anew(comparison) {
     const { queue, page } = this;
-    const shown = page.desk.question;
+    const another = page.desk.question !== null && page.desk.question.comparison !== comparison;
     queue.again(comparison);
-    if (shown && shown.comparison !== comparison) return;
-    page.desk.question = null; // it is taken from the screen, and comes again as it is asked now
-    queue.shown = null;
-    try {
-      await queue.fill();
-    } catch (failure) {
-      return this.failed(failure);
+    if (!another) {
+      page.desk.question = null; // it is taken from the screen, and comes again as it is asked now
+      queue.shown = null;
     }
+    await this.refresh();
     queue.first(comparison);
-    return this.advance();
+    if (!another) await this.advance();
   }
 
   retry() {
