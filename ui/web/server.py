@@ -24,6 +24,8 @@ from ui.web.addresses import served_at, trusted_networks
 # Together under ten seconds: pages that hang on to their connection, then the worker's checkpoint.
 GRACEFUL_SECONDS = 2
 WORKER_STOP_SECONDS = 6.0
+# Longer than people think about a pair: a connection that was closed meanwhile costs a round trip more.
+KEEP_ALIVE_SECONDS = 75
 
 
 class PortInUse(ValueError):
@@ -96,6 +98,7 @@ def _config(app: object) -> uvicorn.Config:
         timeout_graceful_shutdown=GRACEFUL_SECONDS,
         server_header=False,
         ws="none",
+        timeout_keep_alive=KEEP_ALIVE_SECONDS,
         proxy_headers=False,  # whose word on an address is taken, --trusted-proxy says
     )
 
