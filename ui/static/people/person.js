@@ -54,7 +54,7 @@ export class PersonPanel {
       ties: share(words, person.ties),
     };
     const row = ([name, value]) => el("div", {}, el("dt", {}, words(`people.fact.${name}`)), el("dd", {}, value));
-    return el("dl", { class: "tm-facts" }, Object.entries(values).map(row));
+    return el("dl", { class: "tm-figures-of" }, Object.entries(values).map(row));
   }
 
   days(worked) {

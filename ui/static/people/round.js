@@ -32,7 +32,7 @@ export class Round {
       el("h2", { class: "tm-box-title" }, words("people.round.title", { number })),
       el(
         "dl",
-        { class: "tm-facts" },
+        { class: "tm-figures-of" },
         figures.map(([name, value]) => el("div", {}, el("dt", {}, name), el("dd", {}, value))),
       ),
       el(
