@@ -12,6 +12,7 @@ from feedback_store import annotators, consents, information_texts, sessions
 from feedback_store.database import Database
 from web_studies import HOSTILE, judge_all
 
+expect.set_options(timeout=20_000)  # a loaded machine takes its time
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("outside")]
 
 

@@ -19,7 +19,7 @@ export function accessPart({ words, send }) {
         { class: "tm-box tm-facts" },
         facts.map(([name, value]) => el("div", {}, el("dt", {}, words(`access.${name}`)), el("dd", {}, value))),
       ),
-      accounts ? el("p", {}, el("a", { href: "/people" }, words("access.people"))) : null,
+      accounts ? el("p", {}, el("a", { href: "/people", class: "tm-inline-link" }, words("access.people"))) : null,
     ];
   };
   const remote = new Remote(words, () => send("/api/access"), draw);

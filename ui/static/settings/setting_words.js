@@ -15,13 +15,11 @@ export function valueWords({ words, has }, value) {
 }
 
 /** What is allowed in a field, or nothing where everything is. */
-export function rangeWords({ words }, { kind, least, most, optional }) {
+export function rangeWords({ words }, { kind, least, most }) {
   const ends = { least, most };
-  let range = "";
-  if (kind === "text") range = most === null ? "" : words("settings.range.length", ends);
-  else if (least !== null && most !== null) range = words("settings.range.between", ends);
-  else if (least !== null) range = words("settings.range.least", ends);
-  return optional ? [range, words("settings.range.optional")].filter(Boolean).join(" ") : range;
+  if (kind === "text") return most === null ? "" : words("settings.range.length", ends);
+  if (least !== null && most !== null) return words("settings.range.between", ends);
+  return least === null ? "" : words("settings.range.least", ends);
 }
 
 /** What differs between two sets of values: [name, before, after]. */

@@ -43,7 +43,7 @@ export class Texts {
     this.loaded = true;
     this.versions = versions;
     this.editing = el("div", { class: "tm-stack" });
-    this.listing = el("div", { class: "tm-stack" });
+    this.listing = el("div", { class: "tm-stack tm-versions" });
     this.edit();
     this.list(0);
     return [el("p", { class: "tm-lead" }, this.page.words(`${this.kind}.about`)), this.editing, this.listing];
@@ -136,7 +136,7 @@ export class Texts {
       this.listing.querySelector("h2").focus();
     });
     const shown = versions.slice(page * size, (page + 1) * size).map((one) => this.version(one));
-    const none = versions.length === 0 ? el("p", { class: "tm-empty" }, words(`${this.kind}.none`)) : null;
+    const none = versions.length === 0 ? el("p", { class: "tm-empty" }, words(`texts.none.${this.kind}`)) : null;
     this.listing.replaceChildren(...[title, none, ...shown, turn].filter(Boolean));
   }
 
