@@ -4,6 +4,7 @@ from __future__ import annotations
 
 from typing import Any
 
+import accounts_at_hand
 from feedback_store import judgments
 from feedback_store.database import Database
 from web_studies import GOOD
@@ -17,6 +18,17 @@ def open_compare(page: Any, address: str) -> None:
     """Open the page and wait for a question."""
     page.goto(address)
     page.wait_for_selector(".tm-card:visible")
+
+
+def log_in(page: Any, db: Database, address: str, annotator_id: int) -> None:
+    """Make this browser that of a person with an account, by a new session in its cookie."""
+    from ui.web.access import access_to
+    from ui.web.study import StudyAtHand
+
+    cookie = access_to(db, StudyAtHand(db).id, "127.0.0.1", 7860).cookie_name
+    page.context.clear_cookies()
+    token = accounts_at_hand.session(db, annotator_id)
+    page.context.add_cookies([{"name": cookie, "value": token, "url": address}])
 
 
 def prompt(page: Any) -> str:

@@ -46,7 +46,7 @@ def test_all_that_can_be_required_by_keyboard_alone(study: Database, served: Cal
     page.wait_for_selector("text=First say which response is better.")
     page.keyboard.press("1")
     page.keyboard.press("7")
-    assert page.locator(".tm-said").inner_text() == "Response 2 is much better"
+    assert page.locator(".tm-so-far").inner_text() == "Response 2 is much better"
     page.keyboard.press("Enter")
     assert question(page) == "Which one is more honest?"
     page.keyboard.press("b")
@@ -119,7 +119,7 @@ def test_drafts_survive_a_reload_each_with_its_question(study: Database, served:
     page.reload()
     page.wait_for_selector(".tm-card:visible")
     assert page.locator("#tm-rationale").input_value() == "half a reasone"
-    assert page.locator(".tm-said").inner_text() == "Response 1 is slightly better"
+    assert page.locator(".tm-so-far").inner_text() == "Response 1 is slightly better"
     assert page.locator(".tm-trail-step:has-text('honest') .tm-trail-mark").inner_text() == "✓"
     page.get_by_role("button", name="Can't judge").wait_for(state="hidden")
     page.get_by_role("button", name="Decision").click()
@@ -147,7 +147,7 @@ def test_where_what_is_asked_changed_the_question_comes_anew_with_what_was_said(
         press_and_wait(page, "1")
         others += 1
     page.wait_for_function("document.querySelector('.tm-question').textContent === 'Which one is kinder?'")
-    assert page.locator(".tm-said").inner_text() == "Response 2 is better"
+    assert page.locator(".tm-so-far").inner_text() == "Response 2 is better"
     assert page.locator(".tm-not-accepted:visible").count() == 0
     press_and_wait(page, "Enter")
     delivered(page)
@@ -169,7 +169,7 @@ def test_a_board_by_keyboard(board: Database, served: Callable, page):
         "a draft of it is kept"
     )
     page.keyboard.press("b")
-    assert page.locator(".tm-said").inner_text() == "All are bad"
+    assert page.locator(".tm-so-far").inner_text() == "All are bad"
     page.keyboard.press("b")
     for key in ("4", "3", "2", "1"):
         page.keyboard.press(key)

@@ -6,7 +6,7 @@ from typing import get_args
 import pytest
 
 import accounts_at_hand
-from compare_pages import KEPT, delivered, open_compare, press_and_wait, prompt
+from compare_pages import KEPT, delivered, log_in, open_compare, press_and_wait, prompt
 from feedback_store import annotators, check_questions, information_texts, judgments
 from feedback_store.database import Database
 from feedback_store.questions import State
@@ -36,19 +36,10 @@ def logged_in(study: Database, served: Callable, page) -> Callable[[str], str]:
     address = served(study)
 
     def as_role(role: str) -> str:
-        token = accounts_at_hand.session(study, people[role])  # type: ignore[index]
-        page.context.clear_cookies()
-        page.context.add_cookies([{"name": cookie_name(study), "value": token, "url": address}])
+        log_in(page, study, address, people[role])  # type: ignore[index]
         return address
 
     return as_role
-
-
-def cookie_name(study: Database) -> str:
-    from ui.web.access import access_to
-    from ui.web.study import StudyAtHand
-
-    return access_to(study, StudyAtHand(study).id, "127.0.0.1", 7860).cookie_name
 
 
 def test_every_state_has_words_and_is_looked_after_by_itself(study: Database, served: Callable, page):

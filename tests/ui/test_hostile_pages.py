@@ -12,7 +12,8 @@ from pathlib import Path
 import pytest
 
 import hostile_study
-from feedback_store import judgments
+from compare_pages import log_in
+from feedback_store import accounts, annotators, judgments
 from feedback_store.database import Database
 from hostile_texts import corpus, require_inert, watch
 from rounds import studies
@@ -85,17 +86,22 @@ def test_a_megabyte_as_prompt_and_response_does_not_freeze_the_page(bare: Databa
 
 
 def test_every_page_and_every_tab_with_hostile_texts_in_all_places(bare: Database, served: Callable, page):
-    hostile_study.fill_everything(bare)
+    hostile_study.fill_everything(bare)  # with invitations, so that everybody logs in
+    hostile_study.ask(bare, [each.text for each in corpus(700)][40:50])
+    person = annotators.ensure(bare, "local").id
+    accounts.create(bare, person, "admin", by="test")
     seen = watch(page)
     address = served(bare)
+    log_in(page, bare, address, person)
     page.goto(address)
     page.wait_for_selector(MAIN)
     for path in ("/console", "/people", "/settings", "/me", "/"):
-        page.goto(address.split("/login")[0] + path)
+        page.goto(address.rstrip("/") + path)
         page.wait_for_function("document.querySelector('.tm-main')?.childElementCount > 0")
         page.wait_for_load_state("networkidle")
         look_everywhere(page, seen, path)
     page.wait_for_selector(".tm-card:visible")
+    judge(page, ["1"])
     for key in ("g", "l", "f", "?"):
         page.keyboard.press(key)
         page.wait_for_selector("dialog[open] >> nth=0")
@@ -105,6 +111,10 @@ def test_every_page_and_every_tab_with_hostile_texts_in_all_places(bare: Databas
             assert "window.hacked" in page.locator("dialog[open]").inner_text()
         page.keyboard.press("Escape")
         page.wait_for_selector("dialog[open]", state="detached")
+    hostile_study.ask_to_agree(bare)
+    page.reload()
+    page.wait_for_selector(".tm-information")
+    require_inert(page, seen, "/, the text to agree to")
 
 
 def look_everywhere(page, seen: list[str], path: str) -> None:

@@ -124,6 +124,7 @@ export class Asking {
     this.lease.drop();
     this.page.former.show(false);
     this.page.desk.rest();
+    this.refresh();
   }
 
   afterFeedback() {

@@ -10,7 +10,7 @@ export class Trail {
     this.words = words;
     this.onAction = onAction;
     this.list = el("ol", { class: "tm-trail" });
-    this.said = el("p", { class: "tm-said" });
+    this.said = el("p", { class: "tm-so-far" });
     this.enterWords = el("span");
     this.enter = el(
       "button",
