@@ -10,7 +10,15 @@ const { ofStep } = await from("compare/verdict.js");
 
 const QUESTION = { comparison: "c1", shown: [1, 0], training: false, asked: { id: 7 } };
 const ANSWER = {
-  fields: { ranks: [2, 1], strength: 3, both_bad: false, skipped: null, criteria: null, rationale: null, improved: null },
+  fields: {
+    ranks: [2, 1],
+    strength: 3,
+    both_bad: false,
+    skipped: null,
+    criteria: null,
+    rationale: null,
+    improved: null,
+  },
   device: "keyboard",
   words: "much better",
   signals: { scrolled: [1, 1], views: ["raw"], revisions: 0, order: [] },
@@ -40,7 +48,10 @@ function storage() {
 function pageThat(...answers) {
   globalThis.localStorage = storage();
   const told = [];
-  const note = (what) => (...values) => told.push([what, ...values]);
+  const note =
+    (what) =>
+    (...values) =>
+      told.push([what, ...values]);
   const sent = [];
   globalThis.fetch = async (path, { body }) => {
     sent.push([path, JSON.parse(body ?? "null")]);
@@ -78,8 +89,14 @@ function pageThat(...answers) {
   };
   page.saving = new Saving(page);
   page.reopening = new Reopening(page);
-  page.ask = async (path, body) => (await (await fetch(path, { body: JSON.stringify(body) })).json());
-  return { page, told, sent, drafts, said: (key) => told.some(([what, text]) => what === "say" && text.startsWith(key)) };
+  page.ask = async (path, body) => await (await fetch(path, { body: JSON.stringify(body) })).json();
+  return {
+    page,
+    told,
+    sent,
+    drafts,
+    said: (key) => told.some(([what, text]) => what === "say" && text.startsWith(key)),
+  };
 }
 
 test("an answer is sent with all that was seen and noted, once, and the next question follows", async () => {
@@ -133,7 +150,11 @@ test("where what is asked changed the question comes anew, with what was said, a
   assert.equal(told.some(([what]) => what === "advance"), false); // prettier-ignore
   page.desk.question = { comparison: "another" };
   await page.saving.commit(ANSWER);
-  assert.deepEqual(drafts.get("c1").said.decision, ofStep("first_much"), "it was gone from the screen: a draft brings it back");
+  assert.deepEqual(
+    drafts.get("c1").said.decision,
+    ofStep("first_much"),
+    "it was gone from the screen: a draft brings it back",
+  );
 });
 
 test("what the server does not take stays on the screen with the reason; once it is gone, on the list", async () => {

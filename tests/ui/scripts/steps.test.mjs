@@ -11,7 +11,10 @@ const { asShown, bestPlace, bothBad, inWords, ofRanks, ofStep, SEVEN, skipFor, s
 
 const words = (key, values = {}) => [key, ...Object.values(values)].join(" ");
 const OFF = { criteria: "off", rationale: "off", improve: "off" };
-const CRITERIA = [{ name: "true", question: "Which is truer?" }, { name: "short", question: "Which is shorter?" }];
+const CRITERIA = [
+  { name: "true", question: "Which is truer?" },
+  { name: "short", question: "Which is shorter?" },
+];
 
 function stepsOf({ needs = {}, mode = "quick", shown = [1, 0], draft = null } = {}) {
   const asked = { mode, criteria: needs.criteria ? CRITERIA : [], strength: true };
@@ -33,7 +36,13 @@ test("a tie, both bad and a skip are three different outcomes", () => {
 });
 
 test("ranks as shown and in the candidates' order turn into each other", () => {
-  for (const shown of [[0, 1], [1, 0], [2, 0, 1], [3, 1, 0, 2]]) { // prettier-ignore
+  for (const shown of [
+    [0, 1],
+    [1, 0],
+    [2, 0, 1],
+    [3, 1, 0, 2],
+  ]) {
+    // prettier-ignore
     const ranks = shown.map((_, place) => place + 1);
     assert.deepEqual(asShown(toCandidates(ranks, shown), shown), ranks);
   }
@@ -110,7 +119,7 @@ test("what is required is asked step by step, in quick mode too, and nothing is 
   assert.equal(steps.confirmed, true);
   assert.equal(steps.say(ofStep("first_much")), "next");
   const way = [];
-  for (let name; (name = steps.next()); ) {
+  for (let name; (name = steps.next());) {
     steps.go(name);
     way.push(name);
     if (steps.onBar) steps.say(ofStep("second_better"));
@@ -168,7 +177,10 @@ test("a change of mind is counted", () => {
 });
 
 test("a draft brings everything back; one of another version of the question only what is asked still", () => {
-  const steps = stepsOf({ mode: "confirm", needs: { criteria: "optional", rationale: "optional", improve: "optional" } });
+  const steps = stepsOf({
+    mode: "confirm",
+    needs: { criteria: "optional", rationale: "optional", improve: "optional" },
+  });
   assert.equal(steps.touched, false);
   steps.say(ofStep("second_much"));
   steps.go("criterion:short");
@@ -177,7 +189,11 @@ test("a draft brings everything back; one of another version of the question onl
   steps.edits[steps.improving] = "better";
   assert.equal(steps.touched, true);
   const draft = JSON.parse(JSON.stringify(steps.draft()));
-  const again = stepsOf({ mode: "confirm", needs: { criteria: "optional", rationale: "optional", improve: "optional" }, draft });
+  const again = stepsOf({
+    mode: "confirm",
+    needs: { criteria: "optional", rationale: "optional", improve: "optional" },
+    draft,
+  });
   assert.deepEqual(again.body(), steps.body());
   assert.equal(again.current, "improve");
   const changed = stepsOf({ mode: "confirm", draft });
@@ -196,12 +212,24 @@ test("an answer that is opened again is what was said, and can be said again unc
     rationale: "because",
     improved: { position: 1, text: "better" },
   };
-  for (const shown of [[0, 1], [1, 0]]) { // prettier-ignore
+  for (const shown of [
+    [0, 1],
+    [1, 0],
+  ]) {
+    // prettier-ignore
     const needs = { criteria: "optional", rationale: "optional", improve: "optional" };
     const steps = stepsOf({ needs, shown, draft: draftOf(given, { shown }) });
     assert.deepEqual(steps.body(), given);
     assert.equal(steps.confirmed, true, "no key sends all of it by itself");
   }
-  const skip = { ...given, ranks: null, strength: null, skipped: "other", criteria: null, rationale: null, improved: null };
+  const skip = {
+    ...given,
+    ranks: null,
+    strength: null,
+    skipped: "other",
+    criteria: null,
+    rationale: null,
+    improved: null,
+  };
   assert.deepEqual(stepsOf({ draft: draftOf(skip, { shown: [0, 1] }) }).body(), skip);
 });

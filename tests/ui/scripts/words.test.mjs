@@ -1,4 +1,4 @@
-// Words whose keys the compare page puts together: each has its words in the first language (the others have the same keys).
+// Keys that the compare page puts together: each has its words in the first language (the others have the same keys).
 
 import assert from "node:assert/strict";
 import { readFileSync } from "node:fs";

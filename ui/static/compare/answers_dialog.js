@@ -5,7 +5,7 @@ import { el, foreignText } from "../page/elements.js";
 import { request } from "../page/http.js";
 import { asShown, inWords } from "./verdict.js";
 
-/** The dialog, which fills by itself. `onChoose(comparison)` is called with the one that was chosen, after it closed. */
+/** The dialog, which fills by itself. `onChoose(comparison)` gets the one that was chosen, after it closed. */
 export function answersDialog(words, root, { language, onChoose }) {
   const body = el("div", { class: "tm-answers-list", "aria-busy": "true" }, words("answers.loading"));
   const dialog = showDialog(words, root, words("tools.answers"), [el("p", {}, words("answers.about")), body]);

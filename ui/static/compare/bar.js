@@ -30,7 +30,11 @@ export class Bar {
     this.element = el(
       "div",
       { class: "tm-bar", role: "radiogroup", "aria-labelledby": label },
-      el("div", { class: "tm-ends", "aria-hidden": "true" }, [1, 2].map((n) => el("span", {}, words("compare.response", { n })))),
+      el(
+        "div",
+        { class: "tm-ends", "aria-hidden": "true" },
+        [1, 2].map((n) => el("span", {}, words("compare.response", { n }))),
+      ),
       el("div", { class: `tm-steps tm-steps-${steps.length}`, role: "presentation" }, steps),
       this.bothBad,
     );

@@ -1,4 +1,5 @@
-// The card: a prompt, the responses, the bar or board, what is asked beside the decision, the tools. It draws; it decides nothing.
+// The card: a prompt, the responses, the bar or board, what is asked beside the decision, the tools.
+// It draws; it decides nothing.
 
 import { el, setText } from "../page/elements.js";
 import { Bar } from "./bar.js";
@@ -14,7 +15,7 @@ import { Views } from "./views.js";
 import { ImproveField, RationaleField } from "./writing.js";
 
 export class Card {
-  /** `onAction(action, device)` gets what is pressed; `writing` is told what is typed. Made anew for another number of responses. */
+  /** `onAction(action, device)` gets presses, `writing` what is typed. Another number of responses: a new card. */
   constructor(words, { candidates, strength, onAction, writing, memory }) {
     this.words = words;
     this.candidates = candidates;

@@ -38,7 +38,7 @@ export class ChipDrag {
     chip.addEventListener("pointercancel", end, { signal: listening.signal });
   }
 
-  /** The rank of the chip before which this point lies, in reading order; the number of ranked chips behind the last. */
+  /** The rank of the chip before which this point lies, in reading order; behind the last one their number. */
   rankAt(x, y, dragged) {
     const ranked = this.chips.filter((chip) => this.lane.contains(chip));
     ranked.sort((one, other) => (one.compareDocumentPosition(other) & Node.DOCUMENT_POSITION_FOLLOWING ? -1 : 1));

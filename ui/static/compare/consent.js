@@ -17,6 +17,10 @@ export async function consent(words, language, { onAgreed, onFailed }) {
     }
   };
   const more = showText(el("div", { class: "tm-information", tabindex: "0" }), text);
-  const button = el("button", { type: "button", class: "tm-button tm-primary", onclick: agree }, words("consent.agree"));
+  const button = el(
+    "button",
+    { type: "button", class: "tm-button tm-primary", onclick: agree },
+    words("consent.agree"),
+  );
   return { more, actions: [button] };
 }

@@ -9,8 +9,8 @@ import { bothBad, inWords, ofRanks, ofStep, SKIP_REASONS, skipFor } from "./verd
 export class Desk {
   /**
    * `place` is where the card stands. `onAction(action, device)` gets every press on the card; `onCommit(answer)` the
-   * finished answer; `onDraft(question, draft)` what is said so far, null where that is nothing; `onSay(key)` is asked to
-   * tell the person something. `memory` ({storage, place}) keeps how the person looks at texts.
+   * finished answer; `onDraft(question, draft)` what is said so far, null where that is nothing; `onSay(key)` what to
+   * tell the person. `memory` ({storage, place}) keeps how the person looks at texts.
    */
   constructor(words, place, { onAction, onCommit, onDraft, onSay, memory }) {
     Object.assign(this, { words, place, onAction, onCommit, onDraft, onSay, memory });
@@ -29,7 +29,10 @@ export class Desk {
       onAction: this.onAction,
       memory: this.memory,
       writing: {
-        rationale: { onText: (text) => this.write(() => (this.steps.rationale = text)), onLeave: () => this.leaveField() },
+        rationale: {
+          onText: (text) => this.write(() => (this.steps.rationale = text)),
+          onLeave: () => this.leaveField(),
+        },
         improve: {
           onText: (text) => this.write(() => (this.steps.edits[this.steps.improving] = text)),
           onPlace: (place) => this.write(() => (this.steps.improving = place)),

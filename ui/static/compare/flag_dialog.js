@@ -15,7 +15,13 @@ export function flagDialog(words, root, { question, person, note, onNote, onSent
     { class: "tm-select", id: "tm-flag-about" },
     [words("flag.whole"), ...places].map((name) => el("option", {}, name)),
   );
-  const field = el("textarea", { class: "tm-area", id: "tm-flag-note", rows: 4, dir: "auto", maxlength: MOST_NOTE_CHARACTERS });
+  const field = el("textarea", {
+    class: "tm-area",
+    id: "tm-flag-note",
+    rows: 4,
+    dir: "auto",
+    maxlength: MOST_NOTE_CHARACTERS,
+  });
   field.value = note;
   field.addEventListener("input", () => onNote(field.value));
   const failed = el("p", { class: "tm-dialog-error", role: "alert" });

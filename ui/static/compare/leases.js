@@ -4,7 +4,7 @@ const MOST_SECONDS = 240;
 const LEAST_SECONDS = 20;
 
 export class Lease {
-  /** `renew(comparison)` resolves to {expires_at}, null where another person has the question; then `onLost()` is told. */
+  /** `renew(comparison)` resolves to {expires_at}, null where another person has it; then `onLost()` is told. */
   constructor({ renew, onLost, clock = () => Date.now() }) {
     Object.assign(this, { renew, onLost, clock });
   }

@@ -3,7 +3,7 @@
 import { el } from "../page/elements.js";
 
 export class NotAccepted {
-  /** `onAgain(key)` sends one once more, `onForget(key)` takes it off the list: `sendAgain` and `forget` of the outbox. */
+  /** `onAgain(key)` sends one once more, `onForget(key)` takes it off the list: as the outbox does. */
   constructor(words, language, { onAgain, onForget }) {
     Object.assign(this, { words, language, onAgain, onForget });
     this.list = el("ul", { class: "tm-not-accepted-list" });

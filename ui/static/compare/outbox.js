@@ -128,7 +128,7 @@ export class Outbox {
   async sendAll() {
     const stuck = new Set(); // comparisons of which an answer could not be sent: a later one must not overtake it
     let failed = null;
-    for (let next; (next = this.kept.waiting().find(({ answer }) => !stuck.has(answer.comparison))); ) {
+    for (let next; (next = this.kept.waiting().find(({ answer }) => !stuck.has(answer.comparison)));) {
       const failure = await this.sendOne(next);
       if (failure === null) continue;
       failed = failure;

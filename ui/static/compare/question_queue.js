@@ -56,7 +56,7 @@ export class QuestionQueue {
     return question;
   }
 
-  /** Fetch pairs, one request at a time: what is asked meanwhile makes one more. Resolves to the state that the server named. */
+  /** Fetch pairs, one request at a time; asking meanwhile makes one more. Resolves to the state that the server named. */
   fill() {
     if (this.filling) this.more = true;
     this.filling ??= this.fetchUntilFresh().finally(() => (this.filling = null));

@@ -125,7 +125,7 @@ export class Steps {
     return { current, said, ranked, rationale, improving, edits, opened, revisions, order };
   }
 
-  /** The fields of the judgment, ranks in the order of the comparison's candidates: what is asked, of a skip nothing else. */
+  /** The judgment's fields, ranks in the order of the candidates: what is asked; of a skip nothing else. */
   body() {
     const { shown } = this.question;
     const wanted = (name) => !this.decision.skipped && this.needs[name] !== "off";

@@ -42,13 +42,22 @@ export class ImproveField {
     this.field = area({ rows: 6, id: "tm-improve", maxlength: MOST_IMPROVED_CHARACTERS }, onText, onLeave);
     this.choice = el(
       "select",
-      { class: "tm-select", "aria-label": words("writing.improve_which"), onchange: () => onPlace(this.choice.selectedIndex) },
+      {
+        class: "tm-select",
+        "aria-label": words("writing.improve_which"),
+        onchange: () => onPlace(this.choice.selectedIndex),
+      },
       Array.from({ length: candidates }, (_, place) => el("option", {}, words("compare.response", { n: place + 1 }))),
     );
     this.element = el(
       "div",
       { class: "tm-writing", hidden: true },
-      el("div", { class: "tm-writing-head" }, el("label", { for: "tm-improve" }, words("writing.improve")), this.choice),
+      el(
+        "div",
+        { class: "tm-writing-head" },
+        el("label", { for: "tm-improve" }, words("writing.improve")),
+        this.choice,
+      ),
       this.field,
       el("p", { class: "tm-field-keys" }, words("writing.leave")),
     );
