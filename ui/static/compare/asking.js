@@ -114,7 +114,8 @@ export class Asking {
   }
 
   /** Show an answered question again, before the one that is on the screen, which comes next. */
-  reopen(question, former = null) {
+  async reopen(question, former = null) {
+    if (this.asked === null) await this.queue.fill(); // the page never got through yet
     this.begin();
     this.display(this.queue.reopen({ ...question, asked: this.asked }), former);
   }

@@ -15,7 +15,7 @@ export class Reopening {
   undo() {
     const { page } = this;
     this.undoKey ??= newKey();
-    return this.during("status.undoing", async () => {
+    return this.during({ slow: "status.undoing", failed: "status.undo_failed" }, async () => {
       // The last answer may still be on its way: it is taken back after the server has it.
       const settled = await page.saving.outbox.settled(WAIT_MILLISECONDS);
       if (!settled) return page.status.say(page.words("status.undo_waits"), "warn");
@@ -26,20 +26,20 @@ export class Reopening {
     });
   }
 
-  show({ undone, question }) {
+  async show({ undone, question }) {
     const { page } = this;
     if (!undone) return page.status.say(page.words("status.nothing_to_undo"), "warn");
     page.desk.showLast("");
-    if (question) page.asking.reopen(question);
+    if (question) await page.asking.reopen(question);
     return page.status.say(page.words(question ? "status.undone" : "status.undone_taken"), "good");
   }
 
   /** Open one of the last answers; what is saved then replaces it. */
   reopen(comparison) {
     const { page } = this;
-    return this.during("status.opening", async () => {
+    return this.during({ slow: "status.opening", failed: "status.open_failed" }, async () => {
       const { question, answer } = await page.ask(`/api/answers/${comparison}`);
-      page.asking.reopen(question, draftOf(answer, question));
+      await page.asking.reopen(question, draftOf(answer, question));
       page.status.say("");
     });
   }
@@ -54,10 +54,11 @@ export class Reopening {
     return page.asking.advance();
   }
 
-  async during(slowWords, work) {
+  /** Work that says so where it is slow, and why where it failed. */
+  async during(says, work) {
     const { page } = this;
     this.busy = true;
-    const slow = setTimeout(() => page.status.say(page.words(slowWords)), 250);
+    const slow = setTimeout(() => page.status.say(page.words(says.slow)), 250);
     try {
       await work();
     } catch (failure) {
@@ -65,7 +66,7 @@ export class Reopening {
       if (!failure.passing) this.undoKey = null;
       if (failure.status === 401) page.asking.end();
       else if (failure.code === "other_person") page.asking.otherPerson();
-      else page.status.say(page.words("status.undo_failed", { reason: failure.message }), "warn");
+      else page.status.say(page.words(says.failed, { reason: failure.message }), "warn");
     } finally {
       clearTimeout(slow);
       this.busy = false;
