@@ -55,6 +55,12 @@ class LatestFigures:
                 running = True
             return Reading(self._figures, running, self._failed)
 
+    def wait(self, seconds: float) -> None:
+        """Wait until what is being computed is there."""
+        thread = self._thread
+        if thread is not None:
+            thread.join(seconds)
+
     def changed(self) -> None:
         """Something other than an answer changed what they say, such as who is left out."""
         with self._lock:

@@ -1,0 +1,149 @@
+"""The people page in a browser: what a lead does about people, by the keyboard, narrow, in Chinese."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+import accounts_at_hand
+from accounts_at_hand import PASSWORD
+from feedback_store import accounts, annotators, flags, invitations
+from feedback_store.database import Database
+from rounds import studies
+from web_studies import HOSTILE, judge_all
+
+expect.set_options(timeout=20_000)  # a loaded machine takes its time
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("outside")]
+
+
+@pytest.fixture
+def people(study: Database) -> dict:
+    return accounts_at_hand.people(study)
+
+
+def log_in(page, address: str, role: str, tab: str = "") -> None:
+    """Log in by the form and open a tab of the people page."""
+    page.goto(f"{address}login?next=/people")
+    page.locator("input[name=name]").fill(role)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    expect(page.locator("[role=tablist]")).to_be_visible()
+    if tab:
+        page.locator(f"#tm-tab-{tab}").click()
+
+
+def confirm(page, reason: str = "") -> None:
+    """Answer the dialog that asks back."""
+    dialog = page.locator("dialog[open]")
+    if reason:
+        dialog.locator("input").fill(reason)
+    dialog.locator("button[type=submit]").press("Enter")
+    expect(dialog).to_have_count(0)
+
+
+def test_a_person_is_found_paused_and_left_out(study: Database, people: dict, served: Callable, page):
+    judge_all(study, "annotator")
+    log_in(page, served(study), "admin")
+    page.locator("#tm-people-search").fill("annot")
+    expect(page.locator(".tm-people-table tbody tr")).to_have_count(1)
+    page.get_by_role("button", name="annotator", exact=True).press("Enter")
+    person = page.get_by_role("region", name="The person chosen")
+    expect(person.get_by_role("heading", name="annotator")).to_be_visible()
+    person.get_by_role("button", name="Pause").press("Enter")
+    expect(page.locator("dialog[open]")).to_contain_text("asked nothing")
+    confirm(page)
+    expect(person).to_contain_text("Paused by somebody who leads the study")
+    assert annotators.get(study, people["annotator"]).paused_at is not None
+    person.get_by_role("button", name="Leave out").press("Enter")
+    expect(page.locator("dialog[open]")).to_contain_text("6 of the 6 judgments that train now are theirs")
+    confirm(page, "clicks at random")
+    expect(person).to_contain_text("clicks at random")
+    assert page.url.endswith(f"#people/{people['annotator']}"), "a link leads back to the person"
+
+
+def test_a_lead_sees_pseudonyms_and_no_accounts(study: Database, people: dict, served: Callable, page):
+    log_in(page, served(study), "lead")
+    rows = page.locator(".tm-people-table tbody tr")
+    expect(rows).to_have_count(4)
+    assert all(name.startswith("person-") for name in rows.locator("td:first-child").all_inner_texts())
+    rows.first.locator("button").press("Enter")
+    person = page.get_by_role("region", name="The person chosen")
+    expect(person.get_by_role("button", name="Pause")).to_be_visible()
+    expect(person.get_by_role("button", name=re.compile("password|Erase|role|account"))).to_have_count(0)
+
+
+def test_many_are_invited_and_the_links_are_shown_once(study: Database, people: dict, served: Callable, page):
+    log_in(page, served(study), "lead", "invitations")
+    table = page.locator("textarea").first
+    table.fill("name,quota\nAnn,5\nBob,many")
+    make = page.locator("section", has=table).get_by_role("button", name="Make the links")
+    make.press("Enter")
+    expect(page.get_by_text(re.compile("Line 3 of the table.*'many'"))).to_be_visible()
+    assert invitations.listing(study) == []
+    table.fill("name,quota\nAnn,5\nBob,")
+    make.press("Enter")
+    links = page.locator(".tm-links textarea")
+    expect(links).to_have_value(re.compile(r"Ann\thttp://127\.0\.0\.1:\d+/invite/\S+\nBob\thttp"))
+    page.reload()
+    expect(page.locator("#tm-panel-invitations tbody tr")).to_have_count(2)
+    expect(page.locator(".tm-links textarea")).to_have_count(0)
+
+
+def test_the_round_is_closed_and_opened_again(study: Database, people: dict, served: Callable, page):
+    log_in(page, served(study), "lead", "round")
+    page.get_by_role("button", name="Close it").press("Enter")
+    confirm(page)
+    expect(page.get_by_role("button", name="Open it")).to_be_visible()
+    assert studies.settings(study).closed
+    page.get_by_role("button", name="Open it").press("Enter")
+    confirm(page)
+    expect(page.get_by_role("button", name="Pause it")).to_be_visible()
+    assert not studies.settings(study).closed
+
+
+def test_a_flag_with_hostile_words_is_read_and_seen_to(study: Database, people: dict, served: Callable, page):
+    flags.add(study, 1, annotator_id=people["annotator"], note=HOSTILE)
+    log_in(page, served(study), "lead", "flags")
+    expect(page.locator(".tm-note")).to_have_text(HOSTILE)
+    page.get_by_role("button", name="Seen to").press("Enter")
+    expect(page.get_by_text("No open flags")).to_be_visible()
+    assert page.evaluate("window.hacked") is None
+
+
+def test_empty_tabs_say_what_fills_them(study: Database, people: dict, served: Callable, page):
+    log_in(page, served(study), "lead")
+    for tab, words in (("flags", "presses F"), ("held_back", "which model wrote it"), ("checks", "expert"),
+                       ("agreement", "two people")):  # fmt: skip
+        page.locator(f"#tm-tab-{tab}").click()
+        expect(page.locator(f"#tm-panel-{tab} .tm-empty").first).to_contain_text(words)
+
+
+def test_a_new_password_is_shown_once_and_works(study: Database, people: dict, served: Callable, page):
+    address = served(study)
+    log_in(page, address, "admin")
+    page.get_by_role("button", name="annotator", exact=True).press("Enter")
+    page.get_by_role("button", name="New password").press("Enter")
+    confirm(page)
+    told = page.get_by_text("The new password, shown only now")
+    expect(told).to_be_visible()
+    drawn = told.inner_text().split(": ")[1]
+    from ui.web import passwords
+
+    assert passwords.matches(drawn, accounts.required(study, "annotator").password_hash)
+
+
+@pytest.mark.parametrize("tab", ["people", "invitations", "round", "flags", "agreement"])
+def test_it_fits_on_a_narrow_screen_in_chinese(
+    study: Database, people: dict, served: Callable, browser, outside, tab: str
+):
+    flags.add(study, 1, annotator_id=people["annotator"], note="x" * 300)
+    context = browser.new_context(viewport={"width": 320, "height": 700}, locale="zh-CN")
+    page = context.new_page()
+    page.set_default_timeout(20_000)
+    log_in(page, served(study), "lead", tab)
+    expect(page.locator(f"#tm-tab-{tab}")).to_have_attribute("aria-selected", "true")
+    expect(page.locator(f"#tm-panel-{tab} [aria-busy=true]")).to_have_count(0)
+    assert page.evaluate("document.documentElement.scrollWidth") == 320
+    assert re.search(r"[一-鿿]", page.locator(f"#tm-panel-{tab}").inner_text())
+    context.close()
