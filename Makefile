@@ -7,12 +7,13 @@ BIN   := $(VENV)/bin
 STUDY ?= demo-study
 PORT  ?= 7860
 ARGS  ?=
+TO    ?= screenshots
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
 PIP   := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 MODEL := smollm2-135m-instruct
 
-.PHONY: help install install-dev model browser serve test check format docs accept bench clean
+.PHONY: help install install-dev model browser serve test check format docs accept screenshots bench clean
 
 help: ## this list
 	@echo "make TARGET      (STUDY=$(STUDY) PORT=$(PORT), TORCH_INDEX=URL names another index for torch)"
@@ -69,6 +70,9 @@ docs: install-dev ## write the generated pages of docs/ again
 
 accept: install-dev model browser ## the loop with the bundled model, and kill loops (ACCEPT=short for a cut-down run)
 	@$(BIN)/python -m pytest -q -m accept -o timeout=1800 --durations=0 -s tests/accept $(ARGS)
+
+screenshots: install-dev browser ## pictures of all pages, both languages, wide and narrow, light and dark (TO=folder)
+	@$(BIN)/python tests/screenshots.py "$(TO)" $(ARGS)
 
 bench: install model ## measured figures, printed
 	@$(BIN)/python -m benchmarks $(ARGS)

@@ -26,6 +26,7 @@ BENCHMARKS = {
     "durability": "durability",
     "scale": "scale",
     "annotate": "annotate",
+    "security": "security",
 }
 SAME = ("benchmark", "cell", "seed", "base", "short")
 
