@@ -121,7 +121,7 @@ export class Texts {
     return askBack(words, root, {
       title: words("information.ask_title", { version: next }),
       lines: [words("information.ask_about")],
-      confirm: words("texts.save", { version: next }),
+      confirm: words("information.ask_confirm"),
       act,
     });
   }
