@@ -96,6 +96,8 @@ def _rounds(
     fields = {"seed": seed, "refill": False, "holdout_share": HOLDOUT_SHARE}
     with studies.open_or_create(folder, base=base, create=True, demo=file is None, **fields) as db:
         _refuse_unfinished(db)
+        if "candidates" not in overrides.get("sample", {}):
+            _refuse_rankings("asked.candidates", studies.settings(db).asked.candidates)
         if file is not None:
             exchange.import_file(db, file, "prompts")
         studies.change_settings(db, by="simulate", refill=False)
@@ -225,8 +227,12 @@ def _overrides(texts: Iterable[str]) -> dict[str, dict[str, str]]:
             raise SettingsError(f"{text!r} is no setting of a run: write KIND.KEY=VALUE, where KIND is one of {kinds}.")
         found.setdefault(kind, {})[key] = value.strip()
         parse(kind, found[kind])
-    if parse("sample", found.get("sample", {}))["candidates"] > 2:
-        raise SettingsError(
-            "sample.candidates is allowed to be 2 here: simulated annotators compare two, and rank none."
-        )
+    _refuse_rankings("sample.candidates", parse("sample", found.get("sample", {}))["candidates"])
     return found
+
+
+def _refuse_rankings(name: str, candidates: int) -> None:
+    if candidates > 2:
+        raise SettingsError(
+            f"{name} is {candidates}; here it is allowed to be 2: simulated annotators compare two, and rank none."
+        )

@@ -71,6 +71,19 @@ def test_settings_keep_their_history(db: Database) -> None:
     assert study_settings.all(db) == {"overlap": 3}
 
 
+def test_every_value_of_a_setting_is_a_version_of_its_name(db: Database) -> None:
+    assert study_settings.latest(db, "overlap") is None
+    for value in (1, 1, 3):
+        study_settings.put(db, "overlap", value, by="ann")
+    study_settings.put(db, "asked", {"candidates": 4}, by="bob")
+    first, last = study_settings.history(db, "overlap")
+    assert study_settings.latest(db, "overlap") == last
+    assert study_settings.version(db, "overlap", first.id) == first
+    assert (first.value, first.set_by, last.value) == (1, "ann", 3)
+    assert study_settings.version(db, "asked", first.id) is None, "a version of another name"
+    assert study_settings.version(db, "overlap", 99) is None
+
+
 def test_rows_that_point_nowhere_are_refused(db: Database) -> None:
     with pytest.raises(sqlite3.IntegrityError, match="FOREIGN KEY"):
         db.execute("INSERT INTO run_judgments VALUES (1, 1)")

@@ -47,6 +47,11 @@ def asked(db: Database, annotator_id: int, **fields: object) -> list[int]:
     return [comparisons.get(db, one.comparison_public_id).id for one in batch.questions]
 
 
+def shown_to(db: Database, annotator_id: int, comparison: int) -> list[int] | None:
+    last = questions.handed_out(db, annotator_id, comparisons.get(db, comparison).public_id)
+    return last.shown if last else None
+
+
 def answer(db: Database, comparison: int, annotator_id: int, now: str = NOW) -> judgments.Judgment:
     return submit(
         db, NewJudgment(comparison, annotator_id, [1, 2], [0, 1], f"{comparison}-{annotator_id}-{now}"), now=now
@@ -85,7 +90,7 @@ def test_a_question_shows_texts_in_the_drawn_order_and_no_policy(db: Database, a
     ]
     assert next_questions(db, ann, now=NOW).left == 1
     assert "author" not in repr(question)
-    assert questions.shown_to(db, ann, question.comparison_public_id) == question.shown
+    assert shown_to(db, ann, question.comparison_id) == question.shown
 
 
 def test_the_order_of_the_sides_is_seeded_and_even(db: Database, compare: Callable, ann: int, bob: int) -> None:
@@ -278,6 +283,32 @@ def test_who_is_paused_or_erased_gets_nothing_and_a_closed_study_asks_nobody(
     assert asked(db, ann) == [2]
 
 
+def test_a_round_that_is_paused_asks_nobody_for_now_and_a_closed_one_any_more(
+    db: Database, compare: Callable, ann: int
+) -> None:
+    ids = compare(db, 2)
+    assert asked(db, ann) == ids
+    for refusing, state in ((Asking(paused=True), "round_paused"), (Asking(paused=True, closed=True), "closed")):
+        batch = next_questions(db, ann, asking=refusing, now=NOW)
+        assert (batch.state, batch.questions) == (state, [])
+    assert not answer(db, ids[0], ann).late, "what is on its way is taken"
+    assert asked(db, ann) == ids[1:], "opened again, it goes on with what was held"
+    annotators.pause(db, ann, now=NOW)
+    assert next_questions(db, ann, asking=Asking(closed=True), now=NOW).state == "paused", "their own pause is said"
+
+
+def test_what_is_reserved_for_a_person_nobody_else_is_asked(
+    db: Database, compare: Callable, ann: int, bob: int
+) -> None:
+    mine = compare(db, 1, reserved_for=ann, priority=3)
+    plain = compare(db, 1, first=1)
+    assert asked(db, bob, limit=5) == plain
+    assert asked(db, ann, limit=5) == mine
+    answer(db, plain[0], bob)
+    assert questions.count_unseen(db, bob, 50, now=NOW) == 0
+    assert next_questions(db, bob, now=NOW).state == "all_done"
+
+
 def test_a_daily_quota_ends_at_midnight_utc(db: Database, compare: Callable, ann: int, bob: int) -> None:
     ids = compare(db, 4)
     quota = Asking(daily_quota=2)
@@ -376,7 +407,7 @@ def test_a_repeat_turns_the_sides_of_an_own_answer_that_lies_far_enough_back(
     ids = compare(db, 5)
     always = Asking(repeat_share=1.0, repeat_after=2)
     assert asked(db, ann, limit=2, asking=always) == ids[:2], "nothing lies two answers back yet"
-    shown = {comparison: questions.shown_to(db, ann, comparisons.get(db, comparison).public_id) for comparison in ids}
+    shown = {comparison: shown_to(db, ann, comparison) for comparison in ids}
     for comparison in ids[:2]:
         submit(db, NewJudgment(comparison, ann, [1, 2], shown[comparison], f"k{comparison}"), now=NOW)
     assert asked(db, ann, limit=1, asking=always) == [ids[2]]

@@ -295,6 +295,15 @@ def test_a_wrong_word_is_refused_before_anything_is_made(tmp_path, fake, given, 
     assert not (tmp_path / "s").exists()
 
 
+def test_a_study_of_rankings_is_refused_in_words(tmp_path, fake):
+    with studies.open_or_create(tmp_path / "s", base="tiny:", create=True) as db:
+        studies.change_settings(db, by="lead", asked={"candidates": 4})
+    with pytest.raises(SettingsError, match=r"asked\.candidates is 4; here it is allowed to be 2"):
+        run(tmp_path / "s")
+    with Database.open(tmp_path / "s") as db:
+        assert runs.listing(db) == []
+
+
 def test_the_face_of_the_loop_never_loads_torch():
     code = (
         "import sys\nfrom rounds import settings, studies, verbs, supervisor, tastes, simulate, statistics\n"
