@@ -6,6 +6,8 @@ from dataclasses import replace
 
 from feedback_store import (
     annotators,
+    audit,
+    check_questions,
     comparisons,
     completions,
     criteria,
@@ -27,6 +29,7 @@ from feedback_store.errors import InvalidInput
 from feedback_store.judgments import NewJudgment
 from feedback_store.prompts import NewPrompt
 from hostile_texts import corpus, short
+from rounds import studies
 from web_studies import claim, two_policies
 
 IN_PROMPT = 3  # a system prompt, an earlier turn, the last one
@@ -66,7 +69,7 @@ def _storable(text: str) -> bool:
 
 
 def fill_everything(db: Database) -> None:
-    """Hostile names, notes, criteria, guidelines, texts to agree to, answers, runs, logs and errors."""
+    """Hostile names, notes, criteria, settings, guidelines, answers, pairs to decide on, acts, runs, logs, errors."""
     ask(db, [each.text for each in corpus(700)][:40])
     people = [annotators.ensure(db, f"{ACT} {n} {each.text[:150]}").id for n, each in enumerate(corpus(400)[:12])]
     for n, person in enumerate([*people, annotators.ensure(db, "local").id]):
@@ -76,7 +79,11 @@ def fill_everything(db: Database) -> None:
             answer = NewJudgment(name, person, [1, 2], question.shown, f"key-{n}-{name}", strength=2)
             judgments.submit(db, replace(answer, rationale=short(5_000), improved=improved))
             flags.add(db, name, annotator_id=person, note=short(5_000))
-    guidelines.add(db, f"# {ACT}\n\n{short(15_000)}")
+    _look_through(db, people[:4])
+    for language in ("en", "zh"):
+        guidelines.add(db, f"# {ACT}\n\n{short(15_000)}", language=language, by=ACT)
+    studies.change_settings(db, by=ACT, asked={"question": ACT})
+    audit.note(db, actor=ACT, action=ACT, subject=ACT, detail={ACT: short(2_000)})
     with contextlib.suppress(InvalidInput):
         criteria.add(db, ACT[:60], short(300))
     invitations.make(db, "annotator", name=ACT[:100], tags=[ACT[:90]], languages=["en"], by=ACT)
@@ -85,6 +92,19 @@ def fill_everything(db: Database) -> None:
     lease = claim(db)
     run_records.log(db, lease, short(5_000))
     runs.fail(db, lease, f"It broke: {ACT} {short(2_000)}")
+
+
+def _look_through(db: Database, people: list[int]) -> None:
+    """What leads decide on: a pair that is held back, a check question, pairs on which people are divided."""
+    sources = comparisons.listing(db)[:3]
+    check_questions.make(db, sources[0].id, [1, 2], by=ACT)
+    new = [NewComparison(one.prompt_id, one.completion_ids[::-1], held_back=True) for one in sources[1:]]
+    comparisons.add(db, new)
+    divided = [NewComparison(one.prompt_id, one.completion_ids, overlap=len(people)) for one in sources]
+    for comparison in comparisons.add(db, divided):
+        for place, person in enumerate(people):
+            ranks = [1, 2] if place % 2 else [2, 1]
+            judgments.submit(db, NewJudgment(comparison, person, ranks, [0, 1], f"divided-{comparison}-{person}"))
 
 
 def ask_to_agree(db: Database) -> None:

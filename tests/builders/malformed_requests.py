@@ -12,7 +12,7 @@ from typing import Any
 from urllib.parse import urlencode
 
 from role_study import Things, request_of
-from role_table import ROWS, Row
+from role_table import OURS, ROWS, Row
 
 Headers = list[tuple[bytes, bytes]]
 JSON, FORM = b"application/json", b"application/x-www-form-urlencoded"
@@ -60,6 +60,8 @@ OTHER_TYPES = (
 )  # fmt: skip
 DEPTHS = (1_000, 20_000, 400_000)
 OVER_THE_LIMIT = 1_000_001
+SHARES = (*ROWS, *OURS * 3)
+"""How often each route comes in a turn: what Gradio brought and the guard keeps shut is half of all routes."""
 NO_SCHEMA = ("POST /login", "POST /invite/{token}")
 """Forms without a schema: what they get is refused for what it says."""
 
@@ -83,7 +85,7 @@ def requests(draw: random.Random, things: Things, number: int) -> Iterator[tuple
     turn: list[Row] = []
     for _ in range(number):
         if not turn:
-            turn = draw.sample(ROWS, len(ROWS))
+            turn = draw.sample(SHARES, len(SHARES))
         row = turn.pop()
         make = draw.choice(_makers(row))
         yield row, make(draw, row, plain(row, things), things)

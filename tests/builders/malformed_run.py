@@ -45,11 +45,16 @@ class Senders:
             role: own_things(db, study_id, common, people.get(role) if role else None, role or "annotator")
             for role in (None, *ROLES)
         }
-        self.cookies = {
-            role: f"{cookie_name}={accounts_at_hand.session(db, people[role])}".encode() if role else b""
-            for role in self.things
-        }
+        self.cookie_name = cookie_name
+        self.people = people
+        self.cookies = {role: self.cookie(role) for role in self.things}
         studies.change_settings(db, by="test", paused=True)  # nobody is handed out anything more
+
+    def cookie(self, role: Role | None) -> bytes:
+        """A session of a role, new: what is accepted may have ended the one before."""
+        if role is None:
+            return b""
+        return f"{self.cookie_name}={accounts_at_hand.session(self.db, self.people[role])}".encode()
 
 
 def malformed(senders: Senders, port: int, host: bytes, number: int, seed: int) -> Outcome:
@@ -84,6 +89,8 @@ def _send(
     own: Any = (*TELLS, str(senders.db.folder).encode(), str(senders.db.folder.parent).encode())
     for row, request in made:
         answer = raw_http.send(port, request, host=host, cookie=senders.cookies[role])
+        if answer.status in (401, 303):
+            senders.cookies[role] = senders.cookie(role)
         outcome.sent += 1
         outcome.by_fault[request.fault] += 1
         outcome.by_status[answer.status] += 1

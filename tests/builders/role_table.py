@@ -119,6 +119,7 @@ OURS = (
     Row("admin", "POST", "/api/people/{annotator_id}/disable", values=THEM),
     Row("admin", "POST", "/api/people/{annotator_id}/enable", values=THEM),
     Row("admin", "POST", "/api/people/{annotator_id}/password", values=THEM),
+    Row("admin", "POST", "/api/people/{annotator_id}/erase", {"reason": "asked on Monday"}, THEM),
     Row("admin", "GET", "/api/audit"),
     Row("admin", "GET", "/api/access"),
     # Last, because nothing of one's own is asked any more afterwards.

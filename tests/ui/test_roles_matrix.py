@@ -33,4 +33,4 @@ def test_a_route_that_is_not_in_the_table_is_found(application: FastAPI):
     app = FastAPI(openapi_url=None, docs_url=None, redoc_url=None)
     app.get("/api/new")(lambda: None)
     WithOneMore.routes += app.routes
-    assert role_matrix.unlisted(WithOneMore) == {"unlisted": [("GET", "/api/new")], "gone": []}
+    assert ("GET", "/api/new") in role_matrix.unlisted(WithOneMore)["unlisted"]
