@@ -20,6 +20,7 @@ NAMES = (
     *("hugging face", "huggingface", "hunyuan", "internlm", "kimi", "llama", "meta ai", "microsoft", "minimax"),
     *("mistral", "mixtral", "moonshot", "nemotron", "olmo", "openai", "openassistant", "phi", "pythia", "qwen"),
     *("smollm", "stablelm", "tongyi qianwen", "vicuna", "wenxin", "xai", "zephyr", "zhipu"),
+    *("alibaba", "baidu", "bytedance", "huawei", "iflytek", "meta", "tencent"),
     *("通义千问", "千问", "通义", "文心一言", "文心", "豆包", "智谱清言", "智谱", "星火", "混元", "盘古", "月之暗面"),
     *("深度求索", "百川", "阿里云", "阿里巴巴", "百度", "字节跳动", "腾讯", "科大讯飞", "华为", "谷歌", "微软"),
 )
@@ -62,20 +63,29 @@ def _any_of(names: Iterable[str]) -> str:
 
 _NAME = _any_of(NAMES)
 _NEAR = r"[^.!?。！？\n]{0,40}?"
+_WITHIN = r"[^.!?。！？,;、\n]{0,12}?"
+_I_AM = r"\b(?:i\s+am|i['’]m)"
+_MODEL = r"(?:language\s+model|model|assistant|chatbot|ai)"
+_MADE = r"(?:made|trained|developed|created|built|designed|powered)"
 _SAID_OF_ITSELF = [
     re.compile(pattern)
     for pattern in (
-        # I am Claude; my name is Qwen; call me Kimi.
-        rf"\b(?:i\s+am|i['’]m|my\s+name\s+is|call\s+me)\s+(?:an?\s+|the\s+)?(?:\w+\s+){{0,3}}?{_NAME}",
-        # As ChatGPT, I ...; as a large language model trained by Google, I ...
-        rf"\bas\s+(?:an?\s+)?{_NAME}\s*,",
-        # I was trained by OpenAI; a language model developed by Alibaba.
-        rf"\b(?:i|me|my|model|assistant|chatbot|ai)\b{_NEAR}\b(?:made|trained|developed|created|built|designed|powered)"
-        rf"\s+(?:by|at|on)\s+(?:the\s+)?(?:\w+\s+){{0,2}}?{_NAME}",
+        # I am Claude; my name is Qwen; call me Kimi. "I am a gemini" is a star sign.
+        rf"(?:{_I_AM}|\bmy\s+name\s+is|\bcall\s+me)\s+(?:the\s+)?{_NAME}",
+        # I am an assistant called Claude; I am a GPT model; as a language model from OpenAI, ...
+        rf"{_I_AM}\b{_NEAR}\b(?:called|named|known\s+as)\s+{_NAME}",
+        rf"(?:{_I_AM}|\bas)\s+an?\s+(?:\w+\s+){{0,3}}?{_NAME}(?:\s+\w+)?\s+{_MODEL}\b",
+        rf"(?:{_I_AM}|\bas)\s+an?\s+(?:\w+\s+){{0,3}}?{_MODEL}\s+(?:by|from|of)\s+(?:\w+\s+){{0,2}}?{_NAME}",
+        # As ChatGPT, I ...
+        rf"\bas\s+{_NAME}\s*,",
+        # I was trained by OpenAI; a language model developed by Alibaba; OpenAI created me; my maker is Meta.
+        rf"\b(?:i|me|my|model|assistant|chatbot|ai)\b{_NEAR}\b{_MADE}\s+(?:by|at|on)\s+(?:the\s+)?(?:\w+\s+){{0,2}}?{_NAME}",
+        rf"{_NAME}\s+(?:\w+\s+)?{_MADE}\s+me\b",
+        rf"\bmy\s+(?:creator|maker|developer)s?\s+(?:is|are|at)\s+(?:the\s+)?{_NAME}",
         # 我是通义千问；我叫豆包；我的名字是 Kimi。
-        rf"(?:我是|我叫|我的名字是|我的名字叫|本人是|叫我){_NEAR.replace('40', '12')}{_NAME}",
+        rf"(?:我是|我叫|我的名字是|我的名字叫|本人是|叫我){_WITHIN}{_NAME}(?!的?(?:员工|用户|粉丝|客户))",
         # 我是由百度开发的……；作为由 OpenAI 训练的语言模型……
-        rf"由{_NEAR.replace('40', '12')}{_NAME}{_NEAR.replace('40', '12')}(?:开发|训练|研发|创建|打造|推出|提供|设计)",
-        rf"作为\s*{_NAME}",
+        rf"由{_WITHIN}{_NAME}{_WITHIN}(?:开发|训练|研发|创建|打造|推出|设计|提供支持)",
+        rf"作为\s*{_NAME}(?!的?(?:员工|用户|粉丝|客户))",
     )
 ]
