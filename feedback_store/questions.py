@@ -35,6 +35,7 @@ State = Literal[
     "closed",
     "consent_needed",
     "not_qualified",
+    "checks_missing",
 ]
 
 
@@ -71,8 +72,9 @@ class QuestionBatch:
 
     Without any, `state` says why: none were made yet, others hold the rest, all are done, none is in the person's
     languages, none goes with their tags and qualifications, their quota is reached, they are paused (by a lead, by the
-    rule of the check questions) or withdrew, they did not pass the check questions before live work, or nobody is asked
-    now, or any more. `training`: check questions before live work, each followed by what the expert said.
+    rule of the check questions) or withdrew, they did not pass the check questions before live work, the study asks for
+    more of these than there are, or nobody is asked now, or any more. `training`: check questions before live work,
+    each followed by what the expert said.
     """
 
     state: State
@@ -136,7 +138,7 @@ def _training(db: Database, person: Annotator, asking: Asking, now: str, limit: 
             break
         taken.append(_take_one(db, person, asking, now, row))
     if not held and not taken:
-        return QuestionBatch("not_qualified", [])
+        return QuestionBatch("checks_missing", [])
     return QuestionBatch("ready", _handed_out(db, held, taken, now, asking), missing, training=True)
 
 

@@ -156,7 +156,7 @@ def test_where_there_are_too_few_check_questions_nobody_gets_further(db: Databas
     ann = Person(db, THREE)
     assert ids(ann.asks()) == [only]
     ann.answers(only, RIGHT)
-    assert (ann.asks().state, ann.standing) == ("not_qualified", "training")
+    assert (ann.asks().state, ann.standing) == ("checks_missing", "training")
 
 
 def test_another_try_is_with_questions_that_were_not_asked_yet(db: Database, checks: list[int]) -> None:

@@ -272,6 +272,8 @@ def test_the_answers_of_a_page_that_somebody_else_opened_are_not_taken(client: T
     ):
         refused = client.post(path, json=body)
         assert (refused.status_code, refused.json()["code"]) == (409, "other_person"), path
+    other = client.get("/api/questions?person=somebody")
+    assert (other.status_code, other.json()["code"]) == (409, "other_person")
     assert judgments.live(study) == []
     me = client.get("/api/me").json()["key"]
     assert client.post("/api/judgments", json=answer_to(question, person=me)).status_code == 200

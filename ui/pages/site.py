@@ -30,7 +30,6 @@ PAGES: dict[str, Role] = {
 }  # fmt: skip
 """Each page, and the least role that opens it. Its scripts: static/NAME/page.js."""
 STYLES = ("page", "compare", "views", "notices", "forms", "people", "me", "settings", "console")
-FIRST_SCRIPTS = ("page/frame.js", "page/elements.js", "page/language.js", "page/http.js")
 IDLE_POLL_SECONDS = 0.02
 
 
@@ -44,10 +43,10 @@ def build(study_id: str) -> gr.Blocks:
     """The pages, laid out."""
     context = {"study": study_id, "languages": languages()}
     with gr.Blocks(analytics_enabled=False, title="Tastemaker", fill_width=True) as pages:
-        script_page("compare", context)
+        script_page(_name("/"), context)
     for path in [path for path in PAGES if path != "/"]:
-        with pages.route(path.strip("/").title(), path, show_in_navbar=False):
-            script_page(path.strip("/"), context)
+        with pages.route(_name(path).title(), path, show_in_navbar=False):
+            script_page(_name(path), context)
     return pages
 
 
@@ -79,8 +78,18 @@ def _run_history() -> dict[str, Any]:
     return {"run_history": False} if "run_history" in inspect.signature(gr.mount_gradio_app).parameters else {}
 
 
-def head() -> str:
-    """What each page has in its head: styles, and the scripts that every page starts with."""
+def head(path: str) -> str:
+    """What a page has in its head: styles, and all of its scripts, so that a slow network is waited for once and not
+    once for each script that another one imports.
+    """
+    own = sorted(
+        file.relative_to(STATIC).as_posix() for name in ("page", _name(path)) for file in STATIC.glob(f"{name}/*.js")
+    )
     styles = [f'<link rel="stylesheet" href="{STATIC_PATH}/style/{name}.css">' for name in STYLES]
-    scripts = [f'<link rel="modulepreload" href="{STATIC_PATH}/{path}">' for path in FIRST_SCRIPTS]
+    scripts = [f'<link rel="modulepreload" href="{STATIC_PATH}/{script}">' for script in own]
     return "".join(styles + scripts)
+
+
+def _name(path: str) -> str:
+    """The name of a page's folder of scripts."""
+    return path.strip("/") or "compare"

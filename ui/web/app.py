@@ -79,7 +79,7 @@ def create_app(
         middleware=[
             Middleware(Guard, access=access, pages=site.PAGES),
             Middleware(GZipMiddleware, minimum_size=1500),
-            Middleware(PageHead, pages=site.PAGES, head=site.head()),
+            Middleware(PageHead, heads={path: site.head(path) for path in site.PAGES}),
         ],
     )
     app.state.access = access

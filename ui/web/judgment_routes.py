@@ -112,8 +112,10 @@ def next_pairs(
     who: Annotator,
     limit: Annotated[int, Query(ge=1, le=10)] = 3,
     language: LanguageCode = "en",
+    person: Annotated[str | None, Query(max_length=100)] = None,
 ) -> dict[str, Any]:
     """The person's next pairs, leased, what is asked about them, and how far the round is."""
+    require_same_person(who, person)
     study = study_of(request)
     batch = annotating.next_questions(study.db, who.annotator_id, limit=limit, language=language)
     version = asked.current(study.db)

@@ -6,7 +6,7 @@ already; here the styles are part of the page itself, and our scripts load while
 
 from __future__ import annotations
 
-from collections.abc import Iterable
+from collections.abc import Mapping
 
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
@@ -14,19 +14,19 @@ END_OF_HEAD = b"</head>"
 
 
 class PageHead:
-    """Writes `head` into the head of the pages at `pages`; leaves everything else as it is."""
+    """Writes what `heads` holds for a page's path into its head; leaves everything else as it is."""
 
-    def __init__(self, app: ASGIApp, pages: Iterable[str], head: str) -> None:
+    def __init__(self, app: ASGIApp, heads: Mapping[str, str]) -> None:
         self.app = app
-        self.pages = frozenset(pages)
-        self.head = head.encode()
+        self.heads = {path: head.encode() for path, head in heads.items()}
 
     async def __call__(self, scope: Scope, receive: Receive, send: Send) -> None:
-        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] not in self.pages:
+        if scope["type"] != "http" or scope["method"] != "GET" or scope["path"] not in self.heads:
             await self.app(scope, receive, send)
             return
         # What comes back must be readable here; it is compressed further out.
         headers = [pair for pair in scope["headers"] if pair[0] != b"accept-encoding"]
+        head = self.heads[scope["path"]]
         start: Message = {}
         body = b""
 
@@ -40,7 +40,7 @@ class PageHead:
                 return
             body += message.get("body", b"")
             if not message.get("more_body", False):
-                await _send(send, start, body.replace(END_OF_HEAD, self.head + END_OF_HEAD, 1))
+                await _send(send, start, body.replace(END_OF_HEAD, head + END_OF_HEAD, 1))
 
         await self.app({**scope, "headers": headers}, receive, gather)
 

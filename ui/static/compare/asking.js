@@ -48,7 +48,7 @@ export class Asking {
   }
 
   async fetch(limit) {
-    const answer = await this.page.ask(`/api/questions?limit=${limit}&language=${this.page.frame.language}`);
+    const answer = await this.page.ask(`/api/questions?limit=${limit}&language=${this.page.frame.language}&person=${this.page.me.key}`);
     this.asked = answer.asked;
     this.page.guidelines.now = answer.guideline;
     this.refreshTools();
@@ -90,6 +90,7 @@ export class Asking {
   failed(failure) {
     if (!("status" in failure)) throw failure;
     if (failure.status === 401) this.end();
+    else if (failure.code === "other_person") this.otherPerson();
     else if (this.page.desk.question === null && !this.page.feedback.open)
       this.waitFor("error", { reason: failure.message });
   }
