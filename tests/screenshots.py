@@ -88,19 +88,26 @@ def every_tab(page: Any) -> None:
     """Marks a page of which each tab is a picture (`taken`)."""
 
 
+def settled(page: Any) -> None:
+    """Wait until nothing on the page is being loaded any more."""
+    page.wait_for_load_state("networkidle")
+    page.wait_for_function("![...document.querySelectorAll('[aria-busy=true]')].some((each) => each.checkVisibility())")
+
+
 def taken(page: Any, address: str, shot: Shot, stem: Path) -> list[Path]:
     """Open a page, do what the shot says, and take the whole of it; one picture a tab where it has tabs."""
     page.goto(address + shot.path)
     page.wait_for_selector(shot.ready)
-    page.wait_for_load_state("networkidle")
+    settled(page)
     shot.do(page)
+    settled(page)
     if shot.do is not every_tab:
         page.screenshot(path=stem, full_page=True)
         return [stem]
     made = []
     for tab in page.locator("[role=tab]").all():
         tab.click()
-        page.wait_for_load_state("networkidle")
+        settled(page)
         name = str(tab.get_attribute("id")).removeprefix("tm-tab-")
         made.append(stem.with_name(stem.name.replace("_", f"-{name}_", 1)))
         page.screenshot(path=made[-1], full_page=True)

@@ -13,7 +13,7 @@ import lived_in
 from feedback_store.database import Database
 from lived_in import LivedIn
 from rounds import studies
-from tests.screenshots import cookie_of, opened, served
+from tests.screenshots import cookie_of, opened, served, settled
 
 pytestmark = pytest.mark.browser
 # What a scheme changes are colours.
@@ -44,7 +44,7 @@ def visit(browser: Any, lived: tuple[Database, LivedIn, str]) -> Iterator[Open]:
         pages.append(manager)
         page.goto(address + path)
         page.wait_for_selector(ready)
-        page.wait_for_load_state("networkidle")
+        settled(page)
         return page
 
     yield visited
@@ -94,7 +94,7 @@ def test_every_tab_of_a_page(visit: Open, path: str):
     assert len(tabs) >= 5
     for tab in tabs:
         tab.click()
-        page.wait_for_load_state("networkidle")
+        settled(page)
         require_accessible(page, f"{path}, {tab.inner_text()}")
 
 
