@@ -20,6 +20,8 @@ from ui.web.access import Access
 from ui.web.roles import Person, Role
 
 MAX_BODY_BYTES = 1_000_000
+# Longer than any route's; no system has longer names of files, and Gradio fails on what its disk refuses.
+MOST_PATH_BYTES = 250
 SAFE_METHODS = ("GET", "HEAD")
 METHODS = (*SAFE_METHODS, "POST")
 # Open to everybody: the doors, and what a browser asks for without cookies.
@@ -121,7 +123,8 @@ class Guard:
             return 401, self.access.locked
         if path in self.pages and not person.may(self.pages[path]):
             return 403, f"This page is for the role {self.pages[path]} and above; yours is {person.role}."
-        known = path in self.pages or path.startswith(("/api/", *GRADIO_PREFIXES))
+        fits = len(path.encode("utf-8", "replace")) <= MOST_PATH_BYTES
+        known = path in self.pages or (fits and path.startswith(("/api/", *GRADIO_PREFIXES)))
         return None if known else (404, f"There is nothing at {path[:200]}.")
 
     async def _refuse(self, scope: Scope, send: Send, status: int, words: str) -> None:
