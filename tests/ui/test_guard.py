@@ -114,7 +114,8 @@ def test_answers_carry_the_headers_that_protect_a_page(client: TestClient):
 @pytest.mark.parametrize(
     "path",
     ["/nothing", "/api/nothing", "/openapi.json", "/docs", "/redoc", "/config", "/gradio_api/info", "/monitoring",
-     "/assets/" + "a" * 300, "/theme.css" + "/a" * 3000, "/gradio_api/file=/etc/passwd", "/static/tastemaker/../../web/app.py", "/static/tastemaker/nothing.js"],
+     "/assets/" + "a" * 300, "/theme.css" + "/a" * 3000,
+     "/gradio_api/file=/etc/passwd", "/static/tastemaker/../../web/app.py", "/static/tastemaker/nothing.js"],
 )  # fmt: skip
 def test_what_does_not_exist_is_said_in_words(client: TestClient, path: str):
     answer = client.get(path)
