@@ -11,6 +11,7 @@ from accounts_at_hand import PASSWORD
 from feedback_store import accounts, annotators, flags, invitations
 from feedback_store.database import Database
 from rounds import studies
+from ui.web import passwords
 from web_studies import HOSTILE, judge_all
 
 expect.set_options(timeout=20_000)  # a loaded machine takes its time
@@ -52,6 +53,7 @@ def test_a_person_is_found_paused_and_left_out(study: Database, people: dict, se
     expect(person.get_by_role("heading", name="annotator")).to_be_visible()
     person.get_by_role("button", name="Pause").press("Enter")
     expect(page.locator("dialog[open]")).to_contain_text("asked nothing")
+    expect(page.locator("dialog[open] .tm-note")).to_have_text("annotator")
     confirm(page)
     expect(person).to_contain_text("Paused by somebody who leads the study")
     assert annotators.get(study, people["annotator"]).paused_at is not None
@@ -128,8 +130,6 @@ def test_a_new_password_is_shown_once_and_works(study: Database, people: dict, s
     told = page.get_by_text("The new password, shown only now")
     expect(told).to_be_visible()
     drawn = told.inner_text().split(": ")[1]
-    from ui.web import passwords
-
     assert passwords.matches(drawn, accounts.required(study, "annotator").password_hash)
 
 

@@ -227,6 +227,9 @@ def test_admins_change_accounts(as_role: Role, study: Database):
     assert entered.status_code == 303
     assert admin.post(f"/api/people/{person}/disable", json={}).json() == {"disabled": True}
     assert annotator.get("/api/me").status_code == 401
+    admin.post(f"/api/people/{person}/pause", json={})
+    both = admin.get(f"/api/people/{person}").json()
+    assert (both["state"], both["disabled"]) == ("paused", True), "both can be ended"
     assert admin.post(f"/api/people/{person}/enable", json={}).json() == {"disabled": False}
     me = ids(study)["admin"]
     assert admin.post(f"/api/people/{me}/role", json={"role": "lead"}).status_code == 422, "the last admin stays one"

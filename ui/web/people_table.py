@@ -44,6 +44,7 @@ def row(
         "tags": person.tags,
         "quota": person.daily_quota,
         "left_out": person.left_out_why,
+        "disabled": person.disabled_at is not None,
         "today": person.today,
         "answers": person.answers,
         "days": person.days,

@@ -105,8 +105,13 @@ export class Invitations {
     const text = made.map(({ name, link }) => (name ? `${name}\t${link}` : link)).join("\n");
     const copied = el("span", { class: "tm-said", role: "status" });
     const copy = async () => {
-      await navigator.clipboard.writeText(text);
-      setText(copied, words("people.invite.copied"));
+      try {
+        await navigator.clipboard.writeText(text);
+        setText(copied, words("people.invite.copied"));
+      } catch {
+        setText(copied, words("people.invite.not_copied")); // the browser did not allow it
+        area.select();
+      }
     };
     const area = el("textarea", { class: "tm-area", rows: String(Math.min(made.length + 1, 12)), readonly: true });
     area.value = text;

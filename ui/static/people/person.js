@@ -21,7 +21,9 @@ export class PersonPanel {
 
   /** Show the person of this number; none where it is no number. */
   show(within) {
-    this.id = /^\d+$/.test(within ?? "") ? within : null;
+    const id = /^\d+$/.test(within ?? "") ? within : null;
+    if (id !== this.id) this.about.element.replaceChildren(); // nobody's buttons stand beside another's name
+    this.id = id;
     this.element.hidden = this.id === null;
     if (this.id !== null) this.about.load().then(() => this.element.scrollIntoView({ block: "nearest" }));
   }
@@ -83,7 +85,7 @@ export class PersonPanel {
       const quota = inputs.quota.value.trim();
       const body = { languages: listed(inputs.languages.value), tags: listed(inputs.tags.value), quota: quota === "" ? null : Number(quota) };
       try {
-        await this.ask(`/api/people/${this.id}/asked`, body);
+        await this.ask(`/api/people/${person.id}/asked`, body);
         setText(said, words("people.saved"));
         this.onChange();
       } catch (failure) {
@@ -97,16 +99,19 @@ export class PersonPanel {
 
   acts(person) {
     const { words } = this;
+    const admin = this.me.role === "admin";
     const acts = [];
     if (person.state !== "withdrawn") {
-      const paused = PAUSED.includes(person.state);
-      acts.push(this.act(paused ? "resume" : "pause"));
-      if (["not_qualified", "paused_by_checks"].includes(person.state)) acts.push(this.act("qualify-again"));
-      if (person.left_out) acts.push(this.act("count-again", { lines: [this.effect(person)] }));
-      else acts.push(this.act("leave-out", { lines: [this.effect(person)], reason: words("people.reason"), danger: true }));
+      acts.push(this.act(person, PAUSED.includes(person.state) ? "resume" : "pause"));
+      if (["not_qualified", "paused_by_checks"].includes(person.state)) acts.push(this.act(person, "qualify-again"));
+      const lines = [this.effect(person)];
+      if (person.left_out) acts.push(this.act(person, "count-again", { lines }));
+      else acts.push(this.act(person, "leave-out", { lines, reason: words("people.reason"), danger: true }));
     }
-    if (this.me.role === "admin" && this.me.accounts && person.role) acts.push(this.role(person), this.act(person.state === "disabled" ? "enable" : "disable"), this.password());
-    if (this.me.role === "admin") acts.push(this.act("erase", { reason: words("people.erase_reason"), danger: true, done: (told) => this.erased(told) }));
+    if (admin && this.me.accounts && person.role)
+      acts.push(this.role(person), this.act(person, person.disabled ? "enable" : "disable"), this.password(person));
+    const erased = { reason: words("people.erase_reason"), danger: true, done: (told) => this.erased(told) };
+    if (admin) acts.push(this.act(person, "erase", erased));
     return acts;
   }
 
@@ -114,15 +119,16 @@ export class PersonPanel {
     return this.words("people.effect", effect);
   }
 
-  /** A button that asks back, with what the act means, and does it. */
-  act(name, { lines = [], reason = null, danger = false, done = () => {} } = {}) {
+  /** A button that asks back, with the person's name and what the act means, and does it. */
+  act(person, name, { lines = [], reason = null, danger = false, done = () => {} } = {}) {
     const { words } = this;
     const key = name.replaceAll("-", "_");
     const title = words(`people.act.${key}`);
     const press = async () => {
       let told = null;
-      const act = async (text) => (told = await this.ask(`/api/people/${this.id}/${name}`, reason ? { reason: text } : {}));
-      const asked = { title, lines: [words(`people.means.${key}`), ...lines], confirm: title, act, reason, danger };
+      const act = async (text) => (told = await this.ask(`/api/people/${person.id}/${name}`, reason ? { reason: text } : {}));
+      const about = foreignText(el("p", { class: "tm-note" }), person.name);
+      const asked = { title, lines: [about, words(`people.means.${key}`), ...lines], confirm: title, act, reason, danger };
       if (!(await askBack(words, this.root, asked))) return;
       await Promise.all([this.about.load(), this.onChange()]);
       done(told);
@@ -132,18 +138,22 @@ export class PersonPanel {
 
   role(person) {
     const { words } = this;
-    const chosen = choice(ROLES.map((name) => [name, words(`door.role.${name}`)]), person.role, { "aria-label": words("people.act.role") });
+    const title = words("people.act.role");
+    const options = ROLES.map((name) => [name, words(`door.role.${name}`)]);
+    const chosen = choice(options, person.role, { "aria-label": title });
     const press = async () => {
-      const title = words("people.act.role");
-      const lines = [words("people.means.role", { role: words(`door.role.${chosen.value}`) })];
-      const act = () => this.ask(`/api/people/${this.id}/role`, { role: chosen.value });
-      if (await askBack(words, this.root, { title, lines, confirm: title, act })) await Promise.all([this.about.load(), this.onChange()]);
+      const about = foreignText(el("p", { class: "tm-note" }), person.name);
+      const lines = [about, words("people.means.role", { role: words(`door.role.${chosen.value}`) })];
+      const act = () => this.ask(`/api/people/${person.id}/role`, { role: chosen.value });
+      if (!(await askBack(words, this.root, { title, lines, confirm: title, act }))) return;
+      await Promise.all([this.about.load(), this.onChange()]);
     };
-    return el("span", { class: "tm-role-choice" }, chosen, button(words("people.act.role"), press));
+    return el("span", { class: "tm-role-choice" }, chosen, button(title, press));
   }
 
-  password() {
-    return this.act("password", { done: ({ password }) => this.told(this.words("people.new_password", { password })) });
+  password(person) {
+    const done = ({ password }) => this.told(this.words("people.new_password", { password }));
+    return this.act(person, "password", { done });
   }
 
   erased({ trained, remains }) {
