@@ -107,14 +107,23 @@ def outside(page) -> Iterator[list[str]]:
     assert seen == []
 
 
-@pytest.fixture
-def served() -> Iterator[Callable[[Database], str]]:
-    """Serve a study in a thread of this process; gives the address to open."""
+@pytest.fixture(scope="session")
+def server_for(tmp_path_factory: pytest.TempPathFactory) -> Iterator[Callable[[Database], FastAPI]]:
+    """Two servers in threads of this process, one for studies with accounts and one for those without: building the
+    pages takes longer than most tests. Gives the application that serves a study from then on.
+    """
+    from ui.web.access import access_to
     from ui.web.app import create_app
+    from ui.web.study import StudyAtHand
 
+    running: dict[bool, FastAPI] = {}
     with contextlib.ExitStack() as stack:
 
-        def serve(db: Database) -> str:
+        def start(with_accounts: bool) -> FastAPI:
+            folder = tmp_path_factory.mktemp("served") / "study"
+            db = stack.enter_context(studies.open_or_create(folder, base="tiny:", create=True, refill=False))
+            if with_accounts:
+                accounts_at_hand.people(db)
             listening = stack.enter_context(socket.create_server(("127.0.0.1", 0)))
             app = create_app(db, port=listening.getsockname()[1])
             server = uvicorn.Server(uvicorn.Config(app, log_level="warning", ws="none", timeout_graceful_shutdown=1))
@@ -125,6 +134,21 @@ def served() -> Iterator[Callable[[Database], str]]:
             deadline = time.monotonic() + 20
             while not server.started and time.monotonic() < deadline:
                 time.sleep(0.02)
-            return app.state.access.address
+            return app
+
+        def serve(db: Database) -> FastAPI:
+            with_accounts = access_to(db, "any", "127.0.0.1", 1).accounts
+            if with_accounts not in running:
+                running[with_accounts] = start(with_accounts)
+            app = running[with_accounts]
+            app.state.study = StudyAtHand(db)
+            app.state.access.cookie_name = access_to(db, app.state.study.id, "127.0.0.1", 1).cookie_name
+            return app
 
         yield serve
+
+
+@pytest.fixture
+def served(server_for: Callable[[Database], FastAPI]) -> Callable[[Database], str]:
+    """Serve a study; gives the address to open."""
+    return lambda db: server_for(db).state.access.address

@@ -23,6 +23,7 @@ export class Lease {
 
   wait(until) {
     const { question } = this;
+    clearTimeout(this.timer);
     this.timer = setTimeout(() => this.again(question), 1000 * secondsToRenewal(until, this.clock()));
   }
 
