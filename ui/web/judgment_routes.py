@@ -128,6 +128,7 @@ def next_pairs(
         "progress": shown_questions.progress(study.db, who.annotator_id),
         "asked": shown_questions.asked(version),
         "guideline": shown_questions.guideline_in_force(study.db, language),
+        "seconds_left": shown_questions.seconds_left(study.db) if batch.state == "none_yet" else None,
     }
 
 

@@ -10,7 +10,7 @@ from typing import Annotated, Any
 from fastapi import Query
 from pydantic import BaseModel, ConfigDict, Field
 
-from feedback_store import annotators, comparisons, guidelines, judgments
+from feedback_store import annotators, comparisons, guidelines, judgments, runs
 from feedback_store import rounds as round_rows
 from feedback_store.database import Database
 from feedback_store.judgments import Judgment
@@ -76,6 +76,13 @@ def progress(db: Database, annotator_id: int) -> dict[str, Any]:
         "quota": quota,
         "per_hour": judgments.pace_of(db, annotator_id),
     }
+
+
+def seconds_left(db: Database) -> float | None:
+    """How long it takes until the pairs that are being made are all there; None where that is not known yet."""
+    writing = [run for run in runs.active(db, "sample") if run.status == "running"]
+    left = writing[0].progress.get("seconds_left") if writing else None
+    return float(left) if left is not None else None
 
 
 def given_answer(answer: Judgment) -> dict[str, Any]:

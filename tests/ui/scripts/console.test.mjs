@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.url));
-const { duration, marks, number, percent } = await from("console/figures.js");
+const { duration, marks, number, percent } = await from("page/figures.js");
 const { path } = await from("console/chart.js");
 const { chosenLanguage, translator } = await from("page/language.js");
 

@@ -50,6 +50,7 @@ export class Asking {
   async fetch(limit) {
     const answer = await this.page.ask(`/api/questions?limit=${limit}&language=${this.page.frame.language}&person=${this.page.me.key}`);
     this.asked = answer.asked;
+    this.secondsLeft = answer.seconds_left;
     this.page.guidelines.now = answer.guideline;
     this.refreshTools();
     // Each question keeps what was asked when it was fetched: that is what its answer is an answer to.
@@ -139,7 +140,7 @@ export class Asking {
     this.begin();
     this.display(null);
     page.feedback.hide();
-    if (state !== "consent_needed") page.panel.show(state, values);
+    if (state !== "consent_needed") page.panel.show(state, { ...values, secondsLeft: this.secondsLeft });
     else if (page.panel.state !== state) await this.askConsent();
     if (NEVER.includes(state)) return;
     const wait = POLL_MILLISECONDS[state] ?? SELDOM_MILLISECONDS;

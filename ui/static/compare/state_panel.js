@@ -1,6 +1,7 @@
 // In the place of the card when there is no question: what is going on, and what to do next.
 
 import { el, setText } from "../page/elements.js";
+import { duration } from "../page/figures.js";
 import { keepFocus } from "./focus.js";
 
 const BUSY = ["loading", "none_yet", "others_hold"];
@@ -40,9 +41,11 @@ export class StatePanel {
   }
 
   /** Show a state; `more` is a node under the words, `actions` buttons of its own. */
-  show(state, values = {}, { more = null, actions = [] } = {}) {
+  show(state, { secondsLeft = null, ...values } = {}, { more = null, actions = [] } = {}) {
     setText(this.title, this.words(`state.${state}.title`));
-    setText(this.text, this.words(`state.${state}.words`, values));
+    const left = state === "none_yet" && secondsLeft !== null ? duration(this.words, secondsLeft) : null;
+    const time = left === null ? "" : ` ${this.words("state.none_yet.left", { time: left })}`;
+    setText(this.text, this.words(`state.${state}.words`, values) + time);
     this.pulse.hidden = !BUSY.includes(state);
     if (this.state !== state || more) {
       this.more.replaceChildren(...(more ? [more] : []));

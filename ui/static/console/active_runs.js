@@ -1,7 +1,7 @@
 // What runs or waits: how far it is, how long it still takes, and a way to stop it.
 
 import { el, setText } from "../page/elements.js";
-import { duration } from "./figures.js";
+import { duration } from "../page/figures.js";
 import { kindWords, phaseWords } from "./words_of.js";
 
 export class ActiveRuns {

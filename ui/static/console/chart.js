@@ -1,7 +1,7 @@
 // One line over steps, as a drawing: axes with round marks, the last value, each point's value under the pointer.
 
 import { el, svg } from "../page/elements.js";
-import { marks, number } from "./figures.js";
+import { marks, number } from "../page/figures.js";
 
 const WIDTH = 320;
 const HEIGHT = 150;

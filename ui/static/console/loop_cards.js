@@ -1,7 +1,7 @@
 // The loop as a row of four: pairs, reward model, policy run, policy.
 
 import { el, setText } from "../page/elements.js";
-import { number, percent } from "./figures.js";
+import { number, percent } from "../page/figures.js";
 
 /** Below this many held-out pairs an accuracy and its interval say nothing. */
 const FEWEST_DECIDED = 10;

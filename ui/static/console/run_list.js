@@ -1,7 +1,7 @@
 // The latest runs: what each was, how it ended, its error, the end of its log.
 
 import { el, foreignText, setText } from "../page/elements.js";
-import { clockTime, duration, moment } from "./figures.js";
+import { clockTime, duration, moment } from "../page/figures.js";
 import { kindWords } from "./words_of.js";
 
 const LOG_LINES = 200;

@@ -1,7 +1,7 @@
 // The same held-out prompts answered by two policies: the older on the left, the newer on the right.
 
 import { el, foreignText, setText } from "../page/elements.js";
-import { number } from "./figures.js";
+import { number } from "../page/figures.js";
 
 const A_PAGE = 3;
 

@@ -6,11 +6,6 @@ export function share(words, [part, whole]) {
   return words("people.share", { part, whole, percent: Math.round((100 * part) / whole) });
 }
 
-/** A number rounded to so many places, or a dash. */
-export function number(value, places = 0) {
-  return value === null || value === undefined ? "–" : value.toFixed(places);
-}
-
 /** "0.62 (0.48 to 0.74)"; a dash where the value is not defined. */
 export function measured(words, { value, low, high }) {
   if (value === null) return "–";

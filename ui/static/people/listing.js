@@ -2,11 +2,12 @@
 
 import { el, foreignText } from "../page/elements.js";
 import { button, choice, field, textInput } from "../page/fields.js";
+import { number } from "../page/figures.js";
 import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
 import { dayWords } from "../page/moments.js";
 import { asOf } from "./as_of.js";
-import { number, query, share } from "./figures.js";
+import { query, share } from "./figures.js";
 import { PersonPanel } from "./person.js";
 
 const SIZE = 25;
@@ -111,7 +112,7 @@ export class Listing {
       state: el("span", { class: "tm-state-tag", "data-state": person.state }, words(`people.state.${person.state}`)),
       today: String(person.today),
       answers: String(person.answers),
-      per_hour: number(person.per_hour),
+      per_hour: number(person.per_hour, 0),
       ...Object.fromEntries(["checks", "repeats", "side", "ties"].map((key) => [key, share(words, person[key])])),
     };
     const title = person.last_day ? words("people.last_day", { day: dayWords(person.last_day, this.language) }) : null;

@@ -3,10 +3,11 @@
 import { askBack } from "../page/dialog.js";
 import { el, foreignText, setText } from "../page/elements.js";
 import { button, choice, field, form, listed, textInput } from "../page/fields.js";
+import { number } from "../page/figures.js";
 import { dayWords } from "../page/moments.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
-import { number, share } from "./figures.js";
+import { share } from "./figures.js";
 
 const ROLES = ["annotator", "lead", "researcher", "admin"];
 const PAUSED = ["paused", "paused_by_checks"];
@@ -48,7 +49,7 @@ export class PersonPanel {
     const values = {
       answers: String(person.answers),
       days: String(person.days),
-      per_hour: number(person.per_hour),
+      per_hour: number(person.per_hour, 0),
       seconds: number(person.seconds, 1),
       checks: share(words, person.checks),
       repeats: share(words, person.repeats),
