@@ -1,5 +1,6 @@
 """The people page in a browser: what a lead does about people, by the keyboard, narrow, in Chinese."""
 
+import json
 import re
 from collections.abc import Callable
 
@@ -8,8 +9,9 @@ from playwright.sync_api import expect
 
 import accounts_at_hand
 from accounts_at_hand import PASSWORD
-from feedback_store import accounts, annotators, flags, invitations
+from feedback_store import accounts, annotators, check_questions, flags, held_back, invitations, judgments, questions
 from feedback_store.database import Database
+from feedback_store.judgments import NewJudgment
 from rounds import studies
 from ui.web import passwords
 from web_studies import HOSTILE, judge_all
@@ -41,6 +43,17 @@ def confirm(page, reason: str = "") -> None:
         dialog.locator("input").fill(reason)
     dialog.locator("button[type=submit]").press("Enter")
     expect(dialog).to_have_count(0)
+
+
+def divide(study: Database, people: dict) -> None:
+    """Two people who answer every pair, each the opposite of the other."""
+    with study.transaction():
+        study.execute("UPDATE comparisons SET overlap = 2")
+    for name, ranks in (("annotator", [1, 2]), ("researcher", [2, 1])):
+        for question in questions.next_questions(study, people[name], limit=10).questions:
+            key = f"{name}-{question.comparison_public_id}"
+            new = NewJudgment(question.comparison_public_id, people[name], ranks, question.shown, key)
+            judgments.submit(study, new)
 
 
 def test_a_person_is_found_paused_and_left_out(study: Database, people: dict, served: Callable, page):
@@ -111,6 +124,49 @@ def test_a_flag_with_hostile_words_is_read_and_seen_to(study: Database, people: 
     page.get_by_role("button", name="Seen to").press("Enter")
     expect(page.get_by_text("No open flags")).to_be_visible()
     assert page.evaluate("window.hacked") is None
+
+
+def test_a_pair_that_was_held_back_is_asked_after_all(study: Database, people: dict, served: Callable, page):
+    with study.transaction():
+        study.execute("UPDATE comparisons SET held_back = 1 WHERE id = 2")
+        turns = [{"role": "system", "content": "Answer in one line."}, {"role": "user", "content": "And now?"}]
+        study.execute(
+            "UPDATE prompts SET messages = ? WHERE id = (SELECT prompt_id FROM comparisons WHERE id = 2)",
+            [json.dumps(turns)],
+        )
+    log_in(page, served(study), "lead", "held_back")
+    asked = page.get_by_role("group", name="Prompt")
+    expect(asked).to_contain_text(re.compile("Instructions\\s*Answer in one line.\\s*Person\\s*And now?"))
+    page.get_by_role("button", name="Ask it after all").press("Enter")
+    expect(page.get_by_text("Nothing is held back")).to_be_visible()
+    assert held_back.listing(study) == ([], 0)
+    assert study.value("SELECT held_back FROM comparisons WHERE id = 2") == 0
+
+
+def test_a_check_question_is_made_of_a_divided_pair_and_retired(study: Database, people: dict, served: Callable, page):
+    divide(study, people)
+    log_in(page, served(study), "lead", "agreement")
+    page.get_by_role("button", name=re.compile("Look at the pair")).first.press("Enter")
+    dialog = page.locator("dialog[open]")
+    dialog.get_by_label("The right answer").select_option("second")
+    dialog.get_by_role("button", name="Make a check question of it").press("Enter")
+    expect(dialog).to_contain_text("It is a check question now.")
+    dialog.get_by_role("button", name="Make a check question of it").press("Enter")
+    expect(dialog.locator(".tm-field-error:visible").first).not_to_be_empty()
+    (check,) = check_questions.listing(study, limit=10)[0]
+    assert check.expert == [2, 1]
+    page.keyboard.press("Escape")
+    page.locator("#tm-tab-checks").click()
+    page.get_by_role("button", name="Ask it no more").press("Enter")
+    expect(page.get_by_text("Retired: nobody is asked it any more")).to_be_visible()
+
+
+def test_a_link_that_was_cut_off_opens_the_table(study: Database, people: dict, served: Callable, page):
+    address = served(study)
+    log_in(page, address, "lead")
+    page.goto(f"{address}people#people/%E0%A4%")
+    page.reload()
+    expect(page.locator(".tm-people-table tbody tr")).to_have_count(4)
 
 
 def test_empty_tabs_say_what_fills_them(study: Database, people: dict, served: Callable, page):

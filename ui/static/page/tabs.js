@@ -8,10 +8,14 @@ export function wanted(hash, names) {
   return names.includes(name) ? name : names[0];
 }
 
-/** What stands behind the tab's name in an address, or null. */
+/** What stands behind the tab's name in an address, or null where there is nothing, or nothing that can be read. */
 export function within(hash) {
   const [, rest] = hash.replace(/^#/, "").split("/");
-  return rest ? decodeURIComponent(rest) : null;
+  try {
+    return rest ? decodeURIComponent(rest) : null;
+  } catch {
+    return null; // a link that was cut off in the middle of a %-escape
+  }
 }
 
 /**

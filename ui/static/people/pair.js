@@ -2,23 +2,35 @@
 
 import { el, foreignText } from "../page/elements.js";
 
+const ROLES = ["system", "user", "assistant"];
+
 /** `pair` as the server sends it; `marks` are words under a completion, by its place. */
 export function pairView(words, pair, { marks = {} } = {}) {
   if (pair === null) return el("p", { class: "tm-empty" }, words("people.pair_gone"));
-  const turns = pair.prompt.filter((turn) => turn.role !== "system" || pair.prompt.length === 1);
   return el(
     "div",
     { class: "tm-pair" },
     el(
       "div",
-      { class: "tm-pair-prompt" },
-      turns.map((turn) => foreignText(el("div"), turn.content)),
+      { class: "tm-pair-prompt", tabindex: "0", role: "group", "aria-label": words("compare.prompt") },
+      pair.prompt.map((turn) => turnView(words, turn, pair.prompt.length > 1)),
     ),
     el(
       "div",
       { class: "tm-pair-texts" },
       pair.completions.map((completion, place) => textView(words, completion, place, marks[place])),
     ),
+  );
+}
+
+/** One turn, with who says it where there are several. */
+function turnView(words, { role, content }, named) {
+  const name = words(`compare.role.${ROLES.includes(role) ? role : "other"}`);
+  return el(
+    "div",
+    { class: "tm-pair-turn" },
+    named ? el("p", { class: "tm-pair-name" }, name) : null,
+    foreignText(el("div"), content),
   );
 }
 
