@@ -104,6 +104,7 @@ OURS = (
     Row("researcher", "POST", "/api/guidelines", {"language": "en", "text": "Read both.", "after": None}),
     Row("researcher", "GET", "/api/information/versions"),
     Row("researcher", "POST", "/api/information", {"language": "zh", "text": "说明", "after": None}),
+    Row("researcher", "POST", "/api/texts/preview", {"text": "Read **both**."}),
     Row("researcher", "GET", "/api/loop"),
     Row("researcher", "GET", "/api/runs"),
     Row("researcher", "POST", "/api/runs", {"kind": "sample", "settings": {}}),

@@ -135,7 +135,18 @@ def test_guidelines_are_written_by_language_and_every_version_stays(
     panel = page.locator("#tm-panel-guidelines")
     text = panel.get_by_label("Text", exact=True)
     expect(text).to_have_value(re.compile("# Old"))
+    press(page, "Preview")
+    preview = page.get_by_role("dialog", name="Preview")
+    expect(preview.get_by_role("heading", name="Old")).to_be_visible()
+    page.keyboard.press("Escape")
     text.fill("Look for **honesty**.")
+    press(page, "Preview")
+    expect(preview.locator("strong")).to_have_text("honesty")
+    page.keyboard.press("Escape")
+    expect(preview).to_have_count(0)
+    assert page.evaluate("document.activeElement.textContent") == "Preview"
+    assert len(guidelines.listing(study)) == 1
+    text.focus()
     press(page, "Save as version 2")
     expect(panel.get_by_role("status")).to_have_text("Saved as version 2.")
     expect(panel.locator("details")).to_have_count(2)

@@ -128,6 +128,19 @@ def test_texts_are_versioned_by_language(study: Database, as_role: AsRole, kind:
     assert len(TEXTS[kind].listing(study)) == 3
 
 
+def test_a_text_is_looked_at_before_it_is_stored(study: Database, as_role: AsRole):
+    client = as_role("researcher")
+    before = len(audit.listing(study))
+    answer = client.post("/api/texts/preview", json={"text": "Be **honest**. <img src=x onerror=alert(1)>"})
+    assert "<strong>honest</strong>" in answer.json()["html"]
+    assert "<img" not in answer.json()["html"]
+    assert client.post("/api/texts/preview", json={"text": "x" * 30_000}).json() == {"html": None}
+    for wrong in ("", "x" * 100_001, None):
+        assert client.post("/api/texts/preview", json={"text": wrong}).status_code == 422
+    assert [*guidelines.listing(study), *information_texts.listing(study)] == []
+    assert len(audit.listing(study)) == before
+
+
 def test_what_researchers_write_is_what_annotators_read(study: Database, as_role: AsRole):
     researcher, annotator = as_role("researcher"), as_role("annotator")
     researcher.post("/api/guidelines", json={"language": "en", "text": "Look for this.", "after": None})
@@ -164,6 +177,14 @@ def test_nobody_below_researcher_comes_in(study: Database, as_role: AsRole, role
     client = as_role(role)
     for path in ("settings", "settings/versions", "criteria", "guidelines/versions", "information/versions"):
         assert client.get(f"/api/{path}").status_code == 403, path
-    for path in ("settings", "criteria", "criteria/retire", "criteria/order", "guidelines", "information"):
+    for path in (
+        "settings",
+        "criteria",
+        "criteria/retire",
+        "criteria/order",
+        "guidelines",
+        "information",
+        "texts/preview",
+    ):
         assert client.post(f"/api/{path}", json={}).status_code == 403, path
     assert len(study_settings.history(study, studies.SETTING)) == 1

@@ -31,6 +31,16 @@ class TextBody(Body):
     after: int | None = Field(ge=1, le=LARGEST_ID)
 
 
+class PreviewBody(Body):
+    text: str = Field(min_length=1, max_length=LONGEST)
+
+
+@router.post("/texts/preview")
+def preview(person: Researcher, body: PreviewBody) -> dict[str, str | None]:
+    """How people will see a text; `html` is null where they will see it as it was typed. Nothing is stored."""
+    return {"html": markdown.rendered(body.text)}
+
+
 @router.get("/guidelines/versions")
 def guideline_versions(request: Request, person: Researcher) -> dict[str, Any]:
     """Every version of the guidelines, the newest first."""

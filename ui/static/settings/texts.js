@@ -1,6 +1,6 @@
 // Guidelines and information text: an editor for each language, and every version that there was.
 
-import { askBack } from "../page/dialog.js";
+import { askBack, showDialog } from "../page/dialog.js";
 import { el, foreignText, renderedText, setText } from "../page/elements.js";
 import { button, choice, field, form } from "../page/fields.js";
 import { languageWords, momentWords } from "../page/moments.js";
@@ -78,7 +78,13 @@ export class Texts {
             select.element,
             this.text.element,
             this.failed,
-            el("div", { class: "tm-actions" }, button(words("texts.save", { version: next })), said),
+            el(
+              "div",
+              { class: "tm-actions" },
+              button(words("texts.save", { version: next })),
+              button(words("texts.preview"), () => this.preview()),
+              said,
+            ),
           ],
           () => this.save(latest, next),
         ),
@@ -88,6 +94,21 @@ export class Texts {
 
   keep() {
     this.kept[this.chosen] = this.area.value;
+  }
+
+  /** What people will see, in a dialog; nothing is stored. */
+  preview() {
+    const { words, root, send } = this.page;
+    const text = this.area.value;
+    this.text.fail(text === "" ? words("form.needed") : "");
+    if (text === "") return this.area.focus();
+    const shown = new Remote(
+      words,
+      () => send("/api/texts/preview", { text }),
+      ({ html }) => written(html, text, { class: "tm-information", lang: this.chosen, tabindex: "0" }),
+    );
+    showDialog(words, root, words("texts.preview"), [shown.element]);
+    return shown.load();
   }
 
   async save(latest, next) {
@@ -143,12 +164,17 @@ export class Texts {
   version({ version, language, at, by, text, html }) {
     const { words, language: reader } = this.page;
     const about = { version, language: languageWords(language, reader), at: momentWords(at, reader) };
-    const shown = el("div", { class: "tm-version-text", lang: language });
     return el(
       "details",
       { class: "tm-box tm-version" },
       el("summary", {}, words("texts.version", about), by === null ? "" : ` · ${by}`),
-      html === null ? foreignText(shown, text) : renderedText(shown, html),
+      written(html, text, { class: "tm-version-text", lang: language }),
     );
   }
+}
+
+/** A text as people see it: rendered where it can be, else as it was typed. */
+function written(html, text, attributes) {
+  const node = el("div", attributes);
+  return html === null ? foreignText(node, text) : renderedText(node, html);
 }
