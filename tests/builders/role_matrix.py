@@ -6,6 +6,7 @@ server (5xx). Whoever is refused changes nothing.
 
 import asyncio
 from collections.abc import Sequence
+from concurrent.futures import ThreadPoolExecutor
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -105,7 +106,9 @@ def answers(
                     token = None
             return got
 
-    return asyncio.run(all_of_them())
+    # A thread of its own: browser tests of the same session leave a loop running in this one.
+    with ThreadPoolExecutor(max_workers=1) as beside:
+        return beside.submit(lambda: asyncio.run(all_of_them())).result()
 
 
 def _request(client: httpx.AsyncClient, row: Row, things: Things, headers: dict[str, str]) -> httpx.Request:
