@@ -59,17 +59,17 @@ def start(page, server: Served, kind: str, seconds: float) -> None:
 
 
 @pytest.mark.browser
-@pytest.mark.timeout(1500)
+@pytest.mark.timeout(3000)
 @pytest.mark.parametrize(
     ("base", "seconds"),
-    [pytest.param("tiny:", 120, id="tiny"), pytest.param(BUNDLED, 600, id="bundled", marks=pytest.mark.accept)],
+    [pytest.param("tiny:", 400, id="tiny"), pytest.param(BUNDLED, 1400, id="bundled", marks=pytest.mark.accept)],
 )
 def test_from_twelve_judgments_to_new_beside_old(page, tmp_path, base, seconds):
     began = time.monotonic()
     with served(tmp_path / "demo", "--demo", "--base", base) as server:
         ready = time.monotonic()
         page.goto(server.address)
-        page.locator(".tm-card").wait_for(timeout=120_000)
+        page.locator(".tm-card").wait_for(timeout=240_000)
         first_pair = time.monotonic()
         if os.environ.get("SCREENSHOT") and base == BUNDLED:
             page.screenshot(path=PICTURE)
