@@ -30,6 +30,7 @@ from rounds import studies  # noqa: E402
 
 LANGUAGES, WIDTHS, SCHEMES = {"en": "en-GB", "zh": "zh-CN"}, (1280, 320), ("light", "dark")
 CARD = ".tm-card:visible"
+CONSOLE = ("console", "runs", "policies", "data", "plan")
 Do = Callable[[Any], None]
 
 
@@ -78,7 +79,7 @@ def page_shots(invitation: str) -> list[Shot]:
         Shot("login", None, "/login", "form"),
         Shot("invite", None, f"/invite/{invitation}", "form"),
         Shot("me", "annotator", "/me", ".tm-main h1"),
-        Shot("console", "researcher", "/console", ".tm-main h1"),
+        *(Shot(name, "researcher", f"/{name}", ".tm-main h1") for name in CONSOLE),
         Shot("people", "admin", "/people", "[role=tab]", every_tab),
         Shot("settings", "admin", "/settings", "[role=tab]", every_tab),
     ]

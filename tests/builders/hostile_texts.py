@@ -8,7 +8,20 @@ from urllib.parse import urlsplit
 
 CORPUS = Path(__file__).parents[1] / "ui" / "hostile" / "texts.jsonl"
 OWN_PATHS = ("/static/", "/assets/", "/api/", "/theme.css", "/gradio_api/", "/favicon.ico", "/manifest.json")
-OWN_PAGES = ("/", "/login", "/me", "/people", "/settings", "/console", "/config", "/heartbeat")
+OWN_PAGES = (
+    "/",
+    "/login",
+    "/me",
+    "/people",
+    "/settings",
+    "/console",
+    "/runs",
+    "/policies",
+    "/data",
+    "/plan",
+    "/config",
+    "/heartbeat",
+)
 
 
 @dataclass(frozen=True)

@@ -112,6 +112,10 @@ OURS = (
     Row("researcher", "GET", "/api/runs/{run_id}", values={"run_id": "$run"}),
     Row("researcher", "POST", "/api/runs/{run_id}/cancel", values={"run_id": "$run"}),
     Row("researcher", "GET", "/api/side-by-side", query="?older=base&newer=policy-1"),
+    # The page runs.
+    # The page policies.
+    # The page data.
+    # The page plan.
     Row("researcher", "GET", "/api/exports"),
     Row("researcher", "POST", "/api/exports", {"format": "comparisons"}),
     Row("researcher", "GET", "/api/exports/{name}/{file}", values={"name": "$export", "file": "README.md"}),
@@ -136,7 +140,7 @@ PAGES = (
     Row("annotator", "GET", "/me"),
     Row("lead", "GET", "/people"),
     Row("researcher", "GET", "/settings"),
-    Row("researcher", "GET", "/console"),
+    *(Row("researcher", "GET", path) for path in ("/console", "/runs", "/policies", "/data", "/plan")),
     # Gradio's own parts that its pages load. A file that is not there is refused as one that may not be read.
     Row("annotator", "GET", "/theme.css"),
     Row("annotator", "GET", "/static/{path:path}", values={"path": "img/logo.svg"}),

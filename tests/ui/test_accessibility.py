@@ -74,7 +74,10 @@ def test_the_doors(visit: Open, lived: tuple[Database, LivedIn, str]):
         require_accessible(page, path)
 
 
-@pytest.mark.parametrize(("role", "path"), [("annotator", "/me"), ("researcher", "/console")])
+@pytest.mark.parametrize(
+    ("role", "path"),
+    [("annotator", "/me"), *(("researcher", path) for path in ("/console", "/runs", "/policies", "/data", "/plan"))],
+)
 def test_a_page(visit: Open, role: str, path: str):
     page = visit(role, path, ".tm-main h1")
     require_accessible(page, path)

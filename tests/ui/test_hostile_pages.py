@@ -103,7 +103,7 @@ def test_every_page_and_every_tab_with_hostile_texts_in_all_places(bare: Databas
     log_in(page, bare, address, person)
     page.goto(address)
     page.wait_for_selector(MAIN)
-    for path in ("/console", "/people", "/settings", "/me", "/"):
+    for path in ("/console", "/runs", "/policies", "/data", "/people", "/settings", "/me", "/"):
         page.goto(address.rstrip("/") + path)
         page.wait_for_function("document.querySelector('.tm-main')?.childElementCount > 0")
         page.wait_for_load_state("networkidle")

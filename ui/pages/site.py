@@ -26,10 +26,25 @@ from ui.web.roles import Role
 STATIC = Path(__file__).resolve().parents[1] / "static"
 STATIC_PATH = "/static/tastemaker"
 PAGES: dict[str, Role] = {
-    "/": "annotator", "/me": "annotator", "/people": "lead", "/settings": "researcher", "/console": "researcher"
+    "/": "annotator", "/me": "annotator", "/people": "lead", "/settings": "researcher", "/console": "researcher",
+    "/runs": "researcher", "/policies": "researcher", "/data": "researcher", "/plan": "researcher",
 }  # fmt: skip
 """Each page, and the least role that opens it. Its scripts: static/NAME/page.js."""
-STYLES = ("page", "compare", "views", "notices", "forms", "people", "me", "settings", "console")
+STYLES = (
+    "page",
+    "compare",
+    "views",
+    "notices",
+    "forms",
+    "people",
+    "me",
+    "settings",
+    "console",
+    "runs",
+    "policies",
+    "data",
+    "plan",
+)
 IDLE_POLL_SECONDS = 0.02
 
 

@@ -19,6 +19,7 @@ from ui.web import (
     account_routes,
     answer_routes,
     console_routes,
+    data_routes,
     errors,
     export_routes,
     invitation_routes,
@@ -26,8 +27,11 @@ from ui.web import (
     login_routes,
     me_routes,
     people_routes,
+    plan_routes,
+    policy_routes,
     review_routes,
     round_routes,
+    run_routes,
     settings_routes,
     text_routes,
 )
@@ -52,7 +56,11 @@ ROUTES = (
     settings_routes,
     text_routes,
     console_routes,
+    run_routes,
+    policy_routes,
+    data_routes,
     export_routes,
+    plan_routes,
 )
 
 

@@ -12,6 +12,14 @@ const PAGES = [
   ["settings", "/settings", "researcher"],
   ["console", "/console", "researcher"],
 ];
+/** The pages of the console stand in a second row, shown on each of them. */
+const CONSOLE = [
+  ["console", "/console"],
+  ["runs", "/runs"],
+  ["policies", "/policies"],
+  ["data", "/data"],
+  ["plan", "/plan"],
+];
 
 /**
  * Prepare the element that Gradio gives us, once: returns {main, words, has, me, language, signal, alive} or null where it was done before.
@@ -26,7 +34,16 @@ export async function openFrame(element, context, page) {
   document.title = `${words(`nav.${page}`)} · ${words("app.name")}`;
   const main = el("main", { class: "tm-main", id: "tm-main" });
   const me = await whoAmI(words);
-  element.replaceChildren(el("div", { class: `tm tm-${page}-page` }, header(context, language, page, me), main));
+  const inConsole = CONSOLE.some(([name]) => name === page);
+  element.replaceChildren(
+    el(
+      "div",
+      { class: `tm tm-${page}-page${inConsole ? " tm-console-page" : ""}` },
+      header(context, language, inConsole ? "console" : page, me),
+      inConsole ? consoleNavigation(words, page) : null,
+      main,
+    ),
+  );
   const ended = new AbortController();
   return {
     main,
@@ -46,6 +63,17 @@ async function whoAmI(words) {
   } catch {
     return { name: "", role: "annotator", key: "", accounts: false, study: "" };
   }
+}
+
+function consoleNavigation(words, page) {
+  const links = CONSOLE.map(([name, path]) =>
+    el(
+      "a",
+      { href: path, class: "tm-link", "aria-current": name === page ? "page" : null },
+      words(name === "console" ? "nav.home" : `nav.${name}`),
+    ),
+  );
+  return el("nav", { class: "tm-nav tm-nav-inner", "aria-label": words("nav.console") }, links);
 }
 
 function header(context, language, page, me) {

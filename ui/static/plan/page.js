@@ -1,0 +1,12 @@
+// The page plan: what so many people and judgments would tell.
+
+import { el } from "../page/elements.js";
+import { openFrame } from "../page/frame.js";
+
+/** Called by the page that Gradio built; `context` is {study, languages}. Calling it again does nothing. */
+export async function mount(element, context) {
+  const frame = await openFrame(element, context, "plan");
+  if (frame === null) return;
+  const { words, main } = frame;
+  main.append(el("h1", { class: "tm-title" }, words("nav.plan")));
+}

@@ -1,0 +1,7 @@
+"""What the page runs asks."""
+
+from __future__ import annotations
+
+from fastapi import APIRouter
+
+router = APIRouter(prefix="/api")
