@@ -116,6 +116,7 @@ OURS = (
     # The page policies.
     # The page data.
     # The page plan.
+    Row("researcher", "GET", "/api/plan", query="?people=4&judgments=400"),
     Row("researcher", "GET", "/api/exports"),
     Row("researcher", "POST", "/api/exports", {"format": "comparisons"}),
     Row("researcher", "GET", "/api/exports/{name}/{file}", values={"name": "$export", "file": "README.md"}),
