@@ -106,6 +106,7 @@ OURS = (
     Row("researcher", "POST", "/api/information", {"language": "zh", "text": "说明", "after": None}),
     Row("researcher", "POST", "/api/texts/preview", {"text": "Read **both**."}),
     Row("researcher", "GET", "/api/loop"),
+    Row("researcher", "GET", "/api/loop/figures/{name}", values={"name": "judgments.all"}),
     Row("researcher", "GET", "/api/runs"),
     Row("researcher", "POST", "/api/runs", {"kind": "sample", "settings": {}}),
     Row("researcher", "POST", "/api/next-policy"),
