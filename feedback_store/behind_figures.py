@@ -84,7 +84,7 @@ def agreements(db: Database, judgments: Any) -> list[dict[str, Any]]:
     from feedback_store.agreement import PAIR, verdicts
 
     said = verdicts(judgments)
-    found = []
+    found: list[dict[str, Any]] = []
     for (_, comparison, first, second), part in said.groupby(PAIR):
         people = len(part)
         if people < 2:

@@ -22,6 +22,7 @@ class JudgedPair:
     `shown_first` tells whether its text was shown before the other's; None where the order is not known.
     """
 
+    judgment_id: int
     prompt_id: int
     split: str
     outcome: Outcome
@@ -42,7 +43,7 @@ SELECT 1 FROM evaluation_pairs e JOIN evaluations v ON v.id = e.evaluation_id
 JOIN evaluation_sides s ON s.evaluation_id = e.evaluation_id AND s.side IN (e.first_side, e.second_side)
 WHERE e.comparison_id = c.id AND (v.unsealed_at IS NULL OR s.best_of > 1)"""
 OF_TWO = f"""
-SELECT c.prompt_id, c.split, j.ranks, j.shown,
+SELECT j.id, c.prompt_id, c.split, j.ranks, j.shown,
   (SELECT json_group_array(policy_id) FROM (SELECT m.policy_id FROM candidates k JOIN completions m
     ON m.id = k.completion_id WHERE k.comparison_id = c.id ORDER BY k.position)) AS policies
 FROM policy_pairs p JOIN comparisons c ON c.id = p.comparison_id JOIN counted_judgments j ON j.comparison_id = c.id
@@ -63,6 +64,7 @@ def _pairs(row: dict[str, object], policy_id: int, other_id: int) -> Iterator[Ju
         own_first = writers[i] == policy_id
         before = None if shown is None else (shown.index(i) < shown.index(j)) == own_first
         yield JudgedPair(
+            judgment_id=int(str(row["id"])),
             prompt_id=int(str(row["prompt_id"])),
             split=str(row["split"]),
             outcome=result if own_first else _OTHER_WAY[result],

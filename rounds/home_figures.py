@@ -12,11 +12,19 @@ from typing import Any, Literal
 
 import numpy as np
 
-from feedback_store import behind_figures, reward_models, run_records, shared_judgments
+from feedback_store import (
+    behind_figures,
+    judged_policies,
+    policies,
+    reward_models,
+    run_records,
+    shared_judgments,
+)
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from feedback_store.reward_models import RewardModel
 from reward_training.metrics import bootstrap_interval
+from rounds.latest_taste import taste_of
 from rounds.loop_state import HOLDOUT_SERIES, LoopState
 from rounds.next_step import FEWEST_JUDGMENTS, FIRST_JUDGMENTS, STEADY_JUDGMENTS
 
@@ -45,6 +53,7 @@ def figures(db: Database, state: LoopState, people: dict[str, Any] | None) -> di
         *_counts(db, state),
         *_of_reward(db, state),
         *_of_policy_run(db, state),
+        *_of_result(db, state),
         *_of_taste(db),
         *_agreement(db, people),
     ]
@@ -123,7 +132,7 @@ def _of_reward(db: Database, state: LoopState) -> list[Figure]:
         return lambda after, limit: _readings(db, model, column)[after : after + limit]
 
     def count(after: int, limit: int) -> list[Row]:
-        return [{**row, "amount": 1} for row in _readings(db, model, "differences")[after : after + limit]]
+        return [{**row, "amount": row["weight"]} for row in _readings(db, model, "differences")[after : after + limit]]
 
     def trained_on(after: int, limit: int) -> list[Row]:
         return behind_figures.judged_preferences(db, model.run_id, after, limit)
@@ -150,7 +159,9 @@ def _of_reward(db: Database, state: LoopState) -> list[Figure]:
 
 
 def _readings(db: Database, model: RewardModel, column: str) -> list[Row]:
-    """The decided held-out pairs of a reward's snapshot: whether it (or "longer wins") says what the person said."""
+    """The held-out pairs of a reward's snapshot: whether it (or "longer wins") says what the person said. A tie decides
+    nothing and weighs nothing; it stands there because the interval draws prompts that have only ties, too.
+    """
     kept = run_records.metrics(db, model.run_id, HOLDOUT_SERIES)
     if not kept:
         return []
@@ -160,12 +171,11 @@ def _readings(db: Database, model: RewardModel, column: str) -> list[Row]:
     for judgment, outcome, difference in zip(
         readings["judgments"], readings["outcomes"], readings[column], strict=True
     ):
-        if outcome == "tie" or judgment not in known:
-            continue
         group, text = known[judgment]
         signed = difference if outcome == "first" else -difference
         amount = 0.5 if signed == 0 else float(signed > 0)
-        row = {"id": len(rows) + 1, "amount": amount, "weight": 1.0, "kind": "judgment", "number": judgment}
+        weight = float(outcome != "tie")
+        row = {"id": len(rows) + 1, "amount": amount * weight, "weight": weight, "kind": "judgment", "number": judgment}
         rows.append({**row, "text": text, "group": group})
     return rows
 
@@ -178,7 +188,7 @@ def _of_policy_run(db: Database, state: LoopState) -> list[Figure]:
 
     def steps(name: str) -> Callable[[int, int], list[Row]]:
         value = getattr(made, name)
-        rows = [
+        rows: list[Row] = [
             {"id": metric.step + 1, "amount": metric.values.get(name), "weight": 1.0}
             | {"kind": "run", "number": made.run_id, "text": str(metric.step)}
             for metric in run_records.metrics(db, made.run_id, "steps")
@@ -186,23 +196,58 @@ def _of_policy_run(db: Database, state: LoopState) -> list[Figure]:
         ]
         # Behind the budget a run stops: the step that was kept is the last one with this value.
         last = max((place for place, row in enumerate(rows) if row["amount"] == value), default=-1)
-        return lambda after, limit: [row for row in rows[: last + 1] if row["id"] > after][:limit]
+        return lambda after, limit: [row for row in rows[: last + 1] if int(row["id"]) > after][:limit]
 
     return [Figure(f"policy_run.{name}", getattr(made, name), "latest", steps(name)) for name in POLICY_READINGS]
 
 
-def taste_of(db: Database) -> list[dict[str, Any]]:
-    """Samples on a few held-out prompts with what the latest reward says of each, best first: [{prompt_id, scores:
-    [(completion id, score), ...]}]. Empty before the first reward.
-    """
-    model = reward_models.latest(db)
-    kept = (model.metrics.get("taste") or []) if model else []
+def _of_result(db: Database, state: LoopState) -> list[Figure]:
+    """New against old, judged blind: a row a judgment (of a ranking of several texts, a row a pair)."""
+    result = state.result
+    if result is None:
+        return []
+    newer, older = (policies.by_name(db, name).id for name in (result.newer, result.older))
+
+    def rows(after: int, limit: int) -> list[Row]:
+        return _judged(db, newer, older)[after : after + limit]
+
+    def only(amount: float) -> Callable[[int, int], list[Row]]:
+        def chosen(after: int, limit: int) -> list[Row]:
+            fit = [row for row in _judged(db, newer, older) if row["amount"] == amount and row["id"] > after]
+            return [{**row, "amount": row["weight"]} for row in fit][:limit]
+
+        return chosen
+
+    counted = ("result.wins", "result.ties", "result.losses")
     return [
-        {
-            "prompt_id": one["prompt_id"],
-            "scores": sorted(((int(key), value) for key, value in one["scores"].items()), key=lambda pair: -pair[1]),
-        }
-        for one in kept
+        *(
+            Figure(name, value, "sum", only(amount))
+            for name, value, amount in zip(
+                counted, (result.wins, result.ties, result.losses), (1.0, 0.5, 0.0), strict=True
+            )
+        ),
+        Figure("result.for_new", result.wins + result.ties / 2, "derived", inputs=counted[:2], rule="wins + ties / 2"),
+        Figure("result.of", result.wins + result.ties + result.losses, "derived", inputs=counted, rule="their sum"),
+        Figure("result.share", result.share, "mean", rows),
+        Figure(
+            "result.half", (result.high - result.low) / 2, "derived", inputs=("result.share", "result.of"),
+            rule="half of the 95 % interval (Wilson's; by prompt where there are many)",
+        ),
+        Figure(
+            "result.more", result.more_judgments, "derived", inputs=("result.share", "result.of"),
+            rule="until the interval leaves a half, were the share to stay what it is",
+        ),
+    ]  # fmt: skip
+
+
+def _judged(db: Database, newer: int, older: int) -> list[Row]:
+    pairs = judged_policies.of_two(db, newer, older)
+    known = behind_figures.prompts_of_judgments(db, [pair.judgment_id for pair in pairs])
+    amounts = {"first": 1.0, "tie": 0.5, "second": 0.0}
+    return [
+        {"id": place, "amount": amounts[pair.outcome], "weight": pair.weight, "kind": "judgment"}
+        | {"number": pair.judgment_id, "text": known[pair.judgment_id][1], "group": known[pair.judgment_id][0]}
+        for place, pair in enumerate(pairs, start=1)
     ]
 
 

@@ -25,7 +25,6 @@ def plan(
     if as_json:
         print_json(found)
         return
-    half = {None: "nothing to measure on"}
     print_fields(
         {
             "labels to train on": f"{found.training} ({found.training_decided} decided)",
@@ -35,8 +34,8 @@ def plan(
             "check questions": found.checks,
             "repeats": found.repeats,
             "skipped": found.skipped,
-            "accuracy of the reward": half.get(found.accuracy_half) or f"± {found.accuracy_half:.3f}",
-            "raw agreement": half.get(found.agreement_half) or f"± {found.agreement_half:.3f}",
+            "accuracy of the reward": _half(found.accuracy_half),
+            "raw agreement": _half(found.agreement_half),
             "for each person": f"{found.each} judgments, {found.hours_each:.1f} hours"
             + (f", {found.days} days" if found.days else ""),
         }
@@ -57,6 +56,10 @@ def plan(
         [[name, one["value"], one["source"]] for name, one in found.assumptions.model_dump().items()],
         empty="",
     )
+
+
+def _half(width: float | None) -> str:
+    return "nothing to measure on" if width is None else f"± {width:.3f}"
 
 
 def _assumed(words: list[str]) -> dict[str, float]:

@@ -9,7 +9,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from feedback_store import exchange, person_figures, runs
 from feedback_store.errors import InvalidInput
-from rounds import home_figures, loop_state, verbs
+from rounds import home_figures, latest_taste, loop_state, verbs
 from ui.web.errors import NotThere
 from ui.web.roles import Researcher
 from ui.web.study import StudyAtHand, study_of
@@ -43,6 +43,7 @@ def loop(request: Request, person: Researcher) -> dict[str, Any]:
         "formats": exchange.formats_that("write"),
         "figures": {name: _plain(figure) for name, figure in known.items()},
         "said": home_figures.SAID,
+        "taste": latest_taste.taste_shown(study.db),
     }
 
 
