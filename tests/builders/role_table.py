@@ -65,6 +65,8 @@ OURS = (
     Row("annotator", "GET", "/api/answers/{comparison}", values={"comparison": "$answered"}),
     Row("annotator", "POST", "/api/flags", {"comparison": "$pair", "note": "odd", "key": "role-table-3"}),
     Row("annotator", "GET", "/api/guidelines"),
+    Row("annotator", "GET", "/api/openapi.json"),
+    Row("annotator", "GET", "/api/docs/{name}", values={"name": "swagger-ui.css"}),
     Row("annotator", "GET", "/api/information"),
     Row("annotator", "POST", "/api/consent", {"version": "$information"}),
     # People (pseudonyms), pace, agreement, check questions, flags, invitations, quotas, pause and close a round.
@@ -128,6 +130,9 @@ OURS = (
     Row("admin", "POST", "/api/people/{annotator_id}/password", values=THEM),
     Row("admin", "POST", "/api/people/{annotator_id}/erase", {"reason": "asked on Monday"}, THEM),
     Row("admin", "GET", "/api/audit"),
+    Row("admin", "GET", "/api/tokens"),
+    Row("admin", "POST", "/api/tokens", {"name": "ci", "scopes": ["read"]}),
+    Row("admin", "POST", "/api/tokens/{token_id}/revoke", values={"token_id": "$token"}),
     Row("admin", "GET", "/api/access"),
     # Last, because nothing of one's own is asked any more afterwards.
     Row("annotator", "POST", "/api/me/withdraw", {"person": "$person"}),
@@ -140,6 +145,7 @@ PAGES = (
     Row("annotator", "GET", "/"),
     Row("annotator", "HEAD", "/"),
     Row("annotator", "GET", "/me"),
+    Row("annotator", "GET", "/docs"),
     Row("lead", "GET", "/people"),
     Row("researcher", "GET", "/settings"),
     *(Row("researcher", "GET", path) for path in ("/console", "/runs", "/policies", "/data", "/plan")),

@@ -24,6 +24,7 @@ from ui.commands import (
     scoring,
     serving,
     simulation,
+    tokens,
 )
 
 OUR_PACKAGES = frozenset({"feedback_store", "language_models", "policy_training", "reward_training", "rounds", "ui"})
@@ -51,6 +52,7 @@ app.command("check")(keeping.check)
 app.add_typer(policies.app, name="policy")
 app.add_typer(rewards.app, name="reward")
 app.add_typer(people.app, name="user")
+app.add_typer(tokens.app, name="token")
 app.add_typer(models.app, name="model")
 app.command("doctor")(doctor.doctor)
 

@@ -14,7 +14,7 @@ from ui.web.errors import NotThere
 from ui.web.roles import Researcher
 from ui.web.study import StudyAtHand, study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["runs"])
 
 # Not `score`: it reads a file by its path, which is for those who sit at this machine.
 Kind = Literal["sample", "train-reward", "train-policy", "evaluate", "policy-export"]

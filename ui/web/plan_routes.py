@@ -10,7 +10,7 @@ from rounds import planning
 from ui.web.roles import Researcher
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["runs"])
 Share = Annotated[float | None, Query(ge=0, le=1)]
 
 

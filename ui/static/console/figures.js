@@ -46,10 +46,11 @@ export function phrase(words, key, values) {
 /** Put nodes into an element only where they differ, so that focus and what is read aloud stay. */
 export function refill(element, nodes) {
   const made = el(element.tagName, {}, [nodes].flat());
-  if (made.innerHTML === element.innerHTML) return;
+  const [now, then] = [[...made.childNodes], [...element.childNodes]];
+  if (now.length === then.length && now.every((node, place) => node.isEqualNode(then[place]))) return;
   const inside = element.contains(document.activeElement);
   const kept = inside ? document.activeElement.dataset.focus : null;
-  element.replaceChildren(...made.childNodes);
+  element.replaceChildren(...now);
   if (kept) element.querySelector(`[data-focus="${CSS.escape(kept)}"]`)?.focus({ preventScroll: true });
 }
 
