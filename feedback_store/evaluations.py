@@ -7,7 +7,7 @@ A side is a policy, or the best of n texts of a policy. While an evaluation is s
 import json
 from collections.abc import Sequence
 from dataclasses import dataclass
-from typing import Any, Literal, cast
+from typing import Literal
 
 from feedback_store import audit, clock, comparisons, leases
 from feedback_store.comparisons import NewComparison
@@ -150,6 +150,18 @@ def get(db: Database, evaluation_id: int) -> Evaluation:
     return _evaluation(db, row)
 
 
+def of_run(db: Database, run_id: int) -> Evaluation:
+    """Return the evaluation that a run, or the run that it retries, was queued with. Raises InvalidInput."""
+    row = db.row(
+        "WITH RECURSIVE chain (id) AS (SELECT ? UNION ALL SELECT r.retries_id FROM runs r JOIN chain ON r.id = chain.id"
+        " WHERE r.retries_id IS NOT NULL) SELECT e.* FROM evaluations e JOIN chain ON chain.id = e.run_id",
+        [run_id],
+    )
+    if row is None:
+        raise InvalidInput(f"Run {run_id} was queued without an evaluation: start it anew.")
+    return _evaluation(db, row)
+
+
 def listing(db: Database, *, limit: int = -1, offset: int = 0) -> list[Evaluation]:
     """Return evaluations, the latest first."""
     rows = db.rows("SELECT * FROM evaluations ORDER BY id DESC LIMIT ? OFFSET ?", [limit, offset])
@@ -243,7 +255,7 @@ def _evaluation(db: Database, row: Row) -> Evaluation:
         " JOIN policies p ON p.id = s.policy_id WHERE s.evaluation_id = ? ORDER BY s.side",
         [row["id"]],
     )
-    return Evaluation(**cast(dict[str, Any], row), sides=[Side(**side) for side in sides])
+    return Evaluation(**row, sides=[Side(**side) for side in sides])
 
 
 def _judged(row: Row) -> Judged:
