@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
-from feedback_store import clock, policies
+from feedback_store import clock, policies, seals
 from feedback_store.comparisons import PURPOSES
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
@@ -18,6 +18,7 @@ from feedback_store.judgments import Judgment
 from feedback_store.prompts import SPLITS
 
 NO_JUDGMENT = "filter: no judgment of it passes"
+SEALED = "sealed: of a blind evaluation that is not finished"
 
 
 @dataclass(frozen=True)
@@ -91,9 +92,12 @@ def require_known(db: Database, filters: Filters) -> None:
 
 
 def comparisons_left_out(db: Database, filters: Filters, comparison_ids: Sequence[int]) -> dict[int, str]:
-    """Return the reason by comparison for those that a filter on comparisons leaves out (but agreement, see there)."""
+    """Return the reason by comparison for those that a filter on comparisons leaves out (but agreement, see there), and
+    for those that are sealed, whatever the filters.
+    """
     source = "comparisons c JOIN prompts p ON p.id = c.prompt_id LEFT JOIN rounds r ON r.id = c.round_id"
-    return _left_out(db, filters, tuple(_CONDITIONS), source, "c.id", comparison_ids)
+    reasons = _left_out(db, filters, tuple(_CONDITIONS), source, "c.id", comparison_ids)
+    return {**reasons, **dict.fromkeys(seals.among(db, comparison_ids), SEALED)}
 
 
 def prompts_left_out(db: Database, filters: Filters, prompt_ids: Sequence[int]) -> dict[int, str]:

@@ -127,6 +127,18 @@ class TrainPolicySettings(_Settings):
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
 
 
+class BlindSettings(_Settings):
+    """A blind evaluation: people judge the texts on held-out prompts, and nobody sees who wrote them before its end."""
+
+    judgments: int = Field(0, ge=0, le=10000, description="judgments wanted, at most; 0: no blind evaluation")
+    stop_rule: Literal["count", "sequential"] = Field(
+        "count", description="when it ends: at the number of judgments, or as soon as the sides are told apart"
+    )
+    error: float = Field(0.05, gt=0, lt=0.5, description="chance that the sequential rule tells equal sides apart")
+    best_of: Names = Field((), description="policies whose best of several texts by the reward are sides as well")
+    best_of_texts: int = Field(4, ge=2, le=64, description="texts of which the best is taken")
+
+
 class EvaluateSettings(_Settings):
     """Fresh completions of two or more policies on the same prompts, with counts and rewards."""
 
@@ -134,7 +146,9 @@ class EvaluateSettings(_Settings):
     split: Literal["holdout", "train"] = Field("holdout", description="prompts to sample on")
     prompts: int = Field(32, ge=1, le=100000, description="prompts at most")
     samples: int = Field(2, ge=1, le=64, description="completions a prompt and policy")
-    reward_model: str | None = Field(None, description="name of the reward model that scores; none: no rewards")
+    reward_model: str | None = Field(None, description="name of the reward model that scores; none: the latest, if any")
+    likelihoods: bool = Field(True, description="whether KL to the base and perplexity under it are computed")
+    blind: BlindSettings = Field(default_factory=BlindSettings, description="a blind evaluation beside the figures")
     seed: int = Field(0, ge=0, lt=2**63, description="run seed")
 
 

@@ -7,13 +7,23 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from feedback_store import comparisons, completions, judgments, policies, prompts, questions, reward_models, run_records
+from feedback_store import (
+    comparisons,
+    completions,
+    judgments,
+    policies,
+    prompts,
+    questions,
+    reward_models,
+    run_records,
+    seals,
+)
 from feedback_store import runs as run_rows
 from feedback_store.completions import Completion
 from feedback_store.database import Database
 from feedback_store.runs import Run
+from rounds import evaluating, studies
 from rounds import loop_state as loop
-from rounds import studies
 from rounds.loop_state import LoopState
 from rounds.settings import SettingsError, StudySettings, parse
 
@@ -34,10 +44,12 @@ def start_run(
     config_file: Path | str | None = None,
     priority: int | None = None,
     needs: Sequence[int] = (),
+    by: str = "command",
 ) -> Run:
-    """Put a run into the queue, with all its settings resolved; it waits until the runs that it `needs` succeeded.
+    """Put a run into the queue, with all its settings resolved; it waits until the runs that it `needs` succeeded. A
+    blind evaluation that it is to make begins here, sealed, in the name of `by`.
 
-    Raises SettingsError, Impossible, InvalidInput.
+    Raises SettingsError, Impossible, InvalidInput, CannotEvaluate.
     """
     study = studies.settings(db)
     with db.transaction():
@@ -48,6 +60,8 @@ def start_run(
         source = _named_file(config) if kind == "score" else None
         rank = PRIORITIES.get(kind, 0) if priority is None else priority
         run = run_rows.enqueue(db, kind, config, needs=needs, priority=rank)
+        if kind == "evaluate" and config["blind"]["judgments"]:
+            evaluating.begin(db, run, seed=study.seed * SEEDS_OF_A_STUDY + number, by=by)
         if source is not None:
             folder = db.folder / "runs" / str(run.id)
             folder.mkdir(parents=True, exist_ok=True)
@@ -101,7 +115,8 @@ def run_view(db: Database, run_id: int, *, after_log: int = 0) -> dict[str, Any]
 def side_by_side(db: Database, older: str, newer: str, *, limit: int = 10, offset: int = 0) -> dict[str, Any]:
     """Held-out prompts that both policies (by name) answered: {older, newer, total, rows: [{prompt, a, b}]}.
 
-    Answers drawn with the same seed stand beside each other where there are any. InvalidInput for an unknown name.
+    Answers drawn with the same seed stand beside each other where there are any; texts of a sealed evaluation are left
+    out. InvalidInput for an unknown name.
     """
     sides = [_by_prompt(db, policies.by_name(db, name).id) for name in (older, newer)]
     shared = [prompt for prompt in prompts.listing(db, "holdout") if prompt.id in sides[0] and prompt.id in sides[1]]
@@ -134,8 +149,9 @@ def _defaults(study: StudySettings, kind: str, number: int) -> dict[str, Any]:
 
 def _check_names(db: Database, config: Mapping[str, Any]) -> None:
     """Raises InvalidInput or SettingsError where a policy or reward model is named that does not exist."""
-    for name in [config.get("policy"), config.get("start_policy"), *config.get("policies", ())]:
-        if name is not None:
+    best_of = config.get("blind", {}).get("best_of", ())
+    for name in [config.get("policy"), config.get("start_policy"), *config.get("policies", ()), *best_of]:
+        if name is not None and not name.isdigit():
             policies.by_name(db, name)
     wanted = config.get("reward_model")
     known = [model.name for model in reward_models.listing(db)]
@@ -176,8 +192,11 @@ def _missing(db: Database, study: StudySettings, annotator_id: int | None) -> in
 
 def _by_prompt(db: Database, policy_id: int) -> dict[int, list[Completion]]:
     found: dict[int, list[Completion]] = {}
-    for one in completions.listing(db, policy_id=policy_id):
-        found.setdefault(one.prompt_id, []).append(one)
+    written = completions.listing(db, policy_id=policy_id)
+    sealed = seals.completions_among(db, [one.id for one in written])
+    for one in written:
+        if one.id not in sealed:
+            found.setdefault(one.prompt_id, []).append(one)
     return found
 
 

@@ -1,8 +1,8 @@
 """`tastemaker`: one small file for each group of commands, and one place where errors become words.
 
 Heavy libraries are imported inside the commands, so that `--help` answers at once. Exit codes: 0 done, 1 a run that
-failed or a study that is not sound, 2 something to put right (wrong value, missing study, port in use), 130 stopped by
-Ctrl-C.
+failed, a gate (`run ... --fail-below`) that was not reached or a study that is not sound, 2 something to put right
+(wrong value, missing study, port in use), 130 stopped by Ctrl-C.
 """
 
 import os

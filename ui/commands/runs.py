@@ -6,7 +6,11 @@ from typing import Annotated, Any
 import typer
 
 from ui.commands.arguments import AsJson, Study
-from ui.commands.output import print_json, print_table, say
+from ui.commands.output import plain, print_json, print_table, say
+
+
+class GateNeedsEvaluation(ValueError):
+    """A gate was asked for that nothing is evaluated for."""
 
 
 def run(
@@ -22,18 +26,36 @@ def run(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end; starts a worker where none is at work.")
     ] = False,
+    fail_below: Annotated[
+        float | None,
+        typer.Option(
+            "--fail-below",
+            help="With evaluate and --wait: exit code 1 where the current policy is preferred to its parent in less.",
+            min=0.0,
+            max=1.0,
+            metavar="SHARE",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a run into the study's queue, and with --wait see it through."""
-    from rounds import studies, verbs
+    """Put a run into the study's queue, and with --wait see it through.
+
+    --fail-below is a gate for scripts: it goes by blind judgments where there are ten or more, else by the reward.
+    """
+    from rounds import evaluating, studies, verbs
     from ui.commands.waiting import see_through
 
+    if fail_below is not None and (kind != "evaluate" or not wait):
+        raise GateNeedsEvaluation("--fail-below goes with the kind evaluate and --wait: run STUDY evaluate --wait.")
     db = studies.open_or_create(study)
     started = verbs.start_run(db, kind, values or [], config_file=config)
     if wait:
         started = see_through(db, started, quiet=as_json)
+    ended_well = started.status == "succeeded"
+    gate = evaluating.gate(db, started) if fail_below is not None and ended_well else None
     if as_json:
-        print_json(started)
+        print_json({**plain(started), "gate": gate} if gate else started)
     elif wait:
         print(f"Run {started.id} ({started.kind}) {started.status}.")
         print_result(started.result)
@@ -43,6 +65,10 @@ def run(
         if started.error:
             say(f"tastemaker: {started.error}")
         raise typer.Exit(1)
+    if gate is not None and fail_below is not None:
+        say(f"{gate.words()}. {'Below' if gate.share < fail_below else 'Not below'} {fail_below:g}.")
+        if gate.share < fail_below:
+            raise typer.Exit(1)
 
 
 def print_result(result: dict[str, Any] | None) -> None:
