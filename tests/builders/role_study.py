@@ -64,6 +64,7 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
         "settings": latest.id if latest else 1,
         "criterion": "brief",
         "run": runs.enqueue(db, "sample", {}).id,
+        "cancelled_run": runs.cancel(db, runs.enqueue(db, "evaluate", {}).id).id,
         "export": "trl-1",
         "asset": _asset(),
     }
