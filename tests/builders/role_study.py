@@ -65,6 +65,7 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
         "settings": latest.id if latest else 1,
         "criterion": "brief",
         "run": runs.enqueue(db, "sample", {}).id,
+        "cancelled_run": runs.cancel(db, runs.enqueue(db, "evaluate", {}).id).id,
         "export": "trl-1",
         "token": api_tokens.make(db, victim, "theirs", ["read"], days=1, by="test")[0].id,
         "asset": _asset(),
