@@ -87,8 +87,7 @@ class Reading:
         self.left_out: Counter[str] = Counter()
         self.judgments_left_out: Counter[str] = Counter()
         self.people: set[int] = set()
-        person = annotators.by_name(db, narrowed.person) if narrowed.person is not None else None
-        self._person_id = person.id if person else None
+        self._person_id = filters.person_id_of(db, narrowed.person) if narrowed.person is not None else None
         weighed = narrowed.reliability is not None
         self._reliability = reliability.of_people(db, narrowed.snapshot) if weighed else {}
 
