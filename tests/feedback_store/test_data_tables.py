@@ -122,7 +122,9 @@ def test_judgments_are_filtered_as_the_slow_way_filters_them(lived: Study):
             fits = [row["id"] for row in known
                     if value == row[name] or (isinstance(row[name], list) and value in row[name])]  # fmt: skip
             narrowed = JudgmentFilters(**{name: value})
-            found = all_pages(lambda before, narrowed=narrowed: judgment_table.page(db, narrowed, before=before, size=4))
+            found = all_pages(
+                lambda before, narrowed=narrowed: judgment_table.page(db, narrowed, before=before, size=4)
+            )
             assert found == fits, (name, value)
     for since, until in (("2026-11-24", None), (None, "2026-11-23"), ("2026-11-23T22:00:00Z", "2026-11-23T23:30:00Z")):
         low, high = filters.moment_of(since or "2000-01-01"), filters.moment_of(until or "2100-01-01", end=True)
