@@ -11,6 +11,7 @@ from pathlib import Path
 from types import ModuleType
 
 from feedback_store import exporting, importing
+from feedback_store import filters as narrowing
 from feedback_store.database import Database
 from feedback_store.dataset_card import Licences
 from feedback_store.errors import UnknownFormat
@@ -129,7 +130,8 @@ def preview(
 
 def require_possible(db: Database, format: str, filters: Filters, options: dict[str, str]) -> None:
     """Raise as `export` does where it could not begin."""
-    exporting.prepare(db, format_that_can(format, "write"), format, filters, options).reading()
+    exporting.prepare(db, format_that_can(format, "write"), format, filters, options)
+    narrowing.require_known(db, filters)
 
 
 def _module(name: str) -> ModuleType:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
-from feedback_store import annotators, clock, policies, pseudonyms
+from feedback_store import annotators, clock, policies, pseudonyms, sealing
 from feedback_store.comparisons import PURPOSES
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
@@ -25,7 +25,8 @@ class Filters:
     """What to narrow to; None (for tags: none) narrows nothing.
 
     `reliability` and `agreement` are the least shares (0 to 1) that pass; `since` and `until` are days or timestamps,
-    both inclusive. Raises InvalidInput for a value that is not allowed.
+    both inclusive; `unsealed` leaves out what would tell the policy of a sealed text (sealing.py). Raises InvalidInput
+    for a value that is not allowed.
     """
 
     round: int | None = None
@@ -40,6 +41,7 @@ class Filters:
     since: str | None = None
     until: str | None = None
     snapshot: int | None = None
+    unsealed: bool | None = None
 
     def __post_init__(self) -> None:
         for name, value, allowed in (("split", self.split, SPLITS), ("purpose", self.purpose, PURPOSES)):
@@ -162,6 +164,8 @@ CONDITIONS = {
     "purpose": "c.purpose = :purpose",
     "policy": "EXISTS (SELECT 1 FROM candidates k JOIN completions t ON t.id = k.completion_id"
     " JOIN policies w ON w.id = t.policy_id WHERE k.comparison_id = c.id AND w.name = :policy)",
+    "unsealed": "NOT EXISTS (SELECT 1 FROM candidates k WHERE k.comparison_id = c.id AND "
+    f"{sealing.condition('k.completion_id')})",
     "language": "p.language = :language",
     "tags": "NOT EXISTS (SELECT 1 FROM json_each(:tags) t WHERE t.value NOT IN (SELECT value FROM json_each(p.tags)))",
 }

@@ -50,6 +50,11 @@ def listing(db: Database, *, before: int | None = None, limit: int = 25) -> list
     return [_listed(row) for row in rows]
 
 
+def is_there(db: Database, import_id: int) -> bool:
+    """Tell whether the study has an import of this id."""
+    return db.value("SELECT 1 FROM imports WHERE id = ?", [import_id]) is not None
+
+
 def under_way(db: Database) -> bool:
     """Tell whether an import beside others is under way."""
     return held_file.is_held(db.folder / importing.LOCK)

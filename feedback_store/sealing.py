@@ -21,6 +21,12 @@ def condition(completion: str) -> str:
     )
 
 
+def any_sealed(db: Database) -> bool:
+    """Tell whether the study has a blind evaluation that is not judged to its end."""
+    found = "SELECT 1 FROM comparisons WHERE purpose = 'evaluation' AND withdrawn = 0 AND answers < overlap LIMIT 1"
+    return db.value(found) is not None
+
+
 def sealed(db: Database, completion_ids: Sequence[int]) -> set[int]:
     """Return those of some completions that are sealed."""
     rows = db.rows(

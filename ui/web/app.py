@@ -22,6 +22,7 @@ from ui.web import (
     data_routes,
     errors,
     export_routes,
+    import_routes,
     invitation_routes,
     judgment_routes,
     login_routes,
@@ -59,6 +60,7 @@ ROUTES = (
     run_routes,
     policy_routes,
     data_routes,
+    import_routes,
     export_routes,
     plan_routes,
 )
