@@ -115,6 +115,7 @@ class TrainRewardSettings(_Settings):
 
     reward: RewardSettings = Field(default_factory=RewardSettings, description="model and training of the reward")
     reference_samples: int = Field(64, ge=2, le=10000, description="completions that set the reward's zero and unit")
+    taste_prompts: int = Field(3, ge=0, le=50, description="held-out prompts on which its best and worst are shown")
 
 
 class TrainPolicySettings(_Settings):

@@ -10,6 +10,7 @@ import accounts_at_hand
 from feedback_store import (
     accounts,
     annotators,
+    api_tokens,
     check_questions,
     clock,
     comparisons,
@@ -78,6 +79,7 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
         "prompt": 1,
         "completion": 1,
         "judgment": 1,
+        "token": api_tokens.make(db, victim, "theirs", ["read"], days=1, by="test")[0].id,
         "asset": _asset(),
     }
 

@@ -7,14 +7,14 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Path, Query, Request
 from pydantic import BaseModel, ConfigDict, Field
 
-from feedback_store import exchange, runs
+from feedback_store import exchange, person_figures, runs
 from feedback_store.errors import InvalidInput
-from rounds import loop_state, verbs
+from rounds import home_figures, latest_taste, loop_state, verbs
 from ui.web.errors import NotThere
 from ui.web.roles import Researcher
-from ui.web.study import study_of
+from ui.web.study import StudyAtHand, study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["runs"])
 
 # Not `score`: it reads a file by its path, which is for those who sit at this machine.
 Kind = Literal["sample", "train-reward", "train-policy", "evaluate", "policy-export"]
@@ -35,8 +35,49 @@ class RunBody(BaseModel):
 @router.get("/loop")
 def loop(request: Request, person: Researcher) -> dict[str, Any]:
     """All that the console shows at a glance, with the formats of an export."""
-    state = verbs.loop_state(study_of(request).db)
-    return {**state.model_dump(mode="json"), "formats": exchange.formats_that("write")}
+    study = study_of(request)
+    state = verbs.loop_state(study.db)
+    known = _figures(study, state)
+    return {
+        **state.model_dump(mode="json"),
+        "formats": exchange.formats_that("write"),
+        "figures": {name: _plain(figure) for name, figure in known.items()},
+        "said": home_figures.SAID,
+        "taste": latest_taste.taste_shown(study.db),
+    }
+
+
+@router.get("/loop/figures/{name}")
+def behind(
+    request: Request,
+    person: Researcher,
+    name: str,
+    after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
+) -> dict[str, Any]:
+    """What a figure of the console comes from: the rows that it adds up from, or the figures it is derived from."""
+    study = study_of(request)
+    known = _figures(study, verbs.loop_state(study.db))
+    if name not in known:
+        raise NotThere(f"There is no figure {name!r} now. There are: {', '.join(known)}.")
+    figure = known[name]
+    rows = home_figures.rows_of(figure, after, limit) if figure.rows else []
+    return {**_plain(figure), "name": name, "rows": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
+
+
+def _figures(study: StudyAtHand, state: loop_state.LoopState) -> dict[str, home_figures.Figure]:
+    people = study.figures.read(person_figures.latest_judgment(study.db)).figures
+    return home_figures.figures(study.db, state, people)
+
+
+def _plain(figure: home_figures.Figure) -> dict[str, Any]:
+    return {
+        "value": figure.value,
+        "how": figure.how,
+        "inputs": figure.inputs,
+        "rule": figure.rule,
+        "as_of": figure.as_of,
+    }
 
 
 @router.get("/runs")

@@ -35,7 +35,7 @@ from ui.web.review_routes import LONGEST_SHOWN
 from ui.web.roles import Researcher
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api/data")
+router = APIRouter(prefix="/api/data", tags=["data"])
 
 PEOPLE_NAMED = 300
 RowId = Annotated[int, Path(ge=1, le=LARGEST_ID)]

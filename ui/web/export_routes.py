@@ -23,7 +23,7 @@ from ui.web.people_routes import LARGEST_ID, Body
 from ui.web.roles import Person, Researcher
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["data"])
 WITH_NAMES = "comparisons"  # the one format that names people
 PSEUDONYMS = "pseudonyms"
 WAIT_SECONDS = 8.0

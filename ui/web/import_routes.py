@@ -25,7 +25,7 @@ from ui.web.people_routes import LARGEST_ID, Body
 from ui.web.roles import Person, Researcher
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["data"])
 
 PIECE_BYTES = 512 * 1024
 WAIT_SECONDS = 5.0

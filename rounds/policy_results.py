@@ -1,0 +1,157 @@
+"""New against old, judged blind: what people's judgments of two policies say, and how sure it is. Pure; numpy only.
+
+A tie counts half. The interval is one of two, both with the prompt as the unit that is drawn, for judgments of one
+prompt are alike:
+
+- *Wilson's*, with continuity correction (R. Newcombe, "Two-sided confidence intervals for the single proportion",
+  Statistics in Medicine 1998, method 4), on the effective number of judgments: few judgments, or all of them alike. It
+  stays inside 0 to 1 and is wide where nothing is known. Without the correction four wins of four would do to tell two
+  policies apart, which equal ones reach in an eighth of cases; with it, it takes six (one in 32).
+- *by prompt*, share ± 1.96 standard errors of a ratio over prompts (W. Cochran, Sampling Techniques, 1977, section
+  6.3), what a bootstrap over prompts comes to where there are many: from 30 prompts with at least five wins and losses.
+
+Both are for one look. Who looks after each judgment and stops when the interval leaves a half is wrong more often than
+one time in twenty: rounds/stop_rule.py is for that.
+"""
+
+from __future__ import annotations
+
+import math
+from collections.abc import Sequence
+from dataclasses import dataclass
+from typing import Literal
+
+import numpy as np
+from numpy.typing import NDArray
+
+SCORES = {"win": 1.0, "tie": 0.5, "loss": 0.0}
+Z = 1.959963984540054  # of a two-sided 95 % interval
+MANY_PROMPTS = 30
+FEWEST_OF_A_KIND = 5
+MOST_MORE = 10_000
+Floats = NDArray[np.float64]
+
+
+@dataclass(frozen=True)
+class BlindJudgment:
+    """One blind judgment of two policies, from the newer one's side. `newer_first`: whether its text was shown first;
+    None where that is not known. A pair of a ranking of K texts weighs 2 / K.
+    """
+
+    prompt_id: int
+    outcome: Literal["win", "tie", "loss"]
+    newer_first: bool | None = None
+    weight: float = 1.0
+    held_out: bool = True
+
+
+@dataclass(frozen=True)
+class PolicyResult:
+    """`share`: of judgments that the newer policy won, ties half; None without any, and then the interval is 0 to 1.
+
+    `cannot_tell`: a half lies inside the interval. `more_judgments`: about how many more it would take, were the share
+    to stay what it is; 0 where it can be told, None where the share is a half or it would take more than 10,000.
+    `first_shown_share`: how often the text that was shown first won, ties half. `held_out`: judgments on prompts that
+    neither policy was trained on.
+    """
+
+    wins: float
+    ties: float
+    losses: float
+    judgments: int
+    held_out: int
+    prompts: int
+    share: float | None
+    low: float
+    high: float
+    interval: Literal["none", "wilson", "by prompt"]
+    cannot_tell: bool
+    more_judgments: int | None
+    first_shown_share: float | None
+
+
+def summarise(judgments: Sequence[BlindJudgment]) -> PolicyResult:
+    """What blind judgments of two policies come to."""
+    score = np.array([SCORES[one.outcome] for one in judgments], dtype=np.float64)
+    weight = np.array([one.weight for one in judgments], dtype=np.float64)
+    wins, ties, losses = (float(weight[score == value].sum()) for value in (1.0, 0.5, 0.0))
+    share, low, high, name, more = _estimate(score, weight, [one.prompt_id for one in judgments])
+    return PolicyResult(
+        wins=wins,
+        ties=ties,
+        losses=losses,
+        judgments=len(judgments),
+        held_out=sum(one.held_out for one in judgments),
+        prompts=len({one.prompt_id for one in judgments}),
+        share=share,
+        low=low,
+        high=high,
+        interval=name,
+        cannot_tell=low <= 0.5 <= high,
+        more_judgments=more,
+        first_shown_share=_first_shown(judgments, score, weight),
+    )
+
+
+def wilson(share: float, number: float) -> tuple[float, float]:
+    """The 95 % interval of a share of `number` trials, with continuity correction; 0 to 1 where there are none."""
+    if number <= 0:
+        return 0.0, 1.0
+    middle, spread = 2 * number * share + Z**2, 2 * (number + Z**2)
+
+    def root(p: float, sign: int) -> float:
+        return math.sqrt(max(Z**2 - 1 / number + 4 * number * p * (1 - p) + sign * (4 * p - 2), 0.0))
+
+    low = 0.0 if share <= 0 else (middle - (Z * root(share, 1) + 1)) / spread
+    high = 1.0 if share >= 1 else (middle + (Z * root(share, -1) + 1)) / spread
+    return max(low, 0.0), min(high, 1.0)
+
+
+Estimated = tuple[float | None, float, float, Literal["none", "wilson", "by prompt"], int | None]
+
+
+def _estimate(score: Floats, weight: Floats, prompt_ids: Sequence[int]) -> Estimated:
+    total = float(weight.sum())
+    if total <= 0:
+        return None, 0.0, 1.0, "none", None
+    share = float((score * weight).sum() / total)
+    _, place = np.unique(np.asarray(prompt_ids), return_inverse=True)
+    by_prompt = np.bincount(place, weights=weight)
+    few = min((weight * (score == value)).sum() for value in (1.0, 0.0)) < FEWEST_OF_A_KIND
+    if len(by_prompt) < MANY_PROMPTS or few:
+        number = total**2 / float((by_prompt**2).sum())  # prompts, where all weigh alike (Kish 1965)
+        low, high = wilson(share, number)
+        needed = _needed(abs(share - 0.5))
+        more = None if needed is None else (needed - number) * len(score) / number
+        return share, low, high, "wilson", _more(low, high, more)
+    groups = len(by_prompt)
+    residual = np.bincount(place, weights=weight * (score - share))
+    error = math.sqrt(groups / (groups - 1) * float((residual**2).sum())) / total
+    low, high = max(share - Z * error, 0.0), min(share + Z * error, 1.0)
+    ahead = abs(share - 0.5)
+    more = None if ahead == 0 else ((Z * error / ahead) ** 2 - 1) * len(score)
+    return share, low, high, "by prompt", _more(low, high, more)
+
+
+def _needed(ahead: float) -> float | None:
+    """Trials n at which Wilson's interval leaves a half: n ahead - 1/2 = Z sqrt(n) / 2."""
+    if ahead == 0:
+        return None
+    return ((Z / 2 + math.sqrt(Z**2 / 4 + 2 * ahead)) / (2 * ahead)) ** 2
+
+
+def _more(low: float, high: float, more: float | None) -> int | None:
+    if not low <= 0.5 <= high:
+        return 0
+    if more is None or more > MOST_MORE:
+        return None
+    return max(math.ceil(more), 1)
+
+
+def _first_shown(judgments: Sequence[BlindJudgment], score: Floats, weight: Floats) -> float | None:
+    known = np.array([one.newer_first is not None for one in judgments], dtype=bool)
+    if not known.any():
+        return None
+    first = np.array([bool(one.newer_first) for one in judgments], dtype=bool)
+    won = np.where(first, score, 1 - score)
+    return float((won * weight)[known].sum() / weight[known].sum())

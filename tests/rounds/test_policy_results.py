@@ -1,0 +1,148 @@
+"""The result of two policies judged blind: worked by hand, honest with few judgments, like a bootstrap with many."""
+
+from collections.abc import Iterator
+from itertools import product
+from pathlib import Path
+
+import numpy as np
+import pytest
+
+from feedback_store import annotators, comparisons, completions, judgments, policies, prompts, runs
+from feedback_store.comparisons import NewComparison
+from feedback_store.completions import NewCompletion
+from feedback_store.database import Database
+from feedback_store.judgments import NewJudgment
+from feedback_store.prompts import NewPrompt
+from rounds.blind_results import result_of
+from rounds.policy_results import BlindJudgment, summarise, wilson
+
+
+def judged(wins: int, ties: int = 0, losses: int = 0) -> list[BlindJudgment]:
+    outcomes = ["win"] * wins + ["tie"] * ties + ["loss"] * losses
+    return [BlindJudgment(prompt, outcome) for prompt, outcome in enumerate(outcomes)]  # type: ignore[arg-type]
+
+
+def test_seven_of_ten_cannot_be_told_apart_yet() -> None:
+    result = summarise(judged(7, 0, 3))
+    assert (result.wins, result.losses, result.share, result.judgments) == (7, 3, 0.7, 10)
+    # Newcombe's method 4 for 7 of 10, worked by hand: (17.8415 -+ (1.96 root + 1)) / 27.683.
+    assert (result.low, result.high) == pytest.approx((0.3535, 0.9190), abs=5e-4)
+    assert result.cannot_tell and result.interval == "wilson"
+    # n 0.2 - 1/2 = 0.98 sqrt(n) at n = 28.8.
+    assert result.more_judgments == 19
+
+
+def test_nothing_judged_says_nothing() -> None:
+    result = summarise([])
+    assert (result.share, result.low, result.high, result.cannot_tell) == (None, 0.0, 1.0, True)
+    assert result.more_judgments is None and result.interval == "none"
+
+
+def test_from_0_to_20_judgments_the_interval_lies_around_the_share_and_inside_0_to_1() -> None:
+    for wins, ties, losses in product(range(8), range(6), range(7)):
+        if wins + ties + losses == 0:
+            continue
+        result = summarise(judged(wins, ties, losses))
+        assert result.share is not None and 0 <= result.low <= result.share <= result.high <= 1
+        turned = summarise(judged(losses, ties, wins))
+        assert (turned.low, turned.high) == pytest.approx((1 - result.high, 1 - result.low))
+        assert turned.more_judgments == result.more_judgments
+
+
+def test_all_alike_takes_six() -> None:
+    assert summarise(judged(5)).cannot_tell
+    assert summarise(judged(5)).more_judgments == 1
+    told = summarise(judged(6))
+    assert not told.cannot_tell and told.high == 1.0 and told.more_judgments == 0
+    assert summarise(judged(0, 9)).cannot_tell, "nine ties tell nothing"
+
+
+def test_equal_policies_are_told_apart_by_few_judgments_one_time_in_twenty_at_most() -> None:
+    draw = np.random.default_rng(0)
+    for number in (4, 8, 13, 20):
+        told = [not _told_nothing(int(draw.binomial(number, 0.5)), number) for _ in range(4000)]
+        assert np.mean(told) <= 0.055
+
+
+def _told_nothing(wins: int, number: int) -> bool:
+    low, high = wilson(wins / number, number)
+    return low <= 0.5 <= high
+
+
+def test_judgments_of_one_prompt_count_as_about_one() -> None:
+    alone = summarise(judged(8))
+    together = summarise([BlindJudgment(1, "win")] * 8)
+    assert not alone.cannot_tell and together.cannot_tell
+
+
+def test_many_judgments_give_the_interval_of_a_bootstrap_over_prompts() -> None:
+    draw = np.random.default_rng(1)
+    many = []
+    for prompt in range(150):
+        leaning = draw.beta(2, 1.5)
+        many += [BlindJudgment(prompt, "win" if draw.random() < leaning else "loss") for _ in range(3)]
+    result = summarise(many)
+    assert result.interval == "by prompt"
+    by_prompt = np.array([[one.outcome == "win" for one in many if one.prompt_id == n] for n in range(150)]).mean(1)
+    shares = [by_prompt[draw.integers(0, 150, 150)].mean() for _ in range(4000)]
+    assert (result.low, result.high) == pytest.approx(tuple(np.quantile(shares, [0.025, 0.975])), abs=0.01)
+
+
+def test_what_was_shown_first_is_told() -> None:
+    said = [BlindJudgment(1, "win", True), BlindJudgment(2, "loss", False), BlindJudgment(3, "tie", True)]
+    assert summarise(said).first_shown_share == pytest.approx(2.5 / 3)
+    assert summarise(judged(2)).first_shown_share is None
+
+
+# -- from the store
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    with Database.create(tmp_path / "study") as database:
+        policies.add_base(database, source="t", sha256="a" * 64, tokenizer_sha256="b" * 64, template_sha256="c" * 64)
+        runs.enqueue(database, "train-policy", {})
+        lease = runs.claim(database, "worker", lease_seconds=60)
+        assert lease is not None
+        policies.publish(
+            database, lease, parent_id=1, folder="models/policy-1", base_sha256="a" * 64, manifest_sha256="d" * 64,
+            metrics={},
+        )  # fmt: skip
+        yield database
+
+
+def pair(db: Database, number: int, writers: tuple[int, int], split: str = "holdout", **fields: object) -> int:
+    prompt = prompts.add(db, [NewPrompt(prompts.from_text(f"{number}?"), split=split)], holdout_share=0.2, seed=0).ids[
+        0
+    ]
+    texts = [NewCompletion(prompt, writer, f"{place} of {number}") for place, writer in enumerate(writers)]
+    return comparisons.add(db, [NewComparison(prompt, completions.add(db, texts), **fields)])[0]  # type: ignore[arg-type]
+
+
+def judge(db: Database, comparison: int, ranks: list[int], shown: list[int]) -> None:
+    person = annotators.ensure(db, "ann").id
+    judgments.submit(db, NewJudgment(comparison, person, ranks, shown, f"key-{comparison}"))
+
+
+def test_what_people_said_of_two_policies_is_found_whichever_stood_first(db: Database) -> None:
+    judge(db, pair(db, 1, (1, 2)), [2, 1], [0, 1])  # policy-1 won, shown second
+    judge(db, pair(db, 2, (2, 1), "train"), [1, 2], [0, 1])  # won, shown first
+    judge(db, pair(db, 3, (2, 1)), [1, 1], [1, 0])  # tie, shown second
+    judge(db, pair(db, 4, (2, 2)), [1, 2], [0, 1])  # one policy alone says nothing
+    judge(db, pair(db, 5, (2, 1), is_random=False, chosen_by="rule"), [1, 2], [0, 1])  # chosen because it is hard
+    judge(db, pair(db, 6, (2, 1), purpose="repeat"), [1, 2], [0, 1])
+    judge(db, pair(db, 7, (1, 2), purpose="evaluation"), [1, 2], [0, 1])  # lost
+    result = result_of(db, "policy-1", "base")
+    assert (result.wins, result.ties, result.losses, result.held_out) == (2, 1, 1, 3)
+    assert result.first_shown_share == pytest.approx((1 + 0 + 0.5 + 1) / 4)
+    turned = result_of(db, "base", "policy-1")
+    assert (turned.wins, turned.ties, turned.losses) == (1, 1, 2)
+    assert result_of(db, "base", "base").judgments == 0
+
+
+def test_the_judgments_of_two_policies_are_found_by_indexes(db: Database) -> None:
+    from feedback_store.judged_policies import OF_TWO
+
+    plan = db.rows(f"EXPLAIN QUERY PLAN {OF_TWO}", {"low": 1, "high": 2, "latest": 10})
+    slow = [row["detail"] for row in plan if "SCAN" in row["detail"] or "TEMP B-TREE" in row["detail"]]
+    assert [one for one in slow if "(subquery" not in one and "json" not in one] == []
