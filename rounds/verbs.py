@@ -8,6 +8,7 @@ from pathlib import Path
 from typing import Any
 
 from feedback_store import (
+    audit,
     comparisons,
     completions,
     judgments,
@@ -21,6 +22,7 @@ from feedback_store import (
 from feedback_store import runs as run_rows
 from feedback_store.completions import Completion
 from feedback_store.database import Database
+from feedback_store.policies import Policy
 from feedback_store.runs import Run
 from rounds import evaluating, studies
 from rounds import loop_state as loop
@@ -91,6 +93,20 @@ def refill(db: Database, annotator_id: int | None = None) -> Run | None:
         if missing == 0 or (latest and latest[0].status == "failed"):
             return None
         return start_run(db, "sample", {"pairs": max(1, min(missing, study.queue_target // 2))})
+
+
+def use_policy(db: Database, policy: str, *, by: str) -> Policy:
+    """Make a policy current, by its name: it writes the next pairs, and the next policy starts from it. Written into
+    the audit trail; once more changes nothing. Raises InvalidInput.
+    """
+    with db.transaction():
+        before, chosen = policies.current(db), policies.by_name(db, policy)
+        if before is not None and before.id == chosen.id:
+            return chosen
+        used = policies.use(db, chosen.id, by=by)
+        detail = {"policy": used.name, "before": before.name if before else None}
+        audit.note(db, actor=by, action="use policy", subject=f"policy {used.id}", detail=detail)
+        return used
 
 
 def loop_state(db: Database) -> LoopState:

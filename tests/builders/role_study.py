@@ -7,12 +7,14 @@ from typing import Any
 import gradio
 
 import accounts_at_hand
+import evaluation_studies
 from feedback_store import (
     accounts,
     annotators,
     check_questions,
     comparisons,
     criteria,
+    evaluations,
     exchange,
     flags,
     information_texts,
@@ -50,6 +52,9 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
     criteria.add(db, "honest", "Which one is more honest?")
     criteria.add(db, "brief", "Which one is briefer?")
     exchange.export(db, "trl", db.folder / "exports" / "trl-1")
+    ended = evaluation_studies.start(db, wanted=4, pairs=2)
+    evaluations.unseal(db, ended.id, why="early", by="test")
+    sealed = evaluation_studies.start(db, wanted=4, pairs=0)
     text = information_texts.add(db, "What happens with your answers.")
     latest = study_settings.latest(db, studies.SETTING)
     return {
@@ -65,6 +70,8 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
         "criterion": "brief",
         "run": runs.enqueue(db, "sample", {}).id,
         "export": "trl-1",
+        "ended": ended.id,
+        "evaluation": sealed.id,
         "asset": _asset(),
     }
 

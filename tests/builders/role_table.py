@@ -114,6 +114,20 @@ OURS = (
     Row("researcher", "GET", "/api/side-by-side", query="?older=base&newer=policy-1"),
     # The page runs.
     # The page policies.
+    Row("researcher", "GET", "/api/policies"),
+    Row("researcher", "POST", "/api/policies/use", {"policy": "policy-1"}),
+    Row("researcher", "GET", "/api/policies/strengths"),
+    Row("researcher", "GET", "/api/evaluations"),
+    Row("researcher", "POST", "/api/evaluations", {"policies": ["base", "policy-1"], "judgments": 10}),
+    Row("researcher", "GET", "/api/evaluations/{evaluation_id}", values={"evaluation_id": "$evaluation"}),
+    Row("researcher", "POST", "/api/evaluations/{evaluation_id}/unseal", values={"evaluation_id": "$evaluation"}),
+    Row(
+        "researcher",
+        "GET",
+        "/api/evaluations/{evaluation_id}/regressions",
+        values={"evaluation_id": "$ended"},
+        query="?older=0&newer=1",
+    ),
     # The page data.
     # The page plan.
     Row("researcher", "GET", "/api/exports"),
@@ -157,6 +171,7 @@ SHUT = (
     "GET /people/",
     "GET /settings/",
     "GET /console/",
+    "GET /policies/",
     "GET /config",
     "GET /config/",
     "GET /robots.txt",
