@@ -41,7 +41,8 @@ def keys(round_trip_seconds: float, setting: Setting) -> dict[str, Any]:
     presses = setting.trials(PRESSES, PRESSES_SHORT)
     with setting.folder() as folder:
         study = folder / "study"
-        annotate_study.make(study, presses + SPARE_PAIRS, setting.seed)
+        # No planned repeats: a pair that is answered twice would be one that was stored twice.
+        annotate_study.make(study, presses + SPARE_PAIRS, setting.seed, repeat_share=0.0)
         with served(study, "--no-worker") as server, _network(server.address, round_trip_seconds, setting) as network:
             made, times = _press(server.address, network, presses, setting)
         with Database.open(study) as db:

@@ -2,6 +2,7 @@
 
 import random
 from pathlib import Path
+from typing import Any
 
 from benchmarks.large_study import WORDS
 from feedback_store import (
@@ -28,10 +29,12 @@ AHEAD = 3
 """Pairs that a person holds at a time."""
 
 
-def make(folder: Path, pairs: int, seed: int, base: str = "tiny:") -> None:
-    """Make a study with `pairs` comparisons to ask; the prompt of each begins with its number ("Question 17: ...")."""
+def make(folder: Path, pairs: int, seed: int, base: str = "tiny:", **settings: Any) -> None:
+    """Make a study with `pairs` comparisons to ask; the prompt of each begins with its number ("Question 17: ...").
+    `settings` are the study's.
+    """
     draw = random.Random(seed)
-    with studies.open_or_create(folder, base=base, create=True, refill=False) as db, db.transaction():
+    with studies.open_or_create(folder, base=base, create=True, refill=False, **settings) as db, db.transaction():
         author = policies.external(db, "author").id
         new = [NewPrompt(prompts.from_text(f"Question {number}: {_words(draw, 15)}?")) for number in range(pairs)]
         for prompt_id in prompts.add(db, new, holdout_share=0.2, seed=seed).ids:

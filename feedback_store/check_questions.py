@@ -76,6 +76,11 @@ def listing(db: Database, *, limit: int = 20, offset: int = 0) -> tuple[list[Che
     return [_of(comparisons.get(db, row["id"]), retired=bool(row["held_back"])) for row in rows], total
 
 
+def any_there(db: Database) -> bool:
+    """Whether there is a check question to ask."""
+    return db.row("SELECT 1 FROM comparisons WHERE purpose = 'check' AND withdrawn = 0 LIMIT 1") is not None
+
+
 def shares_right(db: Database) -> dict[str, list[int]]:
     """Return by public id how many answered as the expert did, and how many answered at all (skips are no answers)."""
     found: dict[str, list[int]] = {}

@@ -23,6 +23,7 @@ class JudgedPair:
     `shown_first` tells whether its text was shown before the other's; None where the order is not known.
     """
 
+    judgment_id: int
     prompt_id: int
     split: str
     outcome: Outcome
@@ -58,7 +59,7 @@ _OF_CANDIDATES = """
 (SELECT json_group_array({what}) FROM (SELECT m.policy_id, LENGTH(m.text) AS size FROM candidates k JOIN completions m
   ON m.id = k.completion_id WHERE k.comparison_id = c.id ORDER BY k.position))"""
 OF_TWO = f"""
-SELECT c.prompt_id, c.split, j.ranks, j.shown, {_OF_CANDIDATES.format(what="policy_id")} AS policies
+SELECT j.id, c.prompt_id, c.split, j.ranks, j.shown, {_OF_CANDIDATES.format(what="policy_id")} AS policies
 FROM policy_pairs p JOIN comparisons c ON c.id = p.comparison_id JOIN counted_judgments j ON j.comparison_id = c.id
 WHERE p.policy_id = :low AND p.other_id = :high AND {_COUNTS}
 ORDER BY p.comparison_id DESC LIMIT :latest"""
@@ -79,6 +80,7 @@ def _pairs(row: Row, policy_id: int, other_id: int) -> Iterator[JudgedPair]:
             continue
         own_first = writers[i] == policy_id
         yield JudgedPair(
+            judgment_id=row["id"],
             prompt_id=row["prompt_id"],
             split=row["split"],
             outcome=result if own_first else _OTHER_WAY[result],

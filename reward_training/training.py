@@ -40,12 +40,21 @@ class TooFewPairs(ValueError):
 
 
 @dataclass(frozen=True)
+class Readings:
+    """For each pair in order: raw score and length (characters) of its first completion minus those of its second."""
+
+    differences: Floats
+    length_differences: Floats
+
+
+@dataclass(frozen=True)
 class TrainedReward:
     """A reward model and what it scored: figures on the training pairs and, where there are any, on the hold-out
     pairs."""
 
     model: RewardModel
     report: dict[str, Any]
+    holdout: Readings
 
 
 def train(
@@ -71,18 +80,29 @@ def train(
     _fine_tune(model, training, settings, checkpoint_folder, on_step)
     model.normalise_on(reference)
     report = {**head_report, "log_nu": model.log_nu, "reference_mean": model.mean, "reference_sd": model.sd}
+    held_out = [pair for pair in pairs if pair.holdout]
+    readings = read(model, held_out)
     report["training"] = figures(model, training)
-    report["holdout"] = figures(model, [pair for pair in pairs if pair.holdout])
-    return TrainedReward(model, report)
+    report["holdout"] = _figures(readings, held_out, model.log_nu)
+    return TrainedReward(model, report, readings)
+
+
+def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
+    """What a trained reward says of pairs."""
+    texts, first, second = _unique_texts(pairs)
+    raw = model.raw_scores(texts).double().cpu().numpy() if texts else np.zeros(0)
+    lengths = np.array([len(text.completion) for text in texts], dtype=np.float64)
+    return Readings(raw[first] - raw[second], lengths[first] - lengths[second])
 
 
 def figures(model: RewardModel, pairs: Sequence[Pair]) -> dict[str, Any]:
     """Accuracy, interval, log-loss and length baseline of a trained reward on pairs."""
-    texts, first, second = _unique_texts(pairs)
-    raw = model.raw_scores(texts).double().cpu().numpy() if texts else np.zeros(0)
-    lengths = np.array([len(text.completion) for text in texts], dtype=np.float64)
+    return _figures(read(model, pairs), pairs, model.log_nu)
+
+
+def _figures(readings: Readings, pairs: Sequence[Pair], log_nu: float) -> dict[str, Any]:
     groups = [pair.group for pair in pairs]
-    return evaluate(raw[first] - raw[second], lengths[first] - lengths[second], _outcomes(pairs), model.log_nu, groups)
+    return evaluate(readings.differences, readings.length_differences, _outcomes(pairs), log_nu, groups)
 
 
 def _outcomes(pairs: Sequence[Pair]) -> NDArray[np.int64]:

@@ -2,6 +2,7 @@
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
@@ -12,12 +13,14 @@ from feedback_store.database import Database
 from feedback_store.policies import Policy
 from feedback_store.rounds import Round
 from feedback_store.runs import Run
-from rounds import studies, worker_lock
+from rounds import blind_results, studies, worker_lock
 from rounds.next_step import Action, Facts, NextStep, RewardView, actions, advise, told_apart
 from rounds.settings import StudySettings
 
 TRAININGS = ("train-reward", "train-policy")
 LATEST_RUNS = 30
+HOLDOUT_SERIES = "holdout"
+"""The series of a train-reward run's readings that keeps what the reward says of each held-out pair."""
 
 
 class _View(BaseModel):
@@ -65,6 +68,22 @@ class PolicyRunView(_View):
     stopped_early: str | None
 
 
+class ResultView(_View):
+    """The current policy against its parent, judged blind, as rounds.policy_results counts it."""
+
+    newer: str
+    older: str
+    wins: float
+    ties: float
+    losses: float
+    judgments: int
+    share: float | None
+    low: float
+    high: float
+    cannot_tell: bool
+    more_judgments: int | None
+
+
 class RunRow(_View):
     """A run in one line; `cancelling` where it was asked to stop and has not yet."""
 
@@ -105,6 +124,7 @@ class LoopState(_View):
     pairs: PairCounts
     reward: RewardView | None
     policy_run: PolicyRunView | None
+    result: ResultView | None
     next_step: NextStep
     actions: list[Action]
     active: list[RunRow]
@@ -136,6 +156,7 @@ def loop_state(db: Database) -> LoopState:
         pairs=pairs,
         reward=reward,
         policy_run=_policy_run(listing),
+        result=_result(db, current, names),
         next_step=advise(facts),
         actions=actions(facts),
         active=[_run(run) for run in active],
@@ -212,6 +233,15 @@ def _policy_run(listing: list[Policy]) -> PolicyRunView | None:
     return PolicyRunView(
         run_id=policy.run_id, policy=policy.name, **{name: policy.metrics.get(name) for name in figures}
     )
+
+
+def _result(db: Database, current: Policy | None, names: dict[int, str]) -> ResultView | None:
+    if current is None or current.parent_id is None:
+        return None
+    older = names[current.parent_id]
+    found = asdict(blind_results.result_of(db, current.name, older))
+    told = {name: value for name, value in found.items() if name in ResultView.model_fields}
+    return ResultView(newer=current.name, older=older, **told)
 
 
 def _facts(

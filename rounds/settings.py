@@ -115,6 +115,7 @@ class TrainRewardSettings(_Settings):
 
     reward: RewardSettings = Field(default_factory=RewardSettings, description="model and training of the reward")
     reference_samples: int = Field(64, ge=2, le=10000, description="completions that set the reward's zero and unit")
+    taste_prompts: int = Field(3, ge=0, le=50, description="held-out prompts on which its best and worst are shown")
 
 
 class TrainPolicySettings(_Settings):
@@ -124,6 +125,10 @@ class TrainPolicySettings(_Settings):
     reward_model: str | None = Field(None, description="name of the reward model, such as reward-2; none: the latest")
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
+    shown_times: int = Field(2, ge=0, le=100, description="how often they are sampled on the way as well")
+    resume_from: int | None = Field(
+        None, ge=1, le=2**53, description="run whose newest checkpoint this one goes on from; none: from the start"
+    )
 
 
 class BlindSettings(_Settings):
@@ -189,7 +194,7 @@ def parse(
     """
     model = settings_model(kind)
     values: dict[str, Any] = {}
-    for layer in (defaults or {}, _read_toml(config_file), _pairs(overrides)):
+    for layer in (defaults or {}, _read_toml(config_file), pairs(overrides)):
         for key, value in layer.items():
             _put(values, key, value)
     return validate(model, values, what=f"{kind} settings").model_dump(mode="json")
@@ -234,7 +239,8 @@ def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
     return [f"{lead}{name}" for name in model.model_fields]
 
 
-def _pairs(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
+def pairs(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
+    """`KEY=VALUE` strings, or a mapping of dotted names, as dotted names and typed values. Raises SettingsError."""
     if isinstance(overrides, Mapping):
         return {str(key): _typed(value) for key, value in overrides.items()}
     values: dict[str, Any] = {}
@@ -247,12 +253,12 @@ def _pairs(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
 
 
 def _typed(value: Any) -> Any:
-    """Strings from a command line or a form: `none` for nothing, JSON for lists and parts."""
+    """Strings from a command line or a form: `none` for nothing, JSON for lists, parts and texts in double quotes."""
     if not isinstance(value, str):
         return value
     if value.lower() in ("none", "null"):
         return None
-    if value[:1] in ("[", "{"):
+    if value[:1] in ("[", "{", '"'):
         try:
             return json.loads(value)
         except json.JSONDecodeError:

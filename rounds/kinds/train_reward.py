@@ -5,14 +5,17 @@ The judgments are written down as the run's label snapshot at the first attempt;
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
 from feedback_store import completions, policies, preferences, prompts, reward_models, runs, snapshots
 from feedback_store.preferences import Preference
+from reward_training.model import RewardModel
 from reward_training.records import Pair, Text
 from reward_training.training import TrainedReward, train
 from rounds.context import RunContext
-from rounds.drawing import Wanted, complete
+from rounds.drawing import Wanted, chosen_prompts, complete
+from rounds.loop_state import HOLDOUT_SERIES
 from rounds.plain import plain
 from rounds.publishing import write_weights
 from rounds.settings import TrainRewardSettings
@@ -20,6 +23,8 @@ from rounds.texts import text_of, text_of_edit
 
 FEWEST_PAIRS = 2
 MOST_SAMPLES_A_PROMPT = 4  # new ones for the reference
+TASTE_SAMPLES = 8  # of each prompt, of which the best and the worst are shown
+TASTE_SEED = 0
 
 
 class TooFewJudgments(ValueError):
@@ -43,7 +48,8 @@ def run(context: RunContext) -> dict[str, Any]:
         checkpoint_folder=context.checkpoints,
         on_step=lambda report: _after_step(context, report),
     )
-    return _publish(context, trained, counts, len(reference))
+    _keep_readings(context, trained, found)
+    return _publish(context, trained, counts, {"reference_samples": len(reference), **_taste(context, trained.model)})
 
 
 def _snapshot(context: RunContext) -> list[int]:
@@ -124,8 +130,50 @@ def _after_step(context: RunContext, report: dict[str, Any]) -> None:
     context.between_steps(phase, step=report["done"], steps=report["steps"], series="steps", values=plain(values))
 
 
-def _publish(context: RunContext, trained: TrainedReward, counts: dict[str, int], reference: int) -> dict[str, Any]:
-    report = {**plain(trained.report), **counts, "reference_samples": reference}
+def _keep_readings(context: RunContext, trained: TrainedReward, found: Sequence[Preference]) -> None:
+    """What the reward says of each held-out pair, beside what the person said: the rows behind its accuracy."""
+    held_out = [one for one in found if one.split == "holdout"]
+    readings = {
+        "judgments": [one.judgment_id for one in held_out],
+        "outcomes": [one.outcome for one in held_out],
+        "differences": trained.holdout.differences.tolist(),
+        "length_differences": trained.holdout.length_differences.tolist(),
+    }
+    runs.add_metrics(context.db, context.lease, HOLDOUT_SERIES, 0, readings)
+
+
+def _taste(context: RunContext, model: RewardModel) -> dict[str, Any]:
+    """Samples of the current policy on a few held-out prompts with what the new reward says of each: its taste, to be
+    looked at.
+    """
+    settings: TrainRewardSettings = context.settings
+    writer = policies.current(context.db)
+    assert writer is not None  # the base was registered when the worker started
+    held_out = prompts.listing(context.db, split="holdout") or prompts.listing(context.db)
+    chosen = chosen_prompts(held_out, settings.taste_prompts, TASTE_SEED)
+    wanted = [Wanted(prompt, writer, TASTE_SEED, place) for prompt in chosen for place in range(TASTE_SAMPLES)]
+    drawn = complete(context, wanted, phase="sampling for your taste so far")
+    scores = model.score(
+        [text_of(one.prompt, completion, context.study) for one, completion in zip(wanted, drawn, strict=True)]
+    )
+    samples = [
+        {
+            "prompt_id": prompt.id,
+            "scores": {
+                str(completion.id): score
+                for one, completion, score in zip(wanted, drawn, scores, strict=True)
+                if one.prompt.id == prompt.id
+            },
+        }
+        for prompt in chosen
+    ]
+    return {"taste": plain(samples), "taste_policy": writer.name}
+
+
+def _publish(
+    context: RunContext, trained: TrainedReward, counts: dict[str, int], more: dict[str, Any]
+) -> dict[str, Any]:
+    report = {**plain(trained.report), **counts, **more}
     name = f"reward-{reward_models.next_number(context.db, context.run.id)}"
 
     folder, manifest = write_weights(context, name, trained.model.save, {"report": report})

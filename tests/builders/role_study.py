@@ -11,6 +11,7 @@ import evaluation_studies
 from feedback_store import (
     accounts,
     annotators,
+    api_tokens,
     check_questions,
     comparisons,
     criteria,
@@ -69,9 +70,11 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
         "settings": latest.id if latest else 1,
         "criterion": "brief",
         "run": runs.enqueue(db, "sample", {}).id,
+        "cancelled_run": runs.cancel(db, runs.enqueue(db, "evaluate", {}).id).id,
         "export": "trl-1",
         "ended": ended.id,
         "evaluation": sealed.id,
+        "token": api_tokens.make(db, victim, "theirs", ["read"], days=1, by="test")[0].id,
         "asset": _asset(),
     }
 

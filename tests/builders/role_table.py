@@ -65,6 +65,8 @@ OURS = (
     Row("annotator", "GET", "/api/answers/{comparison}", values={"comparison": "$answered"}),
     Row("annotator", "POST", "/api/flags", {"comparison": "$pair", "note": "odd", "key": "role-table-3"}),
     Row("annotator", "GET", "/api/guidelines"),
+    Row("annotator", "GET", "/api/openapi.json"),
+    Row("annotator", "GET", "/api/docs/{name}", values={"name": "swagger-ui.css"}),
     Row("annotator", "GET", "/api/information"),
     Row("annotator", "POST", "/api/consent", {"version": "$information"}),
     # People (pseudonyms), pace, agreement, check questions, flags, invitations, quotas, pause and close a round.
@@ -106,6 +108,7 @@ OURS = (
     Row("researcher", "POST", "/api/information", {"language": "zh", "text": "说明", "after": None}),
     Row("researcher", "POST", "/api/texts/preview", {"text": "Read **both**."}),
     Row("researcher", "GET", "/api/loop"),
+    Row("researcher", "GET", "/api/loop/figures/{name}", values={"name": "judgments.all"}),
     Row("researcher", "GET", "/api/runs"),
     Row("researcher", "POST", "/api/runs", {"kind": "sample", "settings": {}}),
     Row("researcher", "POST", "/api/next-policy"),
@@ -113,6 +116,14 @@ OURS = (
     Row("researcher", "POST", "/api/runs/{run_id}/cancel", values={"run_id": "$run"}),
     Row("researcher", "GET", "/api/side-by-side", query="?older=base&newer=policy-1"),
     # The page runs.
+    Row("researcher", "GET", "/api/runs/kinds"),
+    Row("researcher", "POST", "/api/runs/plan", {"kind": "sample", "settings": {"pairs": 3}}),
+    Row("researcher", "POST", "/api/next-policy/plan", {}),
+    Row("researcher", "GET", "/api/runs/{run_id}/config.toml", values={"run_id": "$run"}),
+    Row("researcher", "GET", "/api/runs/{run_id}/log", values={"run_id": "$run"}),
+    Row("researcher", "GET", "/api/runs/{run_id}/samples", values={"run_id": "$run"}),
+    Row("researcher", "GET", "/api/curves", query="?runs=1"),
+    Row("researcher", "POST", "/api/runs/{run_id}/retry", values={"run_id": "$cancelled_run"}),
     # The page policies.
     Row("researcher", "GET", "/api/policies"),
     Row("researcher", "POST", "/api/policies/use", {"policy": "policy-1"}),
@@ -130,6 +141,7 @@ OURS = (
     ),
     # The page data.
     # The page plan.
+    Row("researcher", "GET", "/api/plan", query="?people=4&judgments=400"),
     Row("researcher", "GET", "/api/exports"),
     Row("researcher", "POST", "/api/exports", {"format": "comparisons"}),
     Row("researcher", "GET", "/api/exports/{name}/{file}", values={"name": "$export", "file": "README.md"}),
@@ -140,6 +152,9 @@ OURS = (
     Row("admin", "POST", "/api/people/{annotator_id}/password", values=THEM),
     Row("admin", "POST", "/api/people/{annotator_id}/erase", {"reason": "asked on Monday"}, THEM),
     Row("admin", "GET", "/api/audit"),
+    Row("admin", "GET", "/api/tokens"),
+    Row("admin", "POST", "/api/tokens", {"name": "ci", "scopes": ["read"]}),
+    Row("admin", "POST", "/api/tokens/{token_id}/revoke", values={"token_id": "$token"}),
     Row("admin", "GET", "/api/access"),
     # Last, because nothing of one's own is asked any more afterwards.
     Row("annotator", "POST", "/api/me/withdraw", {"person": "$person"}),
@@ -152,6 +167,7 @@ PAGES = (
     Row("annotator", "GET", "/"),
     Row("annotator", "HEAD", "/"),
     Row("annotator", "GET", "/me"),
+    Row("annotator", "GET", "/docs"),
     Row("lead", "GET", "/people"),
     Row("researcher", "GET", "/settings"),
     *(Row("researcher", "GET", path) for path in ("/console", "/runs", "/policies", "/data", "/plan")),
@@ -171,6 +187,7 @@ SHUT = (
     "GET /people/",
     "GET /settings/",
     "GET /console/",
+    "GET /runs/",
     "GET /policies/",
     "GET /config",
     "GET /config/",

@@ -11,7 +11,21 @@ from collections.abc import Sequence
 
 import typer
 
-from ui.commands import doctor, exchange, keeping, models, people, policies, rewards, runs, scoring, serving, simulation
+from ui.commands import (
+    doctor,
+    exchange,
+    keeping,
+    models,
+    people,
+    planning,
+    policies,
+    rewards,
+    runs,
+    scoring,
+    serving,
+    simulation,
+    tokens,
+)
 
 OUR_PACKAGES = frozenset({"feedback_store", "language_models", "policy_training", "reward_training", "rounds", "ui"})
 
@@ -28,6 +42,8 @@ app.command("simulate")(simulation.simulate)
 app.command("run")(runs.run)
 app.command("runs")(runs.listing)
 app.command("cancel")(runs.cancel)
+app.command("retry")(runs.retry)
+app.command("plan")(planning.plan)
 app.command("import")(exchange.import_file)
 app.command("export")(exchange.export)
 app.command("score")(scoring.score)
@@ -37,6 +53,7 @@ app.command("check")(keeping.check)
 app.add_typer(policies.app, name="policy")
 app.add_typer(rewards.app, name="reward")
 app.add_typer(people.app, name="user")
+app.add_typer(tokens.app, name="token")
 app.add_typer(models.app, name="model")
 app.command("doctor")(doctor.doctor)
 

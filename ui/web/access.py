@@ -8,17 +8,23 @@ from __future__ import annotations
 import hashlib
 import hmac
 import secrets
+from dataclasses import replace
 from typing import Protocol
 
 from starlette.requests import cookie_parser
 from starlette.types import Scope
 
-from feedback_store import accounts, invitations, sessions
+from feedback_store import accounts, api_tokens, invitations, sessions
+from feedback_store.accounts import Role
+from feedback_store.api_tokens import ApiToken
 from feedback_store.database import Database
 from ui.web import attempts, roles
 from ui.web.addresses import LOCAL_HOSTS, Networks, ServedAt, client_address, served_at, trusted_networks
 from ui.web.roles import Person
 from ui.web.study import LOCAL_PERSON, StudyAtHand
+
+TOKEN_ROLE: Role = "researcher"
+"""The most that a program may be: what admins do is done by people."""
 
 
 class HostRefused(ValueError):
@@ -43,6 +49,9 @@ class Access(Protocol):
 
     def person_of(self, study: StudyAtHand, cookie_header: str) -> Person | None:
         """The person that a request's Cookie header proves, or None. It reads the database."""
+
+    def person_of_token(self, study: StudyAtHand, text: str) -> Person | None:
+        """The person for whom a program's token acts, with its scopes, or None. It reads the database."""
 
     def token_of(self, cookie_header: str) -> str | None:
         """The token of the session that a Cookie header holds, or None."""
@@ -140,6 +149,11 @@ class LocalAccess(_Cookie):
             return None
         return study.person(LOCAL_PERSON, "admin")
 
+    def person_of_token(self, study: StudyAtHand, text: str) -> Person | None:
+        """The one person of the study, as far as the token goes."""
+        token = api_tokens.current(study.db, text)
+        return _by_token(study.person(LOCAL_PERSON, TOKEN_ROLE), token) if token else None
+
 
 class AccountAccess(_Cookie):
     """People log in; the cookie holds the token of a session of theirs."""
@@ -160,6 +174,19 @@ class AccountAccess(_Cookie):
         if account is None or account.disabled_at is not None:
             return None
         return roles.person(study.id, account.annotator_id, account.name, account.role)
+
+    def person_of_token(self, study: StudyAtHand, text: str) -> Person | None:
+        """The person that the token was made for, while they may come in, with no more than their role now."""
+        token = api_tokens.current(study.db, text)
+        account = accounts.get(study.db, token.annotator_id) if token else None
+        if token is None or account is None or account.disabled_at is not None:
+            return None
+        role = min(account.role, TOKEN_ROLE, key=accounts.ROLES.index)
+        return _by_token(roles.person(study.id, account.annotator_id, account.name, role), token)
+
+
+def _by_token(person: Person, token: ApiToken) -> Person:
+    return replace(person, scopes=frozenset(token.scopes))
 
 
 def _same(left: str, right: str) -> bool:

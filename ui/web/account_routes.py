@@ -15,7 +15,7 @@ from ui.web.people_routes import Body, PersonId, Reason
 from ui.web.roles import Admin, NotAllowed, Role
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["people"])
 PASSWORD_BYTES = 15
 
 

@@ -16,7 +16,7 @@ from ui.web.roles import Annotator
 from ui.web.shown_questions import Body, Key, LanguageCode, PublicId
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["judge"])
 
 
 class FlagBody(Body):

@@ -20,6 +20,7 @@ from ui.web import (
     answer_routes,
     console_routes,
     data_routes,
+    docs_routes,
     errors,
     export_routes,
     invitation_routes,
@@ -34,6 +35,7 @@ from ui.web import (
     run_routes,
     settings_routes,
     text_routes,
+    token_routes,
 )
 from ui.web.access import access_to
 from ui.web.few_at_once import FewAtOnce
@@ -61,6 +63,8 @@ ROUTES = (
     data_routes,
     export_routes,
     plan_routes,
+    token_routes,
+    docs_routes,
 )
 
 
@@ -85,7 +89,7 @@ def create_app(
         redoc_url=None,
         lifespan=_lifespan,
         middleware=[
-            Middleware(Guard, access=access, pages=site.PAGES),
+            Middleware(Guard, access=access, pages={**site.PAGES, docs_routes.PAGE: "annotator"}),
             Middleware(GZipMiddleware, minimum_size=1500),
             Middleware(PageHead, heads={path: site.head(path) for path in site.PAGES}),
         ],

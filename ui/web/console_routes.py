@@ -1,78 +1,69 @@
-"""What the console page asks: how the loop stands, runs to start, watch and cancel, two policies side by side."""
+"""What the console page asks: how the loop stands, two policies side by side."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query, Request
 
-from feedback_store import exchange, runs
-from feedback_store.errors import InvalidInput
-from rounds import loop_state, verbs
+from feedback_store import exchange, person_figures
+from rounds import home_figures, latest_taste, loop_state, verbs
 from ui.web.errors import NotThere
 from ui.web.roles import Researcher
-from ui.web.study import study_of
+from ui.web.study import StudyAtHand, study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["runs"])
 
-# Not `score`: it reads a file by its path, which is for those who sit at this machine.
-Kind = Literal["sample", "train-reward", "train-policy", "evaluate", "policy-export"]
 LARGEST_ID = 2**53
-RunId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 Name = Annotated[str, Query(min_length=1, max_length=200)]
-
-
-class RunBody(BaseModel):
-    """A kind of run, and settings by their dotted names."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: Kind
-    settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict, max_length=100)
 
 
 @router.get("/loop")
 def loop(request: Request, person: Researcher) -> dict[str, Any]:
     """All that the console shows at a glance, with the formats of an export."""
-    state = verbs.loop_state(study_of(request).db)
-    return {**state.model_dump(mode="json"), "formats": exchange.formats_that("write")}
+    study = study_of(request)
+    state = verbs.loop_state(study.db)
+    known = _figures(study, state)
+    return {
+        **state.model_dump(mode="json"),
+        "formats": exchange.formats_that("write"),
+        "figures": {name: _plain(figure) for name, figure in known.items()},
+        "said": home_figures.SAID,
+        "taste": latest_taste.taste_shown(study.db),
+    }
 
 
-@router.get("/runs")
-def listing(request: Request, person: Researcher, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
-    """The latest runs, the newest first."""
-    found = runs.listing(study_of(request).db, limit=limit)
-    return {"runs": [loop_state.run_row(run) for run in found]}
-
-
-@router.post("/runs")
-def start(request: Request, person: Researcher, body: RunBody) -> dict[str, Any]:
-    """Queue a run."""
-    return loop_state.run_row(verbs.start_run(study_of(request).db, body.kind, body.settings))
-
-
-@router.post("/next-policy")
-def train_next_policy(request: Request, person: Researcher) -> dict[str, Any]:
-    """Queue a reward model on all judgments and, behind it, a policy trained against it."""
-    return {"runs": [loop_state.run_row(run) for run in verbs.train_next_policy(study_of(request).db)]}
-
-
-@router.get("/runs/{run_id}")
-def run(
-    request: Request, person: Researcher, run_id: RunId, after_log: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0
+@router.get("/loop/figures/{name}")
+def behind(
+    request: Request,
+    person: Researcher,
+    name: str,
+    after: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
+    limit: Annotated[int, Query(ge=1, le=100)] = 20,
 ) -> dict[str, Any]:
-    """A run with its settings, result, curves, and the log lines that came after one that was read."""
-    try:
-        return verbs.run_view(study_of(request).db, run_id, after_log=after_log)
-    except InvalidInput as error:
-        raise NotThere(str(error)) from error
+    """What a figure of the console comes from: the rows that it adds up from, or the figures it is derived from."""
+    study = study_of(request)
+    known = _figures(study, verbs.loop_state(study.db))
+    if name not in known:
+        raise NotThere(f"There is no figure {name!r} now. There are: {', '.join(known)}.")
+    figure = known[name]
+    rows = home_figures.rows_of(figure, after, limit) if figure.rows else []
+    return {**_plain(figure), "name": name, "rows": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
 
 
-@router.post("/runs/{run_id}/cancel")
-def cancel(request: Request, person: Researcher, run_id: RunId) -> dict[str, Any]:
-    """Cancel a run that waits, ask one that runs to stop after its step."""
-    return loop_state.run_row(runs.cancel(study_of(request).db, run_id))
+def _figures(study: StudyAtHand, state: loop_state.LoopState) -> dict[str, home_figures.Figure]:
+    people = study.figures.read(person_figures.latest_judgment(study.db)).figures
+    return home_figures.figures(study.db, state, people)
+
+
+def _plain(figure: home_figures.Figure) -> dict[str, Any]:
+    return {
+        "value": figure.value,
+        "how": figure.how,
+        "inputs": figure.inputs,
+        "rule": figure.rule,
+        "as_of": figure.as_of,
+    }
 
 
 @router.get("/side-by-side")

@@ -4,4 +4,4 @@ from __future__ import annotations
 
 from fastapi import APIRouter
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["data"])

@@ -15,7 +15,7 @@ from ui.web.errors import NotThere
 from ui.web.roles import Person, Researcher
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["data"])
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 WITH_NAMES = "comparisons"  # the one format that names people
 PSEUDONYMS = "pseudonyms"

@@ -101,7 +101,9 @@ class Guard:
             )
         if scope["method"] not in METHODS:
             return 405, f"{scope['method'][:20]} is not possible here."
-        if scope["method"] not in SAFE_METHODS and _header(scope, b"origin") != reached.origin_of(host):
+        # No page of another site can make a browser send a token: who brings one needs no Origin.
+        foreign = _header(scope, b"origin") != reached.origin_of(host) and not _token(scope)
+        if scope["method"] not in SAFE_METHODS and foreign:
             return (
                 403,
                 "The request did not come from a page of this server (its Origin header is another, or missing).",
@@ -116,8 +118,9 @@ class Guard:
         if path in OPEN_PATHS or path.startswith((STATIC_PREFIX, INVITATIONS)):
             return None
         # It reads the database, and now and then writes when a session was last seen: not in the event loop.
-        cookies = _header(scope, b"cookie")
-        person: Person | None = await run_in_threadpool(self.access.person_of, scope["app"].state.study, cookies)
+        study, token = scope["app"].state.study, _token(scope)
+        proof = (self.access.person_of_token, token) if token else (self.access.person_of, _header(scope, b"cookie"))
+        person: Person | None = await run_in_threadpool(proof[0], study, proof[1])
         state["person"] = person
         if person is None:
             return 401, self.access.locked
@@ -161,6 +164,12 @@ def _asked(scope: Scope) -> str:
 def _header(scope: Scope, name: bytes) -> str:
     values = [value for key, value in scope["headers"] if key == name]
     return values[0].decode("latin-1") if len(values) == 1 else ""
+
+
+def _token(scope: Scope) -> str:
+    """The token that a program proves itself with, or nothing."""
+    kind, _, text = _header(scope, b"authorization").partition(" ")
+    return text.strip() if kind.lower() == "bearer" else ""
 
 
 def _wants_page(scope: Scope) -> bool:

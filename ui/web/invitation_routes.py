@@ -14,7 +14,7 @@ from ui.web.people_routes import LARGEST_ID, Body, Word
 from ui.web.roles import Lead, NotAllowed, Person, Role
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["people"])
 
 DAY_SECONDS = 24 * 3600.0
 InvitationId = Annotated[int, Path(ge=1, le=LARGEST_ID)]

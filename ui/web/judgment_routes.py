@@ -20,7 +20,7 @@ from ui.web.roles import Annotator, Person
 from ui.web.shown_questions import Body, Key, LanguageCode, PublicId
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["judge"])
 
 SkipReason = Literal["language", "expertise", "broken", "unsafe", "unclear", "other"]
 Place = Annotated[int, Field(ge=0, le=15)]

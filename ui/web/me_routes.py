@@ -26,7 +26,7 @@ from ui.web.roles import Annotator
 from ui.web.shown_questions import Body
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["me"])
 
 LARGEST_ID = 2**53
 SessionId = Annotated[int, Path(ge=1, le=LARGEST_ID)]

@@ -24,7 +24,7 @@ from ui.web.people_table import Sort, State
 from ui.web.roles import Lead, Person
 from ui.web.study import StudyAtHand, study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["people"])
 
 LARGEST_ID = 2**53
 PersonId = Annotated[int, Path(ge=1, le=LARGEST_ID)]

@@ -22,7 +22,7 @@ from ui.web.people_routes import LARGEST_ID, Body
 from ui.web.roles import Person, Researcher
 from ui.web.study import StudyAtHand, study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["runs"])
 
 EvaluationId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]

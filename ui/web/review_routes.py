@@ -19,7 +19,7 @@ from ui.web.people_routes import LARGEST_ID, Body, as_of, figures
 from ui.web.roles import Lead
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["people"])
 
 PublicId = Annotated[str, Path(min_length=1, max_length=100)]
 Page = Annotated[int, Query(ge=0, le=1_000_000)]

@@ -15,6 +15,7 @@ from fastapi import Depends, Request
 
 from feedback_store.accounts import ROLES
 from feedback_store.accounts import Role as Role
+from feedback_store.api_tokens import SCOPES
 
 KEY_LENGTH = 16
 
@@ -25,12 +26,15 @@ class NotAllowed(ValueError):
 
 @dataclass(frozen=True)
 class Person:
-    """Who sent a request. `key` names the person in a browser's storage and tells nothing."""
+    """Who sent a request. `key` names the person in a browser's storage and tells nothing. `scopes`: what the token of
+    a program may do; None for a person in a browser.
+    """
 
     annotator_id: int
     name: str
     role: Role
     key: str
+    scopes: frozenset[str] | None = None
 
     def may(self, role: Role) -> bool:
         """Whether this person's role includes another."""
@@ -52,10 +56,23 @@ def at_least(role: Role) -> Callable[[Request], Person]:
             raise NotAllowed("Log in first.")  # the guard lets nobody come here; a route must not rely on it
         if not who.may(role):
             raise NotAllowed(f"This is for the role {role} and above; yours is {who.role}.")
+        if who.scopes is not None:
+            _require_scope(request, who.scopes)
         return who
 
     check.__name__ = f"at_least_{role}"
     return check
+
+
+def _require_scope(request: Request, scopes: frozenset[str]) -> None:
+    """What changes something needs the scope that is the route's tag; a route whose tag is none is for people alone."""
+    tags = getattr(request.scope.get("route"), "tags", None) or ["people"]
+    needed = "read" if request.method in ("GET", "HEAD") else str(tags[0])
+    if needed in scopes:
+        return
+    if needed in SCOPES:
+        raise NotAllowed(f"This needs a token with the scope {needed}; this one has {', '.join(sorted(scopes))}.")
+    raise NotAllowed("No token can do this: log in in a browser.")
 
 
 Annotator = Annotated[Person, Depends(at_least("annotator"))]

@@ -16,7 +16,7 @@ from ui.web.people_routes import Body
 from ui.web.roles import Lead
 from ui.web.study import StudyAtHand, study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["people"])
 
 
 class RoundBody(Body):

@@ -19,7 +19,7 @@ from ui.web.people_routes import LARGEST_ID, Body
 from ui.web.roles import Admin, Researcher
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["settings"])
 
 Value = str | int | float | bool | None
 BeforeId = Annotated[int | None, Query(ge=1, le=LARGEST_ID)]

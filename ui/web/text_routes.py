@@ -17,7 +17,7 @@ from ui.web.roles import Person, Researcher
 from ui.web.shown_questions import Body
 from ui.web.study import study_of
 
-router = APIRouter(prefix="/api")
+router = APIRouter(prefix="/api", tags=["settings"])
 
 LARGEST_ID = 2**53
 LONGEST = 100_000

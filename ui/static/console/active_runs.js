@@ -15,7 +15,12 @@ export class ActiveRuns {
     this.element = el(
       "section",
       { class: "tm-box", "aria-labelledby": "tm-active" },
-      el("h2", { class: "tm-box-title", id: "tm-active" }, this.words("active.title")),
+      el(
+        "div",
+        { class: "tm-box-head" },
+        el("h2", { class: "tm-box-title", id: "tm-active" }, this.words("active.title")),
+        el("a", { href: "/runs" }, this.words("active.all")),
+      ),
       this.empty,
       this.idle,
       this.list,
@@ -36,7 +41,7 @@ export class ActiveRuns {
 
   row(run) {
     const name = kindWords(this.tools, run.kind);
-    const state = el("span", { class: "tm-run-state" });
+    const state = el("span", { class: "tm-run-state", "data-run": run.id });
     const bar = el("progress", { class: "tm-progress", "aria-label": name });
     const cancel = el(
       "button",
@@ -44,7 +49,8 @@ export class ActiveRuns {
       this.words("active.cancel"),
     );
     cancel.setAttribute("aria-label", `${this.words("active.cancel")}: ${name} ${run.id}`);
-    const head = el("div", { class: "tm-run-head" }, el("strong", {}, `${name} · ${run.id}`), cancel);
+    const link = el("a", { href: `/runs#${run.id}`, "data-run": run.id }, `${name} · ${run.id}`);
+    const head = el("div", { class: "tm-run-head" }, el("strong", {}, link), cancel);
     return { state, bar, cancel, element: el("li", { class: "tm-active" }, head, bar, state) };
   }
 

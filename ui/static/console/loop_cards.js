@@ -1,23 +1,26 @@
-// The loop as a row of four: pairs, reward model, policy run, policy.
+// The loop as a picture: the policy that writes, pairs, reward model, policy run, and whether the new policy is better.
 
 import { el, setText } from "../page/elements.js";
 import { number, percent } from "../page/figures.js";
+import { figure, phrase, refill } from "./figures.js";
 
 /** Below this many held-out pairs an accuracy and its interval say nothing. */
 const FEWEST_DECIDED = 10;
+const CARDS = ["policy", "pairs", "reward", "training", "result"];
 
 export class LoopCards {
-  constructor({ words }) {
-    this.words = words;
-    this.cards = Object.fromEntries(["pairs", "reward", "training", "policy"].map((name) => [name, this.card(name)]));
-    const compare = el("a", { class: "tm-button tm-card-link", href: "/" }, words("console.compare"));
+  constructor(tools) {
+    this.tools = tools;
+    this.words = tools.words;
+    this.cards = Object.fromEntries(CARDS.map((name) => [name, this.card(name)]));
+    const compare = el("a", { class: "tm-button tm-card-link", href: "/" }, this.words("console.compare"));
     this.cards.pairs.element.append(compare);
     const items = Object.values(this.cards).map(({ element }) => element);
     this.element = el(
       "section",
-      { "aria-label": words("console.loop") },
+      { "aria-label": this.words("console.loop") },
       el("ol", { class: "tm-loop" }, items),
-      el("p", { class: "tm-loop-back" }, words("console.loop_back")),
+      el("p", { class: "tm-loop-back" }, this.words("console.loop_back")),
     );
   }
 
@@ -25,61 +28,126 @@ export class LoopCards {
     const big = el("p", { class: "tm-big" }, "–");
     const lines = el("div", { class: "tm-lines" });
     const title = el("h2", { class: "tm-label" }, this.words(`card.${name}`));
-    return { big, lines, element: el("li", { class: "tm-step" }, title, big, lines) };
+    return { big, lines, element: el("li", { class: "tm-step", "data-card": name }, title, big, lines) };
   }
 
-  update({ pairs, reward, policy_run: run, policy, round }) {
-    const { words } = this;
-    this.fill("pairs", words("card.pairs.big", { n: pairs.ready }), [
-      words("card.pairs.judged", { n: pairs.judged_total }),
-      reward ? words("card.pairs.since", { n: pairs.since_reward }) : null,
-      pairs.leased ? words("card.pairs.leased", { n: pairs.leased }) : null,
+  update({ prompts, pairs, reward, policy_run: run, policy, round, result, figures }) {
+    this.figures = figures;
+    this.fill("policy", this.policy(policy), [
+      policy ? this.line("card.policy.round", { n: ["round", round] }) : this.words("card.policy.empty"),
+      policy?.parent && this.words("card.policy.parent", { name: policy.parent }),
+      policy && !policy.parent && this.words("card.policy.start"),
+      this.line("card.policy.prompts", {
+        train: ["prompts.train", prompts.train],
+        holdout: ["prompts.holdout", prompts.holdout],
+      }),
     ]);
-    this.fill("reward", ...this.rewardLines(reward));
-    this.fill("training", run ? number(run.score) : words("card.none"), [
-      run ? words("card.training.reward") : words("card.training.empty"),
-      run && words("card.training.kl", { kl: number(run.kl_nats, 1) }),
-      run && words("card.training.length", { n: number(run.length_tokens, 0) }),
+    this.fill("pairs", this.line("card.pairs.big", { n: ["pairs.ready", pairs.ready] }), [
+      this.line("card.pairs.judged", { n: ["judgments.all", pairs.judged_total] }),
+      this.line("card.pairs.done", { n: ["pairs.judged", pairs.judged] }),
+      reward ? this.line("card.pairs.since", { n: ["judgments.new", pairs.since_reward] }) : null,
+      pairs.leased ? this.line("card.pairs.leased", { n: ["pairs.leased", pairs.leased] }) : null,
     ]);
-    this.fill("policy", policy?.name ?? words("card.none"), [
-      policy ? words("card.policy.round", { n: round }) : words("card.policy.empty"),
-      policy?.parent && words("card.policy.parent", { name: policy.parent }),
-      policy && !policy.parent && words("card.policy.start"),
+    this.fill("reward", ...this.reward(reward));
+    this.fill("training", run ? [this.figure("policy_run.score", number(run.score))] : this.words("card.none"), [
+      run ? this.words("card.training.reward") : this.words("card.training.empty"),
+      run && this.line("card.training.kl", { kl: ["policy_run.kl_nats", number(run.kl_nats, 1)] }),
+      run && this.line("card.training.length", { n: ["policy_run.length_tokens", number(run.length_tokens, 0)] }),
+      run?.entropy_nats != null &&
+        this.line("card.training.entropy", { n: ["policy_run.entropy_nats", number(run.entropy_nats)] }),
+      run && [el("a", { href: `/runs#${run.run_id}`, "data-run": run.run_id }, this.words("card.training.run"))],
     ]);
+    this.fill("result", ...this.result(result));
   }
 
-  rewardLines(reward) {
+  /** The name of a policy is no number. */
+  policy(policy) {
+    return policy ? [el("span", { "data-name": policy.name }, policy.name)] : this.words("card.none");
+  }
+
+  reward(reward) {
     const { words } = this;
     if (!reward) return [words("card.none"), [words("card.reward.empty")]];
-    if (reward.accuracy === null)
-      return [
-        words("card.reward.unknown"),
-        [words("card.reward.no_holdout"), words("card.reward.on", { n: reward.judgments })],
-      ];
-    if (reward.decided < FEWEST_DECIDED) {
-      const right = Number((reward.accuracy * reward.decided).toFixed(1));
-      return [
-        words("card.reward.too_few"),
-        [words("card.reward.of", { right, n: reward.decided }), words("card.reward.on", { n: reward.judgments })],
-      ];
-    }
-    const half = (reward.high - reward.low) / 2;
+    const on = this.line("card.reward.on", { n: ["reward.judgments", reward.judgments] });
+    if (reward.accuracy === null) return [words("card.reward.unknown"), [words("card.reward.no_holdout"), on]];
+    const decided = ["reward.decided", reward.decided];
+    const right = ["reward.accuracy", percent(reward.accuracy)];
+    if (reward.decided < FEWEST_DECIDED)
+      return [words("card.reward.too_few"), [this.line("card.reward.of", { right, n: decided }), on]];
+    const half = reward.low === null || reward.high === null ? null : (reward.high - reward.low) / 2;
+    const ceiling = this.figures["people.agreement"];
     return [
-      Number.isFinite(half) ? `${percent(reward.accuracy)} ± ${number(100 * half, 0)}` : percent(reward.accuracy),
       [
-        words("card.reward.right", { n: reward.decided }),
-        words("card.reward.length", { share: percent(reward.length_baseline) }),
+        this.figure(...right),
+        ...(half === null ? [] : [" ± ", this.figure("reward.half", number(100 * half, 0))]),
+      ],
+      [
+        this.line("card.reward.right", { n: decided }),
+        this.line("card.reward.length", { share: ["reward.length_baseline", percent(reward.length_baseline)] }),
+        ceiling ? this.line("card.reward.people", { share: ["people.agreement", percent(ceiling.value)] }) : null,
         reward.cannot_tell ? words("card.reward.cannot_tell") : null,
-        reward.cannot_tell && reward.more_judgments ? words("card.reward.more", { n: reward.more_judgments }) : null,
+        reward.cannot_tell && reward.more_judgments
+          ? this.line("card.reward.more", { n: ["reward.more", reward.more_judgments] })
+          : null,
+        on,
       ],
     ];
   }
 
+  /** New against old, judged blind by people. */
+  result(result) {
+    const { words } = this;
+    if (!result) return [words("card.none"), [words("card.result.empty")]];
+    const names = this.line("card.result.names", {
+      newer: el("span", { "data-name": result.newer }, result.newer),
+      older: el("span", { "data-name": result.older }, result.older),
+    });
+    if (result.judgments === 0) return [words("card.result.cannot_tell"), [names, words("card.result.nobody")]];
+    const half = (result.high - result.low) / 2;
+    const share = [this.figure("result.share", percent(result.share)), " ± ", this.figure("result.half", number(100 * half, 0))];
+    return [
+      result.cannot_tell ? words("card.result.cannot_tell") : share,
+      [
+        names,
+        this.line("card.result.of", {
+          won: ["result.for_new", plainNumber(result.wins + result.ties / 2)],
+          n: ["result.of", plainNumber(result.wins + result.ties + result.losses)],
+        }),
+        this.line("card.result.parts", {
+          wins: ["result.wins", plainNumber(result.wins)],
+          ties: ["result.ties", plainNumber(result.ties)],
+          losses: ["result.losses", plainNumber(result.losses)],
+        }),
+        result.cannot_tell ? [words("card.result.so_far"), " ", ...share] : words(result.share > 0.5 ? "card.result.better" : "card.result.worse"),
+        result.more_judgments ? this.line("card.result.more", { n: ["result.more", result.more_judgments] }) : null,
+      ],
+    ];
+  }
+
+  figure(name, text) {
+    return figure(this.tools, name, text);
+  }
+
+  /** A sentence whose values are nodes, or [name of a figure, what it shows]. */
+  line(key, values) {
+    const nodes = Object.entries(values).map(([name, value]) => [
+      name,
+      Array.isArray(value) ? this.figure(value[0], String(value[1])) : value,
+    ]);
+    return phrase(this.words, key, Object.fromEntries(nodes));
+  }
+
   fill(name, big, lines) {
     const card = this.cards[name];
-    setText(card.big, big);
+    if (typeof big === "string") setText(card.big, big);
+    else refill(card.big, big);
     const shown = lines.filter(Boolean);
     while (card.lines.childElementCount > shown.length) card.lines.lastElementChild.remove();
-    shown.forEach((line, place) => setText(card.lines.children[place] ?? card.lines.appendChild(el("p")), line));
+    shown.forEach((line, place) => refill(card.lines.children[place] ?? card.lines.appendChild(el("p")), line));
   }
+}
+
+/** Counts that may be broken by rankings: whole where they are. */
+function plainNumber(value) {
+  return String(Number(value.toFixed(2)));
 }

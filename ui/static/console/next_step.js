@@ -1,7 +1,8 @@
 // What to do next, and why; under it each kind of run by hand, with the reason where one cannot be started.
 
 import { el, setText } from "../page/elements.js";
-import { kindWords, reasonWords } from "./words_of.js";
+import { refill } from "./figures.js";
+import { kindWords, reasonNodes } from "./words_of.js";
 
 const BY_HAND = ["sample", "train-reward", "train-policy", "evaluate"];
 
@@ -50,7 +51,7 @@ export class NextStep {
 
   update({ next_step: next, actions }) {
     this.kind = next.kind;
-    setText(this.reason, reasonWords(this.tools, next));
+    refill(this.reason, reasonNodes(this.tools, next));
     const judge = next.kind === "judge";
     this.link.hidden = !judge;
     this.primary.hidden = judge || next.kind === "wait";
@@ -58,15 +59,15 @@ export class NextStep {
     for (const action of actions) {
       const row = this.rows[action.kind];
       if (!row) continue;
-      setText(row.why, this.about(action));
+      refill(row.why, this.about(action));
       row.button.setAttribute("aria-disabled", String(!action.possible));
     }
   }
 
   /** What a step does, or what speaks against it. */
   about(action) {
-    if (!action.possible) return reasonWords(this.tools, action);
-    return action.warning ? reasonWords(this.tools, action.warning) : this.words(`does.${action.kind}`);
+    if (!action.possible) return reasonNodes(this.tools, action);
+    return action.warning ? reasonNodes(this.tools, action.warning) : [this.words(`does.${action.kind}`)];
   }
 
   async start(kind) {

@@ -4,12 +4,11 @@ import { el } from "../page/elements.js";
 import { openFrame } from "../page/frame.js";
 import { request } from "../page/http.js";
 import { ActiveRuns } from "./active_runs.js";
-import { Curves } from "./curves.js";
-import { Exports } from "./exports.js";
+import { Behind } from "./figures.js";
 import { LoopCards } from "./loop_cards.js";
 import { NextStep } from "./next_step.js";
-import { RunList } from "./run_list.js";
 import { SideBySide } from "./side_by_side.js";
+import { Taste } from "./taste.js";
 
 const BUSY_MILLISECONDS = 2000;
 const IDLE_MILLISECONDS = 8000;
@@ -26,22 +25,30 @@ class ConsolePage {
     this.frame = frame;
     this.words = frame.words;
     const ask = (path, body) => request(frame.words, path, body);
-    const tools = { words: frame.words, has: frame.has, ask, act: (path, body) => this.act(path, body) };
+    const tools = {
+      words: frame.words,
+      has: frame.has,
+      language: frame.language,
+      ask,
+      act: (path, body) => this.act(path, body),
+      lookBehind: (name) => this.behind.open(name),
+      said: {},
+    };
+    this.tools = tools;
+    this.behind = new Behind(tools, frame.main.parentElement);
     this.notice = el("p", { class: "tm-notice", role: "alert", hidden: true });
     this.parts = {
       cards: new LoopCards(tools),
       next: new NextStep(tools),
       active: new ActiveRuns(tools),
-      curves: new Curves(tools),
+      taste: new Taste(tools),
       sides: new SideBySide(tools),
-      runs: new RunList(tools),
-      exports: new Exports(tools),
     };
     this.lay();
   }
 
   lay() {
-    const { cards, next, active, curves, sides, runs, exports } = this.parts;
+    const { cards, next, active, taste, sides } = this.parts;
     this.frame.main.append(
       el("h1", { class: "tm-page-title" }, this.words("console.title")),
       this.notice,
@@ -50,10 +57,9 @@ class ConsolePage {
         "div",
         { class: "tm-columns" },
         next.element,
-        el("div", { class: "tm-column" }, active.element, curves.element),
+        el("div", { class: "tm-column" }, active.element, taste.element),
       ),
       sides.element,
-      el("div", { class: "tm-columns" }, runs.element, exports.element),
     );
   }
 
@@ -70,6 +76,7 @@ class ConsolePage {
     let wait = FAILED_MILLISECONDS;
     try {
       const loop = await request(this.words, "/api/loop");
+      this.tools.said = loop.said;
       for (const part of Object.values(this.parts)) part.update(loop);
       this.say("");
       wait = loop.active.length ? BUSY_MILLISECONDS : IDLE_MILLISECONDS;

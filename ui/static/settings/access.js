@@ -2,8 +2,11 @@
 
 import { el } from "../page/elements.js";
 import { Remote } from "../page/remote.js";
+import { Tokens } from "./tokens.js";
 
-export function accessPart({ words, send }) {
+export function accessPart(page) {
+  const { words, send } = page;
+  const tokens = new Tokens(page);
   const draw = ({ accounts, address, public: open, secure, trusted_proxies: proxies }) => {
     const facts = [
       ["accounts", words(accounts ? "access.accounts.on" : "access.accounts.off")],
@@ -23,5 +26,6 @@ export function accessPart({ words, send }) {
     ];
   };
   const remote = new Remote(words, () => send("/api/access"), draw);
-  return { element: remote.element, open: () => remote.load() };
+  const open = () => Promise.all([remote.load(), tokens.list.load()]);
+  return { element: el("div", { class: "tm-stack" }, remote.element, tokens.element), open };
 }

@@ -1,0 +1,116 @@
+"""Every figure of Home adds up from its rows, page by page, or from the figures that it is derived from."""
+
+from collections.abc import Iterator
+
+import pytest
+
+import figured_study
+from feedback_store import annotators, questions
+from feedback_store.database import Database
+from feedback_store.errors import InvalidInput
+from rounds import home_figures, people_figures, studies, verbs
+from rounds.home_figures import SAID, Figure
+from rounds.latest_taste import taste_shown
+from rounds.next_step import told_apart
+from rounds.policy_results import wilson
+
+
+@pytest.fixture
+def db(tmp_path) -> Iterator[Database]:
+    with studies.open_or_create(tmp_path / "study", base="tiny:", create=True, refill=False) as db:
+        figured_study.fill(db)
+        yield db
+
+
+def known(db: Database) -> dict[str, Figure]:
+    return home_figures.figures(db, verbs.loop_state(db), people_figures.compute(db))
+
+
+def all_rows(figure: Figure, size: int = 3) -> list[dict]:
+    found: list[dict] = []
+    while page := home_figures.rows_of(figure, found[-1]["id"] if found else 0, size):
+        assert len(page) <= size
+        found += page
+    return found
+
+
+def test_every_figure_with_rows_adds_up_from_them(db):
+    figures = known(db)
+    with_rows = [figure for figure in figures.values() if figure.rows]
+    assert len(with_rows) > 20
+    for figure in with_rows:
+        rows = all_rows(figure)
+        assert [row["id"] for row in rows] == sorted({row["id"] for row in rows}), figure.name
+        assert home_figures.combined(figure.how, rows) == pytest.approx(figure.value), figure.name
+        assert {"kind", "number", "text"} <= set.union(set(), *map(set, rows)) if rows else figure.value == 0
+
+
+def test_the_figures_of_this_study_by_hand(db):
+    figures = {name: figure.value for name, figure in known(db).items()}
+    assert (figures["prompts.train"], figures["prompts.holdout"]) == (19, 16)
+    assert (figures["pairs.ready"], figures["pairs.leased"], figures["pairs.judged"]) == (3, 0, 32)
+    assert (figures["judgments.all"], figures["judgments.new"]) == (41, 7)
+    assert figures["reward.judgments"] == 34
+    # Rankings by turns: first, second, tie, first, first, first, second; the policy's text stands second.
+    assert (figures["result.wins"], figures["result.ties"], figures["result.losses"]) == (2, 1, 4)
+    assert (figures["result.for_new"], figures["result.of"]) == (2.5, 7)
+    assert (figures["policy_run.score"], figures["policy_run.length_tokens"]) == (1.25, 25)
+
+
+def test_what_is_derived_follows_from_its_inputs(db):
+    figures = known(db)
+    values = {name: figure.value for name, figure in figures.items()}
+    derived = {name: figure for name, figure in figures.items() if figure.how == "derived"}
+    assert all(set(figure.inputs) <= values.keys() and figure.rule for figure in derived.values())
+    low, high = wilson(values["result.share"], 7)
+    inputs = [values[f"reward.{name}"] for name in ("accuracy", "low", "length_baseline")]
+    _, more = told_apart(*inputs, int(values["reward.decided"]), studies.settings(db).holdout_questions)
+    expected = {
+        "reward.half": (values["reward.high"] - values["reward.low"]) / 2,
+        "reward.more": more,
+        "result.for_new": values["result.wins"] + values["result.ties"] / 2,
+        "result.of": values["result.wins"] + values["result.ties"] + values["result.losses"],
+        "result.half": (high - low) / 2,
+        "advice.first": max(0, 12 - values["judgments.new"]),
+        "advice.steady": max(0, 48 - values["judgments.all"]),
+        "advice.known": max(0, 12 - values["judgments.all"]),
+        "advice.fewest": 2,
+    }
+    more_of_result = values["result.more"]
+    assert more_of_result is None or more_of_result > 0
+    assert derived.keys() == expected.keys() | {"result.more"}
+    assert {name: values[name] for name in expected} == pytest.approx(expected)
+    with pytest.raises(InvalidInput, match=r"result\.of has no rows of its own: it comes from result\.wins"):
+        home_figures.rows_of(figures["result.of"], 0, 10)
+
+
+def test_a_pair_in_somebodys_hands_moves_from_ready_to_leased(db):
+    person = annotators.ensure(db, "cy").id
+    (question,) = questions.next_questions(db, person, limit=1).questions
+    figures = known(db)
+    assert (figures["pairs.ready"].value, figures["pairs.leased"].value) == (2, 1)
+    assert [row["number"] for row in all_rows(figures["pairs.leased"])] == [question.comparison_id]
+    assert questions.give_back(db, person, question.comparison_public_id)
+    figures = known(db)
+    assert len(all_rows(figures["pairs.ready"])) == 3
+
+
+def test_an_empty_study_has_figures_too(tmp_path):
+    with studies.open_or_create(tmp_path / "new", base="tiny:", create=True, refill=False) as db:
+        figures = known(db)
+        assert figures["judgments.all"].value == 0
+        assert all_rows(figures["judgments.all"]) == []
+        assert home_figures.combined("latest", all_rows(figures["round"])) == figures["round"].value == 1
+
+
+def test_what_is_said_of_the_next_step_names_figures_that_there_are(db):
+    names = {name for numbers in SAID.values() for name in numbers.values()}
+    assert names <= known(db).keys()
+
+
+def test_the_best_and_the_worst_of_eight(db):
+    shown = taste_shown(db)
+    assert [one["samples"] for one in shown] == [8, 8, 8]
+    for one in shown:
+        assert one["best"]["score"] > one["worst"]["score"]
+        assert one["best"]["text"].startswith("Sample")
