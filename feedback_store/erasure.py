@@ -20,7 +20,7 @@ from feedback_store.errors import InvalidInput, StoreUnavailable
 from feedback_store.provenance import Trained
 from feedback_store.study_folder import require_free_space
 
-OLD_COPIES = ("backups", "exports")
+OLD_COPIES = ("backups", "exports", "uploads", "errands")
 
 
 @dataclass(frozen=True)
@@ -85,7 +85,7 @@ def write_file_anew(db: Database) -> list[str]:
 
 
 def old_copies(db: Database) -> list[str]:
-    """Return the names of what was written out of the study before, backups and exports, inside its folder."""
+    """Return the names of what was written out of the study before, or waits to come in, inside its folder."""
     return [
         str(path.relative_to(db.folder)) for folder in OLD_COPIES for path in sorted((db.folder / folder).glob("*"))
     ]

@@ -11,11 +11,14 @@ from pathlib import Path
 from types import ModuleType
 
 from feedback_store import exporting, importing
+from feedback_store import filters as narrowing
 from feedback_store.database import Database
 from feedback_store.dataset_card import Licences
 from feedback_store.errors import UnknownFormat
+from feedback_store.exchange_reading import OnComparison
 from feedback_store.exchange_records import ExportReport, ImportReport, Preview
 from feedback_store.filters import Filters
+from feedback_store.importing import OnRow
 
 FORMATS_FOLDER = Path(__file__).parent / "formats"
 EVERYTHING = Filters()
@@ -52,19 +55,36 @@ def import_file(
     holdout_share: float | None = None,
     seed: int | None = None,
     now: str | None = None,
+    by: str | None = None,
+    on_row: OnRow | None = None,
 ) -> ImportReport:
     """Take a file into the study, in one transaction; rows that cannot be taken are reported with line and reason.
 
     With `strict` one bad row means that none is taken; with `dry_run` nothing is stored. Rows that were imported before
-    add nothing. Hold-out share and seed of the split come from the study's settings unless given. Raises UnknownFormat,
-    InvalidInput.
+    add nothing. Hold-out share and seed of the split come from the study's settings unless given. `on_row` is told what
+    became of each row; `by` is who does it, for the audit trail. Raises UnknownFormat, InvalidInput.
     """
     split = importing.Split(holdout_share, seed)
     read = format_that_can(format, "read").read
-    return importing.take(db, read, Path(path), format, split, strict=strict, dry_run=dry_run, now=now)
+    return importing.take(
+        db, read, Path(path), format, split, strict=strict, dry_run=dry_run, now=now, by=by, on_row=on_row
+    )
 
 
-def undo_import(db: Database, what: Path | str | int, now: str | None = None) -> ImportReport:
+def import_beside_others(
+    db: Database, path: Path | str, format: str, *, by: str | None = None, on_row: OnRow | None = None
+) -> ImportReport:
+    """Take a file into a study while people work on it, in many short transactions: slower, but nobody waits.
+
+    What is taken counts at once. Where it is cut off, all of it is taken back. Raises UnknownFormat, InvalidInput,
+    Conflict where another such import is under way.
+    """
+    read = format_that_can(format, "read").read
+    split = importing.Split(None, None)
+    return importing.take_in_parts(db, read, Path(path), format, split, by=by, on_row=on_row)
+
+
+def undo_import(db: Database, what: Path | str | int, now: str | None = None, *, by: str | None = None) -> ImportReport:
     """Take back an import, by its id or its file, as a unit: what it brought is neither asked, trained on nor exported
     any more.
 
@@ -72,7 +92,7 @@ def undo_import(db: Database, what: Path | str | int, now: str | None = None) ->
     stays, and counts again when the file is imported again. Raises InvalidInput
     where there is no such import, or it was taken back before.
     """
-    return importing.undo(db, what, now)
+    return importing.undo(db, what, now, by=by)
 
 
 def export(
@@ -82,21 +102,36 @@ def export(
     *,
     filters: Filters = EVERYTHING,
     licences: Licences = NOT_KNOWN,
+    on_comparison: OnComparison = lambda done: None,
     **options: str,
 ) -> ExportReport:
     """Write the study in a format to the folder `to`, which appears whole or not at all.
 
-    `options` are those of the format (`file_type`: what its rows are written as); `filters` narrow what is written.
-    Raises UnknownFormat, and InvalidInput where the folder exists and is not empty, or an option or a filter is not
-    known.
+    `options` are those of the format (`file_type`: what its rows are written as); `filters` narrow what is written;
+    `on_comparison` is told now and then how many comparisons were gone through. Raises UnknownFormat, and InvalidInput
+    where the folder exists and is not empty, or an option or a filter is not known.
     """
-    work = exporting.prepare(db, format_that_can(format, "write"), format, filters, options)
+    work = exporting.prepare(db, format_that_can(format, "write"), format, filters, options, on_comparison)
     return exporting.write(work, Path(to), licences)
 
 
-def preview(db: Database, format: str, *, filters: Filters = EVERYTHING, **options: str) -> Preview:
+def preview(
+    db: Database,
+    format: str,
+    *,
+    filters: Filters = EVERYTHING,
+    on_comparison: OnComparison = lambda done: None,
+    **options: str,
+) -> Preview:
     """Return what `export` would write: its counts, and the first rows. Raises as `export` does."""
-    return exporting.preview(exporting.prepare(db, format_that_can(format, "write"), format, filters, options))
+    work = exporting.prepare(db, format_that_can(format, "write"), format, filters, options, on_comparison)
+    return exporting.preview(work)
+
+
+def require_possible(db: Database, format: str, filters: Filters, options: dict[str, str]) -> None:
+    """Raise as `export` does where it could not begin."""
+    exporting.prepare(db, format_that_can(format, "write"), format, filters, options)
+    narrowing.require_known(db, filters)
 
 
 def _module(name: str) -> ModuleType:

@@ -6,7 +6,7 @@ Comparisons that were added after the reading began are not read.
 
 import json
 from collections import Counter
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass
 
 from feedback_store import (
@@ -29,6 +29,8 @@ from feedback_store.judgments import Judgment
 from feedback_store.prompts import Prompt
 
 COMPARISONS_AT_ONCE = 500
+
+OnComparison = Callable[[int], None]
 
 
 @dataclass(frozen=True)
@@ -73,22 +75,24 @@ class Reading:
 
     After the loop `counts` (comparisons, judgments) are what there was, `left_out` the comparisons and
     `judgments_left_out` the judgments that filters kept back, by reason, and `people` the ids of those whose judgments
-    passed. With `history`, judgments are given that count no more as well. Raises InvalidInput where a filter names
-    what the study does not have.
+    passed. With `history`, judgments are given that count no more as well. `on_comparison` is told now and then how
+    many comparisons were gone through. Raises InvalidInput where a filter names what the study does not have.
     """
 
-    def __init__(self, db: Database, narrowed: Filters, *, history: bool = False) -> None:
+    def __init__(
+        self, db: Database, narrowed: Filters, *, history: bool = False, on_comparison: OnComparison = lambda done: None
+    ) -> None:
         filters.require_known(db, narrowed)
         self.db = db
         self.filters = narrowed
         self.history = history
+        self.on_comparison = on_comparison
         self.names = Names(db)
         self.counts: Counter[str] = Counter()
         self.left_out: Counter[str] = Counter()
         self.judgments_left_out: Counter[str] = Counter()
         self.people: set[int] = set()
-        person = annotators.by_name(db, narrowed.person) if narrowed.person is not None else None
-        self._person_id = person.id if person else None
+        self._person_id = filters.person_id_of(db, narrowed.person) if narrowed.person is not None else None
         weighed = narrowed.reliability is not None
         self._reliability = reliability.of_people(db, narrowed.snapshot) if weighed else {}
 
@@ -99,6 +103,7 @@ class Reading:
         after, taken_back = 0, self.filters.snapshot is not None
         while batch := comparisons.listing(self.db, after_id=after, limit=COMPARISONS_AT_ONCE, withdrawn=taken_back):
             after = batch[-1].id
+            self.on_comparison(self.counts["comparisons"])
             yield from self._judged([one for one in batch if one.id <= last])
 
     def _judged(self, batch: list[Comparison]) -> Iterator[Judged]:

@@ -17,7 +17,8 @@ class Problem:
 class ImportReport:
     """What an import did: rows = added + known + left out. `import_id` is None where nothing was stored.
 
-    `problems` tell the first rows that were left out, and why.
+    `problems` tell the first rows that were left out, and why. `brought` counts what the rows added by kind: prompt,
+    completion, comparison, judgment.
     """
 
     format: str
@@ -27,6 +28,19 @@ class ImportReport:
     problems: list[Problem]
     import_id: int | None
     left_out: int = 0
+    brought: dict[str, int] = field(default_factory=dict)
+
+
+@dataclass(frozen=True)
+class RowOutcome:
+    """What became of a row of an import: `became` is added, known or left_out; `reason` of what was left out; `brought`
+    what it added, by kind.
+    """
+
+    line: int
+    became: str
+    reason: str | None = None
+    brought: dict[str, int] = field(default_factory=dict)
 
 
 @dataclass(frozen=True)

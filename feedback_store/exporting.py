@@ -24,7 +24,7 @@ from feedback_store.database import Database
 from feedback_store.dataset_card import Counts, Licences
 from feedback_store.dataset_folder import DatasetFiles, Tally
 from feedback_store.errors import InvalidInput
-from feedback_store.exchange_reading import Reading
+from feedback_store.exchange_reading import OnComparison, Reading
 from feedback_store.exchange_records import Dropped, ExportReport, Kept, Preview
 from feedback_store.filters import Filters
 
@@ -40,6 +40,7 @@ class Work:
     format: str
     filters: Filters
     options: dict[str, str]
+    on_comparison: OnComparison = lambda done: None
 
     def units(self, reading: Reading) -> Iterator[Kept | Dropped]:
         """Go through the study."""
@@ -49,7 +50,8 @@ class Work:
 
     def reading(self) -> Reading:
         """The study as this format sees it."""
-        return Reading(self.db, self.filters, history=getattr(self.module, "HISTORY", False))
+        history = getattr(self.module, "HISTORY", False)
+        return Reading(self.db, self.filters, history=history, on_comparison=self.on_comparison)
 
     def counts(self, reading: Reading, tally: Tally) -> Counts:
         """The numbers after the last unit."""
@@ -57,7 +59,14 @@ class Work:
         return Counts(counts, dict(tally.dropped), dict(reading.left_out), dict(reading.judgments_left_out))
 
 
-def prepare(db: Database, module: ModuleType, format: str, filters: Filters, options: dict[str, Any]) -> Work:
+def prepare(
+    db: Database,
+    module: ModuleType,
+    format: str,
+    filters: Filters,
+    options: dict[str, Any],
+    on_comparison: OnComparison = lambda done: None,
+) -> Work:
     """Check options and filters. Raises InvalidInput."""
     allowed: tuple[str, ...] | None = getattr(module, "FILTERS", None)
     strange = [name for name in filters.given if allowed is not None and name not in allowed]
@@ -66,7 +75,7 @@ def prepare(db: Database, module: ModuleType, format: str, filters: Filters, opt
             f"The filter {strange[0]} does not apply to the format {format!r}. Filters that do: "
             f"{', '.join(allowed or ())}."
         )
-    return Work(db, module, format, filters, _options(module, format, options))
+    return Work(db, module, format, filters, _options(module, format, options), on_comparison)
 
 
 def write(work: Work, to: Path, licences: Licences) -> ExportReport:

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
-from feedback_store import clock, policies, seals
+from feedback_store import annotators, clock, policies, pseudonyms, seals
 from feedback_store.comparisons import PURPOSES
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
@@ -50,7 +50,7 @@ class Filters:
             if share is not None and not 0 <= share <= 1:
                 raise InvalidInput(f"The filter {name} is {share!r}; it is a share, from 0 to 1.")
         for name, moment in (("since", self.since), ("until", self.until)):
-            if moment is not None and _moment(moment) is None:
+            if moment is not None and moment_of(moment) is None:
                 raise InvalidInput(f"The filter {name} is {moment!r}; write 2026-11-23 or 2026-11-23T10:00:00Z.")
 
     @property
@@ -80,15 +80,27 @@ def require_known(db: Database, filters: Filters) -> None:
         policies.by_name(db, filters.policy)
     if filters.round is not None and db.value(_ROUND, [filters.round]) is None:
         raise InvalidInput(f"There is no round {filters.round} in this study.")
-    person = "SELECT 1 FROM annotators WHERE name = ?"
-    if filters.person is not None and db.value(person, [filters.person]) is None:
-        raise InvalidInput(f"There is no person {filters.person!r} in this study.")
+    if filters.person is not None:
+        person_id_of(db, filters.person)
     saw = "SELECT 1 FROM run_judgments WHERE run_id = ? LIMIT 1"
     if filters.snapshot is not None and db.value(saw, [filters.snapshot]) is None:
-        runs = [str(row["run_id"]) for row in db.rows("SELECT DISTINCT run_id FROM run_judgments ORDER BY run_id")]
+        runs = [str(row["id"]) for row in db.rows(_SAW)]
         raise InvalidInput(
             f"Run {filters.snapshot} saw no judgments. Runs of this study that did: {', '.join(runs) or 'none'}."
         )
+
+
+def person_id_of(db: Database, who: str) -> int:
+    """Return the id of a person by name or pseudonym. Raises InvalidInput."""
+    person = annotators.by_name(db, who)
+    if person is not None:
+        return person.id
+    if pseudonyms.SHAPE.fullmatch(who):
+        key = pseudonyms.secret_key(db)
+        found = [one.id for one in annotators.listing(db) if pseudonyms.of(key, one.name) == who]
+        if found:
+            return found[0]
+    raise InvalidInput(f"There is no person {who!r} in this study.")
 
 
 def comparisons_left_out(db: Database, filters: Filters, comparison_ids: Sequence[int]) -> dict[int, str]:
@@ -96,7 +108,7 @@ def comparisons_left_out(db: Database, filters: Filters, comparison_ids: Sequenc
     for those that are sealed, whatever the filters.
     """
     source = "comparisons c JOIN prompts p ON p.id = c.prompt_id LEFT JOIN rounds r ON r.id = c.round_id"
-    reasons = _left_out(db, filters, tuple(_CONDITIONS), source, "c.id", comparison_ids)
+    reasons = _left_out(db, filters, tuple(CONDITIONS), source, "c.id", comparison_ids)
     return {**reasons, **dict.fromkeys(seals.among(db, comparison_ids), SEALED)}
 
 
@@ -108,7 +120,7 @@ def prompts_left_out(db: Database, filters: Filters, prompt_ids: Sequence[int]) 
 def _left_out(
     db: Database, filters: Filters, names: tuple[str, ...], source: str, key: str, ids: Sequence[int]
 ) -> dict[int, str]:
-    cases = [f"WHEN NOT ({_CONDITIONS[name]}) THEN 'filter: {name}'" for name in filters.given if name in names]
+    cases = [f"WHEN NOT ({CONDITIONS[name]}) THEN 'filter: {name}'" for name in filters.given if name in names]
     if not cases:
         return {}
     rows = db.rows(
@@ -126,10 +138,10 @@ def judgment_left_out(
     if filters.person is not None and judgment.annotator_id != person_id:
         return "filter: person"
     if filters.since is not None or filters.until is not None:
-        said = (_moment(judgment.at) if judgment.at else None) or judgment.created_at
-        if filters.since is not None and said < (_moment(filters.since) or ""):
+        said = (moment_of(judgment.at) if judgment.at else None) or judgment.created_at
+        if filters.since is not None and said < (moment_of(filters.since) or ""):
             return "filter: since"
-        if filters.until is not None and said > (_moment(filters.until, end=True) or ""):
+        if filters.until is not None and said > (moment_of(filters.until, end=True) or ""):
             return "filter: until"
     if filters.reliability is not None:
         share = reliability.get(judgment.annotator_id)
@@ -144,8 +156,10 @@ _ROUND = (
     "SELECT 1 FROM rounds WHERE number = ?1 UNION ALL"
     " SELECT 1 FROM comparisons WHERE json_extract(extra, '$.round') IS ?1 LIMIT 1"
 )
+_SAW = "SELECT id FROM runs r WHERE EXISTS (SELECT 1 FROM run_judgments s WHERE s.run_id = r.id) ORDER BY id"
 OF_PROMPT = ("split", "language", "tags")
-_CONDITIONS = {
+# In SQL: of a comparison c, its prompt p and its round r.
+CONDITIONS = {
     # An imported comparison has the number of its round beside it, as its study's rounds are not those of this one.
     "round": "COALESCE(json_extract(c.extra, '$.round'), r.number) IS :round",
     "split": "p.split = :split",
@@ -157,7 +171,7 @@ _CONDITIONS = {
 }
 
 
-def _moment(text: str, *, end: bool = False) -> str | None:
+def moment_of(text: str, *, end: bool = False) -> str | None:
     """Return a day (its begin, or its end) or a timestamp in the form of `clock`; None for what is neither."""
     try:
         day = date.fromisoformat(text).isoformat()

@@ -8,20 +8,30 @@ streamed, how often each occurred is counted in a temporary table, and of the pr
 """
 
 import hashlib
+import math
+import time
+from collections import Counter
 from collections.abc import Callable, Iterator
-from dataclasses import asdict, dataclass, field
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from feedback_store import canonical, clock, incoming, rounds, study_settings
+from feedback_store import audit, canonical, clock, held_file, incoming, rounds, study_settings
 from feedback_store.database import Database
-from feedback_store.errors import InvalidInput
-from feedback_store.exchange_records import ImportReport, Problem
+from feedback_store.errors import Conflict, InvalidInput
+from feedback_store.exchange_records import ImportReport, Problem, RowOutcome
 from feedback_store.prompts import NewPrompt
 from feedback_store.sqlite import sqlite3
 
 HOLDOUT_SHARE = 0.2
 PROBLEMS_KEPT = 1000
+LOCK = "import.lock"
+# Of an import beside others: how long the study is held at once, and left to them in between.
+PART_SECONDS = 0.1
+PAUSE_SECONDS = 0.1
+CUT_OFF = "The import was cut off on the way and taken back as a whole. Import the file again."
+
+OnRow = Callable[[RowOutcome], None]
 
 
 class _TakeNothing(Exception):
@@ -36,23 +46,32 @@ class Split:
     seed: int | None
 
 
-@dataclass
 class _Tally:
     """What became of the rows so far."""
 
-    rows: int = 0
-    added: int = 0
-    known: int = 0
-    left_out: int = 0
-    problems: list[Problem] = field(default_factory=list)
+    def __init__(self, on_row: OnRow | None) -> None:
+        self.rows = self.added = self.known = self.left_out = 0
+        self.problems: list[Problem] = []
+        self.brought: Counter[str] = Counter()
+        self._on_row = on_row or (lambda outcome: None)
+
+    def take(self, line: int, brought: Counter[str], *, is_new: bool) -> None:
+        self.rows += 1
+        self.added += is_new
+        self.known += not is_new
+        self.brought.update(brought)
+        self._on_row(RowOutcome(line, "added" if is_new else "known", brought=dict(brought)))
 
     def leave_out(self, problem: Problem) -> None:
+        self.rows += 1
         self.left_out += 1
         if len(self.problems) < PROBLEMS_KEPT:
             self.problems.append(problem)
+        self._on_row(RowOutcome(problem.line, "left_out", problem.reason))
 
     def report(self, format: str, import_id: int | None) -> ImportReport:
-        return ImportReport(format, self.rows, self.added, self.known, self.problems, import_id, self.left_out)
+        counts = (self.rows, self.added, self.known)
+        return ImportReport(format, *counts, self.problems, import_id, self.left_out, dict(self.brought))
 
 
 def take(
@@ -65,33 +84,19 @@ def take(
     strict: bool,
     dry_run: bool,
     now: str | None,
+    by: str | None = None,
+    on_row: OnRow | None = None,
 ) -> ImportReport:
     """Take a file into the study by the `read` of a format. See exchange.import_file. Raises InvalidInput."""
-    if not path.is_file():
-        raise InvalidInput(f"There is no file {path}. Check the path.")
-    settings = study_settings.get(db, "study", {})
-    share = split.holdout_share if split.holdout_share is not None else settings.get("holdout_share", HOLDOUT_SHARE)
-    seed = split.seed if split.seed is not None else settings.get("seed", 0)
-    moment = now or clock.now()
-    tally = _Tally()
+    _require_file(path)
+    tally = _Tally(on_row)
     try:
         with db.transaction():
-            cursor = db.execute(
-                "INSERT INTO imports (format, file_name, file_sha256, created_at) VALUES (?, ?, ?, ?)",
-                [format, path.name, _file_sha256(path), moment],
-            )
-            priority = rounds.latest_number(db) or 1
-            into = incoming.Import(int(cursor.lastrowid), share, seed, moment, priority)
-            _take_rows(db, read(path), into, tally)
+            into = _begin(db, path, format, split, now or clock.now())
+            _take_some(db, read(path), into, tally)
             if dry_run or not tally.added or (strict and tally.left_out):
                 raise _TakeNothing
-            db.execute(
-                "UPDATE imports SET row_count = ?, added = ?, known = ?, problems = ? WHERE id = ?",
-                [
-                    tally.rows, tally.added, tally.known,
-                    canonical.dumps([asdict(problem) for problem in tally.problems]), into.id,
-                ],
-            )  # fmt: skip
+            _finish(db, into, path, format, tally, by)
     except _TakeNothing:
         if strict and tally.left_out:
             tally.left_out, tally.added = tally.rows - tally.known, 0
@@ -99,36 +104,138 @@ def take(
     return tally.report(format, into.id)
 
 
-def undo(db: Database, what: Path | str | int, now: str | None = None) -> ImportReport:
+def take_in_parts(
+    db: Database,
+    read: Callable[[Path], Iterator[tuple[int, Any]]],
+    path: Path,
+    format: str,
+    split: Split,
+    *,
+    by: str | None = None,
+    on_row: OnRow | None = None,
+    now: str | None = None,
+) -> ImportReport:
+    """Take a file into a study that others work on: in many short transactions with pauses in between, so that nobody
+    waits for a long import. See exchange.import_beside_others. Raises InvalidInput, Conflict.
+
+    An import that was cut off on the way is taken back as a unit, at once or by the next `mend`.
+    """
+    _require_file(path)
+    tally = _Tally(on_row)
+    with held_file.held(db.folder / LOCK, "Another import is under way. Wait until it is done."):
+        _take_back_unfinished(db, now or clock.now())
+        with db.transaction():
+            into = _begin(db, path, format, split, now or clock.now())
+        try:
+            rows = read(path)
+            ended = False
+            while not ended:
+                with db.transaction():
+                    into.forget()  # others may have changed what it remembers
+                    ended = _take_some(db, rows, into, tally, PART_SECONDS)
+                    if ended and tally.added:
+                        _finish(db, into, path, format, tally, by)
+                time.sleep(0 if ended else PAUSE_SECONDS)
+        finally:
+            _take_back_unfinished(db, now or clock.now())
+    return tally.report(format, into.id if tally.added else None)
+
+
+def mend(db: Database, now: str | None = None) -> list[int]:
+    """Take back imports that were cut off, by a crash say; return their ids. Nothing where one is under way."""
+    try:
+        with held_file.held(db.folder / LOCK, "An import is under way."):
+            return _take_back_unfinished(db, now or clock.now())
+    except Conflict:
+        return []
+
+
+def undo(db: Database, what: Path | str | int, now: str | None = None, *, by: str | None = None) -> ImportReport:
     """Take back an import as a unit. See exchange.undo_import. Raises InvalidInput."""
     moment = now or clock.now()
+    mend(db, moment)
     with db.transaction():
-        row = _import_row(db, what)
+        row = import_row(db, what)
         db.execute("UPDATE imports SET undone_at = ? WHERE id = ?", [moment, row["id"]])
         incoming.withdraw(db, row["id"], moment)
+        if by is not None:
+            audit.note(db, actor=by, action="undo import", subject=f"import {row['id']}", now=moment)
     problems = [Problem(**problem) for problem in canonical.loads(row["problems"])]
     left_out = row["row_count"] - row["added"] - row["known"]
     return ImportReport(row["format"], row["row_count"], row["added"], row["known"], problems, row["id"], left_out)
 
 
-def _take_rows(db: Database, rows: Iterator[tuple[int, Any]], into: incoming.Import, tally: _Tally) -> None:
+def _require_file(path: Path) -> None:
+    if not path.is_file():
+        raise InvalidInput(f"There is no file {path}. Check the path.")
+
+
+def _begin(db: Database, path: Path, format: str, split: Split, moment: str) -> incoming.Import:
+    """Write down an import that has no rows yet: one of which that stays true was cut off."""
+    settings = study_settings.get(db, "study", {})
+    share = split.holdout_share if split.holdout_share is not None else settings.get("holdout_share", HOLDOUT_SHARE)
+    seed = split.seed if split.seed is not None else settings.get("seed", 0)
+    cursor = db.execute(
+        "INSERT INTO imports (format, file_name, file_sha256, created_at) VALUES (?, ?, ?, ?)",
+        [format, path.name, _file_sha256(path), moment],
+    )
+    db.execute("DROP TABLE IF EXISTS temp.occurrences")
     db.execute("CREATE TEMP TABLE occurrences (content TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID")
+    return incoming.Import(int(cursor.lastrowid), share, seed, moment, rounds.latest_number(db) or 1)
+
+
+def _finish(db: Database, into: incoming.Import, path: Path, format: str, tally: "_Tally", by: str | None) -> None:
+    db.execute(
+        "UPDATE imports SET row_count = ?, added = ?, known = ?, problems = ? WHERE id = ?",
+        [
+            tally.rows, tally.added, tally.known,
+            canonical.dumps([asdict(problem) for problem in tally.problems]), into.id,
+        ],
+    )  # fmt: skip
+    db.execute("DROP TABLE temp.occurrences")
+    if by is not None:
+        detail = {"file": path.name, "format": format, "added": tally.added, "left_out": tally.left_out}
+        audit.note(db, actor=by, action="import", subject=f"import {into.id}", detail=detail, now=into.now)
+
+
+def _take_back_unfinished(db: Database, moment: str) -> list[int]:
+    unfinished = [row["id"] for row in db.rows("SELECT id FROM imports WHERE row_count = 0 AND undone_at IS NULL")]
+    for import_id in unfinished:
+        with db.transaction():
+            taken = int(db.value("SELECT COUNT(*) FROM import_rows WHERE import_id = ?", [import_id]))
+            if not taken:
+                db.execute("DELETE FROM import_items WHERE import_id = ?", [import_id])
+                db.execute("DELETE FROM imports WHERE id = ?", [import_id])
+                continue
+            incoming.withdraw(db, import_id, moment)
+            why = [{"line": 1, "reason": CUT_OFF}]
+            db.execute(
+                "UPDATE imports SET undone_at = ?, row_count = ?, added = ?, problems = ? WHERE id = ?",
+                [moment, taken, taken, canonical.dumps(why), import_id],
+            )
+    return unfinished
+
+
+def _take_some(
+    db: Database, rows: Iterator[tuple[int, Any]], into: incoming.Import, tally: "_Tally", seconds: float = math.inf
+) -> bool:
+    """Take rows until they end or the time is over; tell whether they ended."""
+    ends = time.monotonic() + seconds
     for number, row in rows:
-        tally.rows += 1
         if isinstance(row, Problem):
             tally.leave_out(row)
             continue
+        into.brought.clear()
         try:
-            is_new = _take_row(db, number, row, into)
-            tally.added += is_new
-            tally.known += not is_new
+            tally.take(number, into.brought, is_new=_take_row(db, number, row, into))
         except (InvalidInput, sqlite3.IntegrityError, RecursionError) as error:
             into.forget()
             tally.leave_out(Problem(number, _in_words(error)))
+        if time.monotonic() > ends:
+            return False
     if not tally.rows:
-        tally.rows = 1
         tally.leave_out(Problem(1, "The file has no rows."))
-    db.execute("DROP TABLE temp.occurrences")
+    return True
 
 
 def _take_row(db: Database, number: int, row: Any, into: incoming.Import) -> bool:
@@ -166,7 +273,8 @@ def _known(db: Database, key: str) -> bool:
     return found is not None
 
 
-def _import_row(db: Database, what: Path | str | int) -> dict[str, Any]:
+def import_row(db: Database, what: Path | str | int) -> dict[str, Any]:
+    """Return the row of an import that stands, by its id or its file. Raises InvalidInput, Conflict."""
     if isinstance(what, int):
         row = db.row("SELECT * FROM imports WHERE id = ?", [what])
     else:
@@ -181,6 +289,8 @@ def _import_row(db: Database, what: Path | str | int) -> dict[str, Any]:
         raise InvalidInput(
             f"The import {row['id']} of {row['file_name']} was taken back already, at {row['undone_at']}."
         )
+    if row["row_count"] == 0:
+        raise Conflict(f"The import {row['id']} of {row['file_name']} is under way. Take it back when it is done.")
     return row
 
 

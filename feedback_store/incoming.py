@@ -9,7 +9,7 @@ ids gets them from its content: taken in again after an undo, it is the same com
 import hashlib
 import json
 import secrets
-from collections import OrderedDict
+from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
@@ -60,6 +60,7 @@ class Import:
     seen_completions: _Recent[int] = field(default_factory=_Recent)
     seen_policies: _Recent[int] = field(default_factory=_Recent)
     seen_people: _Recent[int] = field(default_factory=_Recent)
+    brought: Counter[str] = field(default_factory=Counter)  # by the row that is being taken, by kind
 
     def forget(self) -> None:
         """Forget it all: a row was rolled back, and with it perhaps what it stored."""
@@ -105,20 +106,24 @@ def take_comparison(db: Database, line: Line, into: Import, row_key: str) -> boo
 
 def withdraw(db: Database, import_id: int, now: str) -> None:
     """Withdraw what an import brought, but for what another import that stands brought as well."""
-    brought = (
-        "(SELECT item_id FROM import_items t WHERE import_id = :id AND kind = '{}' AND NOT EXISTS (SELECT 1 FROM"
-        " import_items o JOIN imports i ON i.id = o.import_id WHERE o.kind = t.kind AND o.item_id = t.item_id"
-        " AND o.import_id <> :id AND i.undone_at IS NULL))"
-    )
     db.execute(
-        f"INSERT INTO withdrawn_judgments (judgment_id, at) SELECT item_id, :now FROM {brought.format('judgment')}",
+        f"INSERT INTO withdrawn_judgments (judgment_id, at) SELECT item_id, :now FROM {brought_alone('judgment')}",
         {"id": import_id, "now": now},
     )
     for kind in ("prompt", "completion", "comparison"):
-        db.execute(f"UPDATE {kind}s SET withdrawn = 1 WHERE id IN {brought.format(kind)}", {"id": import_id})
-    touched = f"SELECT DISTINCT comparison_id FROM judgments WHERE id IN {brought.format('judgment')}"
+        db.execute(f"UPDATE {kind}s SET withdrawn = 1 WHERE id IN {brought_alone(kind)}", {"id": import_id})
+    touched = f"SELECT DISTINCT comparison_id FROM judgments WHERE id IN {brought_alone('judgment')}"
     for row in db.execute(touched, {"id": import_id}):
         comparisons.recount(db, row["comparison_id"])
+
+
+def brought_alone(kind: str) -> str:
+    """Return the query, in brackets, of the ids of what the import :id brought and no other import that stands."""
+    return (
+        f"(SELECT item_id FROM import_items t WHERE import_id = :id AND kind = '{kind}' AND NOT EXISTS (SELECT 1 FROM"
+        " import_items o JOIN imports i ON i.id = o.import_id WHERE o.kind = t.kind AND o.item_id = t.item_id"
+        " AND o.import_id <> :id AND i.undone_at IS NULL))"
+    )
 
 
 def _note(db: Database, into: Import, kind: str, item_id: int, is_new: bool) -> None:
@@ -126,6 +131,8 @@ def _note(db: Database, into: Import, kind: str, item_id: int, is_new: bool) -> 
     brought = is_new or db.value("SELECT 1 FROM import_items WHERE kind = ? AND item_id = ? LIMIT 1", [kind, item_id])
     if brought:
         db.execute("INSERT OR IGNORE INTO import_items VALUES (?, ?, ?)", [into.id, kind, item_id])
+    if is_new:
+        into.brought[kind] += 1
 
 
 def _require_shape(line: Line) -> None:

@@ -54,6 +54,11 @@ def trained_by_person(db: Database, annotator_id: int) -> Trained:
     return _trained("SELECT id FROM judgments WHERE annotator_id = ?", db, annotator_id)
 
 
+def trained_by_import(db: Database, import_id: int) -> Trained:
+    """Return what the judgments that an import brought helped to train."""
+    return _trained("SELECT item_id FROM import_items WHERE import_id = ? AND kind = 'judgment'", db, import_id)
+
+
 _ORIGIN = """
 WITH RECURSIVE line (id, parent_id, run_id) AS (
     SELECT id, parent_id, run_id FROM policies WHERE id = ?

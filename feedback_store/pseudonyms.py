@@ -7,6 +7,7 @@ folder: secret.key, made on first need, readable by its owner only. Without the 
 import hashlib
 import hmac
 import os
+import re
 import secrets
 from contextlib import suppress
 from pathlib import Path
@@ -18,6 +19,7 @@ from feedback_store.whole_folder import sync
 
 KEY_BYTES = 32
 LENGTH = 16
+SHAPE = re.compile(rf"person-[0-9a-f]{{{LENGTH}}}")
 
 
 def secret_key(db: Database) -> bytes:

@@ -13,6 +13,11 @@ SEALED = """SELECT k.comparison_id FROM sealed_completions s JOIN candidates k O
 """The sealed comparisons, as a query."""
 
 
+def condition(completion: str) -> str:
+    """Return the SQL condition that a completion is sealed; `completion` is how its id is written in the query."""
+    return f"EXISTS (SELECT 1 FROM sealed_completions s WHERE s.completion_id = {completion})"
+
+
 def any_there(db: Database) -> bool:
     """Tell whether an evaluation is sealed now."""
     return db.value("SELECT 1 FROM evaluations WHERE unsealed_at IS NULL LIMIT 1") is not None

@@ -1,8 +1,33 @@
 """Label snapshots: which judgments a training sees, chosen and written down."""
 
+from dataclasses import dataclass
+
 from feedback_store import exclusions, preferences, runs
 from feedback_store.database import Database
 from feedback_store.runs import Lease
+
+
+@dataclass(frozen=True)
+class Taken:
+    """A run that wrote down which judgments it saw, and what it made of them (names, None where nothing)."""
+
+    run: int
+    kind: str
+    status: str
+    created_at: str
+    reward_model: str | None
+    policy: str | None
+
+
+def listing(db: Database, limit: int = 200) -> list[Taken]:
+    """Return the runs whose snapshot can be exported, the newest first."""
+    rows = db.rows(
+        "SELECT r.id AS run, r.kind, r.status, r.created_at, m.name AS reward_model, p.name AS policy FROM runs r"
+        " LEFT JOIN reward_models m ON m.run_id = r.id LEFT JOIN policies p ON p.run_id = r.id"
+        " WHERE EXISTS (SELECT 1 FROM run_judgments s WHERE s.run_id = r.id) ORDER BY r.id DESC LIMIT ?",
+        [limit],
+    )
+    return [Taken(**row) for row in rows]
 
 
 def take(db: Database, lease: Lease) -> list[int]:

@@ -13,8 +13,10 @@ from feedback_store import (
     annotators,
     api_tokens,
     check_questions,
+    clock,
     comparisons,
     criteria,
+    errands,
     evaluations,
     exchange,
     flags,
@@ -25,6 +27,7 @@ from feedback_store import (
     runs,
     sessions,
     study_settings,
+    uploads,
 )
 from feedback_store.accounts import Role
 from feedback_store.comparisons import NewComparison
@@ -52,7 +55,12 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
     held_back = comparisons.add(db, [NewComparison(source.prompt_id, source.completion_ids[::-1], held_back=True)])[0]
     criteria.add(db, "honest", "Which one is more honest?")
     criteria.add(db, "brief", "Which one is briefer?")
-    exchange.export(db, "trl", db.folder / "exports" / "trl-1")
+    for name in ("trl-1", "trl-2"):
+        exchange.export(db, "trl", db.folder / "exports" / name)
+    file = db.folder / "imported.txt"
+    file.write_text("An imported prompt?\n")
+    imported = exchange.import_file(db, file, "prompts").import_id
+    file.unlink()
     ended = evaluation_studies.start(db, wanted=4, pairs=2)
     evaluations.unseal(db, ended.id, why="early", by="test")
     sealed = evaluation_studies.start(db, wanted=4, pairs=0)
@@ -72,6 +80,11 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
         "run": runs.enqueue(db, "sample", {}).id,
         "cancelled_run": runs.cancel(db, runs.enqueue(db, "evaluate", {}).id).id,
         "export": "trl-1",
+        "other_export": "trl-2",
+        "import": imported,
+        "prompt": 1,
+        "completion": 1,
+        "judgment": 1,
         "ended": ended.id,
         "evaluation": sealed.id,
         "token": api_tokens.make(db, victim, "theirs", ["read"], days=1, by="test")[0].id,
@@ -86,12 +99,26 @@ def own_things(db: Database, study_id: str, things: Things, person: int | None, 
     held = questions.next_questions(db, somebody, limit=1).questions[0]
     answered = next(one for one in judgments.live(db) if one.annotator_id == somebody)
     return things | {
+        **_on_the_way(db, somebody),
         "session": sessions.open_of(db, somebody)[0].id,
         "person": roles.person(study_id, somebody, role, role).key,
         "pair": held.comparison_public_id,
         "shown": list(held.shown),
         "answered": comparisons.get(db, answered.comparison_id).public_id,
     }
+
+
+def _on_the_way(db: Database, person: int) -> Things:
+    """Two files of a person that are here as a whole, and an errand that has ended."""
+    text = b"Why not?\n"
+    files = [uploads.begin(db, f"{name}.txt", len(text), by=person) for name in ("one", "two")]
+    for one in files:
+        uploads.add(db, one.id, 0, text)
+    folder = db.folder / errands.FOLDER / "0123456789abcdef"
+    folder.mkdir(parents=True, exist_ok=True)
+    order = {"verb": "preview", "order": {}, "by": person, "created_at": clock.now()}
+    (folder / "order.json").write_text(json.dumps(order))
+    return {"upload": files[0].id, "other_upload": files[1].id, "errand": folder.name}
 
 
 def request_of(row: Row, things: Things) -> tuple[str, Any]:

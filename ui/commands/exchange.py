@@ -2,7 +2,7 @@
 
 from pathlib import Path
 from tempfile import TemporaryDirectory
-from typing import TYPE_CHECKING, Annotated
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
@@ -151,7 +151,7 @@ def export(
         snapshot=snapshot,
     )  # fmt: skip
     given = {"shape": shape, "rows": rows, "file_type": file_type, "people": people}
-    options = {name: value for name, value in given.items() if value is not None}
+    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
     db = studies.open_or_create(study)
     report: ExportReport | Preview
     if to is None or dry_run:

@@ -1,77 +1,163 @@
-"""Exports: made in the study's folder by a format of the store, downloaded file by file as a stream."""
+"""Exports: looked at before, made in the study's folder by a format of the store, downloaded file by file as a stream.
+
+Looking and making are errands (feedback_store/errands.py): they go on when the page is closed.
+"""
 
 from __future__ import annotations
 
-import re
-from pathlib import Path
 from typing import Annotated, Any
 
 from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import Field
 
-from feedback_store import clock, exchange
+from feedback_store import audit, errands, exchange, export_shelf, filters, pseudonyms
+from feedback_store.annotators import get as annotator
+from feedback_store.database import Database
+from feedback_store.errors import InvalidInput
+from feedback_store.export_shelf import Shelved
+from feedback_store.filters import Filters
+from ui.web.actors import actor, reader
 from ui.web.errors import NotThere
+from ui.web.people_routes import LARGEST_ID, Body
 from ui.web.roles import Person, Researcher
 from ui.web.study import study_of
 
 router = APIRouter(prefix="/api", tags=["data"])
-NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 WITH_NAMES = "comparisons"  # the one format that names people
 PSEUDONYMS = "pseudonyms"
+WAIT_SECONDS = 8.0
+"""So long an answer waits for what was asked: most is done by then, the rest is asked for as an errand."""
+
+Word = Annotated[str, Field(min_length=1, max_length=200)]
+Share = Annotated[float, Field(ge=0, le=1)]
+Licence = Annotated[str, Field(min_length=1, max_length=200, pattern=r"^[^\r\n]*$")]
 
 
-class ExportBody(BaseModel):
-    model_config = ConfigDict(extra="forbid", strict=True)
+class FiltersBody(Body):
+    round: int | None = Field(default=None, ge=0, le=LARGEST_ID)
+    split: Word | None = None
+    purpose: Word | None = None
+    policy: Word | None = None
+    person: Word | None = None
+    language: Word | None = None
+    tags: list[Word] = Field(default_factory=list, max_length=20)
+    reliability: Share | None = None
+    agreement: Share | None = None
+    since: Word | None = None
+    until: Word | None = None
+    snapshot: int | None = Field(default=None, ge=1, le=LARGEST_ID)
 
+
+class ExportBody(Body):
     format: Annotated[str, Field(min_length=1, max_length=50)]
+    options: dict[Annotated[str, Field(max_length=50)], Annotated[str, Field(max_length=50)]] = Field(
+        default_factory=dict, max_length=10
+    )
+    filters: FiltersBody = Field(default_factory=FiltersBody)
+    data_licence: Licence | None = None
+    base_licence: Licence | None = None
+
+
+@router.post("/exports/preview")
+def look(request: Request, person: Researcher, body: ExportBody) -> dict[str, Any]:
+    """What an export would hold: counts, what is left out and why, the first rows; nothing is written."""
+    db = study_of(request).db
+    begun = errands.start(db, "preview", _order(db, person, body), by=person.annotator_id)
+    done = errands.wait(db, begun.id, WAIT_SECONDS)
+    return {"errand": done.id, "status": done.status, "error": done.error, "result": done.result}
 
 
 @router.post("/exports")
 def make(request: Request, person: Researcher, body: ExportBody) -> dict[str, Any]:
-    """Export everything in a format; the reply names the files to download and counts what was left out, and why.
+    """Export in a format; the reply names the files to download and counts what was left out, and why. Where it takes
+    long, the reply is the errand that makes it, and the files are listed when it is done.
 
     Names of people are for admins: for everybody else they are pseudonyms.
     """
     db = study_of(request).db
-    names_people = "people" in exchange.format_that_can(body.format, "write").OPTIONS
-    options: dict[str, Any] = {"people": PSEUDONYMS} if names_people and not person.may("admin") else {}
-    moment = re.sub(r"[^0-9]", "", clock.now())[:17]
-    name = "-".join([body.format, *options.values(), moment])
-    report = exchange.export(db, body.format, db.folder / "exports" / name, **options)
-    files = [{"file": path.name, "bytes": path.stat().st_size} for path in _files(db.folder / "exports" / name)]
-    return {"name": name, "files": files, "counts": report.counts, "dropped": report.dropped}
+    order = _order(db, person, body)
+    order["name"] = export_shelf.new_name([body.format, *order["options"].values()])
+    begun = errands.start(db, "export", order, by=person.annotator_id)
+    done = errands.wait(db, begun.id, WAIT_SECONDS)
+    if done.status == "failed":
+        raise InvalidInput(done.error or "The export failed.")
+    made = {} if done.result is None else _shown(Shelved(**done.result))
+    return {"errand": done.id, "status": done.status, "name": order["name"], **made}
 
 
 @router.get("/exports")
 def listing(request: Request, person: Researcher) -> dict[str, Any]:
-    """All exports of the study, the newest first."""
-    folder = study_of(request).db.folder / "exports"
-    made = [path for path in folder.iterdir() if path.is_dir() and _may_have(person, path.name)]
-    made.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    return {"exports": [{"name": path.name, "files": [file.name for file in _files(path)]} for path in made]}
+    """All exports of the study, the newest first, and those that are being made."""
+    db = study_of(request).db
+    who = reader(db, person)
+    made = [one for one in export_shelf.listing(db) if _may_have(person, one.name)]
+    working = [
+        one for one in errands.listing(db)
+        if one.verb == "export" and one.status == "working" and _may_have(person, one.order["name"])
+    ]  # fmt: skip
+    return {
+        "exports": [{**_shown(one), "by": who(f"annotator {one.by}") if one.by else None} for one in made],
+        "under_way": [
+            {"name": one.order["name"], "done": one.done, "of": one.of, "created_at": one.created_at} for one in working
+        ],
+    }
 
 
 @router.get("/exports/{name}/{file}")
 def download(request: Request, person: Researcher, name: str, file: str) -> FileResponse:
     """One file of an export, as a stream."""
-    folder = study_of(request).db.folder / "exports" / name
-    known = {path.name: path for path in _files(folder)} if _may_have(person, name) else {}
-    if file not in known:
-        raise NotThere(f"There is no file {file!r} in an export {name!r}.")
+    try:
+        path = export_shelf.file_of(study_of(request).db, name if _may_have(person, name) else "", file)
+    except InvalidInput as error:
+        raise NotThere(f"There is no file {file!r} in an export {name!r}.") from error
     # Never shown by the browser itself: what people and models wrote is not a page of this server.
-    return FileResponse(known[file], media_type="application/octet-stream", filename=f"{name}-{file}")
+    return FileResponse(path, media_type="application/octet-stream", filename=f"{name}-{file}")
+
+
+@router.post("/exports/{name}/remove")
+def remove(request: Request, person: Researcher, name: str) -> dict[str, Any]:
+    """Take an export off the shelf, for good; it can be made again."""
+    db = study_of(request).db
+    try:
+        export_shelf.get(db, name if _may_have(person, name) else "")
+    except InvalidInput as error:
+        raise NotThere(f"There is no export {name!r}.") from error
+    export_shelf.remove(db, name)
+    audit.note(db, actor=actor(person), action="remove export", subject=f"export {name}")
+    return {"removed": True}
+
+
+def _order(db: Database, person: Person, body: ExportBody) -> dict[str, Any]:
+    """What is asked as an errand's order; everything in it is known and allowed. Raises InvalidInput."""
+    module = exchange.format_that_can(body.format, "write")
+    options = dict(body.options)
+    if "people" in module.OPTIONS and not person.may("admin"):
+        if options.get("people", PSEUDONYMS) != PSEUDONYMS:
+            raise InvalidInput("Names of people are for admins. Export with pseudonyms.")
+        options["people"] = PSEUDONYMS
+    given = {name: value for name, value in body.filters.model_dump().items() if value not in (None, [])}
+    if "person" in given:
+        given["person"] = _pseudonym(db, person, given["person"])
+    narrowed = Filters(**{**given, "tags": tuple(given.get("tags", ()))})
+    exchange.require_possible(db, body.format, narrowed, options)
+    licences = {"data_licence": body.data_licence, "base_licence": body.base_licence}
+    return {"format": body.format, "options": options, "filters": given, **licences}
+
+
+def _pseudonym(db: Database, person: Person, who: str) -> str:
+    """Whose judgments are asked for, in a form that can stand on the card of an export that anybody may get."""
+    if not person.may("admin") and not pseudonyms.SHAPE.fullmatch(who):
+        raise InvalidInput(f"The filter person is {who[:80]!r}; name a person by the pseudonym.")
+    name = annotator(db, filters.person_id_of(db, who)).name
+    return pseudonyms.of(pseudonyms.secret_key(db), name)
 
 
 def _may_have(person: Person, name: str) -> bool:
     """Whether an export of this name can be one that this person may read."""
     named = name.startswith(f"{WITH_NAMES}-") and not name.startswith(f"{WITH_NAMES}-{PSEUDONYMS}-")
-    return NAME.fullmatch(name) is not None and (person.may("admin") or not named)
+    return export_shelf.NAME.fullmatch(name) is not None and (person.may("admin") or not named)
 
 
-def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
-        return []
-    return sorted(
-        path for path in folder.iterdir() if path.is_file() and not path.is_symlink() and NAME.fullmatch(path.name)
-    )
+def _shown(one: Shelved) -> dict[str, Any]:
+    return {key: value for key, value in vars(one).items() if key != "by"}

@@ -14,6 +14,7 @@ from types import FrameType
 
 import uvicorn
 
+from feedback_store import importing
 from feedback_store.database import FILE_NAME
 from feedback_store.study_folder import warnings as folder_warnings
 from rounds import studies, verbs
@@ -65,6 +66,7 @@ def serve(
         from ui.web.app import create_app
 
         app = create_app(db, host, port, public_url=public_url, trusted_proxy=trusted_proxy)
+        importing.mend(db)
         verbs.refill(db)
         if worker:
             supervisor = WorkerSupervisor(db.folder)

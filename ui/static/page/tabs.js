@@ -2,15 +2,15 @@
 
 import { el } from "./elements.js";
 
-/** Which tab an address asks for; the first where it names none. Behind the name, after a slash, may stand more. */
+/** Which tab an address asks for; the first where it names none. Behind the name, after a slash or a ?, may stand more. */
 export function wanted(hash, names) {
-  const name = hash.replace(/^#/, "").split("/")[0];
+  const name = hash.replace(/^#/, "").split(/[/?]/)[0];
   return names.includes(name) ? name : names[0];
 }
 
 /** What stands behind the tab's name in an address, or null where there is nothing, or nothing that can be read. */
 export function within(hash) {
-  const [, rest] = hash.replace(/^#/, "").split("/");
+  const [, rest] = hash.replace(/^#/, "").split("?")[0].split("/");
   try {
     return rest ? decodeURIComponent(rest) : null;
   } catch {

@@ -13,8 +13,4 @@ export function measured(words, { value, low, high }) {
   return words("people.interval", { value: value.toFixed(2), low: low.toFixed(2), high: high.toFixed(2) });
 }
 
-/** The query of an address from what is chosen; what is empty is left out. */
-export function query(values) {
-  const given = Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== false);
-  return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
-}
+export { query } from "../page/address.js";
