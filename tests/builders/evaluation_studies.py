@@ -124,13 +124,13 @@ def evaluated(db: Database, rewards: dict[str, float]) -> Run:
 
 
 def judge(db: Database, number: int, *, newer_wins: bool = True, strength: int | None = None) -> None:
-    """Judge the next pairs as the page does: the text that names policy-1 wins, or loses."""
+    """Judge the next pairs as the page does: the text that names policy-1 wins, or loses; both or none is a tie."""
     person = annotators.ensure(db, "ann").id
     for _ in range(number):
         [question] = annotating.next_questions(db, person, limit=1).questions
         wins = [("policy-1" in one.text) == newer_wins for one in question.completions]
         by_place = dict(zip(question.shown, wins, strict=True))
-        ranks = [1 if by_place[place] else 2 for place in (0, 1)]
+        ranks = [1 if by_place[place] == max(wins) else 2 for place in (0, 1)]
         key = f"key-{question.comparison_id}"
         new = NewJudgment(question.comparison_public_id, person, ranks, question.shown, key, strength=strength)
         annotating.answer(db, new)
