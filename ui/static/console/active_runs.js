@@ -44,7 +44,7 @@ export class ActiveRuns {
       this.words("active.cancel"),
     );
     cancel.setAttribute("aria-label", `${this.words("active.cancel")}: ${name} ${run.id}`);
-    const head = el("div", { class: "tm-run-head" }, el("strong", {}, `${name} · ${run.id}`), cancel);
+    const head = el("div", { class: "tm-run-head" }, el("strong", {}, el("a", { class: "tm-inline-link", href: `/runs#${run.id}` }, `${name} · ${run.id}`)), cancel);
     return { state, bar, cancel, element: el("li", { class: "tm-active" }, head, bar, state) };
   }
 

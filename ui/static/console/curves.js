@@ -1,7 +1,7 @@
 // Live curves of a training run: reward, KL, length, entropy; or the loss of a reward model.
 
 import { el, setText } from "../page/elements.js";
-import { chart } from "./chart.js";
+import { chart } from "../page/chart.js";
 import { kindWords } from "./words_of.js";
 
 /** Which readings are drawn, in order: name, digits, unit. */

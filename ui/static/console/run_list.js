@@ -51,6 +51,7 @@ export class RunList {
         when,
       ),
       log,
+      el("p", {}, el("a", { class: "tm-inline-link", href: `/runs#${run.id}` }, this.words("runs.open"))),
     );
     const row = { state, when, error, log, details, after: 0, element: el("li", {}, details, error) };
     details.addEventListener("toggle", () => details.open && this.readLog(run.id, row));
