@@ -26,6 +26,7 @@ BENCHMARKS = {
     "durability": "durability",
     "scale": "scale",
     "annotate": "annotate",
+    "console": "console",
     "security": "security",
 }
 SAME = ("benchmark", "cell", "seed", "base", "short")

@@ -4,8 +4,8 @@ import json
 import subprocess
 import sys
 import time
-from collections.abc import Iterator
-from contextlib import contextmanager
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import asdict
 from pathlib import Path
 from typing import Any
@@ -29,7 +29,13 @@ JUDGED_BEFORE_TRAINING = 24
 NICENESS = 10
 
 
-def load(training: bool, setting: Setting) -> dict[str, Any]:
+Beside = Callable[[str, str], AbstractContextManager[Callable[[], dict[str, Any]]]]
+"""What else goes on: given the server's address and an admin's cookie, for as long as the block lasts; tells what it
+met.
+"""
+
+
+def load(training: bool, setting: Setting, beside: Beside | None = None) -> dict[str, Any]:
     """People judge at moments fixed beforehand; with `training`, while the study's worker trains a policy."""
     from tests.accept.serving import served
 
@@ -46,9 +52,12 @@ def load(training: bool, setting: Setting) -> dict[str, Any]:
                 _queue_training(db)
         with served(study, *([] if training else ["--no-worker"])) as server:
             origin = server.address.partition("/login")[0].rstrip("/")
-            with _training(study) if training else _nothing():
+            with (
+                _training(study) if training else nullcontext(),
+                beside(origin, cookies[0]) if beside else nullcontext(dict) as seen,
+            ):
                 plan = Plan(origin, cookies, seconds, thought, setting.seed)
-                row = _measured(folder, plan, server.process.pid)
+                row = _measured(folder, plan, server.process.pid) | seen()
             row |= {"still_training": _running(study)} if training else {}
         with Database.open(study) as db:
             before = JUDGED_BEFORE_TRAINING if training else 0
@@ -120,9 +129,4 @@ def _training(study: Path) -> Iterator[None]:
         if time.monotonic() > deadline:
             raise RuntimeError(f"No policy was training after {TRAINING_STARTS_WITHIN_SECONDS:.0f} s.")
         time.sleep(0.5)
-    yield
-
-
-@contextmanager
-def _nothing() -> Iterator[None]:
     yield

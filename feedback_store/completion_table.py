@@ -1,11 +1,11 @@
 """The table of completions: filtered, searched, the newest first, page by page; and one completion with what belongs
-to it. What tells the policy of a sealed completion (sealing.py) is in none of it.
+to it. What tells the policy of a sealed completion (seals.py) is in none of it.
 """
 
 from dataclasses import dataclass
 from typing import Any
 
-from feedback_store import completions, filters, row_pages, sealing
+from feedback_store import completions, filters, row_pages, seals
 from feedback_store.completions import Completion
 from feedback_store.database import Database, Row
 from feedback_store.row_pages import Page
@@ -71,7 +71,7 @@ def page(
     # The plus keeps the ids from being gone through where the prompt's index knows the few that are wanted.
     wanted = [f"{'+' if at_once else ''}t.id BETWEEN :low AND :high", "t.withdrawn = :taken_back"]
     wanted += [_CONDITIONS[name] for name in _CONDITIONS if getattr(narrowed, name) is not None]
-    sql = _LISTED.format(wanted=" AND ".join(wanted), sealed=sealing.condition("t.id"), shown=SHOWN_CHARACTERS)
+    sql = _LISTED.format(wanted=" AND ".join(wanted), sealed=seals.condition("t.id"), shown=SHOWN_CHARACTERS)
     found = row_pages.newest(
         db,
         sql,
@@ -92,7 +92,7 @@ def one(db: Database, completion_id: int) -> CompletionDetail:
         "SELECT t.withdrawn, w.name FROM completions t JOIN policies w ON w.id = t.policy_id WHERE t.id = ?", [found.id]
     )
     assert about is not None
-    is_sealed = bool(sealing.sealed(db, [found.id]))
+    is_sealed = bool(seals.completions_among(db, [found.id]))
     return CompletionDetail(
         completion=found,
         policy=None if is_sealed else about["name"],
@@ -110,7 +110,7 @@ def _blinded(row: Row) -> Row:
     return {**kept, **hidden, "sealed": bool(row["sealed"]), "cut_off": cut_off}
 
 
-_UNSEALED = f"NOT {sealing.condition('t.id')}"
+_UNSEALED = f"NOT {seals.condition('t.id')}"
 _CONDITIONS = {
     "search": r"t.text LIKE :search ESCAPE '\'",
     "policy": f"t.policy_id IN (SELECT id FROM policies WHERE name = :policy) AND {_UNSEALED}",

@@ -10,7 +10,7 @@ from collections.abc import Sequence
 from dataclasses import dataclass, fields
 from datetime import date, datetime
 
-from feedback_store import annotators, clock, policies, pseudonyms, sealing
+from feedback_store import annotators, clock, policies, pseudonyms, seals
 from feedback_store.comparisons import PURPOSES
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
@@ -18,6 +18,7 @@ from feedback_store.judgments import Judgment
 from feedback_store.prompts import SPLITS
 
 NO_JUDGMENT = "filter: no judgment of it passes"
+SEALED = "sealed: of a blind evaluation that is not finished"
 
 
 @dataclass(frozen=True)
@@ -25,8 +26,7 @@ class Filters:
     """What to narrow to; None (for tags: none) narrows nothing.
 
     `reliability` and `agreement` are the least shares (0 to 1) that pass; `since` and `until` are days or timestamps,
-    both inclusive; `unsealed` leaves out what would tell the policy of a sealed text (sealing.py). Raises InvalidInput
-    for a value that is not allowed.
+    both inclusive. Raises InvalidInput for a value that is not allowed.
     """
 
     round: int | None = None
@@ -41,7 +41,6 @@ class Filters:
     since: str | None = None
     until: str | None = None
     snapshot: int | None = None
-    unsealed: bool | None = None
 
     def __post_init__(self) -> None:
         for name, value, allowed in (("split", self.split, SPLITS), ("purpose", self.purpose, PURPOSES)):
@@ -105,9 +104,12 @@ def person_id_of(db: Database, who: str) -> int:
 
 
 def comparisons_left_out(db: Database, filters: Filters, comparison_ids: Sequence[int]) -> dict[int, str]:
-    """Return the reason by comparison for those that a filter on comparisons leaves out (but agreement, see there)."""
+    """Return the reason by comparison for those that a filter on comparisons leaves out (but agreement, see there), and
+    for those that are sealed, whatever the filters.
+    """
     source = "comparisons c JOIN prompts p ON p.id = c.prompt_id LEFT JOIN rounds r ON r.id = c.round_id"
-    return _left_out(db, filters, tuple(CONDITIONS), source, "c.id", comparison_ids)
+    reasons = _left_out(db, filters, tuple(CONDITIONS), source, "c.id", comparison_ids)
+    return {**reasons, **dict.fromkeys(seals.among(db, comparison_ids), SEALED)}
 
 
 def prompts_left_out(db: Database, filters: Filters, prompt_ids: Sequence[int]) -> dict[int, str]:
@@ -164,8 +166,6 @@ CONDITIONS = {
     "purpose": "c.purpose = :purpose",
     "policy": "EXISTS (SELECT 1 FROM candidates k JOIN completions t ON t.id = k.completion_id"
     " JOIN policies w ON w.id = t.policy_id WHERE k.comparison_id = c.id AND w.name = :policy)",
-    "unsealed": "NOT EXISTS (SELECT 1 FROM candidates k WHERE k.comparison_id = c.id AND "
-    f"{sealing.condition('k.completion_id')})",
     "language": "p.language = :language",
     "tags": "NOT EXISTS (SELECT 1 FROM json_each(:tags) t WHERE t.value NOT IN (SELECT value FROM json_each(p.tags)))",
 }

@@ -13,7 +13,7 @@ from dataclasses import fields
 from typing import TYPE_CHECKING
 
 from feedback_store import preferences as derived
-from feedback_store import runs
+from feedback_store import runs, seals
 from feedback_store.database import Database, Parameters
 
 if TYPE_CHECKING:
@@ -22,7 +22,7 @@ if TYPE_CHECKING:
 
 def judgments(db: Database) -> "pandas.DataFrame":
     """Return one row a judgment that was not superseded, undone or taken back, skips included, in the order in which
-    they came.
+    they came; without those of blind evaluations that are still sealed.
 
     `counted`: neither its author nor its import is left out of training and exports. `completion_ids` and `policies`
     (the names of who wrote them) follow the order of the comparison, as `ranks` and `expert` do; `shown` are places in
@@ -76,7 +76,7 @@ SELECT j.id, j.comparison_id, c.public_id AS comparison, c.prompt_id, p.group_na
     n.id IS NOT NULL AS counted, j.at, j.created_at
 FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id JOIN prompts p ON p.id = c.prompt_id
 JOIN annotators a ON a.id = j.annotator_id LEFT JOIN rounds r ON r.id = c.round_id
-LEFT JOIN counted_judgments n ON n.id = j.id ORDER BY j.id
+LEFT JOIN counted_judgments n ON n.id = j.id WHERE j.comparison_id NOT IN ({seals.SEALED}) ORDER BY j.id
 """
 
 _COMPARISONS = f"""

@@ -1,12 +1,12 @@
 """The table of judgments: filtered, the newest first, page by page; and one judgment with its pair, its history, and
-what it trained. What tells the policy of a sealed completion (sealing.py) is in none of it.
+what it trained. What tells the policy of a sealed completion (seals.py) is in none of it.
 """
 
 import json
 from dataclasses import dataclass
 from typing import Any
 
-from feedback_store import completions, filters, judgments, prompts, provenance, row_pages, sealing
+from feedback_store import completions, filters, judgments, prompts, provenance, row_pages, seals
 from feedback_store.completions import Completion
 from feedback_store.database import Database, Row
 from feedback_store.errors import InvalidInput
@@ -111,7 +111,7 @@ def one(db: Database, judgment_id: int) -> JudgmentDetail:
         [judgment.comparison_id],
     )
     ids = [one["id"] for one in candidates]
-    sealed = sealing.sealed(db, ids)
+    sealed = seals.completions_among(db, ids)
     names = [None if one["id"] in sealed else one["name"] for one in candidates]
     return JudgmentDetail(
         judgment=judgment,
@@ -152,7 +152,7 @@ _CONDITIONS = {
     **{name: filters.CONDITIONS[name] for name in ("round", "split", "purpose", "language")},
     "tag": filters.CONDITIONS["tags"],
     "policy": f"""{filters.CONDITIONS["policy"]} AND NOT EXISTS (SELECT 1 FROM candidates k
-        WHERE k.comparison_id = c.id AND {sealing.condition("k.completion_id")})""",
+        WHERE k.comparison_id = c.id AND {seals.condition("k.completion_id")})""",
     "person": "j.annotator_id = :person",
     "verdict": f"""CASE WHEN j.skipped = 'undone' THEN 'undo' WHEN j.skipped IS NOT NULL THEN 'skipped'
         WHEN j.both_bad = 1 THEN 'both_bad' WHEN {_EQUAL} THEN 'tie' ELSE 'decided' END = :verdict""",

@@ -57,6 +57,21 @@ def metrics(db: Database, run_id: int, series: str | None = None) -> list[Metric
     return [Metric(row["series"], row["step"], json.loads(row["readings"]), row["at"]) for row in rows]
 
 
+def take_over_metrics(db: Database, lease: Lease, from_run: int, below: int) -> None:
+    """Copy the readings of an earlier run's steps below `below` to the run that goes on from there. Raises LeaseLost.
+
+    Readings that the run has already stay.
+    """
+    with db.transaction():
+        fence(db, lease)
+        db.execute(
+            "INSERT INTO run_metrics (run_id, series, step, readings, at)"
+            " SELECT ?, series, step, readings, at FROM run_metrics WHERE run_id = ? AND step < ?"
+            " ON CONFLICT (run_id, series, step) DO NOTHING",
+            [lease.run_id, from_run, below],
+        )
+
+
 def log(db: Database, lease: Lease, text: str, level: str = "info", now: str | None = None) -> None:
     """Add a line to the run's log. Raises LeaseLost."""
     with db.transaction():
@@ -74,6 +89,16 @@ def logs(db: Database, run_id: int, after: int = 0, limit: int = 1000) -> list[L
         [run_id, after, limit],
     )
     return [LogLine(**row) for row in rows]
+
+
+def latest_logs(db: Database, run_id: int, before: int | None = None, limit: int = 200) -> list[LogLine]:
+    """Return a run's last log lines (those with an id below `before`), oldest first."""
+    rows = db.rows(
+        "SELECT id, at, level, text FROM run_logs WHERE run_id = :run AND (:before IS NULL OR id < :before)"
+        " ORDER BY id DESC LIMIT :limit",
+        {"run": run_id, "before": before, "limit": limit},
+    )
+    return [LogLine(**row) for row in reversed(rows)]
 
 
 def snapshot(db: Database, lease: Lease, judgment_ids: Sequence[int]) -> int:

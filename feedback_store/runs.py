@@ -22,14 +22,41 @@ from feedback_store.run_records import (
     metrics,
     runs_that_saw,
     snapshot,
+    take_over_metrics,
 )
 
 __all__ = [
-    "Lease", "LogLine", "Metric", "Run", "Status", "active", "add_metrics", "cancel", "cancelled", "claim", "enqueue",
+    "Lease",
+    "LogLine",
+    "Metric",
+    "Run",
+    "Status",
+    "active",
+    "add_metrics",
+    "cancel",
+    "cancelled",
+    "claim",
+    "count",
+    "enqueue",
     "expire_leases",
-    "fail", "fence", "finite", "get", "heartbeat", "judgments_of", "listing", "log", "logs", "metrics", "release",
+    "fail",
+    "fence",
+    "finite",
+    "get",
+    "heartbeat",
+    "judgments_of",
+    "listing",
+    "log",
+    "logs",
+    "metrics",
+    "related",
+    "release",
     "require_token",
-    "retry", "runs_that_saw", "snapshot", "succeed",
+    "retry",
+    "runs_that_saw",
+    "snapshot",
+    "succeed",
+    "take_over_metrics",
 ]  # fmt: skip
 
 MOST_RETRIES = 3
@@ -54,11 +81,12 @@ def enqueue(
         return _enqueue(db, kind, config, needs, priority, max_attempts, None, now)
 
 
-def retry(db: Database, run_id: int, now: str | None = None) -> Run:
+def retry(db: Database, run_id: int, now: str | None = None, *, config: dict[str, Any] | None = None) -> Run:
     """Queue a failed or cancelled run again, as a new run of the same config; what the old one left behind stays.
 
-    It needs what the old run needed, or what was retried in its place. Raises InvalidInput for a run that did not fail,
-    that was retried already, or that is the last of MOST_RETRIES retries.
+    `config`: settings of the new run where they are not the old one's. It needs what the old run needed, or what was
+    retried in its place. Raises InvalidInput for a run that did not fail, that was retried already, or that is the last
+    of MOST_RETRIES retries.
     """
     with db.transaction():
         run = get(db, run_id)
@@ -73,7 +101,9 @@ def retry(db: Database, run_id: int, now: str | None = None) -> Run:
                 "wrong, and start a new run once that is put right."
             )
         needs = [_latest_retry(db, needed) for needed in run.needs]
-        return _enqueue(db, run.kind, run.config, needs, run.priority, run.max_attempts, run_id, now)
+        return _enqueue(
+            db, run.kind, run.config if config is None else config, needs, run.priority, run.max_attempts, run_id, now
+        )
 
 
 def _enqueue(
@@ -251,17 +281,38 @@ def cancel(db: Database, run_id: int, now: str | None = None) -> Run:
         return get(db, run_id)
 
 
-def listing(db: Database, limit: int = 50, kind: str | None = None, status: str | None = None) -> list[Run]:
-    """Return the latest runs, newest first."""
+def listing(
+    db: Database, limit: int = 50, kind: str | None = None, status: str | None = None, offset: int = 0
+) -> list[Run]:
+    """Return the latest runs, newest first, after `offset` of them."""
     return [
         run_of(row)
         for row in db.rows(
-            f"SELECT {COLUMNS} FROM runs WHERE (:kind IS NULL OR kind = :kind) AND (:status IS NULL OR status = "
-            ":status)"
-            " ORDER BY id DESC LIMIT :limit",
-            {"kind": kind, "status": status, "limit": limit},
+            f"SELECT {COLUMNS} FROM runs WHERE {_FITS} ORDER BY id DESC LIMIT :limit OFFSET :offset",
+            {"kind": kind, "status": status, "limit": limit, "offset": offset},
         )
     ]
+
+
+def count(db: Database, kind: str | None = None, status: str | None = None) -> int:
+    """Return how many runs there are."""
+    return int(db.value(f"SELECT COUNT(*) FROM runs WHERE {_FITS}", {"kind": kind, "status": status}))
+
+
+_FITS = "(:kind IS NULL OR kind = :kind) AND (:status IS NULL OR status = :status)"
+
+
+def related(db: Database, run_id: int) -> dict[str, list[Run]]:
+    """Return the runs that a run `needs`, those that need it (`needed_by`) and those that do it over (`retried_by`)."""
+    asked = {
+        "needs": "id IN (SELECT needs_run_id FROM run_dependencies WHERE run_id = ?)",
+        "needed_by": "id IN (SELECT run_id FROM run_dependencies WHERE needs_run_id = ?)",
+        "retried_by": "retries_id = ?",
+    }
+    return {
+        name: [run_of(row) for row in db.rows(f"SELECT {COLUMNS} FROM runs WHERE {where} ORDER BY id", [run_id])]
+        for name, where in asked.items()
+    }
 
 
 def active(db: Database, kind: str | None = None) -> list[Run]:

@@ -4,7 +4,8 @@
 what people said of two policies is found without reading the others.
 
 An evaluation pits sides against each other: policies, or the best of n texts of a policy. Until `unsealed_at` is set
-nobody is told which side wrote a text (`sealed_comparisons`, `sealed_completions`).
+nobody is told which side wrote a text (`sealed_comparisons`, `sealed_completions`). `evaluation_judgments` are those
+that counted when it was unsealed: who has seen the result cannot change it any more.
 """
 
 from feedback_store.schema import append_only, statements
@@ -30,9 +31,7 @@ CREATE TABLE evaluations (
     unsealed_at TEXT,
     unsealed_by TEXT,
     unsealed_why TEXT CHECK (unsealed_why IN ('count', 'sequential', 'early')),
-    judged_when_unsealed INTEGER CHECK (judged_when_unsealed >= 0),
-    CHECK ((unsealed_at IS NULL) = (unsealed_why IS NULL)),
-    CHECK ((unsealed_at IS NULL) = (judged_when_unsealed IS NULL))
+    CHECK ((unsealed_at IS NULL) = (unsealed_why IS NULL))
 ) STRICT;
 
 CREATE TABLE evaluation_sides (
@@ -53,6 +52,12 @@ CREATE TABLE evaluation_pairs (
     FOREIGN KEY (evaluation_id, second_side) REFERENCES evaluation_sides (evaluation_id, side),
     CHECK (first_side <> second_side)
 ) STRICT;
+
+CREATE TABLE evaluation_judgments (
+    evaluation_id INTEGER NOT NULL REFERENCES evaluations (id),
+    judgment_id INTEGER NOT NULL REFERENCES judgments (id),
+    PRIMARY KEY (evaluation_id, judgment_id)
+) STRICT, WITHOUT ROWID;
 """
 
 _INDEXES = """
@@ -61,6 +66,7 @@ CREATE INDEX policy_pairs_by_comparison ON policy_pairs (comparison_id);
 CREATE INDEX evaluations_sealed ON evaluations (id) WHERE unsealed_at IS NULL;
 CREATE INDEX evaluation_sides_by_policy ON evaluation_sides (policy_id);
 CREATE INDEX evaluation_pairs_by_evaluation ON evaluation_pairs (evaluation_id);
+CREATE INDEX evaluation_judgments_by_judgment ON evaluation_judgments (judgment_id);
 """
 
 _PAIRS = """
@@ -75,6 +81,7 @@ _TRIGGERS = [
     " AND k.comparison_id = NEW.comparison_id AND k.position = NEW.position; END",
     *append_only("evaluation_sides"),
     *append_only("evaluation_pairs"),
+    *append_only("evaluation_judgments"),
     # What was looked at stays looked at, and what was asked for stays what it was: only the run is named later.
     "CREATE TRIGGER evaluations_keep BEFORE UPDATE ON evaluations WHEN OLD.unsealed_at IS NOT NULL"
     " OR OLD.id IS NOT NEW.id OR OLD.seed IS NOT NEW.seed OR OLD.wanted IS NOT NEW.wanted"

@@ -116,6 +116,18 @@ class RewardModel(nn.Module):
         """Normalised scores: mean 0 and standard deviation 1 on the reference samples of the training."""
         return ((self.raw_scores(texts) - self.mean) / self.sd).tolist() if texts else []
 
+    @torch.no_grad()
+    def scores_and_parts(self, texts: Sequence[Text]) -> tuple[list[float], list[list[float]]]:
+        """Normalised scores, and what three parts of the features add to each: which words it uses, what it says, how
+        long it is. A score is the sum of its parts and a constant of the model."""
+        if not texts:
+            return [], []
+        features = self.all_features(texts)
+        weighed = (features - self.centre) / self.spread * self.head.linear.weight[0] / self.sd
+        half = self.trunk.hidden_size
+        parts = torch.stack([weighed[:, :half].sum(1), weighed[:, half:-1].sum(1), weighed[:, -1]], 1)
+        return ((self.raw(features) - self.mean) / self.sd).tolist(), parts.tolist()
+
     def normalise_on(self, texts: Sequence[Text]) -> None:
         """Sets `mean` and `sd` from samples of the reference policy; fewer than two leave them as they are."""
         if len(texts) >= 2:

@@ -21,7 +21,7 @@ from feedback_store.errors import InvalidInput
 from feedback_store.judgments import Judgment, NewJudgment
 from feedback_store.qualifying import Feedback, Qualifying
 from feedback_store.questions import HandedOut, Question, QuestionBatch
-from rounds import asked, studies, verbs
+from rounds import asked, evaluating, studies, verbs
 from rounds.settings import StudySettings
 
 
@@ -74,6 +74,7 @@ def answer(db: Database, new: NewJudgment) -> Answered:
         question = questions.question_of(db, handed_out.comparison_id, handed_out.shown)
         asked.require(version, new, version.needs(question, new.annotator_id), handed_out)
         stored = judgments.submit(db, new)
+        evaluating.after_answer(db, stored.comparison_id)
         rule = Qualifying(**studies.settings(db).qualification.model_dump())
         told = qualifying.after_answer(
             db, new.annotator_id, stored.comparison_id, stored.ranks, rule, at=stored.created_at

@@ -13,12 +13,11 @@ from feedback_store import runs
 from feedback_store.database import Database
 from feedback_store.errors import LeaseLost
 from rounds.heartbeat import Heartbeat
+from rounds.resuming import CHECKPOINTS
 from rounds.settings import StudySettings
 
 if TYPE_CHECKING:
     from rounds.model_host import ModelHost
-
-CHECKPOINTS = "checkpoints"  # in the run's folder
 
 
 class RunCancelled(Exception):
@@ -53,7 +52,7 @@ class RunContext:
 
     @property
     def checkpoints(self) -> Path:
-        """Where a trainer keeps what it needs to go on after a kill; removed when the run has succeeded."""
+        """Where a trainer keeps what it needs to go on after a kill; pruning.py says how long they stay."""
         return self.folder / CHECKPOINTS
 
     def report(self, phase: str, *, step: int = 0, steps: int = 0, **more: Any) -> None:

@@ -6,13 +6,15 @@ import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feedback_store import completions
+from feedback_store import completions, policies
 from feedback_store.completions import Completion, NewCompletion
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
+from rounds import studies
 from rounds.context import RunContext
+from rounds.identity_words import identity_words, names_of
 
 BATCH = 64  # completions drawn and committed at once by `complete`: 0.37 s each, in batches of 16 it was 0.53 s
 
@@ -95,6 +97,12 @@ def _stored(context: RunContext, request: Wanted) -> Completion | None:
     there = completions.listing(context.db, prompt_id=request.prompt.id, policy_id=request.policy.id)
     same = [one for one in there if (one.seed, one.sample_index) == (request.seed, request.sample_index)]
     return same[0] if same else None
+
+
+def names_its_writer(context: RunContext, texts: Sequence[Completion | NewCompletion]) -> bool:
+    """Whether a text says which model or policy wrote it: people are not asked such a pair until a lead decides."""
+    own = names_of(studies.settings(context.db).base, [policy.name for policy in policies.listing(context.db)])
+    return any(identity_words(one.text, own) for one in texts)
 
 
 def storable(text: str) -> str:

@@ -1,15 +1,17 @@
-"""The settings of a study that researchers change while it runs, as fields of a form, and how two versions differ.
+"""Settings as fields of a form, what is wrong with changes to them, and how two versions differ.
 
-Each field is read from the settings' JSON schema: names, ranges and defaults stand in settings.py alone.
+Each field is read from the settings' JSON schema: names, ranges and defaults stand in settings.py alone. `fields` are
+those of a study that researchers change while it runs, `fields_of` those of any settings.
 """
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal, get_args
 
-from pydantic import ValidationError
+from pydantic import BaseModel, ValidationError
 
 from rounds.settings import StudySettings, changed
 
@@ -22,15 +24,18 @@ _OWN: dict[Part, tuple[str, ...]] = {
     "limits": ("daily_quota", "prompt_quota", "lease_seconds"),
 }
 
+KINDS = {"string": "text", "integer": "whole", "number": "number", "boolean": "switch"}
+
 
 @dataclass(frozen=True)
 class SettingField:
-    """One field. `kind`: text, whole, number, switch or choice; `least` and `most` are the ends of its range, for a
-    text its length. `optional`: it may be empty, which means none.
+    """One field. `kind`: text, whole, number, switch, choice, and two lists, names and numbers. `least` and `most`
+    are the ends of its range, for a text its length; where it is `open` the lower end itself is not allowed.
+    `optional`: it may be empty, which means none. `part`: the group that it stands in.
     """
 
     name: str
-    part: Part
+    part: str
     kind: str
     default: Any
     least: float | None
@@ -38,6 +43,7 @@ class SettingField:
     options: list[str] | None
     optional: bool
     about: str
+    open: bool = False
 
 
 def fields() -> list[SettingField]:
@@ -55,6 +61,23 @@ def fields() -> list[SettingField]:
     return found
 
 
+def fields_of(model: type[BaseModel], part: str) -> list[SettingField]:
+    """Every field of a settings model, those of its parts by dotted names, each in the part that it belongs to."""
+    schema = model.model_json_schema()
+
+    def walk(properties: Mapping[str, Any], lead: str, part: str) -> list[SettingField]:
+        found = []
+        for name, values in properties.items():
+            if "$ref" in values:
+                own = schema["$defs"][values["$ref"].rsplit("/", 1)[-1]]["properties"]
+                found += walk(own, f"{lead}{name}.", f"{lead}{name}")
+            else:
+                found.append(_field(f"{lead}{name}", part, values, schema))
+        return found
+
+    return walk(schema["properties"], "", part)
+
+
 def values_of(settings: Mapping[str, Any]) -> dict[str, Any]:
     """The values of these fields in stored settings; the default where an older version did not have one."""
     return {field.name: _value(settings, field) for field in fields()}
@@ -62,7 +85,7 @@ def values_of(settings: Mapping[str, Any]) -> dict[str, Any]:
 
 def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str, list[Any]]:
     """Name -> [before, after] of everything that differs between two stored settings, by dotted names."""
-    old, new = _flat(before), _flat(after)
+    old, new = flat(before), flat(after)
     names = [*old, *(name for name in new if name not in old)]
     return {name: [old.get(name), new.get(name)] for name in names if old.get(name) != new.get(name)}
 
@@ -73,23 +96,41 @@ def faults(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str,
     found = {name: f"{name!r} is not a setting that can be changed here." for name in changes if name not in known}
     if found:
         return found
+    return faults_of(StudySettings, settings, changes)
+
+
+def faults_of(model: type[BaseModel], settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, str]:
+    """What makes changed settings unfit for their model, by the name of the field. Raises SettingsError for a value
+    where a part is.
+    """
+    found: dict[str, str] = {}
     try:
-        StudySettings.model_validate(changed(settings, changes))
+        model.model_validate(changed(settings, changes))
     except ValidationError as error:
         for fault in error.errors(include_url=False):
             words = str(fault["msg"])
-            found[".".join(str(part) for part in fault["loc"])] = f"{words[:1].upper()}{words[1:]}."
+            name = ".".join(part for part in fault["loc"] if isinstance(part, str))
+            found[name] = f"{words[:1].upper()}{words[1:]}."
     return found
 
 
-def _field(name: str, part: Part, values: dict[str, Any], schema: dict[str, Any]) -> SettingField:
+def as_typed(value: Any) -> str:
+    """A value as one types it behind `--set KEY=`: what settings.parse reads as the same value."""
+    if value is None:
+        return "none"
+    if isinstance(value, str) and value.lower() not in ("none", "null") and value[:1] not in ("[", "{", '"'):
+        return value if value and value == value.strip() else json.dumps(value, ensure_ascii=False)
+    return json.dumps(value, ensure_ascii=False)
+
+
+def _field(name: str, part: str, values: dict[str, Any], schema: dict[str, Any]) -> SettingField:
     choices = values.get("anyOf", [values])
     typed = next(choice for choice in choices if choice.get("type") != "null")
-    kind = {"string": "text", "integer": "whole", "number": "number", "boolean": "switch"}[typed.get("type", "string")]
-    if "enum" in typed:
-        kind = "choice"
-    least = typed.get("minimum", typed.get("minLength"))
-    most = typed.get("maximum", typed.get("maxLength"))
+    kind = "choice" if "enum" in typed else KINDS.get(typed.get("type", "string"), "")
+    if typed.get("type") == "array":
+        kind = "numbers" if typed["items"]["type"] == "number" else "names"
+    least = typed.get("minimum", typed.get("exclusiveMinimum", typed.get("minLength")))
+    most = typed.get("maximum", typed.get("exclusiveMaximum", typed.get("maxLength")))
     return SettingField(
         name=name,
         part=part,
@@ -100,6 +141,7 @@ def _field(name: str, part: Part, values: dict[str, Any], schema: dict[str, Any]
         options=list(typed["enum"]) if "enum" in typed else None,
         optional=len(choices) > 1,
         about=values.get("description", ""),
+        open="exclusiveMinimum" in typed,
     )
 
 
@@ -112,11 +154,12 @@ def _value(settings: Mapping[str, Any], field: SettingField) -> Any:
     return inner
 
 
-def _flat(settings: Mapping[str, Any], lead: str = "") -> dict[str, Any]:
+def flat(settings: Mapping[str, Any], lead: str = "") -> dict[str, Any]:
+    """Settings by dotted names."""
     found: dict[str, Any] = {}
     for key, value in settings.items():
         if isinstance(value, Mapping):
-            found |= _flat(value, f"{lead}{key}.")
+            found |= flat(value, f"{lead}{key}.")
         else:
             found[f"{lead}{key}"] = value
     return found

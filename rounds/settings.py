@@ -125,6 +125,22 @@ class TrainPolicySettings(_Settings):
     reward_model: str | None = Field(None, description="name of the reward model, such as reward-2; none: the latest")
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
+    shown_times: int = Field(2, ge=0, le=100, description="how often they are sampled on the way as well")
+    resume_from: int | None = Field(
+        None, ge=1, le=2**53, description="run whose newest checkpoint this one goes on from; none: from the start"
+    )
+
+
+class BlindSettings(_Settings):
+    """A blind evaluation: people judge the texts on held-out prompts, and nobody sees who wrote them before its end."""
+
+    judgments: int = Field(0, ge=0, le=10000, description="judgments wanted, at most; 0: no blind evaluation")
+    stop_rule: Literal["count", "sequential"] = Field(
+        "count", description="when it ends: at the number of judgments, or as soon as the sides are told apart"
+    )
+    error: float = Field(0.05, gt=0, lt=0.5, description="chance that the sequential rule tells equal sides apart")
+    best_of: Names = Field((), description="policies whose best of several texts by the reward are sides as well")
+    best_of_texts: int = Field(4, ge=2, le=64, description="texts of which the best is taken")
 
 
 class EvaluateSettings(_Settings):
@@ -134,7 +150,9 @@ class EvaluateSettings(_Settings):
     split: Literal["holdout", "train"] = Field("holdout", description="prompts to sample on")
     prompts: int = Field(32, ge=1, le=100000, description="prompts at most")
     samples: int = Field(2, ge=1, le=64, description="completions a prompt and policy")
-    reward_model: str | None = Field(None, description="name of the reward model that scores; none: no rewards")
+    reward_model: str | None = Field(None, description="name of the reward model that scores; none: the latest, if any")
+    likelihoods: bool = Field(True, description="whether KL to the base and perplexity under it are computed")
+    blind: BlindSettings = Field(default_factory=BlindSettings, description="a blind evaluation beside the figures")
     seed: int = Field(0, ge=0, lt=2**63, description="run seed")
 
 
@@ -176,7 +194,7 @@ def parse(
     """
     model = settings_model(kind)
     values: dict[str, Any] = {}
-    for layer in (defaults or {}, _read_toml(config_file), _pairs(overrides)):
+    for layer in (defaults or {}, _read_toml(config_file), pairs(overrides)):
         for key, value in layer.items():
             _put(values, key, value)
     return validate(model, values, what=f"{kind} settings").model_dump(mode="json")
@@ -221,7 +239,8 @@ def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
     return [f"{lead}{name}" for name in model.model_fields]
 
 
-def _pairs(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
+def pairs(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
+    """`KEY=VALUE` strings, or a mapping of dotted names, as dotted names and typed values. Raises SettingsError."""
     if isinstance(overrides, Mapping):
         return {str(key): _typed(value) for key, value in overrides.items()}
     values: dict[str, Any] = {}
@@ -234,12 +253,12 @@ def _pairs(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
 
 
 def _typed(value: Any) -> Any:
-    """Strings from a command line or a form: `none` for nothing, JSON for lists and parts."""
+    """Strings from a command line or a form: `none` for nothing, JSON for lists, parts and texts in double quotes."""
     if not isinstance(value, str):
         return value
     if value.lower() in ("none", "null"):
         return None
-    if value[:1] in ("[", "{"):
+    if value[:1] in ("[", "{", '"'):
         try:
             return json.loads(value)
         except json.JSONDecodeError:

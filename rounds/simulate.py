@@ -134,7 +134,7 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
     base = policies.base(it.db)
     assert base is not None  # the worker registered it before it took up a run
     plan = {"policies": [base.name, new.name], "reward_model": reward, "seed": it.seed + 1}
-    sizes = {"prompts": EVALUATED_PROMPTS, "samples": EVALUATED_SAMPLES}
+    sizes = {"prompts": EVALUATED_PROMPTS, "samples": EVALUATED_SAMPLES, "likelihoods": False}  # no report reads them
     evaluation = _see_through(it, where, "evaluate", {**plan, **sizes})
     it.say(f"{where}: computing the report")
     return {

@@ -7,7 +7,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
-from itertools import combinations, pairwise
+from itertools import combinations
 
 import numpy as np
 
@@ -93,16 +93,28 @@ def accuracy(by_prompt: Mapping[int, Sequence[Completion]], seed: int) -> Accura
     return Accuracy(ratio_over_prompts(right, counts, seed), ratio_over_prompts(longer, counts, seed).value)
 
 
-def distinct_pairs(first: Sequence[Sequence[str]], second: Sequence[Sequence[str]]) -> tuple[float, float]:
-    """Distinct-2 (different word pairs / all word pairs; Li et al. 2016) of two lists of texts, over equal word counts.
+def distinct_pairs(first: Sequence[Sequence[str]], second: Sequence[Sequence[str]], n: int = 2) -> tuple[float, float]:
+    """Distinct-n (different runs of n words / all of them; Li et al. 2016) of two lists of texts, over equal word
+    counts.
 
-    Distinct-2 falls as a corpus grows, so the i-th texts of both lists (the same prompt and sample index) are both cut
-    to the length of the shorter. Both are nan where no text has two words.
+    Distinct-n falls as a corpus grows, so the i-th texts of both lists (the same prompt and sample index) are both cut
+    to the length of the shorter. Both are nan where no text has n words.
     """
     cut = [(a[: min(len(a), len(b))], b[: min(len(a), len(b))]) for a, b in zip(first, second, strict=True)]
-    return _distinct_two([a for a, _ in cut]), _distinct_two([b for _, b in cut])
+    return _distinct([a for a, _ in cut], n), _distinct([b for _, b in cut], n)
 
 
-def _distinct_two(texts: Sequence[Sequence[str]]) -> float:
-    pairs = [pair for text in texts for pair in pairwise(text)]
-    return len(set(pairs)) / len(pairs) if pairs else float("nan")
+def repetition(texts: Sequence[Sequence[str]], n: int = 3) -> float:
+    """The mean share of a text's runs of n words that it said before; nan where no text has n words."""
+    runs = [_runs(text, n) for text in texts]
+    shares = [1 - len(set(found)) / len(found) for found in runs if found]
+    return float(np.mean(shares)) if shares else float("nan")
+
+
+def _distinct(texts: Sequence[Sequence[str]], n: int) -> float:
+    runs = [run for text in texts for run in _runs(text, n)]
+    return len(set(runs)) / len(runs) if runs else float("nan")
+
+
+def _runs(text: Sequence[str], n: int) -> list[tuple[str, ...]]:
+    return list(zip(*(text[place:] for place in range(n)), strict=False))

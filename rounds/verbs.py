@@ -7,24 +7,21 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from feedback_store import comparisons, completions, judgments, policies, prompts, questions, reward_models, run_records
+from feedback_store import comparisons, completions, policies, prompts, questions, seals
 from feedback_store import runs as run_rows
 from feedback_store.completions import Completion
 from feedback_store.database import Database
 from feedback_store.runs import Run
+from rounds import evaluating, resuming, run_plan, studies
 from rounds import loop_state as loop
-from rounds import studies
 from rounds.loop_state import LoopState
-from rounds.settings import SettingsError, StudySettings, parse
+from rounds.run_plan import Impossible as Impossible
+from rounds.settings import SettingsError, StudySettings
 
 PRIORITIES = {"sample": 10}
 """Runs that a person waits for come first; all others in the order in which they were asked for."""
-SEEDS_OF_A_STUDY = 1000
 BATCH_OF_REFILL = 8
-
-
-class Impossible(ValueError):
-    """A run was asked for that has nothing to work on; the words say what is missing."""
+INPUT = "input.jsonl"  # in a run's folder: the file that it scores
 
 
 def start_run(
@@ -34,32 +31,63 @@ def start_run(
     config_file: Path | str | None = None,
     priority: int | None = None,
     needs: Sequence[int] = (),
+    preset: str | None = None,
+    by: str = "command",
 ) -> Run:
-    """Put a run into the queue, with all its settings resolved; it waits until the runs that it `needs` succeeded.
+    """Put a run into the queue, with all its settings resolved; it waits until the runs that it `needs` succeeded. A
+    blind evaluation that it is to make begins here, sealed, in the name of `by`.
 
-    Raises SettingsError, Impossible, InvalidInput.
+    Raises SettingsError, Impossible, InvalidInput, CannotEvaluate.
     """
-    study = studies.settings(db)
     with db.transaction():
-        number = _next_run_number(db)
-        config = parse(kind, overrides, config_file, defaults=_defaults(study, kind, number))
-        _check_names(db, config)
-        _refuse_impossible(db, kind)
+        config = run_plan.resolve(db, kind, overrides, config_file, preset=preset)
         source = _named_file(config) if kind == "score" else None
         rank = PRIORITIES.get(kind, 0) if priority is None else priority
         run = run_rows.enqueue(db, kind, config, needs=needs, priority=rank)
+        if kind == "evaluate" and config["blind"]["judgments"]:
+            _begin_evaluation(db, run, by)
         if source is not None:
-            folder = db.folder / "runs" / str(run.id)
-            folder.mkdir(parents=True, exist_ok=True)
-            shutil.copyfile(source, folder / "input.jsonl")
+            _copy_input(source, db, run)
     return run
 
 
-def train_next_policy(db: Database) -> list[Run]:
-    """Queue a reward model and a policy trained against it; without the reward the policy run is cancelled."""
+def _begin_evaluation(db: Database, run: Run, by: str) -> None:
+    seed = studies.settings(db).seed * run_plan.SEEDS_OF_A_STUDY + run.id
+    evaluating.begin(db, run, seed=seed, by=by)
+
+
+def retry_run(db: Database, run_id: int, *, from_checkpoint: bool = False, by: str = "command") -> Run:
+    """Queue a run that failed or was cancelled again: from the start, or going on from its newest checkpoint.
+
+    Raises InvalidInput, CannotResume.
+    """
     with db.transaction():
-        reward = start_run(db, "train-reward")
-        return [reward, start_run(db, "train-policy", needs=[reward.id])]
+        old = run_rows.get(db, run_id)
+        if from_checkpoint:
+            config = resuming.settings_to_resume(db, old)
+        else:
+            config = {**old.config, **({"resume_from": None} if "resume_from" in old.config else {})}
+        run = run_rows.retry(db, run_id, config=config)
+        if run.kind == "evaluate" and run.config["blind"]["judgments"]:
+            _begin_evaluation(db, run, by)
+        kept = resuming.run_folder(db.folder, old.id) / INPUT
+        if kept.is_file():
+            _copy_input(kept, db, run)
+    return run
+
+
+def train_next_policy(
+    db: Database,
+    reward: Mapping[str, Any] | Iterable[str] = (),
+    policy: Mapping[str, Any] | Iterable[str] = (),
+    preset: str | None = None,
+) -> list[Run]:
+    """Queue a reward model and a policy trained against it, with settings for both; without the reward the policy run
+    is cancelled.
+    """
+    with db.transaction():
+        first = start_run(db, "train-reward", reward, preset=preset)
+        return [first, start_run(db, "train-policy", policy, preset=preset, needs=[first.id])]
 
 
 def refill(db: Database, annotator_id: int | None = None) -> Run | None:
@@ -84,24 +112,11 @@ def loop_state(db: Database) -> LoopState:
     return loop.loop_state(db)
 
 
-def run_view(db: Database, run_id: int, *, after_log: int = 0) -> dict[str, Any]:
-    """A run with its settings, result, log lines above `after_log`, and curves: reading -> [[step, value], ...]."""
-    run = run_rows.get(db, run_id)
-    curves: dict[str, list[list[float | None]]] = {}
-    for metric in run_records.metrics(db, run_id, "steps"):
-        for name, value in metric.values.items():
-            curves.setdefault(name, []).append([metric.step, value])
-    logs = [
-        {"id": line.id, "at": line.at, "level": line.level, "text": line.text}
-        for line in run_records.logs(db, run_id, after=after_log)
-    ]
-    return {**loop.run_row(run), "config": run.config, "result": run.result, "curves": curves, "logs": logs}
-
-
 def side_by_side(db: Database, older: str, newer: str, *, limit: int = 10, offset: int = 0) -> dict[str, Any]:
     """Held-out prompts that both policies (by name) answered: {older, newer, total, rows: [{prompt, a, b}]}.
 
-    Answers drawn with the same seed stand beside each other where there are any. InvalidInput for an unknown name.
+    Answers drawn with the same seed stand beside each other where there are any; texts of a sealed evaluation are left
+    out. InvalidInput for an unknown name.
     """
     sides = [_by_prompt(db, policies.by_name(db, name).id) for name in (older, newer)]
     shared = [prompt for prompt in prompts.listing(db, "holdout") if prompt.id in sides[0] and prompt.id in sides[1]]
@@ -113,47 +128,6 @@ def side_by_side(db: Database, older: str, newer: str, *, limit: int = 10, offse
     return {"older": older, "newer": newer, "total": len(shared), "rows": rows}
 
 
-def _next_run_number(db: Database) -> int:
-    latest = run_rows.listing(db, limit=1)
-    return latest[0].id + 1 if latest else 1
-
-
-def _defaults(study: StudySettings, kind: str, number: int) -> dict[str, Any]:
-    """What the study says for a kind of run. Seeds differ between the runs of a study and between studies."""
-    seed = study.seed * SEEDS_OF_A_STUDY + number
-    if kind == "sample":
-        names = ("holdout_questions", "previous_policy_share", "overlap", "overlap_share")
-        asked = {"candidates": study.asked.candidates}
-        return {**{name: getattr(study, name) for name in names}, **asked, "seed": seed}
-    if kind == "train-reward":
-        return {"reward.seed": seed}
-    if kind == "train-policy":
-        return {"ppo.seed": seed, "ppo.sampling": study.sampling.model_dump(), "ppo.lora": study.lora.model_dump()}
-    return {}  # evaluations share one seed, so that a policy evaluated before is not sampled again
-
-
-def _check_names(db: Database, config: Mapping[str, Any]) -> None:
-    """Raises InvalidInput or SettingsError where a policy or reward model is named that does not exist."""
-    for name in [config.get("policy"), config.get("start_policy"), *config.get("policies", ())]:
-        if name is not None:
-            policies.by_name(db, name)
-    wanted = config.get("reward_model")
-    known = [model.name for model in reward_models.listing(db)]
-    if wanted is not None and wanted not in known:
-        have = ", ".join(known) or "none yet; train one with train-reward"
-        raise SettingsError(f"There is no reward model {wanted!r}. This study has: {have}.")
-
-
-def _refuse_impossible(db: Database, kind: str) -> None:
-    active = {run.kind for run in run_rows.active(db)}
-    if kind in ("sample", "train-reward", "train-policy", "evaluate") and prompts.count(db) == 0:
-        raise Impossible("There are no prompts yet. Import some: tastemaker import STUDY FILE --format prompts.")
-    if kind == "train-reward" and judgments.count(db, purpose="training") == 0:
-        raise Impossible("There are no judgments yet to train a reward model on. Compare some pairs first.")
-    if kind in ("train-policy", "score") and reward_models.latest(db) is None and "train-reward" not in active:
-        raise Impossible("There is no reward model yet. Train one first: train-reward.")
-
-
 def _named_file(config: dict[str, Any]) -> Path:
     """The file to score; the stored settings keep its name only, never a path."""
     path = Path(config["file"])
@@ -161,6 +135,12 @@ def _named_file(config: dict[str, Any]) -> Path:
         raise SettingsError(f"file = {config['file']!r} is not allowed: there is no such file.")
     config["file"] = path.name
     return path
+
+
+def _copy_input(source: Path, db: Database, run: Run) -> None:
+    folder = resuming.run_folder(db.folder, run.id)
+    folder.mkdir(parents=True, exist_ok=True)
+    shutil.copyfile(source, folder / INPUT)
 
 
 def _missing(db: Database, study: StudySettings, annotator_id: int | None) -> int:
@@ -176,8 +156,11 @@ def _missing(db: Database, study: StudySettings, annotator_id: int | None) -> in
 
 def _by_prompt(db: Database, policy_id: int) -> dict[int, list[Completion]]:
     found: dict[int, list[Completion]] = {}
-    for one in completions.listing(db, policy_id=policy_id):
-        found.setdefault(one.prompt_id, []).append(one)
+    written = completions.listing(db, policy_id=policy_id)
+    sealed = seals.completions_among(db, [one.id for one in written])
+    for one in written:
+        if one.id not in sealed:
+            found.setdefault(one.prompt_id, []).append(one)
     return found
 
 

@@ -11,7 +11,6 @@ import argparse
 import importlib
 import logging
 import os
-import shutil
 import signal
 import socket
 import sys
@@ -26,8 +25,8 @@ from feedback_store import runs
 from feedback_store.database import Database
 from feedback_store.errors import LeaseLost, StoreUnavailable
 from language_models.folders import remove_unfinished
-from rounds import studies
-from rounds.context import CHECKPOINTS, RunCancelled, RunContext, WorkerStopping, untouched_random_state
+from rounds import pruning, studies
+from rounds.context import RunCancelled, RunContext, WorkerStopping, untouched_random_state
 from rounds.heartbeat import Heartbeat
 from rounds.model_host import ModelHost
 from rounds.settings import settings_model, validate
@@ -69,6 +68,7 @@ class Worker:
             lease = runs.claim(self.db, self.name, lease_seconds=self.lease_seconds)
             if lease is not None:
                 self.execute(lease)
+                self.tidy_up()
                 self.db.checkpoint()
             elif until_idle and not runs.active(self.db):
                 return
@@ -85,6 +85,13 @@ class Worker:
                 runs.expire_leases(self.db, run.worker)
         for name in ("models", "exports"):
             remove_unfinished(self.folder / name)
+
+    def tidy_up(self) -> None:
+        """Remove checkpoints that nothing goes on from any more; that it fails is no reason to end."""
+        try:
+            pruning.prune(self.db)
+        except (OSError, StoreUnavailable):
+            log.exception("Old checkpoints could not be removed; it is tried again after the next run.")
 
     def execute(self, lease: runs.Lease) -> None:
         """One attempt at one run, to its end: succeeded, failed, cancelled, given back, or abandoned to who holds it
@@ -122,7 +129,6 @@ class Worker:
             result = load_kind(run.kind).run(context)
             if not context.ended:
                 runs.succeed(self.db, lease, result)
-            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
             log.info("Run %s (%s) succeeded.", run.id, run.kind)
         except LeaseLost:
             raise
@@ -135,7 +141,6 @@ class Worker:
             runs.release(self.db, lease)
         except RunCancelled:
             runs.cancelled(self.db, lease)
-            shutil.rmtree(folder / CHECKPOINTS, ignore_errors=True)
             log.info("Run %s was cancelled.", run.id)
         except Exception as error:
             with (folder / "log.txt").open("a", encoding="utf-8") as file:

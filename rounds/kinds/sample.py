@@ -21,10 +21,8 @@ from feedback_store.completions import NewCompletion
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from language_models.seeds import completion_seed
-from rounds import studies
 from rounds.context import RunContext
-from rounds.drawing import Wanted, draw, folded
-from rounds.identity_words import identity_words, names_of
+from rounds.drawing import Wanted, draw, folded, names_its_writer
 from rounds.settings import SampleSettings
 
 FIRST_BATCH = 2  # prompts of a fresh study's first batch: the first comparison within seconds
@@ -188,7 +186,7 @@ def _commit(context: RunContext, plan: Plan, batch: list[PlannedPair], *, number
         for pair, texts in zip(batch, drawn, strict=True)
         if _fault(texts) is None
     ]
-    named = [_names_its_writer(context, texts) for _, texts in usable]
+    named = [names_its_writer(context, texts) for _, texts in usable]
     from_reserve = batch[0] in plan.reserve
     counts = {
         "planned": 0 if from_reserve else len(batch),
@@ -238,11 +236,6 @@ def shuffled(texts: list[NewCompletion], plan: Plan, pair: PlannedPair) -> list[
     order = list(texts)
     random.Random(f"{plan.run_seed}/{pair.prompt_id}/{pair.index}/order").shuffle(order)
     return order
-
-
-def _names_its_writer(context: RunContext, texts: Sequence[NewCompletion]) -> bool:
-    own = names_of(studies.settings(context.db).base, [policy.name for policy in policies.listing(context.db)])
-    return any(identity_words(one.text, own) for one in texts)
 
 
 def _draw_pairs(context: RunContext, plan: Plan, batch: list[PlannedPair]) -> list[list[NewCompletion]]:

@@ -73,6 +73,7 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
         "settings": latest.id if latest else 1,
         "criterion": "brief",
         "run": runs.enqueue(db, "sample", {}).id,
+        "cancelled_run": runs.cancel(db, runs.enqueue(db, "evaluate", {}).id).id,
         "export": "trl-1",
         "other_export": "trl-2",
         "import": imported,

@@ -116,6 +116,14 @@ OURS = (
     Row("researcher", "POST", "/api/runs/{run_id}/cancel", values={"run_id": "$run"}),
     Row("researcher", "GET", "/api/side-by-side", query="?older=base&newer=policy-1"),
     # The page runs.
+    Row("researcher", "GET", "/api/runs/kinds"),
+    Row("researcher", "POST", "/api/runs/plan", {"kind": "sample", "settings": {"pairs": 3}}),
+    Row("researcher", "POST", "/api/next-policy/plan", {}),
+    Row("researcher", "GET", "/api/runs/{run_id}/config.toml", values={"run_id": "$run"}),
+    Row("researcher", "GET", "/api/runs/{run_id}/log", values={"run_id": "$run"}),
+    Row("researcher", "GET", "/api/runs/{run_id}/samples", values={"run_id": "$run"}),
+    Row("researcher", "GET", "/api/curves", query="?runs=1"),
+    Row("researcher", "POST", "/api/runs/{run_id}/retry", values={"run_id": "$cancelled_run"}),
     # The page policies.
     # The page data.
     Row("researcher", "GET", "/api/data"),

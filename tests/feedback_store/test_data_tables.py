@@ -10,6 +10,7 @@ from feedback_store import (
     annotators,
     completion_table,
     completions,
+    evaluations,
     exchange,
     exclusions,
     filters,
@@ -21,10 +22,8 @@ from feedback_store import (
     rounds,
     row_pages,
     runs,
-    sealing,
+    seals,
 )
-from feedback_store.comparisons import NewComparison
-from feedback_store.comparisons import add as compare_all
 from feedback_store.completion_table import CompletionFilters
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
@@ -33,6 +32,7 @@ from feedback_store.judgment_table import JudgmentFilters
 from feedback_store.prompt_table import PromptFilters
 from feedback_store.run_records import snapshot
 from judged_studies import HOSTILE, LATER, Study, fill
+from sealed_studies import seal
 
 EVALUATED = 2  # answers of the evaluation below
 
@@ -211,7 +211,7 @@ def test_prompts_are_filtered_and_counted(lived: Study):
 def test_completions_are_searched_filtered_and_lead_on(lived: Study):
     db = lived.db
     every = [completions.get(db, [row["id"]])[0] for row in db.rows("SELECT id FROM completions ORDER BY id DESC")]
-    sealed = sealing.sealed(db, [one.id for one in every])
+    sealed = seals.completions_among(db, [one.id for one in every])
     other = policies.external(db, "other").id
     slow: list[tuple[CompletionFilters, Callable[[completions.Completion], bool]]] = [
         (CompletionFilters(search="A_B"), lambda one: "a_b" in one.text.lower()),
@@ -238,12 +238,12 @@ def test_a_sealed_completion_tells_neither_its_policy_nor_its_run(lived: Study):
     lease = runs.claim(db, "worker", lease_seconds=60)
     assert lease is not None
     author = policies.external(db, "author").id
-    prompt_id = prompts.listing(db)[0].id
+    prompt_id = prompts.listing(db, "holdout")[0].id
     new = [NewCompletion(prompt_id, author, f"sealed {n}", finish_reason="length") for n in range(4)]
     ids = completions.add(db, new, lease)
-    pairs = compare_all(db, [NewComparison(prompt_id, ids[n : n + 2], purpose="evaluation") for n in (0, 2)], lease)
+    evaluation, pairs = seal(db, prompt_id, [ids[:2], ids[2:]], lease)
     said = lived.judge(pairs[0], [1, 2])
-    assert sealing.sealed(db, ids) == set(ids), "one pair of the set is open, so the other one stays sealed too"
+    assert seals.completions_among(db, ids) == set(ids), "one pair is open, so the other one stays sealed too"
     rows = {row["id"]: row for row in completion_table.page(db, CompletionFilters(search="sealed")).rows}
     assert {(row["policy"], row["run_id"], row["sealed"]) for row in rows.values()} == {(None, None, True)}
     assert completion_table.page(db, CompletionFilters(run=run)).rows == []
@@ -254,7 +254,8 @@ def test_a_sealed_completion_tells_neither_its_policy_nor_its_run(lived: Study):
     assert (detail.policy, detail.run_id, detail.sealed) == (None, None, True)
     assert [name for _, name in judgment_table.one(db, said).completions] == [None, None]
     lived.judge(pairs[1], [1, 2])
-    assert sealing.sealed(db, ids) == set()
+    evaluations.unseal(db, evaluation.id, why="count", by="rule")
+    assert seals.completions_among(db, ids) == set()
     assert completion_table.one(db, ids[0]).policy == "author"
     assert [row["id"] for row in completion_table.page(db, CompletionFilters(run=run)).rows] == ids[::-1]
 

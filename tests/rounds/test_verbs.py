@@ -18,7 +18,7 @@ from feedback_store.completions import NewCompletion
 from feedback_store.errors import InvalidInput
 from feedback_store.judgments import NewJudgment
 from feedback_store.prompts import NewPrompt, from_text
-from rounds import annotating, studies, verbs
+from rounds import annotating, run_views, studies, verbs
 from rounds.settings import SettingsError
 from rounds.verbs import Impossible
 
@@ -228,10 +228,12 @@ def test_a_run_is_shown_with_curves_and_the_end_of_its_log(db):
     for step in (1, 2):
         run_records.add_metrics(db, lease, "steps", step, {"kl_nats": step / 10})
         run_records.log(db, lease, f"step {step}")
-    view = verbs.run_view(db, run.id)
+    view = run_views.run_view(db, run.id)
     assert view["curves"] == {"kl_nats": [[1, 0.1], [2, 0.2]]}
     assert [line["text"] for line in view["logs"]] == ["step 1", "step 2"]
-    assert [line["text"] for line in verbs.run_view(db, run.id, after_log=view["logs"][0]["id"])["logs"]] == ["step 2"]
+    assert [line["text"] for line in run_views.run_view(db, run.id, after_log=view["logs"][0]["id"])["logs"]] == [
+        "step 2"
+    ]
 
 
 def test_two_policies_are_shown_on_the_held_out_prompts_that_both_answered(db):

@@ -7,9 +7,20 @@ from pathlib import Path
 import pytest
 import torch
 
-from feedback_store import completions, policies, prompts, reward_models, runs
+from feedback_store import (
+    comparisons,
+    completions,
+    evaluations,
+    policies,
+    prompts,
+    reward_models,
+    run_records,
+    runs,
+)
 from feedback_store.database import Database
 from language_models import folders
+from rounds import studies, verbs
+from rounds.texts import text_of
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run
 
@@ -144,6 +155,84 @@ def test_evaluation_counts_each_policy_and_is_not_drawn_twice(study):
     worker.work(until_idle=True)
     assert not completions.of_run(study, second.id)
     assert runs.get(study, second.id).result["policies"]["base"]["completions"] == 8
+
+
+def test_an_evaluation_tells_rewards_likelihoods_and_the_best_of_several(study):
+    run = start_run(study, "evaluate", prompts=4, samples=3)
+    idle_worker(study.folder).work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert run.status == "succeeded", run.error
+    assert run.result["reward_model"] == "reward-1"
+    base, trained = run.result["policies"]["base"], run.result["policies"]["policy-1"]
+    for figures in (base, trained):
+        assert figures["best_of"] == 3
+        assert figures["best_of_reward"] > figures["mean_reward"]
+        assert figures["likelihood_texts"] == 4
+        assert figures["perplexity"] > 1
+        assert 0 <= figures["distinct_1"] <= 1 and figures["repetition"] in (None, pytest.approx(0, abs=1))
+    assert (base["kl_nats"], base["kl_k3_nats"]) == (0, 0)
+    assert trained["kl_k3_nats"] > 0
+    parts = ("reward_words", "reward_content", "reward_length")
+    # The parts add up but for a constant of the model, which is the same for both.
+    constants = [one["mean_reward"] - sum(one[part] for part in parts) for one in (base, trained)]
+    assert constants[0] == pytest.approx(constants[1], abs=1e-3)
+
+
+def test_a_blind_evaluation_asks_people_about_fresh_texts(study):
+    sampled = {one.id for one in completions.listing(study)}
+    blind = {"blind": {"judgments": 6, "best_of": "base", "best_of_texts": 2}}
+    run = verbs.start_run(study, "evaluate", {"prompts": 3, "likelihoods": False, **blind})
+    [evaluation] = evaluations.listing(study)
+    assert [side.words for side in evaluation.sides] == ["base", "policy-1", "best of 2 of base"]
+    idle_worker(study.folder).work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert run.status == "succeeded", run.error
+    made = comparisons.listing(study, run_id=run.id)
+    assert run.result["blind"]["comparisons"] == len(made) == evaluations.progress(study, evaluation.id).made
+    assert len(made) + run.result["blind"]["equal"] == 6 + 5
+    assert {(one.purpose, one.split) for one in made} == {("evaluation", "holdout")}
+    asked = {text for one in made for text in one.completion_ids}
+    assert not asked & sampled, "nobody has seen these under a name"
+    rows = study.rows("SELECT * FROM evaluation_pairs ORDER BY comparison_id")
+    for one, row in zip(made, rows, strict=True):
+        writers = [text.policy_id for text in completions.get(study, one.completion_ids)]
+        sides = [evaluation.sides[row[name]].policy_id for name in ("first_side", "second_side")]
+        assert writers == sides
+    told = str(run.result["blind"]) + "".join(line.text for line in run_records.logs(study, run.id))
+    assert "policy-1" not in told
+    evaluations.unseal(study, evaluation.id, why="early", by="test")
+
+
+def test_the_best_of_two_has_the_higher_reward_of_the_two(study):
+    [evaluation] = evaluations.listing(study)
+    texts = completions.listing(study, policy_id=policies.base(study).id, run_id=evaluation.run_id)
+    drawn = [one for one in texts if one.sample_index >= 1_000_000]
+    worker = idle_worker(study.folder)
+    model = worker.models.reward(worker.models.reward_row())
+    known = {one.id: one for one in prompts.listing(study)}
+    settings = studies.settings(study)
+    scores = dict(
+        zip(
+            [one.id for one in drawn],
+            model.score([text_of(known[one.prompt_id], one, settings) for one in drawn]),
+            strict=True,
+        )
+    )
+    taken = {
+        text
+        for one in comparisons.listing(study, run_id=evaluation.run_id, withdrawn=True)
+        for text in one.completion_ids
+    }
+    compared = 0
+    for one in drawn:
+        if one.id in taken:
+            beside = [
+                other for other in drawn
+                if other.prompt_id == one.prompt_id and other.sample_index // 2 == one.sample_index // 2
+            ]  # fmt: skip
+            assert len(beside) == 2 and scores[one.id] == max(scores[other.id] for other in beside)
+            compared += 1
+    assert compared
 
 
 def test_an_exported_policy_gives_the_same_logits_in_peft(study):

@@ -1,10 +1,12 @@
-"""The console in a browser: next step, runs that come and go, curves, policies side by side, export, hostile text."""
+"""Home in a browser: the loop, the next step, what runs, taste so far, where each number comes from, hostile text."""
 
 import re
 from collections.abc import Callable
 
 import pytest
 
+import figured_study
+import home_walk
 from feedback_store import run_records, runs
 from feedback_store.database import Database
 from web_studies import HOSTILE, claim, fill, judge_all, reward_model, two_policies
@@ -25,9 +27,9 @@ def test_an_empty_study_says_what_fills_each_place(study: Database, served: Call
         "Improves the policy against the reward",
         "about 12 more make a start",
         "Nothing is running",
-        "drawn here while a policy is trained",
+        "here stands what it has learned to like",
+        "people judge it blind against the one before",
         "stand here beside those of the one before",
-        "No run yet",
     ):
         assert page.get_by_text(words).first.is_visible(), words
     train = page.locator("[data-kind='train-policy']")
@@ -49,7 +51,7 @@ def test_from_twelve_judgments_to_the_side_by_side_in_two_clicks(study: Database
 
     reward_model(study, claim(study))
     page.wait_for_selector("text=72 % ± 16")
-    assert "“longer wins” alone: 64 %" in page.locator(".tm-step").nth(1).inner_text()
+    assert "“longer wins” alone: 64 %" in page.locator("[data-card=reward]").inner_text()
     lease = claim(study)
     for step in range(5):
         run_records.add_metrics(
@@ -62,14 +64,13 @@ def test_from_twelve_judgments_to_the_side_by_side_in_two_clicks(study: Database
         progress={"phase": "improving the policy", "step": 4, "steps": 40, "seconds_left": 200.0},
     )
     page.wait_for_selector("text=Improving the policy · 4 of 40 · about 3 min left")
-    page.wait_for_selector(".tm-chart >> nth=2")
-    assert page.locator("figcaption").all_inner_texts()[0].split() == ["Reward", "0.40"]
 
     two_policies(study, "An old answer.", "A new answer.", number=4, lease=lease)
     page.wait_for_selector("text=A new answer.")
     panes = page.locator(".tm-side-row").first.locator(".tm-pane")
     assert [pane.inner_text().split("\n")[0] for pane in panes.all()] == ["base", "policy-1"]
-    assert page.locator(".tm-step").nth(3).locator(".tm-big").inner_text() == "policy-1"
+    assert page.locator("[data-card=policy] .tm-big").inner_text() == "policy-1"
+    assert "Nobody has judged the two against each other yet" in page.locator("[data-card=result]").inner_text()
     first = page.locator(".tm-side-prompt").first.inner_text()
     page.get_by_role("button", name="Next", exact=True).click()
     page.wait_for_selector("text=2 of 2")
@@ -80,17 +81,12 @@ def test_a_run_is_cancelled_and_a_failed_one_says_why(study: Database, served: C
     open_console(page, served(study))
     page.locator("[data-kind='sample']").click()
     page.get_by_role("button", name=re.compile("Cancel: Write new pairs")).click()
-    page.wait_for_selector(".tm-chip >> text=cancelled")
+    page.wait_for_selector(".tm-active", state="detached")
     runs.enqueue(study, "sample", {})
-    lease = claim(study)
-    run_records.log(study, lease, f"a line {HOSTILE}")
-    runs.fail(study, lease, f"It broke: {HOSTILE}")
+    runs.fail(study, claim(study), f"It broke: {HOSTILE}")
     page.reload()
-    page.wait_for_selector(".tm-chip >> text=failed")
-    assert HOSTILE in page.locator(".tm-error:visible").first.inner_text()
+    page.wait_for_selector(".tm-reason-text:has-text('It broke')")
     assert HOSTILE in page.locator(".tm-reason-text").inner_text()
-    page.locator(".tm-runs summary").first.click()
-    page.wait_for_selector(".tm-log >> text=a line")
     assert page.evaluate("window.hacked") is None
 
 
@@ -103,14 +99,39 @@ def test_hostile_samples_are_inert(study: Database, served: Callable, page):
     assert page.evaluate("window.hacked") is None
 
 
-def test_an_export_is_downloaded(study: Database, served: Callable, page):
+def test_every_number_says_where_it_comes_from(study: Database, served: Callable, page):
+    figured_study.fill(study)
+    open_console(page, served(study))
+    names = home_walk.walk(page)
+    assert {
+        "round", "prompts.train", "prompts.holdout", "pairs.ready", "pairs.judged", "judgments.all", "judgments.new",
+        "reward.accuracy", "reward.half", "reward.length_baseline", "reward.decided", "reward.judgments",
+        "policy_run.score", "policy_run.kl_nats", "policy_run.length_tokens", "policy_run.entropy_nats",
+        "result.wins", "result.ties", "result.losses", "result.share", "taste.1.best", "taste.3.worst",
+    } <= names  # fmt: skip
+    for name in ("judgments.new", "reward.half", "taste.1.best"):
+        home_walk.open_one(page, name)
+    page.locator("[data-figure='result.for_new']").focus()
+    page.keyboard.press("Enter")
+    page.get_by_role("button", name="Judgments that the new policy won").click()
+    page.locator("dialog table tbody tr").nth(1).wait_for()
+    assert page.locator("dialog [data-value]").get_attribute("data-value") == "2"
+
+
+def test_a_long_list_behind_a_number_is_gone_through(study: Database, served: Callable, page):
+    fill(study, 40)
     judge_all(study)
     open_console(page, served(study))
-    page.get_by_label("Format").select_option("comparisons")
-    page.get_by_role("button", name="Export", exact=True).click()
-    with page.expect_download() as download:
-        page.get_by_role("link", name="comparisons.jsonl").click()
-    assert download.value.path().read_text(encoding="utf-8").count("\n") == 6
+    page.locator("[data-figure='judgments.all']").first.click()
+    rows = page.locator("dialog tbody tr")
+    rows.nth(19).wait_for()
+    first = rows.first.inner_text()
+    for _ in range(2):
+        page.get_by_role("button", name="Forward", exact=True).click()
+        page.wait_for_function("first => document.querySelector('dialog tbody tr').innerText !== first", arg=first)
+        first = rows.first.inner_text()
+    page.wait_for_function("document.querySelectorAll('dialog tbody tr').length === 6")
+    assert page.get_by_role("button", name="Forward", exact=True).is_disabled()
 
 
 @pytest.mark.parametrize("width", [320, 768])
@@ -132,8 +153,7 @@ def test_the_console_speaks_chinese(study: Database, served: Callable, browser):
     page.goto(address.split("/login")[0] + "/console")
     page.wait_for_selector("text=目前有 0 个判断")
     visible = re.sub(r"\bKL\b|base|Tastemaker|nats", "", page.locator(".tm-main").inner_text())
-    formats = "|".join(page.locator("#tm-format option").all_inner_texts())
-    assert re.findall(r"[A-Za-z]{3,}", re.sub(formats, "", visible)) == []
+    assert re.findall(r"[A-Za-z]{3,}", visible) == []
     context.close()
 
 

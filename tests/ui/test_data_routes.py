@@ -13,20 +13,20 @@ import accounts_at_hand
 from feedback_store import (
     annotators,
     audit,
-    comparisons,
     completions,
     errands,
     exchange,
+    filters,
     judgments,
     policies,
     prompts,
     rounds,
     uploads,
 )
-from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from rounds import studies
+from sealed_studies import seal
 from web_studies import HOSTILE, judge_all, reward_model
 
 GOOD = {
@@ -134,10 +134,13 @@ def said(study: Database) -> Database:
     base = policies.base(study)
     assert base is not None
     [prompt] = prompts.add(
-        study, [prompts.NewPrompt(prompts.from_text(HOSTILE), group=HOSTILE, tags=[HOSTILE])], holdout_share=0, seed=0
+        study,
+        [prompts.NewPrompt(prompts.from_text(HOSTILE), group=HOSTILE, tags=[HOSTILE], split="holdout")],
+        holdout_share=0,
+        seed=0,
     ).ids
     ids = completions.add(study, [NewCompletion(prompt, base.id, f"{HOSTILE} {n}") for n in range(2)])
-    comparisons.add(study, [NewComparison(prompt, ids, purpose="evaluation")])
+    seal(study, prompt, [ids])
     return study
 
 
@@ -175,7 +178,7 @@ def test_nobody_sees_the_policy_of_a_sealed_text(as_role: Callable[[str], TestCl
     by_policy = client.get("/api/data/completions?policy=base&size=100").json()["rows"]
     assert {row["id"] for row in rows}.isdisjoint({row["id"] for row in by_policy}) and len(by_policy) == 12
     made = client.post("/api/exports", json={"format": "comparisons"}).json()
-    assert made["left_out"] == {"filter: unsealed": 1}
+    assert made["left_out"] == {filters.SEALED: 1}
     assert HOSTILE[:20] not in client.get(f"/api/exports/{made['name']}/comparisons.jsonl").text
 
 

@@ -1,8 +1,8 @@
 """`tastemaker`: one small file for each group of commands, and one place where errors become words.
 
 Heavy libraries are imported inside the commands, so that `--help` answers at once. Exit codes: 0 done, 1 a run that
-failed or a study that is not sound, 2 something to put right (wrong value, missing study, port in use), 130 stopped by
-Ctrl-C.
+failed, a gate (`run ... --fail-below`) that was not reached or a study that is not sound, 2 something to put right
+(wrong value, missing study, port in use), 130 stopped by Ctrl-C.
 """
 
 import os
@@ -42,6 +42,7 @@ app.command("simulate")(simulation.simulate)
 app.command("run")(runs.run)
 app.command("runs")(runs.listing)
 app.command("cancel")(runs.cancel)
+app.command("retry")(runs.retry)
 app.command("plan")(planning.plan)
 app.command("import")(exchange.import_file)
 app.command("export")(exchange.export)

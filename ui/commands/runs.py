@@ -1,12 +1,22 @@
-"""`run` starts a run, `runs` shows them, `cancel` stops one."""
+"""`run` starts a run, `runs` shows them, `cancel` stops one, `retry` starts one again."""
 
+from dataclasses import asdict
 from pathlib import Path
-from typing import Annotated, Any
+from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
 from ui.commands.arguments import AsJson, Study
-from ui.commands.output import print_json, print_table, say
+from ui.commands.output import plain, print_json, print_table, say
+
+
+class GateNeedsEvaluation(ValueError):
+    """A gate was asked for that nothing is evaluated for."""
+
+
+if TYPE_CHECKING:
+    from feedback_store.database import Database
+    from feedback_store.runs import Run
 
 
 def run(
@@ -19,21 +29,64 @@ def run(
         list[str] | None,
         typer.Option("--set", help="One setting, as in ppo.steps=20; may be repeated.", metavar="KEY=VALUE"),
     ] = None,
+    preset: Annotated[
+        str | None,
+        typer.Option(
+            help="Settings by a name: quick, standard or thorough. --config and --set come on top.",
+            metavar="NAME",
+            show_default=False,
+        ),
+    ] = None,
+    dry_run: Annotated[
+        bool, typer.Option("--dry-run", help="Start nothing: print all settings, what it will take, and the command.")
+    ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end; starts a worker where none is at work.")
     ] = False,
+    fail_below: Annotated[
+        float | None,
+        typer.Option(
+            "--fail-below",
+            help="With evaluate and --wait: exit code 1 where the current policy is preferred to its parent in less.",
+            min=0.0,
+            max=1.0,
+            metavar="SHARE",
+            show_default=False,
+        ),
+    ] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a run into the study's queue, and with --wait see it through."""
+    """Put a run into the study's queue, and with --wait see it through.
+
+    --fail-below is a gate for scripts: it goes by blind judgments where there are ten or more, else by the reward.
+    """
     from rounds import studies, verbs
+
+    if fail_below is not None and (kind != "evaluate" or not wait):
+        raise GateNeedsEvaluation("--fail-below goes with the kind evaluate and --wait: run STUDY evaluate --wait.")
+    db = studies.open_or_create(study)
+    if dry_run:
+        show_plan(db, study, kind, values or [], config, preset, as_json=as_json)
+        return
+    started = verbs.start_run(db, kind, values or [], config_file=config, preset=preset)
+    tell(db, study, started, wait=wait, fail_below=fail_below, as_json=as_json)
+
+
+def tell(
+    db: "Database", study: Path, started: "Run", *, wait: bool, as_json: bool, fail_below: float | None = None
+) -> None:
+    """Say that a run was queued; with `wait` see it through and say how it ended: code 1 where it did not succeed, or
+    where the current policy's share is below `fail_below`.
+    """
+    from rounds import evaluating
     from ui.commands.waiting import see_through
 
-    db = studies.open_or_create(study)
-    started = verbs.start_run(db, kind, values or [], config_file=config)
     if wait:
         started = see_through(db, started, quiet=as_json)
+    ended_well = started.status == "succeeded"
+    gate = evaluating.gate(db, started) if fail_below is not None and ended_well else None
     if as_json:
-        print_json(started)
+        print_json({**plain(started), "gate": gate} if gate else started)
     elif wait:
         print(f"Run {started.id} ({started.kind}) {started.status}.")
         print_result(started.result)
@@ -43,6 +96,52 @@ def run(
         if started.error:
             say(f"tastemaker: {started.error}")
         raise typer.Exit(1)
+    if gate is not None and fail_below is not None:
+        say(f"{gate.words()}. {'Below' if gate.share < fail_below else 'Not below'} {fail_below:g}.")
+        if gate.share < fail_below:
+            raise typer.Exit(1)
+
+
+def show_plan(
+    db: "Database", study: Path, kind: str, values: list[str], config: Path | None, preset: str | None, *, as_json: bool
+) -> None:
+    """A run as it would be: all its settings, the command with what differs, time, memory and disk."""
+    from rounds import estimating, run_plan, setting_fields
+    from ui.commands.output import print_fields
+
+    made = run_plan.plan(db, kind, run_plan.resolve(db, kind, values, config, preset=preset))
+    told = estimating.estimate_run(db, kind, made.settings)
+    command = run_plan.command(kind, made.changed, str(study))
+    if as_json:
+        parts = {"kind": kind, "settings": made.settings, "changed": made.changed, "command": command}
+        print_json({**parts, "estimate": told})
+        return
+    print_fields(setting_fields.flat(made.settings))
+    basis = f"by runs {', '.join(map(str, told.runs))}" if told.runs else "rough: no such run has ended here yet"
+    print(f"\nTakes about {told.seconds:.0f} s ({told.seconds_low:.0f} to {told.seconds_high:.0f}; {basis}).")
+    print(f"Memory about {told.memory_gb:.1f} GB, disk about {told.disk_gb:.2f} GB while it runs.")
+    for warning in told.warnings:
+        what = warning["code"].removeprefix("little_")
+        print(f"Warning: {warning['needed_gb']} GB of {what} are needed, {warning['free_gb']} GB are free.")
+    print(f"\n{command}")
+
+
+def retry(
+    study: Study,
+    number: Annotated[int, typer.Argument(help="Number of the run.", metavar="RUN", show_default=False)],
+    from_checkpoint: Annotated[
+        bool, typer.Option("--from-checkpoint", help="Go on from its newest checkpoint instead of from the start.")
+    ] = False,
+    wait: Annotated[
+        bool, typer.Option("--wait", help="Wait for its end; starts a worker where none is at work.")
+    ] = False,
+    as_json: AsJson = False,
+) -> None:
+    """Put a run that failed or was cancelled into the queue again, as a new run."""
+    from rounds import studies, verbs
+
+    db = studies.open_or_create(study)
+    tell(db, study, verbs.retry_run(db, number, from_checkpoint=from_checkpoint), wait=wait, as_json=as_json)
 
 
 def print_result(result: dict[str, Any] | None) -> None:
@@ -60,12 +159,12 @@ def listing(
 ) -> None:
     """The study's runs, latest first."""
     from feedback_store import runs
-    from rounds import studies
+    from rounds import run_views, studies
 
     db = studies.open_or_create(study)
     found = runs.listing(db, limit=limit)
     if as_json:
-        print_json(found)
+        print_json([{**asdict(run), **run_views.row(run), **run_views.ending(db, run)} for run in found])
         return
     rows = [[run.id, run.kind, run.status, progress_words(run.progress), run.created_at, run.error] for run in found]
     print_table(

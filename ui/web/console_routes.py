@@ -1,14 +1,12 @@
-"""What the console page asks: how the loop stands, runs to start, watch and cancel, two policies side by side."""
+"""What the console page asks: how the loop stands, two policies side by side."""
 
 from __future__ import annotations
 
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
-from fastapi import APIRouter, Path, Query, Request
-from pydantic import BaseModel, ConfigDict, Field
+from fastapi import APIRouter, Query, Request
 
-from feedback_store import exchange, person_figures, runs
-from feedback_store.errors import InvalidInput
+from feedback_store import exchange, person_figures
 from rounds import home_figures, latest_taste, loop_state, verbs
 from ui.web.errors import NotThere
 from ui.web.roles import Researcher
@@ -16,20 +14,8 @@ from ui.web.study import StudyAtHand, study_of
 
 router = APIRouter(prefix="/api", tags=["runs"])
 
-# Not `score`: it reads a file by its path, which is for those who sit at this machine.
-Kind = Literal["sample", "train-reward", "train-policy", "evaluate", "policy-export"]
 LARGEST_ID = 2**53
-RunId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 Name = Annotated[str, Query(min_length=1, max_length=200)]
-
-
-class RunBody(BaseModel):
-    """A kind of run, and settings by their dotted names."""
-
-    model_config = ConfigDict(extra="forbid")
-
-    kind: Kind
-    settings: dict[str, str | int | float | bool | None] = Field(default_factory=dict, max_length=100)
 
 
 @router.get("/loop")
@@ -78,42 +64,6 @@ def _plain(figure: home_figures.Figure) -> dict[str, Any]:
         "rule": figure.rule,
         "as_of": figure.as_of,
     }
-
-
-@router.get("/runs")
-def listing(request: Request, person: Researcher, limit: Annotated[int, Query(ge=1, le=500)] = 50) -> dict[str, Any]:
-    """The latest runs, the newest first."""
-    found = runs.listing(study_of(request).db, limit=limit)
-    return {"runs": [loop_state.run_row(run) for run in found]}
-
-
-@router.post("/runs")
-def start(request: Request, person: Researcher, body: RunBody) -> dict[str, Any]:
-    """Queue a run."""
-    return loop_state.run_row(verbs.start_run(study_of(request).db, body.kind, body.settings))
-
-
-@router.post("/next-policy")
-def train_next_policy(request: Request, person: Researcher) -> dict[str, Any]:
-    """Queue a reward model on all judgments and, behind it, a policy trained against it."""
-    return {"runs": [loop_state.run_row(run) for run in verbs.train_next_policy(study_of(request).db)]}
-
-
-@router.get("/runs/{run_id}")
-def run(
-    request: Request, person: Researcher, run_id: RunId, after_log: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0
-) -> dict[str, Any]:
-    """A run with its settings, result, curves, and the log lines that came after one that was read."""
-    try:
-        return verbs.run_view(study_of(request).db, run_id, after_log=after_log)
-    except InvalidInput as error:
-        raise NotThere(str(error)) from error
-
-
-@router.post("/runs/{run_id}/cancel")
-def cancel(request: Request, person: Researcher, run_id: RunId) -> dict[str, Any]:
-    """Cancel a run that waits, ask one that runs to stop after its step."""
-    return loop_state.run_row(runs.cancel(study_of(request).db, run_id))
 
 
 @router.get("/side-by-side")

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Request
 from fastapi.responses import FileResponse
 from pydantic import Field
 
-from feedback_store import audit, errands, exchange, export_shelf, filters, pseudonyms, sealing
+from feedback_store import audit, errands, exchange, export_shelf, filters, pseudonyms
 from feedback_store.annotators import get as annotator
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
@@ -139,8 +139,6 @@ def _order(db: Database, person: Person, body: ExportBody) -> dict[str, Any]:
     given = {name: value for name, value in body.filters.model_dump().items() if value not in (None, [])}
     if "person" in given:
         given["person"] = _pseudonym(db, person, given["person"])
-    if sealing.any_sealed(db) and getattr(module, "FILTERS", None) is None:
-        given["unsealed"] = True
     narrowed = Filters(**{**given, "tags": tuple(given.get("tags", ()))})
     exchange.require_possible(db, body.format, narrowed, options)
     licences = {"data_licence": body.data_licence, "base_licence": body.base_licence}

@@ -1,0 +1,45 @@
+"""What is sealed: comparisons and completions of blind evaluations that are not finished.
+
+Whoever shows or exports who wrote a text asks here first. A comparison is sealed by its texts, so that a repeat or a
+check question that was made of a sealed one is sealed as well.
+"""
+
+import json
+from collections.abc import Sequence
+
+from feedback_store.database import Database
+
+SEALED = """SELECT k.comparison_id FROM sealed_completions s JOIN candidates k ON k.completion_id = s.completion_id"""
+"""The sealed comparisons, as a query."""
+
+
+def condition(completion: str) -> str:
+    """Return the SQL condition that a completion is sealed; `completion` is how its id is written in the query."""
+    return f"EXISTS (SELECT 1 FROM sealed_completions s WHERE s.completion_id = {completion})"
+
+
+def any_there(db: Database) -> bool:
+    """Tell whether an evaluation is sealed now."""
+    return db.value("SELECT 1 FROM evaluations WHERE unsealed_at IS NULL LIMIT 1") is not None
+
+
+def among(db: Database, comparison_ids: Sequence[int]) -> set[int]:
+    """Return those of some comparisons that are sealed."""
+    if not any_there(db):
+        return set()
+    rows = db.rows(
+        f"SELECT comparison_id AS id FROM ({SEALED}) WHERE comparison_id IN (SELECT value FROM json_each(?))",
+        [json.dumps(list(comparison_ids))],
+    )
+    return {row["id"] for row in rows}
+
+
+def completions_among(db: Database, completion_ids: Sequence[int]) -> set[int]:
+    """Return those of some completions that are sealed."""
+    if not any_there(db):
+        return set()
+    rows = db.rows(
+        "SELECT completion_id AS id FROM sealed_completions WHERE completion_id IN (SELECT value FROM json_each(?))",
+        [json.dumps(list(completion_ids))],
+    )
+    return {row["id"] for row in rows}

@@ -1,0 +1,158 @@
+"""Blind evaluations as pages and commands use them: begun with their run, unsealed by their rule or early, and the gate
+of a script. Torch-free.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from typing import Any, Literal
+
+from feedback_store import evaluations, policies, prompts, reward_models
+from feedback_store.database import Database
+from feedback_store.evaluations import Evaluation
+from feedback_store.policies import Policy
+from feedback_store.runs import Run
+from rounds import statistics, stop_rule
+from rounds.blind_results import result_of
+
+BY_RULE = "rule"
+LOOKS = 50
+FEWEST_BLIND = 10
+"""Blind judgments from which a gate goes by people; below it goes by the reward."""
+
+
+class CannotEvaluate(ValueError):
+    """A blind evaluation or a gate was asked for that has nothing to go by; the words say what is missing."""
+
+
+@dataclass(frozen=True)
+class Gate:
+    """How often the current policy is preferred to its parent, ties half, with a 95 % interval. `basis`: by people,
+    blind, or by the reward model named; `number` of judgments or of prompts.
+    """
+
+    newer: str
+    older: str
+    basis: Literal["blind", "reward"]
+    reward_model: str | None
+    share: float
+    low: float
+    high: float
+    number: int
+
+    def words(self) -> str:
+        """The gate in one line."""
+        judged = f"{self.number} blind judgments"
+        by = judged if self.basis == "blind" else f"the reward {self.reward_model} on {self.number} prompts"
+        interval = f"95 % interval {self.low:.2f} to {self.high:.2f}"
+        return f"{self.newer} is preferred to {self.older} in {self.share:.2f} ({interval}), by {by}"
+
+
+def begin(db: Database, run: Run, *, seed: int, by: str) -> Evaluation:
+    """Store the evaluation that an evaluate run was queued with, in the transaction of the queueing.
+
+    Raises CannotEvaluate, InvalidInput.
+    """
+    blind = run.config["blind"]
+    sides = [(policy.id, 1) for policy in sides_of(db, run.config["policies"])]
+    best_of = [(_writer(db, name).id, int(blind["best_of_texts"])) for name in blind["best_of"]]
+    if best_of and reward_models.latest(db) is None:
+        raise CannotEvaluate("The best of several texts is the best by the reward, and there is no reward model yet.")
+    if not prompts.count(db, "holdout"):
+        raise CannotEvaluate("There are no held-out prompts to judge policies on. Import more prompts.")
+    return evaluations.start(
+        db,
+        list(dict.fromkeys([*sides, *best_of])),
+        run_id=run.id,
+        wanted=int(blind["judgments"]),
+        stop_rule=blind["stop_rule"],
+        error=float(blind["error"]),
+        seed=seed,
+        by=by,
+    )
+
+
+def sides_of(db: Database, names: list[str]) -> list[Policy]:
+    """The policies named, by name or id; none: the current one and its parent. Raises CannotEvaluate, InvalidInput."""
+    if names:
+        return list({policy.id: policy for policy in (_writer(db, name) for name in names)}.values())
+    newer, older = current_and_parent(db)
+    return [older, newer]
+
+
+def current_and_parent(db: Database) -> tuple[Policy, Policy]:
+    """The current policy and the one that it was trained from. Raises CannotEvaluate where it is the base."""
+    current = policies.current(db)
+    if current is None or current.parent_id is None:
+        raise CannotEvaluate("There is only the base so far, and nothing to compare it with. Train a policy first.")
+    return current, policies.get(db, current.parent_id)
+
+
+def after_answer(db: Database, comparison_id: int) -> None:
+    """Unseal the evaluation that an answer belongs to, where it was the last that was wanted or the rule decides.
+
+    In the transaction of the answer. The sequential rule looks after each of the first answers, later less often: it
+    holds however often one looks, and an answer must not wait.
+    """
+    evaluation = evaluations.sealed_of(db, comparison_id)
+    if evaluation is None:
+        return
+    judged = evaluations.progress(db, evaluation.id).judged
+    if evaluation.stop_rule == "sequential" and judged and judged % max(1, judged // LOOKS) == 0:
+        scores = scores_of(db, evaluation.id)
+        if stop_rule.all_decided(scores, len(evaluation.sides), error=evaluation.error, wanted=evaluation.wanted):
+            evaluations.unseal(db, evaluation.id, why="sequential", by=BY_RULE)
+            return
+    if judged >= evaluation.wanted:
+        evaluations.unseal(db, evaluation.id, why="count", by=BY_RULE)
+
+
+def scores_of(db: Database, evaluation_id: int) -> dict[tuple[int, int], list[float]]:
+    """For each two sides (lower first), the lower side's scores in the order in which they came."""
+    scores: dict[tuple[int, int], list[float]] = {}
+    for one in evaluations.judged(db, evaluation_id):
+        score = stop_rule.SCORES[one.outcome]
+        low_first = one.first < one.second
+        pair = (one.first, one.second) if low_first else (one.second, one.first)
+        scores.setdefault(pair, []).append(score if low_first else 1 - score)
+    return scores
+
+
+def gate(db: Database, run: Run) -> Gate:
+    """Whether the current policy does better than its parent: by people where at least FEWEST_BLIND judged the two
+    blind and it is not sealed, else by the rewards of an evaluate run. Raises CannotEvaluate.
+    """
+    from rounds.round_report import evaluated  # it brings the tastes, which no page needs
+
+    newer, older = current_and_parent(db)
+    said = result_of(db, newer.name, older.name)
+    if said.share is not None and said.judgments >= FEWEST_BLIND:
+        return Gate(newer.name, older.name, "blind", None, said.share, said.low, said.high, said.judgments)
+    result: Mapping[str, Any] = run.result or {}
+    missing = [name for name in (newer.name, older.name) if name not in result.get("policies", {})]
+    if missing:
+        raise CannotEvaluate(
+            f"The gate looks at {newer.name} against {older.name}; run {run.id} did not evaluate {missing[0]}. "
+            "Leave `policies` out."
+        )
+    if result.get("reward_model") is None:
+        raise CannotEvaluate(
+            f"{said.judgments} blind judgments of {newer.name} and {older.name} ({FEWEST_BLIND} are needed), and no "
+            "reward model to go by. Judge more, or train a reward."
+        )
+    found, rewards = evaluated(db, run)
+    scores: list[dict[int, list[float]]] = [{}, {}]
+    for one in found:
+        for side, policy in zip(scores, (newer, older), strict=True):
+            if one.policy_id == policy.id:
+                side.setdefault(one.prompt_id, []).append(rewards[one.id])
+    share = statistics.preferred_share(scores[0], scores[1], seed=0)
+    return Gate(newer.name, older.name, "reward", result["reward_model"], share.value, share.low, share.high, share.n)
+
+
+def _writer(db: Database, name: str) -> Policy:
+    policy = policies.get(db, int(name)) if name.isdigit() else policies.by_name(db, name)
+    if policy.kind == "external":
+        raise CannotEvaluate(f"{policy.name} wrote imported texts only; there are no weights to sample from.")
+    return policy

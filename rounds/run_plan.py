@@ -1,0 +1,165 @@
+"""A run before it starts: its settings resolved, the exact command and file for it, what speaks against it.
+
+`resolve` is the one way from what somebody asked for to the settings that are stored; a dry run is the same without
+the row.
+"""
+
+from __future__ import annotations
+
+import math
+import shlex
+from collections.abc import Iterable, Mapping
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+from feedback_store import judgments, policies, prompts, reward_models
+from feedback_store import runs as run_rows
+from feedback_store.database import Database
+from rounds import presets, resuming, setting_fields, studies
+from rounds.resuming import CannotResume as CannotResume
+from rounds.settings import SettingsError, StudySettings, pairs, parse, settings_model
+from rounds.toml_text import toml_of
+
+SEEDS_OF_A_STUDY = 1000
+STUDY = "STUDY"  # in a command for people: the study's folder, whose place on the machine is nobody's business
+
+
+class Impossible(ValueError):
+    """A run was asked for that has nothing to work on; the words say what is missing."""
+
+
+@dataclass(frozen=True)
+class Plan:
+    """A run as it would be. `changed`: what differs from the study's own settings, by dotted names; `toml`: the same
+    as a file.
+    """
+
+    kind: str
+    settings: dict[str, Any]
+    changed: dict[str, Any]
+    command: str
+    toml: str
+
+
+def resolve(
+    db: Database,
+    kind: str,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    config_file: Path | str | None = None,
+    *,
+    preset: str | None = None,
+    expected: Iterable[str] = (),
+) -> dict[str, Any]:
+    """The complete settings of a run; later wins: the study's own, the preset, the file, `overrides`.
+
+    `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput.
+    """
+    base = _with_preset(_defaults(db, kind), kind, preset)
+    config = parse(kind, overrides, config_file, defaults=base)
+    _check_names(db, config)
+    if kind == "train-policy" and config["resume_from"] is not None:
+        resuming.require_same_work(db, config)
+        config |= resuming.began_with(db.folder, config["resume_from"])
+    reason = impossible(db, kind, expected)
+    if reason:
+        raise Impossible(reason)
+    _require_finite(config)
+    return config
+
+
+def plan(db: Database, kind: str, config: Mapping[str, Any]) -> Plan:
+    """How a run with these settings is started by hand; what an older version did not have gets its default."""
+    config = parse(kind, config)
+    own = parse(kind, defaults=_defaults(db, kind)) if kind != "score" else {}
+    changed = {name: after for name, (_, after) in setting_fields.differences(own, config).items()}
+    return Plan(kind, dict(config), changed, command(kind, changed), toml_of(nested(changed)))
+
+
+def command(kind: str, changed: Mapping[str, Any], study: str = STUDY) -> str:
+    """`tastemaker run STUDY KIND --set KEY=VALUE ...`, quoted for a shell."""
+    words = ["tastemaker", "run", study, kind]
+    for name, value in changed.items():
+        words += ["--set", f"{name}={setting_fields.as_typed(value)}"]
+    return shlex.join(words)
+
+
+def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
+    """Settings by dotted names as parts within parts."""
+    made: dict[str, Any] = {}
+    for name, value in settings.items():
+        *lead, last = name.split(".")
+        inner = made
+        for part in lead:
+            inner = inner.setdefault(part, {})
+        inner[last] = value
+    return made
+
+
+def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | None = None) -> dict[str, str]:
+    """What is wrong with values, in words, by the dotted name of the setting; empty where nothing is."""
+    model = settings_model(kind)
+    known = {field.name for field in setting_fields.fields_of(model, kind)}
+    unknown = {name: f"{name!r} is not a setting of {kind}." for name in overrides if name not in known}
+    if unknown:
+        return unknown
+    base = parse(kind, defaults=_with_preset(_defaults(db, kind), kind, preset))
+    return setting_fields.faults_of(model, base, pairs(overrides))
+
+
+def own_settings(db: Database, kind: str) -> dict[str, Any]:
+    """What a run gets where nothing is asked for, by dotted names."""
+    return setting_fields.flat(parse(kind, defaults=_defaults(db, kind)))
+
+
+def impossible(db: Database, kind: str, expected: Iterable[str] = ()) -> str:
+    """Why a kind of run has nothing to work on; empty where it has."""
+    coming = {run.kind for run in run_rows.active(db)} | set(expected)
+    if kind in ("sample", "train-reward", "train-policy", "evaluate") and prompts.count(db) == 0:
+        return "There are no prompts yet. Import some: tastemaker import STUDY FILE --format prompts."
+    if kind == "train-reward" and judgments.count(db, purpose="training") == 0:
+        return "There are no judgments yet to train a reward model on. Compare some pairs first."
+    if kind in ("train-policy", "score") and reward_models.latest(db) is None and "train-reward" not in coming:
+        return "There is no reward model yet. Train one first: train-reward."
+    return ""
+
+
+def _defaults(db: Database, kind: str) -> dict[str, Any]:
+    """What the study says for a kind of run. Seeds differ between the runs of a study and between studies."""
+    study: StudySettings = studies.settings(db)
+    latest = run_rows.listing(db, limit=1)
+    seed = study.seed * SEEDS_OF_A_STUDY + (latest[0].id + 1 if latest else 1)
+    if kind == "sample":
+        names = ("holdout_questions", "previous_policy_share", "overlap", "overlap_share")
+        asked = {"candidates": study.asked.candidates}
+        return {**{name: getattr(study, name) for name in names}, **asked, "seed": seed}
+    if kind == "train-reward":
+        return {"reward.seed": seed}
+    if kind == "train-policy":
+        return {"ppo.seed": seed, "ppo.sampling": study.sampling.model_dump(), "ppo.lora": study.lora.model_dump()}
+    return {}  # evaluations share one seed, so that a policy evaluated before is not sampled again
+
+
+def _with_preset(base: dict[str, Any], kind: str, preset: str | None) -> dict[str, Any]:
+    return base if preset is None else {**base, **presets.settings_of(kind, preset)}
+
+
+def _require_finite(config: Mapping[str, Any]) -> None:
+    """Raises SettingsError: a range without an upper end lets infinity through, which nothing can work with."""
+    for name, value in setting_fields.flat(config).items():
+        numbers = value if isinstance(value, list) else [value]
+        if any(isinstance(one, float) and not math.isfinite(one) for one in numbers):
+            raise SettingsError(f"{name} = {value} is not allowed: it has to be a finite number.")
+
+
+def _check_names(db: Database, config: Mapping[str, Any]) -> None:
+    """Raises InvalidInput or SettingsError where a policy or reward model is named that does not exist."""
+    best_of = config.get("blind", {}).get("best_of", ())
+    for name in [config.get("policy"), config.get("start_policy"), *config.get("policies", ()), *best_of]:
+        if name is not None and not name.isdigit():
+            policies.by_name(db, name)
+    wanted = config.get("reward_model")
+    known = [model.name for model in reward_models.listing(db)]
+    if wanted is not None and wanted not in known:
+        have = ", ".join(known) or "none yet; train one with train-reward"
+        raise SettingsError(f"There is no reward model {wanted!r}. This study has: {have}.")

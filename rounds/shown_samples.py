@@ -1,0 +1,56 @@
+"""What a policy writes while it is trained: the same few prompts at several steps, kept as a file of the run.
+
+One line of JSON a text. A step that is drawn again (after a kill) is appended again; the last line of a prompt and step
+counts, and a line that a kill cut off does not.
+"""
+
+from __future__ import annotations
+
+import json
+from collections.abc import Iterable
+from dataclasses import asdict, dataclass
+from pathlib import Path
+
+FILE = "samples.jsonl"
+
+
+@dataclass(frozen=True)
+class ShownSample:
+    """A text of a prompt after `step` steps (0: the policy that it started from). `score`: by the run's reward."""
+
+    step: int
+    prompt_id: int
+    text: str
+    cut_off: bool
+    tokens: int | None = None
+    score: float | None = None
+
+
+def steps_to_show(steps: int, times: int) -> list[int]:
+    """The steps after which samples are drawn on the way: `times` of them, evenly, neither the start nor the end."""
+    return sorted({round(steps * place / (times + 1)) for place in range(1, times + 1)} - {0, steps})
+
+
+def add(folder: Path, samples: Iterable[ShownSample]) -> None:
+    """Append to the run's file, whole lines at once."""
+    lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in samples)
+    with (folder / FILE).open("ab") as file:
+        if file.tell():
+            lines = "\n" + lines  # ends a line that was cut off
+        file.write(lines.encode("utf-8", "replace"))
+
+
+def read(folder: Path) -> list[ShownSample]:
+    """What was kept, by step and prompt; empty where there is nothing."""
+    try:
+        lines = (folder / FILE).read_bytes().split(b"\n")
+    except OSError:
+        return []
+    found: dict[tuple[int, int], ShownSample] = {}
+    for line in lines:
+        try:
+            one = ShownSample(**json.loads(line))
+        except (ValueError, TypeError):
+            continue
+        found[one.step, one.prompt_id] = one
+    return [found[key] for key in sorted(found)]

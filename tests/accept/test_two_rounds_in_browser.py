@@ -1,0 +1,139 @@
+"""A researcher and two annotators go through two whole rounds in browsers of their own.
+
+Pages are closed and opened again and the server is restarted while a policy is trained; after each round every number
+of Home is walked, and it ends with new against old, judged blind. On the tiny model a part of `make test`; with the
+bundled model of `make accept`.
+"""
+
+import time
+from collections.abc import Iterator
+from contextlib import ExitStack, contextmanager
+from pathlib import Path
+
+import pytest
+
+import home_walk
+from accounts_at_hand import PASSWORD
+from feedback_store import accounts, annotators, judgments, policies
+from feedback_store.database import Database
+from rounds import studies
+from rounds.blind_results import result_of
+from tests.accept.serving import Served, served
+from ui.web import passwords
+
+PAIRS = 12
+"""Judgments of each annotator in each round."""
+ANNOTATORS = ("ann", "bob")
+SETTINGS = {"previous_policy_share": 0.5, "overlap_share": 0.0, "repeat_share": 0.0}
+
+
+@contextmanager
+def logged_in(browser, server: Served, name: str, path: str = "/") -> Iterator:
+    """A browser of one person, who came in by the form."""
+    context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
+    page = context.new_page()
+    page.set_default_timeout(60_000)
+    page.goto(f"{server.client.base_url}/login?next={path}")
+    page.locator("input[name=name]").fill(name)
+    page.locator("input[name=password]").fill(PASSWORD)
+    page.keyboard.press("Enter")
+    page.locator(".tm-main").wait_for()
+    yield page
+    context.close()
+
+
+def judge(page, pairs: int) -> None:
+    """The response with more commas wins, else the first."""
+    for number in range(pairs):
+        page.locator(".tm-card:visible").wait_for(timeout=240_000)
+        left, right = (text.count(",") for text in page.locator(".tm-card .tm-response").all_text_contents())
+        before = page.locator(".tm-prompt-now").text_content()
+        with page.expect_response("**/api/judgments") as saved:
+            page.keyboard.press("ArrowRight" if right > left else "ArrowLeft")
+        assert saved.value.json()["saved"] is True, number
+        page.wait_for_function(
+            "before => document.querySelector('.tm-prompt-now').textContent !== before"
+            " || document.querySelector('.tm-card').hidden",
+            arg=before,
+        )
+
+
+def wait_for(page, status: str, kind: str, number: int, seconds: float) -> None:
+    """Wait until so many runs of a kind have a status."""
+    deadline = time.monotonic() + seconds
+    while time.monotonic() < deadline:
+        runs = page.evaluate(home_walk.GET, "/api/runs?limit=100")["runs"]
+        fit = [run for run in runs if run["kind"] == kind and (run["status"] == status or run["status"] == "succeeded")]
+        if len(fit) >= number:
+            return
+        failed = [run for run in runs if run["kind"] == kind and run["status"] in ("failed", "cancelled")]
+        assert failed == [], failed
+        time.sleep(0.3)
+    raise AssertionError(f"{kind} was not {status} within {seconds} s: {runs}")
+
+
+def make(folder: Path, base: str) -> None:
+    """A study with the demo's prompts and four people."""
+    with studies.open_or_create(folder, base=base, create=True, demo=True, **SETTINGS) as db:
+        for name, role in (("head", "admin"), ("rhea", "researcher"), *((name, "annotator") for name in ANNOTATORS)):
+            accounts.create(db, annotators.ensure(db, name).id, role, passwords.hashed(PASSWORD), by="test")
+
+
+def a_round(browser, server: Served) -> None:
+    """Both annotators judge, each in a browser of their own, the second after the first has closed the page."""
+    for name in ANNOTATORS:
+        with logged_in(browser, server, name) as page:
+            judge(page, PAIRS)
+
+
+@pytest.mark.browser
+@pytest.mark.timeout(3000)
+@pytest.mark.parametrize(
+    ("base", "seconds"),
+    [
+        pytest.param("tiny:", 300, id="tiny"),
+        pytest.param("bundled:smollm2-135m-instruct", 1400, id="bundled", marks=pytest.mark.accept),
+    ],
+)
+def test_two_rounds_with_a_researcher_and_two_annotators(browser, tmp_path, base, seconds):
+    study = tmp_path / "study"
+    make(study, base)
+    began = time.monotonic()
+    with ExitStack() as first:
+        server = first.enter_context(served(study))
+        a_round(browser, server)
+        with logged_in(browser, server, "rhea", "/console") as page:
+            home_walk.walk(page)
+            page.get_by_role("button", name="Train the next policy").click()
+            wait_for(page, "running", "train-policy", 1, seconds)
+        # The page is closed and the server ends while the policy is trained; the run goes on with the next one.
+    with served(study) as server:
+        with logged_in(browser, server, "rhea", "/console") as page:
+            wait_for(page, "succeeded", "train-policy", 1, seconds)
+            page.reload()
+            page.locator("[data-card=policy] .tm-big:has-text('policy-1')").wait_for()
+            seen = home_walk.walk(page)
+            assert {"reward.judgments", "policy_run.score", "taste.1.best", "judgments.new"} <= seen
+            home_walk.open_one(page, "reward.judgments")
+        a_round(browser, server)
+        with logged_in(browser, server, "rhea", "/console") as page:
+            page.get_by_role("button", name="Train the next policy").click()
+            wait_for(page, "succeeded", "train-policy", 2, seconds)
+        a_round(browser, server)
+        with logged_in(browser, server, "rhea", "/console") as page:
+            page.locator("[data-card=result] [data-figure='result.of']").wait_for()
+            seen = home_walk.walk(page)
+            assert {"result.wins", "result.losses", "result.share"} <= seen
+            home_walk.open_one(page, "result.wins")
+            told = page.locator("[data-card=result]").inner_text()
+    with Database.open(study, readonly=True) as db:
+        assert [policy.name for policy in policies.listing(db) if policy.kind != "external"] == [
+            "base",
+            "policy-1",
+            "policy-2",
+        ]
+        assert judgments.count(db, skips=True) == 3 * PAIRS * len(ANNOTATORS)
+        result = result_of(db, "policy-2", "policy-1")
+    assert result.judgments >= 4
+    assert f"{result.wins:g} won, {result.ties:g} ties, {result.losses:g} lost" in told
+    print(f"\nACCEPT two rounds in browsers, {base}: {time.monotonic() - began:.0f} s; {told!r}")

@@ -1,0 +1,79 @@
+"""Walks Home in a browser: every number on it is a figure with rows or inputs behind it, or the number of a run."""
+
+import re
+from typing import Any
+
+import pytest
+
+from rounds.home_figures import combined
+
+# Numbers that are none of this page's: names, what models and people wrote, which page of how many, choices of a list.
+ELSEWHERE = "[data-figure], [data-run], [data-name], .tm-text, .tm-position, select, .tm-unseen"
+STRAY = f"""() => {{
+  const main = document.querySelector('.tm-main').cloneNode(true);
+  for (const node of main.querySelectorAll({ELSEWHERE!r})) node.remove();
+  for (const node of main.querySelectorAll('[hidden]')) node.remove();
+  return main.textContent.match(/[^ ]*[0-9][^ ]*/g) ?? [];
+}}"""
+SHOWN = """() => [...document.querySelectorAll('.tm-main [data-figure]')].filter((node) => node.checkVisibility())
+  .map((node) => [node.dataset.figure, node.textContent])"""
+GET = "(path) => fetch(path).then((reply) => reply.json())"
+
+
+def settled(page: Any) -> None:
+    """Wait until Home has said how the loop stands."""
+    page.wait_for_selector(".tm-reason-text:has-text('.')")
+
+
+def shown(page: Any) -> dict[str, list[str]]:
+    """What stands on the page for each figure."""
+    found: dict[str, list[str]] = {}
+    for name, text in page.evaluate(SHOWN):
+        found.setdefault(name, []).append(text)
+    return found
+
+
+def rows_behind(page: Any, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
+    """A figure as the server tells it, with all of its rows."""
+    rows: list[dict[str, Any]] = []
+    after: int | None = 0
+    while after is not None:
+        answer = page.evaluate(GET, f"/api/loop/figures/{name}?after={after}&limit=100")
+        rows += answer["rows"]
+        after = answer["next"]
+    return answer, rows
+
+
+def walk(page: Any) -> set[str]:
+    """Check every number that is shown; returns the names of the figures."""
+    settled(page)
+    assert page.evaluate(STRAY) == []
+    figures = shown(page)
+    for name, texts in figures.items():
+        answer, rows = rows_behind(page, name)
+        value = answer["value"]
+        if answer["how"] == "derived":
+            assert answer["rule"], name
+            assert all(page.evaluate(GET, f"/api/loop/figures/{part}")["name"] == part for part in answer["inputs"])
+        else:
+            assert combined(answer["how"], rows) == pytest.approx(value), (name, value, len(rows))
+        assert all(says(text, value) for text in texts), (name, texts, value)
+    return set(figures)
+
+
+def says(text: str, value: float) -> bool:
+    """Whether a text is this number, as a share in per cent or in points, or as it is, to the places that it has."""
+    (digits,) = re.findall(r"-?[0-9]+(?:\.[0-9]+)?", text)
+    places = len(digits.partition(".")[2])
+    near = 0.5000001 * 10**-places
+    wanted = (100 * value,) if "%" in text else (value, 100 * value)
+    return any(abs(float(digits) - one) <= near for one in wanted)
+
+
+def open_one(page: Any, name: str) -> None:
+    """Click a figure, see its rows, close them again."""
+    page.locator(f".tm-main [data-figure='{name}']").first.click()
+    dialog = page.locator("dialog[open]")
+    dialog.locator("table tbody tr, code").first.wait_for()
+    page.keyboard.press("Escape")
+    dialog.wait_for(state="detached")

@@ -1,0 +1,54 @@
+"""`run --preset --dry-run`, `retry`, and what `runs --json` tells."""
+
+import shlex
+
+from feedback_store import runs
+from feedback_store.database import Database
+
+
+def failed(study, error: str = "NonFiniteLoss: loss was not finite") -> int:
+    with Database.open(study) as db:
+        run = runs.listing(db, limit=1)[0]
+        lease = runs.claim(db, "worker", lease_seconds=60)
+        assert lease is not None
+        runs.fail(db, lease, error)
+    return run.id
+
+
+def test_a_dry_run_prints_settings_estimate_and_command_and_starts_nothing(tastemaker, study):
+    told = tastemaker("run", study, "sample", "--preset", "quick", "--set", "candidates=3", "--dry-run").out
+    lines = told.splitlines()
+    assert ["pairs", "6"] in [line.split() for line in lines]
+    assert ["candidates", "3"] in [line.split() for line in lines]
+    assert any(line.startswith("Takes about ") and "rough" in line for line in lines)
+    assert lines[-1] == f"tastemaker run {study} sample --set pairs=6 --set candidates=3"
+    assert tastemaker("runs", study, "--json").json == []
+    made = tastemaker("run", study, "sample", "--preset", "quick", "--dry-run", "--json").json
+    assert made["changed"] == {"pairs": 6}
+    assert made["settings"]["pairs"] == 6
+    assert made["estimate"]["seconds"] > 0
+
+
+def test_the_command_of_a_dry_run_starts_what_it_told(tastemaker, study):
+    told = tastemaker("run", study, "sample", "--preset", "thorough", "--dry-run", "--json").json
+    started = tastemaker(*shlex.split(told["command"])[1:], "--json").json
+    assert started["config"] == told["settings"]
+
+
+def test_a_preset_that_is_none_is_answered_with_those_there_are(refused, study):
+    assert "quick, standard, thorough" in refused("run", study, "sample", "--preset", "huge")
+    assert "no reward model" in refused("run", study, "train-policy", "--dry-run")
+
+
+def test_a_failed_run_is_retried_and_listed_with_its_cause(tastemaker, refused, study):
+    tastemaker("run", study, "sample", "--set", "pairs=5")
+    number = failed(study)
+    [listed] = tastemaker("runs", study, "--json").json
+    assert listed["failure"]["cause"] == "not_finite"
+    assert (listed["config"]["pairs"], listed["published"], listed["needs"]) == (5, None, [])
+    assert listed["seconds"] >= 0
+    assert "no checkpoint" in refused("retry", study, number, "--from-checkpoint")
+    again = tastemaker("retry", study, number, "--json").json
+    assert (again["retries_id"], again["config"]["pairs"], again["status"]) == (number, 5, "queued")
+    assert f"latest retry is run {again['id']}" in refused("retry", study, number)
+    assert "There is no run 99" in refused("retry", study, 99)

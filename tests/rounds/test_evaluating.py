@@ -1,0 +1,146 @@
+"""Blind evaluations begin with their run, end by their rule, and a gate says what it goes by."""
+
+import json
+from collections.abc import Callable, Iterator
+from pathlib import Path
+
+import pytest
+
+import evaluation_studies
+from feedback_store import annotators, audit, evaluations, judgments, policies, questions, reward_models, runs
+from feedback_store.database import Database
+from feedback_store.errors import InvalidInput
+from rounds import annotating, evaluating, verbs
+from rounds.evaluating import CannotEvaluate
+from rounds.settings import SettingsError
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    with evaluation_studies.make(tmp_path / "study") as study:
+        yield study
+
+
+def answer(db: Database, prefers: Callable[[str], float], number: int, name: str = "ann") -> None:
+    """Judge the next pairs as the page does."""
+    person = annotators.ensure(db, name).id
+    for place in range(number):
+        [question] = annotating.next_questions(db, person, limit=1).questions
+        scores = dict(zip(question.shown, (prefers(one.text) for one in question.completions), strict=True))
+        ranks = [1 if scores[side] == max(scores.values()) else 2 for side in (0, 1)]
+        key = f"{name}-{question.comparison_id}-{place}"
+        new = judgments.NewJudgment(question.comparison_public_id, person, ranks, question.shown, key)
+        annotating.answer(db, new)
+
+
+def newer(text: str) -> float:
+    return float("policy-1" in text)
+
+
+def test_a_run_with_blind_judgments_begins_a_sealed_evaluation_and_says_so_in_the_trail(db: Database) -> None:
+    run = verbs.start_run(db, "evaluate", {"blind.judgments": 8, "blind.stop_rule": "sequential"}, by="annotator 1")
+    [evaluation] = evaluations.listing(db)
+    assert (evaluation.run_id, evaluation.wanted, evaluation.stop_rule) == (run.id, 8, "sequential")
+    assert [side.words for side in evaluation.sides] == ["base", "policy-1"] and evaluation.sealed
+    assert [(one.actor, one.action) for one in audit.listing(db)] == [("annotator 1", "start evaluation")]
+    verbs.start_run(db, "evaluate")
+    assert evaluations.count(db) == 1, "without blind judgments there is none"
+
+
+def test_a_retried_run_goes_on_with_the_evaluation_that_it_was_queued_with(db: Database) -> None:
+    run = verbs.start_run(db, "evaluate", {"blind.judgments": 8})
+    runs.cancel(db, run.id)
+    again = runs.retry(db, run.id)
+    assert evaluations.of_run(db, again.id) == evaluations.of_run(db, run.id)
+    with pytest.raises(InvalidInput, match="without an evaluation"):
+        evaluations.of_run(db, verbs.start_run(db, "evaluate").id)
+
+
+def test_what_cannot_be_evaluated_is_refused_and_nothing_is_queued(db: Database) -> None:
+    before = len(runs.listing(db))
+    policies.external(db, "somebody")
+    for settings, words in (
+        ({"blind.judgments": 8, "policies": "base"}, "2 to 8 different sides; it has 1"),
+        ({"blind.judgments": 8, "policies": "base,somebody"}, "no weights to sample from"),
+        ({"blind.judgments": 8, "blind.best_of": "base"}, "no reward model yet"),
+        ({"blind.judgments": 8, "blind.best_of": "policy-9"}, "no policy 'policy-9'"),
+        ({"blind.judgments": 10**6}, "less than or equal to 10000"),
+    ):
+        with pytest.raises((CannotEvaluate, InvalidInput, SettingsError), match=words):
+            verbs.start_run(db, "evaluate", settings)
+    assert len(runs.listing(db)) == before and evaluations.count(db) == 0
+
+
+def test_it_is_unsealed_when_its_number_is_reached_and_the_rest_is_asked_no_more(db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=4, pairs=9)
+    answer(db, newer, 3)
+    assert evaluations.get(db, evaluation.id).sealed
+    answer(db, newer, 1)
+    ended = evaluations.get(db, evaluation.id)
+    assert (ended.unsealed_why, ended.unsealed_by) == ("count", "rule")
+    assert annotating.next_questions(db, annotators.ensure(db, "bob").id).questions == []
+    assert evaluations.progress(db, evaluation.id).judged == 4
+
+
+def test_the_sequential_rule_ends_a_clear_case_early_and_not_an_even_one(db: Database) -> None:
+    clear = evaluation_studies.start(db, wanted=60, pairs=20, stop_rule="sequential")
+    for _ in range(20):
+        if evaluations.get(db, clear.id).sealed:
+            answer(db, newer, 1)
+    ended = evaluations.get(db, clear.id)
+    assert ended.unsealed_why == "sequential"
+    assert evaluations.progress(db, clear.id).judged < 20
+    even = evaluation_studies.start(db, wanted=60, pairs=20, stop_rule="sequential")
+    for place in range(10):
+        answer(db, newer if place % 2 else lambda text: -newer(text), 2)
+    assert evaluations.get(db, even.id).sealed
+
+
+def test_undoing_an_answer_before_the_end_takes_it_out_of_the_count(db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=3, pairs=9)
+    answer(db, newer, 2)
+    annotating.undo(db, annotators.ensure(db, "ann").id, key="undo")
+    assert evaluations.progress(db, evaluation.id).judged == 1
+    assert evaluations.get(db, evaluation.id).sealed
+
+
+def test_a_gate_goes_by_people_where_enough_judged_blind(db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=12, pairs=14)
+    run = evaluation_studies.evaluated(db, {"policy-1": 0.0, "base": 1.0})
+    answer(db, newer, 11)
+    assert evaluating.gate(db, run).basis == "reward", "sealed judgments are not told by a gate either"
+    answer(db, newer, 1)
+    assert not evaluations.get(db, evaluation.id).sealed
+    gate = evaluating.gate(db, run)
+    assert (gate.basis, gate.share, gate.number) == ("blind", 1.0, 12)
+    assert gate.words().startswith("policy-1 is preferred to base in 1.00 (95 % interval 0.57 to 1.00), by 12 blind")
+
+
+def test_a_gate_goes_by_the_reward_else_and_says_so(db: Database) -> None:
+    gate = evaluating.gate(db, evaluation_studies.evaluated(db, {"policy-1": 1.0, "base": 0.5}))
+    assert (gate.basis, gate.share, gate.reward_model) == ("reward", 1.0, "reward-1")
+    assert "by the reward reward-1 on 4 prompts" in gate.words()
+
+
+def test_a_gate_without_anything_to_go_by_says_what_is_missing(db: Database) -> None:
+    run = runs.enqueue(db, "evaluate", {})
+    with pytest.raises(CannotEvaluate, match=r"did not evaluate policy-1.*Leave `policies` out"):
+        evaluating.gate(db, run)
+    policies.use(db, 1)
+    with pytest.raises(CannotEvaluate, match="only the base so far"):
+        evaluating.gate(db, run)
+
+
+def test_texts_of_a_sealed_evaluation_are_not_shown_side_by_side(db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=4, pairs=5)
+    assert verbs.side_by_side(db, "base", "policy-1")["total"] == 0
+    evaluations.unseal(db, evaluation.id, why="early", by="x")
+    assert verbs.side_by_side(db, "base", "policy-1")["total"] > 0
+
+
+def test_rewards_of_a_gate_are_read_from_the_run(db: Database) -> None:
+    run = evaluation_studies.evaluated(db, {"policy-1": 1.0, "base": 0.5})
+    lines = (db.folder / "runs" / str(run.id) / "rewards.jsonl").read_text().splitlines()
+    assert {json.loads(line)["reward"] for line in lines} == {1.0, 0.5}
+    assert reward_models.latest(db) is not None
+    assert questions.next_questions(db, annotators.ensure(db, "eve").id).questions == []

@@ -1,0 +1,39 @@
+"""A failed run says why and what to try."""
+
+import pytest
+
+from rounds import failures
+from rounds.worker import in_words
+
+
+@pytest.mark.parametrize(
+    ("error", "cause", "first"),
+    [
+        (in_words(MemoryError()), "memory", "smaller_batches"),
+        (in_words(RuntimeError("CUDA out of memory. Tried to allocate")), "memory", "smaller_batches"),
+        (in_words(OSError(28, "No space left on device")), "disk", "free_disk"),
+        ("NonFiniteLoss: loss or gradient was not finite 3 times in a row ({})", "not_finite", "lower_rate"),
+        ("1 decided judgments on training prompts: at least 2 are needed to train a reward", "too_few", "judge_more"),
+        ("The study has no training prompts. Import some, or lower the hold-out.", "no_prompts", "import_prompts"),
+        ("The study has no holdout prompts. Import more, or evaluate on the other split.", "no_prompts",
+         "import_prompts"),
+        ("policy-1/adapter/x.safetensors differs from its sha256; restore it from a backup", "damaged",
+         "verify_folder"),
+        ("Run 3 (train-reward), which this run needs, failed. Retry it, then this run.", "needed", "retry_needed"),
+        ("The worker died 3 times during this run, last heard of at 2026. Likely reason: it was killed, probably "
+         "because memory ran out.", "died", "smaller_batches"),
+        ("The worker died 3 times during this run. Likely reason: it was killed while sampling, probably out of "
+         "memory: 11 of 12 GB of memory in use.", "memory", "smaller_batches"),
+        ("KeyError: 'x'", "unknown", "read_log"),
+    ],
+)  # fmt: skip
+def test_the_cause_is_told_from_the_words(error: str, cause: str, first: str):
+    found = failures.explain(error)
+    assert found is not None
+    assert (found.cause, found.tries[0][0]) == (cause, first)
+    assert all(words.endswith(".") for _, words in found.tries)
+
+
+def test_where_nothing_is_said_nothing_is_explained():
+    assert failures.explain(None) is None
+    assert failures.explain("") is None
