@@ -34,7 +34,6 @@ from feedback_store.run_records import snapshot
 from judged_studies import HOSTILE, LATER, Study, fill
 from sealed_studies import seal
 
-EVALUATED = 2  # answers of the evaluation below
 
 
 @pytest.fixture

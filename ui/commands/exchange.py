@@ -61,9 +61,7 @@ def import_file(
         tried = Path(nowhere) / "study" if dry_run and not (study / FILE_NAME).exists() else study
         db = studies.open_or_create(tried, base=base, create=True)
         with import_report.writing(Path(nowhere)) as told:
-            report = exchange.import_file(
-                db, file, format, strict=strict, dry_run=dry_run, by=BY, on_row=told.add
-            )
+            report = exchange.import_file(db, file, format, strict=strict, dry_run=dry_run, by=BY, on_row=told.add)
         db.close()
         if report_to is not None:
             with report_to.open("w", encoding="utf-8", newline="") as written:
