@@ -5,6 +5,7 @@ import { el, setText } from "../page/elements.js";
 import { button, choice, field, form, textInput } from "../page/fields.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
+import { link } from "./pieces.js";
 
 const SIZE = 25;
 
@@ -163,7 +164,7 @@ export class Rows {
   drawOne(answer) {
     const { words, part } = this;
     return [
-      el("p", {}, el("a", { class: "tm-inline-link", href: this.back }, words("data.back"))),
+      el("p", {}, link(this.back, words("data.back"))),
       el("h2", { class: "tm-box-title", tabindex: "-1" }, words(`data.one.${part.name}`, { id: answer.id })),
       ...part.detail(answer),
     ];
