@@ -88,7 +88,7 @@ export class Rows {
     const drawn = JSON.stringify([this.fields, this.filters]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
-    const inputs = this.fields.map((one) => [one, inputOf(one, this.filters[one.key] ?? "")]);
+    const inputs = this.fields.map((one) => [one, inputOf(part.name, one, this.filters[one.key] ?? "")]);
     const apply = () => this.go(Object.fromEntries(inputs.map(([{ key }, input]) => [key, input.value.trim()])));
     for (const [one, input] of inputs) if (one.options) input.addEventListener("change", apply);
     const kept = this.form.contains(document.activeElement) ? document.activeElement.id : null;
@@ -172,8 +172,8 @@ export class Rows {
 }
 
 /** The input of a filter, with an id that stays when it is drawn anew. */
-function inputOf({ key, options, type = "search", ...limits }, value) {
-  const attributes = { id: `tm-filter-${key}` };
+function inputOf(name, { key, options, type = "search", ...limits }, value) {
+  const attributes = { id: `tm-${name}-${key}` };
   if (options) return choice(options, value, attributes);
   const { min, max, maxlength } = limits;
   return textInput({ ...attributes, type, value, min, max, maxlength: maxlength ?? "200" });
