@@ -90,6 +90,7 @@ class Judged:
     characters: tuple[int, int]
     language: str
     tags: tuple[str, ...]
+    weight: float = 1.0
 
 
 def start(

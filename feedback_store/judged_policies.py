@@ -8,7 +8,8 @@ import json
 from collections.abc import Iterator
 from dataclasses import dataclass
 
-from feedback_store.database import Database
+from feedback_store.database import Database, Row
+from feedback_store.evaluations import Judged
 from feedback_store.preferences import Outcome, pairs_of
 
 LATEST = 20_000
@@ -37,37 +38,79 @@ def of_two(db: Database, policy_id: int, other_id: int, *, latest: int = LATEST)
     return [pair for row in rows for pair in _pairs(row, policy_id, other_id)]
 
 
+def among_own(db: Database, *, latest: int = LATEST) -> list[Judged]:
+    """Return the judgments of any two of the study's own policies that count, the latest first; `first` and `second`
+    are the policies' ids.
+    """
+    rows = db.rows(AMONG_OWN, {"latest": latest})
+    own = {row["id"] for row in db.rows("SELECT id FROM policies WHERE kind <> 'external'")}
+    return [one for row in rows for one in _judged(row, own)]
+
+
 # No row of a sealed evaluation, nor of a side that is the best of several texts.
 _BEST_OF_OR_SEALED = """
 SELECT 1 FROM evaluation_pairs e JOIN evaluations v ON v.id = e.evaluation_id
 JOIN evaluation_sides s ON s.evaluation_id = e.evaluation_id AND s.side IN (e.first_side, e.second_side)
 WHERE e.comparison_id = c.id AND (v.unsealed_at IS NULL OR s.best_of > 1)"""
+_COUNTS = f"""
+j.ranks IS NOT NULL AND ((c.purpose = 'training' AND c.is_random = 1)
+  OR (c.purpose = 'evaluation' AND NOT EXISTS ({_BEST_OF_OR_SEALED})))"""
+_OF_CANDIDATES = """
+(SELECT json_group_array({what}) FROM (SELECT m.policy_id, LENGTH(m.text) AS size FROM candidates k JOIN completions m
+  ON m.id = k.completion_id WHERE k.comparison_id = c.id ORDER BY k.position))"""
 OF_TWO = f"""
-SELECT j.id, c.prompt_id, c.split, j.ranks, j.shown,
-  (SELECT json_group_array(policy_id) FROM (SELECT m.policy_id FROM candidates k JOIN completions m
-    ON m.id = k.completion_id WHERE k.comparison_id = c.id ORDER BY k.position)) AS policies
+SELECT j.id, c.prompt_id, c.split, j.ranks, j.shown, {_OF_CANDIDATES.format(what="policy_id")} AS policies
 FROM policy_pairs p JOIN comparisons c ON c.id = p.comparison_id JOIN counted_judgments j ON j.comparison_id = c.id
-WHERE p.policy_id = :low AND p.other_id = :high AND j.ranks IS NOT NULL
-  AND ((c.purpose = 'training' AND c.is_random = 1)
-    OR (c.purpose = 'evaluation' AND NOT EXISTS ({_BEST_OF_OR_SEALED})))
+WHERE p.policy_id = :low AND p.other_id = :high AND {_COUNTS}
 ORDER BY p.comparison_id DESC LIMIT :latest"""
+AMONG_OWN = f"""
+SELECT j.id, c.id AS comparison_id, c.prompt_id, j.ranks, j.shown, j.strength, p.language, p.tags,
+  {_OF_CANDIDATES.format(what="policy_id")} AS policies, {_OF_CANDIDATES.format(what="size")} AS sizes
+FROM comparisons c JOIN prompts p ON p.id = c.prompt_id JOIN counted_judgments j ON j.comparison_id = c.id
+WHERE c.id IN (SELECT DISTINCT comparison_id FROM policy_pairs ORDER BY comparison_id DESC LIMIT :latest)
+  AND {_COUNTS} ORDER BY c.id DESC LIMIT :latest"""
 
 _OTHER_WAY: dict[Outcome, Outcome] = {"first": "second", "tie": "tie", "second": "first"}
 
 
-def _pairs(row: dict[str, object], policy_id: int, other_id: int) -> Iterator[JudgedPair]:
-    writers = json.loads(str(row["policies"]))
-    shown = json.loads(str(row["shown"])) if row["shown"] else None
-    for i, j, result, weight in pairs_of(json.loads(str(row["ranks"]))):
+def _pairs(row: Row, policy_id: int, other_id: int) -> Iterator[JudgedPair]:
+    writers = json.loads(row["policies"])
+    for i, j, result, before, weight in _of_ranks(row):
         if {writers[i], writers[j]} != {policy_id, other_id}:
             continue
         own_first = writers[i] == policy_id
-        before = None if shown is None else (shown.index(i) < shown.index(j)) == own_first
         yield JudgedPair(
-            judgment_id=int(str(row["id"])),
-            prompt_id=int(str(row["prompt_id"])),
-            split=str(row["split"]),
+            judgment_id=row["id"],
+            prompt_id=row["prompt_id"],
+            split=row["split"],
             outcome=result if own_first else _OTHER_WAY[result],
-            shown_first=before,
+            shown_first=None if before is None else before == own_first,
             weight=weight,
         )
+
+
+def _judged(row: Row, own: set[int]) -> Iterator[Judged]:
+    writers, sizes = json.loads(row["policies"]), json.loads(row["sizes"])
+    for i, j, result, before, weight in _of_ranks(row):
+        if writers[i] != writers[j] and {writers[i], writers[j]} <= own:
+            yield Judged(
+                judgment_id=row["id"],
+                comparison_id=row["comparison_id"],
+                prompt_id=row["prompt_id"],
+                first=writers[i],
+                second=writers[j],
+                outcome=result,
+                first_shown_on_left=before,
+                strength=row["strength"],
+                characters=(sizes[i], sizes[j]),
+                language=row["language"],
+                tags=tuple(json.loads(row["tags"])),
+                weight=weight,
+            )
+
+
+def _of_ranks(row: Row) -> Iterator[tuple[int, int, Outcome, bool | None, float]]:
+    """Each pair of a ranking: both places, the outcome, whether the first was shown before the second, the weight."""
+    shown = json.loads(row["shown"]) if row["shown"] else None
+    for i, j, result, weight in pairs_of(json.loads(row["ranks"])):
+        yield i, j, result, None if shown is None else shown.index(i) < shown.index(j), weight

@@ -369,6 +369,18 @@ def pace_of(db: Database, annotator_id: int) -> float | None:
     return 3_600_000 * len(rows) / visible if len(rows) >= PACE_FROM and visible else None
 
 
+def seconds_each(db: Database) -> float | None:
+    """Return how long an answer takes, in seconds of visible time: the mean of the latest; None for fewer than
+    PACE_FROM.
+    """
+    rows = db.rows(
+        "SELECT MIN(milliseconds, :longest) AS visible FROM (SELECT * FROM judgments ORDER BY id DESC LIMIT 500)"
+        " WHERE import_id IS NULL AND milliseconds > 0",
+        {"longest": int(MOST_SECONDS * 1000)},
+    )
+    return sum(row["visible"] for row in rows) / len(rows) / 1000 if len(rows) >= PACE_FROM else None
+
+
 def check(new: NewJudgment, candidates: int) -> None:
     """Raise InvalidInput unless the answer can be stored."""
     if not isinstance(new.key, str) or not 1 <= len(new.key) <= 200:

@@ -15,6 +15,7 @@ from feedback_store.policies import Policy
 from feedback_store.runs import Run
 from rounds import statistics, stop_rule
 from rounds.blind_results import result_of
+from rounds.stop_rule import scores_by_pair
 
 BY_RULE = "rule"
 LOOKS = 50
@@ -100,7 +101,7 @@ def after_answer(db: Database, comparison_id: int) -> None:
         return
     judged = evaluations.progress(db, evaluation.id).judged
     if evaluation.stop_rule == "sequential" and judged and judged % max(1, judged // LOOKS) == 0:
-        scores = scores_of(db, evaluation.id)
+        scores = scores_by_pair(evaluations.judged(db, evaluation.id))
         if stop_rule.all_decided(scores, len(evaluation.sides), error=evaluation.error, wanted=evaluation.wanted):
             evaluations.unseal(db, evaluation.id, why="sequential", by=BY_RULE)
             return
@@ -108,15 +109,28 @@ def after_answer(db: Database, comparison_id: int) -> None:
         evaluations.unseal(db, evaluation.id, why="count", by=BY_RULE)
 
 
-def scores_of(db: Database, evaluation_id: int) -> dict[tuple[int, int], list[float]]:
-    """For each two sides (lower first), the lower side's scores in the order in which they came."""
-    scores: dict[tuple[int, int], list[float]] = {}
+@dataclass(frozen=True)
+class Regression:
+    """A pair in which the older side's text was preferred to the newer one's. `strength` 1 to 3, where it was said."""
+
+    comparison_id: int
+    strength: int | None
+
+
+def regressions(db: Database, evaluation_id: int, older: int, newer: int) -> list[Regression]:
+    """Where the newer side did worse, the clearest first: by how much better people said the older text is.
+
+    Raises CannotEvaluate while the evaluation is sealed.
+    """
+    evaluation = evaluations.get(db, evaluation_id)
+    if evaluation.sealed:
+        raise CannotEvaluate(f"Evaluation {evaluation_id} is sealed: nobody is told who wrote what before its end.")
+    found = []
     for one in evaluations.judged(db, evaluation_id):
-        score = stop_rule.SCORES[one.outcome]
-        low_first = one.first < one.second
-        pair = (one.first, one.second) if low_first else (one.second, one.first)
-        scores.setdefault(pair, []).append(score if low_first else 1 - score)
-    return scores
+        won, lost = (one.first, one.second) if one.outcome == "first" else (one.second, one.first)
+        if one.outcome != "tie" and (won, lost) == (older, newer):
+            found.append(Regression(one.comparison_id, one.strength))
+    return sorted(found, key=lambda one: (-(one.strength or 0), one.comparison_id))
 
 
 def gate(db: Database, run: Run) -> Gate:

@@ -87,6 +87,8 @@ def fit(
     for pair in pairs:
         if not (0 <= pair.first < sides and 0 <= pair.second < sides):
             raise ValueError(f"A pair names the sides {pair.first} and {pair.second}; there are 0 to {sides - 1}.")
+    if sides == 0:
+        return Fit([], None, None, None)
     design, columns = _design(pairs, sides, side_term, length_term)
     outcomes = np.array([OUTCOMES[pair.outcome] for pair in pairs], dtype=np.int64)
     weights = np.array([pair.weight for pair in pairs], dtype=np.float64)

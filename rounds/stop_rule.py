@@ -18,8 +18,9 @@ With ties the scores vary less than assumed, and the rule is only more careful t
 from __future__ import annotations
 
 import math
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterable, Mapping, Sequence
 from itertools import combinations
+from typing import Protocol
 
 from feedback_store.preferences import Outcome
 
@@ -46,6 +47,28 @@ def decided(scores: Sequence[float], *, error: float, wanted: int) -> bool:
     """Whether two sides are told apart."""
     low, high = confidence(scores, error=error, wanted=wanted)
     return not low <= 0.5 <= high
+
+
+class Comparison(Protocol):
+    """One judgment of two sides, each by its place."""
+
+    @property
+    def first(self) -> int: ...
+    @property
+    def second(self) -> int: ...
+    @property
+    def outcome(self) -> Outcome: ...
+
+
+def scores_by_pair(judged: Iterable[Comparison]) -> dict[tuple[int, int], list[float]]:
+    """For each two sides (lower first), the lower side's scores in the order in which they came."""
+    scores: dict[tuple[int, int], list[float]] = {}
+    for one in judged:
+        score = SCORES[one.outcome]
+        low_first = one.first < one.second
+        pair = (one.first, one.second) if low_first else (one.second, one.first)
+        scores.setdefault(pair, []).append(score if low_first else 1 - score)
+    return scores
 
 
 def all_decided(scores: Mapping[tuple[int, int], Sequence[float]], sides: int, *, error: float, wanted: int) -> bool:

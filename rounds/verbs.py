@@ -7,10 +7,11 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from feedback_store import comparisons, completions, policies, prompts, questions, seals
+from feedback_store import audit, comparisons, completions, policies, prompts, questions, seals
 from feedback_store import runs as run_rows
 from feedback_store.completions import Completion
 from feedback_store.database import Database
+from feedback_store.policies import Policy
 from feedback_store.runs import Run
 from rounds import evaluating, resuming, run_plan, studies
 from rounds import loop_state as loop
@@ -45,19 +46,16 @@ def start_run(
         rank = PRIORITIES.get(kind, 0) if priority is None else priority
         run = run_rows.enqueue(db, kind, config, needs=needs, priority=rank)
         if kind == "evaluate" and config["blind"]["judgments"]:
-            _begin_evaluation(db, run, by)
+            seed = studies.settings(db).seed * run_plan.SEEDS_OF_A_STUDY + run.id
+            evaluating.begin(db, run, seed=seed, by=by)
         if source is not None:
             _copy_input(source, db, run)
     return run
 
 
-def _begin_evaluation(db: Database, run: Run, by: str) -> None:
-    seed = studies.settings(db).seed * run_plan.SEEDS_OF_A_STUDY + run.id
-    evaluating.begin(db, run, seed=seed, by=by)
-
-
-def retry_run(db: Database, run_id: int, *, from_checkpoint: bool = False, by: str = "command") -> Run:
-    """Queue a run that failed or was cancelled again: from the start, or going on from its newest checkpoint.
+def retry_run(db: Database, run_id: int, *, from_checkpoint: bool = False) -> Run:
+    """Queue a run that failed or was cancelled again: from the start, or going on from its newest checkpoint. A blind
+    evaluation that it began goes on with it (evaluations.of_run).
 
     Raises InvalidInput, CannotResume.
     """
@@ -68,8 +66,6 @@ def retry_run(db: Database, run_id: int, *, from_checkpoint: bool = False, by: s
         else:
             config = {**old.config, **({"resume_from": None} if "resume_from" in old.config else {})}
         run = run_rows.retry(db, run_id, config=config)
-        if run.kind == "evaluate" and run.config["blind"]["judgments"]:
-            _begin_evaluation(db, run, by)
         kept = resuming.run_folder(db.folder, old.id) / INPUT
         if kept.is_file():
             _copy_input(kept, db, run)
@@ -105,6 +101,20 @@ def refill(db: Database, annotator_id: int | None = None) -> Run | None:
         if missing == 0 or (latest and latest[0].status == "failed"):
             return None
         return start_run(db, "sample", {"pairs": max(1, min(missing, study.queue_target // 2))})
+
+
+def use_policy(db: Database, policy: str, *, by: str) -> Policy:
+    """Make a policy current, by its name: it writes the next pairs, and the next policy starts from it. Written into
+    the audit trail; once more changes nothing. Raises InvalidInput.
+    """
+    with db.transaction():
+        before, chosen = policies.current(db), policies.by_name(db, policy)
+        if before is not None and before.id == chosen.id:
+            return chosen
+        used = policies.use(db, chosen.id, by=by)
+        detail = {"policy": used.name, "before": before.name if before else None}
+        audit.note(db, actor=by, action="use policy", subject=f"policy {used.id}", detail=detail)
+        return used
 
 
 def loop_state(db: Database) -> LoopState:

@@ -7,6 +7,7 @@ from typing import Any
 import gradio
 
 import accounts_at_hand
+import evaluation_studies
 from feedback_store import (
     accounts,
     annotators,
@@ -16,6 +17,7 @@ from feedback_store import (
     comparisons,
     criteria,
     errands,
+    evaluations,
     exchange,
     flags,
     information_texts,
@@ -59,6 +61,9 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
     file.write_text("An imported prompt?\n")
     imported = exchange.import_file(db, file, "prompts").import_id
     file.unlink()
+    ended = evaluation_studies.start(db, wanted=4, pairs=2)
+    evaluations.unseal(db, ended.id, why="early", by="test")
+    sealed = evaluation_studies.start(db, wanted=4, pairs=0)
     text = information_texts.add(db, "What happens with your answers.")
     latest = study_settings.latest(db, studies.SETTING)
     return {
@@ -80,6 +85,8 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
         "prompt": 1,
         "completion": 1,
         "judgment": 1,
+        "ended": ended.id,
+        "evaluation": sealed.id,
         "token": api_tokens.make(db, victim, "theirs", ["read"], days=1, by="test")[0].id,
         "asset": _asset(),
     }

@@ -125,6 +125,20 @@ OURS = (
     Row("researcher", "GET", "/api/curves", query="?runs=1"),
     Row("researcher", "POST", "/api/runs/{run_id}/retry", values={"run_id": "$cancelled_run"}),
     # The page policies.
+    Row("researcher", "GET", "/api/policies"),
+    Row("researcher", "POST", "/api/policies/use", {"policy": "policy-1"}),
+    Row("researcher", "GET", "/api/policies/strengths"),
+    Row("researcher", "GET", "/api/evaluations"),
+    Row("researcher", "POST", "/api/evaluations", {"policies": ["base", "policy-1"], "judgments": 10}),
+    Row("researcher", "GET", "/api/evaluations/{evaluation_id}", values={"evaluation_id": "$evaluation"}),
+    Row("researcher", "POST", "/api/evaluations/{evaluation_id}/unseal", values={"evaluation_id": "$evaluation"}),
+    Row(
+        "researcher",
+        "GET",
+        "/api/evaluations/{evaluation_id}/regressions",
+        values={"evaluation_id": "$ended"},
+        query="?older=0&newer=1",
+    ),
     # The page data.
     Row("researcher", "GET", "/api/data"),
     Row("researcher", "GET", "/api/data/prompts", query="?search=question&split=train"),

@@ -50,8 +50,9 @@ def test_a_run_with_blind_judgments_begins_a_sealed_evaluation_and_says_so_in_th
 def test_a_retried_run_goes_on_with_the_evaluation_that_it_was_queued_with(db: Database) -> None:
     run = verbs.start_run(db, "evaluate", {"blind.judgments": 8})
     runs.cancel(db, run.id)
-    again = runs.retry(db, run.id)
+    again = verbs.retry_run(db, run.id)
     assert evaluations.of_run(db, again.id) == evaluations.of_run(db, run.id)
+    assert evaluations.count(db) == 1
     with pytest.raises(InvalidInput, match="without an evaluation"):
         evaluations.of_run(db, verbs.start_run(db, "evaluate").id)
 

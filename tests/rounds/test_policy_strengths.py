@@ -77,6 +77,7 @@ def test_nothing_judged_and_nothing_to_learn_of() -> None:
     empty = fit([], 3)
     assert [one.value for one in empty.strengths] == [0, 0, 0] and empty.share(0, 1) == pytest.approx(0.5)
     assert (empty.side, empty.length, empty.log_nu) == (None, None, None)
+    assert fit([], 0).strengths == []
     assert isinstance(empty.strengths[0], Strength) and empty.strengths[0].high > 3
 
 

@@ -17,6 +17,7 @@ from feedback_store import (
     comparisons,
     completions,
     drawing,
+    evaluations,
     judgments,
     policies,
     prompts,
@@ -61,8 +62,14 @@ def two_policies(db: Database) -> tuple[int, int]:
 
 
 def ask_which_is_whose(db: Database, swapped: bool) -> None:
-    """Nine pairs of fixed texts: training, hold-out, evaluation, a check question; `swapped`: whose is which."""
-    first, second = two_policies(db)[:: -1 if swapped else 1]
+    """Nine pairs of fixed texts: training, a sealed evaluation, a check question; `swapped`: whose is which."""
+    both = two_policies(db)
+    first, second = both[:: -1 if swapped else 1]
+    run = runs.enqueue(db, "evaluate", {})
+    lease = claim(db)
+    ordered = {"run_id": run.id, "wanted": 9, "stop_rule": "count", "error": 0.05, "seed": 0, "by": "test"}
+    evaluation = evaluations.start(db, [(policy, 1) for policy in both], **ordered)
+    of_evaluation = []
     for number in range(9):
         split = "holdout" if number % 3 == 0 else "train"
         new = NewPrompt(prompts.from_text(f"Question {number}: which colour?"), split=split)
@@ -72,8 +79,12 @@ def ask_which_is_whose(db: Database, swapped: bool) -> None:
             for who, text in zip((first, second), TEXTS, strict=True)
         ]
         ids = completions.add(db, written)
-        purpose = "evaluation" if split == "holdout" else "training"
-        [pair] = comparisons.add(db, [NewComparison(prompt, ids, purpose=purpose, overlap=9)])
+        if split == "holdout":
+            new_pair = NewComparison(prompt, ids, purpose="evaluation", overlap=9)
+            of_evaluation.append((both.index(first), both.index(second), new_pair))
+        else:
+            [pair] = comparisons.add(db, [NewComparison(prompt, ids, overlap=9)])
+    evaluations.add_pairs(db, lease, evaluation.id, of_evaluation)
     check_questions.make(db, pair, [1, 2], by="test")
 
 

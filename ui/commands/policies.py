@@ -116,12 +116,9 @@ def verify(
 @app.command("use")
 def use(study: Study, name: Name, as_json: AsJson = False) -> None:
     """Make a policy the current one: it writes the next pairs, and the next policy starts from it."""
-    from feedback_store import policies
-    from rounds import studies
+    from rounds import studies, verbs
 
-    db = studies.open_or_create(study)
-    policy = policies.by_name(db, name)
-    policies.use(db, policy.id)
+    policy = verbs.use_policy(studies.open_or_create(study), name, by="command")
     if as_json:
         print_json({"current": policy.name})
     else:

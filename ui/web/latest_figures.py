@@ -1,19 +1,19 @@
-"""The latest figures about people, computed beside the server and kept with the time they are of.
+"""The latest heavy figures of a study, computed beside the server and kept with the time they are of.
 
 Whoever looks gets what is there at once; where it is out of date, a process of its own computes it anew
-(rounds/people_figures.py), at most one at a time, and is ended when it takes too long.
+(rounds/beside.py), one at a time whatever the figures, and is ended when it takes too long.
 """
 
 from __future__ import annotations
 
 import logging
 import threading
-from collections.abc import Callable
+from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from rounds import people_figures
+from rounds import beside
 
 log = logging.getLogger("tastemaker.web")
 
@@ -22,35 +22,48 @@ Compute = Callable[[Path], dict[str, Any]]
 
 @dataclass(frozen=True)
 class Reading:
-    """What is known now: the figures of rounds.people_figures (None before the first), whether newer ones are on their
-    way, and whether the last attempt failed.
+    """What is known now: the figures (None before the first), whether newer ones are on their way, and whether the last
+    attempt failed.
     """
 
     figures: dict[str, Any] | None
     computing: bool
     failed: bool
 
+    @property
+    def as_of(self) -> dict[str, Any]:
+        """What a page says about it: when the figures are of, whether newer ones come, whether the last try failed."""
+        moment = self.figures["as_of"] if self.figures else None
+        return {"as_of": moment, "computing": self.computing, "failed": self.failed}
+
 
 class LatestFigures:
-    """Figures of one study. Any thread may ask."""
+    """One kind of figures of one study, by its name in rounds.beside. Any thread may ask. `turn` is shared by those
+    that must not be computed at the same time.
+    """
 
-    def __init__(self, folder: Path, compute: Compute | None = None) -> None:
+    def __init__(
+        self, folder: Path, name: str, turn: threading.Lock | None = None, compute: Compute | None = None
+    ) -> None:
         self._folder = folder
-        self._compute = compute or people_figures.in_a_process
+        self._name = name
+        self._compute = compute or (lambda folder: beside.in_a_process(name, folder))
+        self._turn = turn or threading.Lock()
         self._lock = threading.Lock()
         self._figures: dict[str, Any] | None = None
-        self._computed_of: tuple[int, int] | None = None
+        self._computed_of: Hashable = None
         self._failed = False
         self._thread: threading.Thread | None = None
         self._changes = 0
 
-    def read(self, latest: int) -> Reading:
-        """The figures as they are; computing begins where they are older than the judgment `latest`."""
+    def read(self, state: Hashable) -> Reading:
+        """The figures as they are; computing begins where they are of another state of the study than `state`."""
         with self._lock:
-            wanted = (latest, self._changes)
+            wanted = (state, self._changes)
             running = self._thread is not None and self._thread.is_alive()
             if not running and self._computed_of != wanted:
-                self._thread = threading.Thread(target=self._run, args=(wanted,), name="people-figures", daemon=True)
+                self._thread = threading.Thread(target=self._run, args=(wanted,), name=f"{self._name}-figures")
+                self._thread.daemon = True
                 self._thread.start()
                 running = True
             return Reading(self._figures, running, self._failed)
@@ -62,17 +75,18 @@ class LatestFigures:
             thread.join(seconds)
 
     def changed(self) -> None:
-        """Something other than an answer changed what they say, such as who is left out."""
+        """Something other than what `read` is told changed what they say, such as who is left out."""
         with self._lock:
             self._changes += 1
 
-    def _run(self, wanted: tuple[int, int]) -> None:
+    def _run(self, wanted: Hashable) -> None:
         try:
-            figures = self._compute(self._folder)
+            with self._turn:
+                figures = self._compute(self._folder)
             failed = False
         except Exception:
-            log.exception("The figures about people could not be computed")
+            log.exception("The figures about %s could not be computed", self._name)
             figures, failed = None, True
         with self._lock:
             self._figures, self._failed = figures or self._figures, failed
-            self._computed_of = wanted  # a failure too: the next answer tries again, not every look
+            self._computed_of = wanted  # a failure too: the next change tries again, not every look

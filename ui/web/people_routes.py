@@ -132,7 +132,7 @@ def leave_out(request: Request, person: Lead, annotator_id: PersonId, body: Reas
 
     def act(db: Database) -> None:
         exclusions.leave_out(db, annotator_id=annotator_id, reason=body.reason, by=actor(person))
-        study_of(request).figures.changed()
+        study_of(request).people_changed()
 
     return _after(request, person, annotator_id, act)
 
@@ -143,7 +143,7 @@ def count_again(request: Request, person: Lead, annotator_id: PersonId) -> dict[
 
     def act(db: Database) -> None:
         exclusions.take_back(db, annotator_id=annotator_id, by=actor(person))
-        study_of(request).figures.changed()
+        study_of(request).people_changed()
 
     return _after(request, person, annotator_id, act)
 
@@ -155,8 +155,7 @@ def figures(study: StudyAtHand) -> Reading:
 
 def as_of(reading: Reading) -> dict[str, Any]:
     """When the figures are of, whether newer ones are on their way, whether the last attempt failed."""
-    moment = reading.figures["as_of"] if reading.figures else None
-    return {"as_of": moment, "computing": reading.computing, "failed": reading.failed}
+    return reading.as_of
 
 
 def _after(request: Request, person: Person, annotator_id: int, act: Callable[[Database], object]) -> dict[str, Any]:

@@ -187,7 +187,7 @@ def retry(request: Request, person: Researcher, run_id: RunId, body: RetryBody |
     """Queue a run that failed or was cancelled again: from the start, or from its newest checkpoint."""
     asked = body or RetryBody()
     db = study_of(request).db
-    return loop_state.run_row(verbs.retry_run(db, run_id, from_checkpoint=asked.from_checkpoint, by=actor(person)))
+    return loop_state.run_row(verbs.retry_run(db, run_id, from_checkpoint=asked.from_checkpoint))
 
 
 @contextmanager

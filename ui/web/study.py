@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import secrets
+import threading
 
 from fastapi import Request
 
@@ -17,12 +18,19 @@ LOCAL_PERSON = "local"
 
 
 class StudyAtHand:
-    """An open study, with the figures about its people that were computed last."""
+    """An open study, with the figures about its people and its policies that were computed last."""
 
     def __init__(self, db: Database) -> None:
         self.db = db
         self.id = study_id(db)
-        self.figures = LatestFigures(db.folder)
+        turn = threading.Lock()
+        self.figures = LatestFigures(db.folder, "people", turn)
+        self.policy_figures = LatestFigures(db.folder, "policies", turn)
+
+    def people_changed(self) -> None:
+        """Who counts was changed: all figures are out of date."""
+        self.figures.changed()
+        self.policy_figures.changed()
 
     def person(self, name: str, role: Role) -> Person:
         """The person of this name, made where there is none."""

@@ -1,0 +1,252 @@
+"""Policies and blind evaluations over HTTP: sealed until they are not, for everybody."""
+
+import json
+from collections.abc import Iterator
+from pathlib import Path
+from typing import Any
+
+import pytest
+from fastapi import FastAPI
+from starlette.testclient import TestClient
+
+import accounts_at_hand
+import evaluation_studies
+from feedback_store import annotators, audit, comparisons, evaluations, judgments, policies, runs
+from feedback_store.database import Database
+from feedback_store.judgments import NewJudgment
+from rounds import annotating, evaluation_figures
+from ui.web.study import StudyAtHand
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    with evaluation_studies.make(tmp_path / "policies") as study:
+        yield study
+
+
+@pytest.fixture
+def client(db: Database, application: FastAPI) -> TestClient:
+    """A researcher's client; heavy figures are computed in this process."""
+    client = TestClient(application, base_url="http://127.0.0.1:7860", headers={"origin": "http://127.0.0.1:7860"})
+    application.state.study = at_hand(db)
+    client.get("/login?token=the-token", follow_redirects=False)
+    return client
+
+
+def at_hand(db: Database) -> StudyAtHand:
+    study = StudyAtHand(db)
+
+    def compute(folder: Path) -> dict[str, Any]:
+        with Database.open(folder, readonly=True) as own:
+            figures: dict[str, Any] = json.loads(json.dumps(evaluation_figures.compute(own)))
+            return figures
+
+    study.policy_figures._compute = compute
+    return study
+
+
+def judge(db: Database, number: int, *, newer_wins: bool = True, strength: int | None = None) -> None:
+    person = annotators.ensure(db, "ann").id
+    for _ in range(number):
+        [question] = annotating.next_questions(db, person, limit=1).questions
+        wins = [("policy-1" in one.text) == newer_wins for one in question.completions]
+        by_place = dict(zip(question.shown, wins, strict=True))
+        ranks = [1 if by_place[place] else 2 for place in (0, 1)]
+        key = f"key-{question.comparison_id}"
+        new = NewJudgment(question.comparison_public_id, person, ranks, question.shown, key, strength=strength)
+        annotating.answer(db, new)
+
+
+def result(client: TestClient, path: str) -> dict[str, Any]:
+    client.get(path)
+    client.app.state.study.policy_figures.wait(60)
+    found: dict[str, Any] = client.get(path).json()
+    return found
+
+
+def test_policies_are_told_with_what_made_them_and_their_figures(client: TestClient, db: Database) -> None:
+    evaluation_studies.evaluated(db, {"policy-1": 1.0, "base": 0.5})
+    answer = client.get("/api/policies").json()
+    assert (answer["total"], answer["current"], answer["names"]) == (2, "policy-1", ["policy-1", "base"])
+    newest, base = answer["policies"]
+    assert (newest["parent"], newest["depth"], base["parent"], base["depth"]) == ("base", 1, None, 0)
+    assert (newest["reward_model"], newest["run"], newest["current"]) == ("reward-1", 1, True)
+    assert newest["figures"]["perplexity"] == 9.5 and newest["figures"]["best_of_reward"] == 1.3
+    assert newest["figures"]["run"] == runs.listing(db, kind="evaluate")[0].id
+    assert newest["trained"]["kl_nats"] == 1.2
+    assert len(client.get("/api/policies?page=1&size=1").json()["policies"]) == 1
+
+
+def test_an_older_policy_is_made_current_in_one_act_and_back_again(client: TestClient, db: Database) -> None:
+    assert client.post("/api/policies/use", json={"policy": "base"}).json() == {"current": "base"}
+    assert policies.current(db).name == "base"
+    entry = audit.listing(db)[0]
+    assert (entry.action, entry.detail) == ("use policy", {"policy": "base", "before": "policy-1"})
+    client.post("/api/policies/use", json={"policy": "base"})
+    assert len(audit.listing(db)) == 1, "once more is nothing"
+    assert client.post("/api/policies/use", json={"policy": "policy-1"}).json() == {"current": "policy-1"}
+    refused = client.post("/api/policies/use", json={"policy": "policy-9"})
+    assert refused.status_code == 422 and "base, policy-1" in refused.json()["error"]
+
+
+def test_an_evaluation_is_started_sealed_and_refused_in_words(client: TestClient, db: Database) -> None:
+    body = {"policies": ["base", "policy-1"], "judgments": 12, "stop_rule": "sequential"}
+    row = client.post("/api/evaluations", json=body).json()
+    assert (row["wanted"], row["judged"], row["sealed"], row["run"]["status"]) == (12, 0, True, "queued")
+    assert [side["policy"] for side in row["sides"]] == ["base", "policy-1"]
+    for wrong, words in (
+        ({**body, "best_of": ["base"]}, "no reward model yet"),
+        ({**body, "policies": ["base"]}, "2 to 8 different sides"),
+        ({**body, "judgments": 1}, "greater than or equal to 2"),
+        ({**body, "more": 1}, "Extra inputs"),
+        ({**body, "policies": ["x"] * 9}, "at most 8 items"),
+    ):
+        refused = client.post("/api/evaluations", json=wrong)
+        assert refused.status_code == 422 and words in refused.json()["error"], wrong
+    assert evaluations.count(db) == 1
+
+
+def test_nothing_of_a_sealed_evaluation_depends_on_who_wrote_what(
+    db: Database, application: FastAPI, tmp_path: Path
+) -> None:
+    """The same texts and answers, with the policies permuted: every route of researchers answers the same."""
+
+    def told(swapped: bool) -> list[str]:
+        with evaluation_studies.make(tmp_path / f"swapped-{swapped}") as own:
+            evaluation_studies.evaluated(own, {"policy-1": 1.0, "base": 0.5})
+            evaluation = evaluation_studies.start(own, wanted=12, pairs=10, swapped=swapped)
+            judge(own, 6)  # "policy-1" is written in the texts, whoever they are of
+            assert len(evaluations.judged(own, evaluation.id)) == 6
+            application.state.study = at_hand(own)
+            client = TestClient(
+                application, base_url="http://127.0.0.1:7860", headers={"origin": "http://127.0.0.1:7860"}
+            )
+            client.get("/login?token=the-token", follow_redirects=False)
+            paths = [
+                "/api/policies", "/api/evaluations", f"/api/evaluations/{evaluation.id}", "/api/policies/strengths",
+                "/api/loop", "/api/runs", f"/api/runs/{evaluation.run_id}", "/api/agreement", "/api/audit",
+                "/api/side-by-side?older=base&newer=policy-1",
+                f"/api/evaluations/{evaluation.id}/regressions?older=0&newer=1",
+            ]  # fmt: skip
+            got = []
+            for path in paths:
+                client.get(path)
+                application.state.study.policy_figures.wait(60)
+                answer = client.get(path)
+                assert answer.status_code < 500
+                got.append(without_chance(answer.json()))
+            made = client.post("/api/exports", json={"format": "comparisons"}).json()
+            got.append(json.dumps([made["counts"], made["dropped"]]))
+            return got
+
+    one, other = told(swapped=False), told(swapped=True)
+    assert len(one) == 12
+    for here, there in zip(one, other, strict=True):
+        assert here == there
+
+
+def without_chance(answer: Any) -> str:
+    """An answer without moments, random ids and how long things took."""
+    if isinstance(answer, dict):
+        kept = {name: without_chance(value) for name, value in sorted(answer.items())}
+        chance = ("at", "as_of", "created_at", "ended_at", "started_at", "finished", "opened_at", "public_id")
+        return json.dumps({name: value for name, value in kept.items() if name not in chance})
+    if isinstance(answer, list):
+        return json.dumps([without_chance(value) for value in answer])
+    return json.dumps(answer)
+
+
+def test_a_sealed_evaluation_tells_how_many_were_judged_and_no_more(client: TestClient, db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=12, pairs=10)
+    judge(db, 5)
+    answer = result(client, f"/api/evaluations/{evaluation.id}")
+    assert (answer["judged"], answer["wanted"], answer["result"]) == (5, 12, None)
+    assert client.get("/api/evaluations").json()["evaluations"][0]["judged"] == 5
+    refused = client.get(f"/api/evaluations/{evaluation.id}/regressions?older=0&newer=1")
+    assert refused.status_code == 422 and "is sealed" in refused.json()["error"]
+    assert result(client, "/api/policies/strengths")["result"]["judgments"] == 0
+
+
+def test_its_end_shows_shares_strengths_slices_and_what_got_worse(client: TestClient, db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=10, pairs=12)
+    judge(db, 3, newer_wins=False, strength=3)
+    judge(db, 7, strength=1)
+    answer = result(client, f"/api/evaluations/{evaluation.id}")
+    assert (answer["why"], answer["judged"], answer["unsealed_by"]) == ("count", 10, "rule")
+    [pair] = answer["result"]["pairs"]
+    assert (pair["wins"], pair["ties"], pair["losses"], pair["share"]) == (7, 0, 3, 0.7)
+    assert pair["cannot_tell"] and pair["more_judgments"] > 0
+    older, newer = answer["result"]["strengths"]
+    assert newer["value"] == pytest.approx(-older["value"]) and newer["value"] > 0
+    assert newer["low"] < 0 < newer["high"]
+    assert answer["result"]["at_equal_length"][1]["value"] != newer["value"]
+    assert {row["kind"] for row in answer["result"]["slices"]} <= {"tag", "language"}
+    worse = client.get(f"/api/evaluations/{evaluation.id}/regressions?older=0&newer=1&size=2").json()
+    assert worse["total"] == 3 and len(worse["pairs"]) == 2
+    assert "policy-1" in worse["pairs"][0]["newer"]["text"] and "of base" in worse["pairs"][0]["older"]["text"]
+    assert worse["pairs"][0]["strength"] == 3 and worse["pairs"][0]["prompt"].startswith("Held out")
+    everything = result(client, "/api/policies/strengths")["result"]
+    assert everything["policies"] == ["base", "policy-1"] and everything["judgments"] == 10
+    for query in ("older=0&newer=5", "older=1&newer=1"):
+        assert client.get(f"/api/evaluations/{evaluation.id}/regressions?{query}").status_code == 404
+
+
+def test_looking_early_ends_it_and_says_so(client: TestClient, db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=12, pairs=12)
+    judge(db, 4)
+    row = client.post(f"/api/evaluations/{evaluation.id}/unseal").json()
+    assert (row["sealed"], row["why"], row["judged"], row["wanted"], row["left"]) == (False, "early", 4, 12, 0)
+    assert audit.listing(db)[0].action == "unseal evaluation"
+    again = client.post(f"/api/evaluations/{evaluation.id}/unseal")
+    assert again.status_code == 409 and "already" in again.json()["error"]
+    assert client.post("/api/evaluations/99/unseal").status_code == 404
+    [pair] = result(client, f"/api/evaluations/{evaluation.id}")["result"]["pairs"]
+    assert (pair["wins"], pair["losses"]) == (4, 0)
+
+
+def test_an_evaluation_that_may_stop_at_any_look_has_the_intervals_of_every_look(
+    client: TestClient, db: Database
+) -> None:
+    evaluation = evaluation_studies.start(db, wanted=30, pairs=24, stop_rule="sequential")
+    while evaluations.get(db, evaluation.id).sealed:
+        judge(db, 1)
+    answer = result(client, f"/api/evaluations/{evaluation.id}")
+    [pair] = answer["result"]["pairs"]
+    assert (answer["why"], pair["interval"], pair["cannot_tell"]) == ("sequential", "every look", False)
+    assert pair["low"] > 0.5
+
+
+def test_the_best_of_several_is_a_side_of_its_own(client: TestClient, db: Database) -> None:
+    evaluation_studies.evaluated(db, {"policy-1": 1.0, "base": 0.5})
+    evaluation = evaluation_studies.start(db, wanted=6, pairs=9, best_of=True)
+    assert [side["best_of"] for side in client.get("/api/evaluations").json()["evaluations"][0]["sides"]] == [1, 1, 2]
+    judge(db, 6)
+    answer = result(client, f"/api/evaluations/{evaluation.id}")
+    assert len(answer["result"]["pairs"]) == 3 and len(answer["result"]["strengths"]) == 3
+    everything = result(client, "/api/policies/strengths")["result"]
+    assert everything["judgments"] < 6, "the best of two is not the policy"
+
+
+@pytest.mark.parametrize("role", ["annotator", "lead", "researcher", "admin"])
+def test_who_sees_what(role: str, db: Database, application_with_accounts: FastAPI, tmp_path: Path) -> None:
+    people = accounts_at_hand.people(db)
+    application_with_accounts.state.study = at_hand(db)
+    client = TestClient(
+        application_with_accounts, base_url="http://127.0.0.1:7860", headers={"origin": "http://127.0.0.1:7860"}
+    )
+    cookie = application_with_accounts.state.access.cookie_name
+    client.cookies.set(cookie, accounts_at_hand.session(db, people[role]), domain="127.0.0.1")  # type: ignore[index]
+    evaluation = evaluation_studies.start(db, wanted=12, pairs=10)
+    judge(db, 2)
+    paths = ("/api/policies", "/api/evaluations", f"/api/evaluations/{evaluation.id}", "/api/policies/strengths")
+    allowed = role in ("researcher", "admin")
+    assert {client.get(path).status_code for path in paths} == {200 if allowed else 403}
+    [question] = client.get("/api/questions?limit=1").json()["questions"]
+    assert set(question) == {"comparison", "prompt", "completions", "shown", "expires_at", "needs", "training"}
+    pair = comparisons.get(db, question["comparison"])
+    assert pair.purpose == "evaluation", "evaluations are asked on the annotate page, first"
+    if allowed:
+        starter = client.get("/api/evaluations").json()["evaluations"][0]["started_by"]
+        name = annotators.get(db, 1).name
+        assert (starter == name) == (role == "admin"), "names are for admins"
+    assert judgments.count(db, purpose="training") == 0
