@@ -35,7 +35,6 @@ from judged_studies import HOSTILE, LATER, Study, fill
 from sealed_studies import seal
 
 
-
 @pytest.fixture
 def lived(db: Database, tmp_path) -> Study:
     """One of everything, an import, a second round, a run that saw some, and somebody who is left out."""
