@@ -14,8 +14,16 @@ SEALED = """SELECT k.comparison_id FROM sealed_completions s JOIN candidates k O
 
 
 def condition(completion: str) -> str:
-    """Return the SQL condition that a completion is sealed; `completion` is how its id is written in the query."""
-    return f"EXISTS (SELECT 1 FROM sealed_completions s WHERE s.completion_id = {completion})"
+    """Return the SQL condition that a completion is sealed; `completion` is how its id is written in the query.
+
+    It looks at the completion's own comparisons alone, by their indexes: a view would be gone through for each row.
+    """
+    return (
+        "EXISTS (SELECT 1 FROM candidates sealed_k CROSS JOIN evaluation_pairs sealed_e"
+        " ON sealed_e.comparison_id = sealed_k.comparison_id CROSS JOIN evaluations sealed_v"
+        " ON sealed_v.id = sealed_e.evaluation_id"
+        f" WHERE sealed_k.completion_id = {completion} AND sealed_v.unsealed_at IS NULL)"
+    )
 
 
 def any_there(db: Database) -> bool:
@@ -28,7 +36,8 @@ def among(db: Database, comparison_ids: Sequence[int]) -> set[int]:
     if not any_there(db):
         return set()
     rows = db.rows(
-        f"SELECT comparison_id AS id FROM ({SEALED}) WHERE comparison_id IN (SELECT value FROM json_each(?))",
+        "SELECT value AS id FROM json_each(?) WHERE EXISTS (SELECT 1 FROM candidates k"
+        f" WHERE k.comparison_id = value AND {condition('k.completion_id')})",
         [json.dumps(list(comparison_ids))],
     )
     return {row["id"] for row in rows}
@@ -39,7 +48,6 @@ def completions_among(db: Database, completion_ids: Sequence[int]) -> set[int]:
     if not any_there(db):
         return set()
     rows = db.rows(
-        "SELECT completion_id AS id FROM sealed_completions WHERE completion_id IN (SELECT value FROM json_each(?))",
-        [json.dumps(list(completion_ids))],
+        f"SELECT value AS id FROM json_each(?) WHERE {condition('value')}", [json.dumps(list(completion_ids))]
     )
     return {row["id"] for row in rows}

@@ -2,7 +2,7 @@
 
 import { el, setText } from "../page/elements.js";
 import { duration } from "../page/figures.js";
-import { kindWords, phaseWords } from "./words_of.js";
+import { kindWords, phaseWords } from "../page/run_words.js";
 
 export class ActiveRuns {
   constructor(tools) {

@@ -55,8 +55,8 @@ export class Remote {
     const inside = this.element.contains(document.activeElement) && document.activeElement !== this.element;
     const kept = inside ? document.activeElement.dataset.focus : null;
     this.element.replaceChildren(...nodes.filter(Boolean));
-    // Focus is not lost when a row that had it is drawn anew.
-    const again = kept ? this.element.querySelector(`[data-focus="${CSS.escape(kept)}"]`) : null;
+    // Focus is not lost when a row that had it is drawn anew; what is switched off now cannot have it.
+    const again = kept ? this.element.querySelector(`[data-focus="${CSS.escape(kept)}"]:not([disabled])`) : null;
     if (inside) (again ?? this.element).focus({ preventScroll: true });
   }
 }

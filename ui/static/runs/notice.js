@@ -1,6 +1,6 @@
 // A run that ended while the page was not looked at is told in its title, and stays there until somebody looks.
 
-import { kindWords } from "../console/words_of.js";
+import { kindWords } from "../page/run_words.js";
 
 const SIGNS = { succeeded: "✓", failed: "✗", cancelled: "■" };
 

@@ -2,7 +2,7 @@
 
 import { el, foreignText } from "../page/elements.js";
 import { duration } from "../page/figures.js";
-import { kindWords } from "../console/words_of.js";
+import { kindWords } from "../page/run_words.js";
 import { commandLine } from "./run_facts.js";
 import { gigabytes } from "./words.js";
 

@@ -7,7 +7,7 @@ import { MOST_LINES } from "../page/chart.js";
 import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
-import { kindWords } from "../console/words_of.js";
+import { kindWords } from "../page/run_words.js";
 import { listAddress } from "./address.js";
 import { isActive, madeWords, progressWords, runLink, runWords, statusChip } from "./words.js";
 

@@ -5,7 +5,7 @@ import { button, form } from "../page/fields.js";
 import { Remote } from "../page/remote.js";
 import { faultWords, settingField } from "../page/setting_field.js";
 import { changesBetween } from "../page/setting_words.js";
-import { kindWords } from "../console/words_of.js";
+import { kindWords } from "../page/run_words.js";
 import { PlanPanel } from "./plan_panel.js";
 import { flat } from "./run_facts.js";
 import { isActive, runLink } from "./words.js";

@@ -2,7 +2,7 @@
 
 import { el } from "../page/elements.js";
 import { duration } from "../page/figures.js";
-import { kindWords, phaseWords } from "../console/words_of.js";
+import { kindWords, phaseWords } from "../page/run_words.js";
 
 /** Readings of the steps, in the order in which they are drawn: name, digits, unit. Others come behind them. */
 const READINGS = [
