@@ -97,8 +97,10 @@ _TRIGGERS = [
 _VIEWS = [
     "CREATE VIEW sealed_comparisons AS SELECT e.comparison_id, e.evaluation_id FROM evaluations v"
     " JOIN evaluation_pairs e ON e.evaluation_id = v.id WHERE v.unsealed_at IS NULL",
-    "CREATE VIEW sealed_completions AS SELECT DISTINCT k.completion_id FROM sealed_comparisons s"
-    " JOIN candidates k ON k.comparison_id = s.comparison_id",
+    # A completion of several pairs stands in it as often: made distinct, it would be read whole for each question asked.
+    "CREATE VIEW sealed_completions AS SELECT k.completion_id FROM evaluations v"
+    " JOIN evaluation_pairs e ON e.evaluation_id = v.id JOIN candidates k ON k.comparison_id = e.comparison_id"
+    " WHERE v.unsealed_at IS NULL",
 ]
 
 STATEMENTS: list[str] = [
