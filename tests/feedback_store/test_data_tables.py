@@ -297,7 +297,7 @@ FEW = ("VIRTUAL TABLE", "SCAN e", "SCAN policies")  # lists given with the quest
         *((completion_table.page, CompletionFilters(**given))
           for given in ({"prompt": 1}, {"run": 1}, {"policy": "author"}, {"search": "a"})),
     ],
-    ids=str,
+    ids=lambda value: value.__module__ if callable(value) else str(value),
 )  # fmt: skip
 def test_no_filter_reads_a_whole_table(lived: Study, look: Callable[..., row_pages.Page], narrowed: Any):
     seen: list[str] = []
