@@ -27,7 +27,7 @@ HOLDOUT_SHARE = 0.2
 PROBLEMS_KEPT = 1000
 LOCK = "import.lock"
 # Of an import beside others: how long the study is held at once, and left to them in between.
-PART_SECONDS = 0.1
+PART_SECONDS = 0.06
 PAUSE_SECONDS = 0.1
 CUT_OFF = "The import was cut off on the way and taken back as a whole. Import the file again."
 

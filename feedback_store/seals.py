@@ -14,8 +14,16 @@ SEALED = """SELECT k.comparison_id FROM sealed_completions s JOIN candidates k O
 
 
 def condition(completion: str) -> str:
-    """Return the SQL condition that a completion is sealed; `completion` is how its id is written in the query."""
-    return f"EXISTS (SELECT 1 FROM sealed_completions s WHERE s.completion_id = {completion})"
+    """Return the SQL condition that a completion is sealed; `completion` is how its id is written in the query.
+
+    It looks at the completion's own comparisons alone, by their indexes: a view would be gone through for each row.
+    """
+    return (
+        "EXISTS (SELECT 1 FROM candidates sealed_k CROSS JOIN evaluation_pairs sealed_e"
+        " ON sealed_e.comparison_id = sealed_k.comparison_id CROSS JOIN evaluations sealed_v"
+        " ON sealed_v.id = sealed_e.evaluation_id"
+        f" WHERE sealed_k.completion_id = {completion} AND sealed_v.unsealed_at IS NULL)"
+    )
 
 
 def any_there(db: Database) -> bool:

@@ -102,12 +102,26 @@ def test_missing_and_unreadable_import_file(refused, tastemaker, study, tmp_path
     assert outcome.err.strip()
 
 
-def test_taking_an_import_back_cannot_be_tried(refused, tastemaker, study, tmp_path):
+def test_taking_an_import_back_is_tried_first_and_named_by_its_number(refused, tastemaker, study, tmp_path):
     file = tmp_path / "prompts.txt"
     file.write_text("Hello?\n")
-    tastemaker("import", study, file, "--format", "prompts")
-    assert "--dry-run" in refused("import", study, file, "--format", "prompts", "--undo", "--dry-run")
-    assert tastemaker("import", study, file, "--format", "prompts", "--json").json["known"] == 1
+    made = tastemaker("import", study, file, "--format", "prompts", "--json").json
+    tried = tastemaker("import", study, file, "--format", "prompts", "--undo", "--dry-run", "--json").json
+    assert (tried["goes"], tried["answers_here"]) == ({"prompt": 1}, 0)
+    assert tastemaker("import", study, file, "--format", "prompts", "--json").json["known"] == 1, "nothing was changed"
+    assert "--report" in refused("import", study, file, "--format", "prompts", "--undo", "--report", tmp_path / "x.csv")
+    undone = tastemaker("import", study, made["import_id"], "--format", "prompts", "--undo", "--json").json
+    assert undone["import_id"] == made["import_id"]
+    assert "taken back already" in refused("import", study, made["import_id"], "--format", "prompts", "--undo")
+
+
+def test_a_report_says_what_became_of_each_line(tastemaker, study, tmp_path):
+    file = tmp_path / "prompts.jsonl"
+    file.write_text('{"prompt": "New?"}\n{oops\n')
+    for words in (("--dry-run",), ()):
+        tastemaker("import", study, file, "--format", "prompts", "--report", tmp_path / "report.csv", *words)
+        lines = (tmp_path / "report.csv").read_text().splitlines()
+        assert [line.split(",")[:2] for line in lines[1:]] == [["1", "added"], ["2", "left_out"]]
 
 
 def test_export_never_writes_over_something(refused, study, tmp_path):

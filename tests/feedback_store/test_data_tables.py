@@ -34,8 +34,6 @@ from feedback_store.run_records import snapshot
 from judged_studies import HOSTILE, LATER, Study, fill
 from sealed_studies import seal
 
-EVALUATED = 2  # answers of the evaluation below
-
 
 @pytest.fixture
 def lived(db: Database, tmp_path) -> Study:
@@ -283,3 +281,30 @@ def test_a_judgment_leads_to_its_pair_its_history_and_what_it_trained(lived: Stu
     assert judgment_table.one(db, newer).row["supersedes_id"] == old["id"]
     with pytest.raises(InvalidInput, match="no judgment 10000"):
         judgment_table.one(db, 10000)
+
+
+FEW = ("VIRTUAL TABLE", "SCAN e", "SCAN policies")  # lists given with the question, people left out, policies
+
+
+@pytest.mark.parametrize(
+    ("look", "narrowed"),
+    [
+        *((judgment_table.page, JudgmentFilters(**{name: 1}))
+          for name in ("round", "person", "run", "import_id", "completion", "prompt", "comparison")),
+        *((judgment_table.page, JudgmentFilters(**given))
+          for given in ({"policy": "author"}, {"state": "counts"}, {"verdict": "tie"}, {"since": "2026-11-23"})),
+        *((prompt_table.page, PromptFilters(**given)) for given in ({"group": "g"}, {"import_id": 1}, {"tag": "easy"})),
+        *((completion_table.page, CompletionFilters(**given))
+          for given in ({"prompt": 1}, {"run": 1}, {"policy": "author"}, {"search": "a"})),
+    ],
+    ids=str,
+)  # fmt: skip
+def test_no_filter_reads_a_whole_table(lived: Study, look: Callable[..., row_pages.Page], narrowed: Any):
+    seen: list[str] = []
+    lived.db.connection().set_trace_callback(seen.append)
+    look(lived.db, narrowed)
+    lived.db.connection().set_trace_callback(None)
+    [listed] = {text for text in seen if "LIMIT" in text}
+    steps = [row["detail"] for row in lived.db.rows(f"EXPLAIN QUERY PLAN {listed}")]
+    assert steps[0].startswith("SEARCH") and "OFFSET" not in listed
+    assert [step for step in steps if step.startswith("SCAN") and not any(few in step for few in FEW)] == []

@@ -90,7 +90,7 @@ def test_a_violation_would_be_seen(visit: Open):
         require_accessible(page, "an image without words")
 
 
-@pytest.mark.parametrize("path", ["/people", "/settings"])
+@pytest.mark.parametrize("path", ["/people", "/settings", "/data"])
 def test_every_tab_of_a_page(visit: Open, path: str):
     page = visit("admin", path, "[role=tab]")
     tabs = page.locator("[role=tab]").all()

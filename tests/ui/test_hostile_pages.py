@@ -20,7 +20,20 @@ from rounds import studies
 
 pytestmark = pytest.mark.browser
 MAIN = ".tm-main"
-SHOWS_IT = [f"tm-tab-{name}" for name in ("people", "invitations", "flags", "held_back", "checks", "criteria", "audit")]
+SHOWS_IT = [
+    f"tm-tab-{name}"
+    for name in (
+        "people",
+        "invitations",
+        "flags",
+        "held_back",
+        "checks",
+        "criteria",
+        "audit",
+        "completions",
+        "judgments",
+    )
+]
 # Figures are of a while ago and the page says so; another look asks for newer ones.
 LOOK_AGAIN = """() => {
   if (document.querySelector("[data-focus^=pair-]")) return true;

@@ -12,6 +12,8 @@ from ui.commands.output import print_fields, print_json, say
 if TYPE_CHECKING:
     from feedback_store.exchange_records import ExportReport, Preview
 
+BY = "tastemaker import"  # in the audit trail
+
 
 def import_file(
     study: Study,
@@ -26,9 +28,15 @@ def import_file(
             show_default=False,
         ),
     ],
-    undo: Annotated[bool, typer.Option("--undo", help="Take this file's import back, as a unit.")] = False,
+    undo: Annotated[
+        bool, typer.Option("--undo", help="Take this file's import back, as a unit. FILE may be an import's number.")
+    ] = False,
     strict: Annotated[bool, typer.Option("--strict", help="Take nothing where one row is bad.")] = False,
     dry_run: Annotated[bool, typer.Option("--dry-run", help="Say what would happen, and change nothing.")] = False,
+    report_to: Annotated[
+        Path | None,
+        typer.Option("--report", help="CSV file to write: what became of each line.", show_default=False),
+    ] = None,
     base: Base = None,
     as_json: AsJson = False,
 ) -> None:
@@ -36,30 +44,31 @@ def import_file(
 
     Bad rows are reported with their line and reason; the good ones are taken in one transaction.
     """
-    from feedback_store import exchange
+    from feedback_store import exchange, import_report
     from feedback_store.database import FILE_NAME
     from rounds import studies
 
-    if undo and dry_run:
-        raise typer.BadParameter("--undo takes an import back at once; it cannot be tried with --dry-run")
+    if undo and report_to is not None:
+        raise typer.BadParameter("--report tells what became of each line; an undo takes back the import as a whole")
     exchange.format_that_can(format, "read")  # before a study is made for it
-    if not undo and not file.is_file():
+    if undo:
+        _undo(study, file, base, dry_run=dry_run, as_json=as_json)
+        return
+    if not file.is_file():
         raise FileNotFoundError(2, "There is no such file", str(file))
     with TemporaryDirectory() as nowhere:
         # A study that is not there yet is not made by a dry run.
         tried = Path(nowhere) / "study" if dry_run and not (study / FILE_NAME).exists() else study
-        db = studies.open_or_create(tried, base=base, create=not undo)
-        report = (
-            exchange.undo_import(db, file)
-            if undo
-            else exchange.import_file(db, file, format, strict=strict, dry_run=dry_run)
-        )
+        db = studies.open_or_create(tried, base=base, create=True)
+        with import_report.writing(Path(nowhere)) as told:
+            report = exchange.import_file(db, file, format, strict=strict, dry_run=dry_run, by=BY, on_row=told.add)
         db.close()
+        if report_to is not None:
+            with report_to.open("w", encoding="utf-8", newline="") as written:
+                written.writelines(import_report.as_csv(Path(nowhere)))
     refused = strict and report.left_out > 0
     if as_json:
         print_json(report)
-    elif undo:
-        print(f"The import of {file.name} was taken back: {report.added} rows.")
     else:
         for problem in report.problems:
             say(f"{file.name}:{problem.line}: {problem.reason}")
@@ -69,6 +78,35 @@ def import_file(
             say("Nothing is taken with --strict while rows have to be left out. Mend them, or import without it.")
     if refused:
         raise typer.Exit(2)
+
+
+def _undo(study: Path, file: Path, base: str | None, *, dry_run: bool, as_json: bool) -> None:
+    """Take an import back, named by its file or its number; or say what that would do."""
+    from feedback_store import exchange, import_list, importing
+    from rounds import studies
+
+    what: Path | int = int(str(file)) if str(file).isdecimal() and not file.is_file() else file
+    with studies.open_or_create(study, base=base) as db:
+        if not dry_run:
+            report = exchange.undo_import(db, what, by=BY)
+            if as_json:
+                print_json(report)
+            else:
+                print(f"The import of {file.name} was taken back: {report.added} rows.")
+            return
+        effect = import_list.undo_effect(db, int(importing.import_row(db, what)["id"]))
+    if as_json:
+        print_json(effect)
+        return
+    print("Nothing was changed.")
+    print_fields(
+        {
+            **{f"would go: {kind}s": count for kind, count in effect.goes.items()},
+            **{f"would stay: {kind}s of another import too": count for kind, count in effect.stays.items()},
+            "answers given here that would count no more": effect.answers_here,
+            "runs that saw its judgments": ", ".join(map(str, effect.trained.runs)) or "none",
+        }
+    )
 
 
 def _filter(name: str, help: str) -> typer.models.OptionInfo:

@@ -42,7 +42,7 @@ export class FileCard {
     this.upload = upload;
     if (!upload.whole) setText(this.failed, this.words("data.import.broken", { name: upload.name }));
     else if (upload.errand?.status === "working") this.follow(upload.errand);
-    else this.whole().then(() => upload.errand?.verb === "try import" && this.show(upload.errand));
+    else this.work(() => this.whole().then(() => upload.errand && this.show(upload.errand)));
   }
 
   async send(file, pieceBytes) {

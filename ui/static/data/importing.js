@@ -66,6 +66,8 @@ export class ImportPart {
   /** Send a file, from where it was left where a part of it is on the server already. */
   async take(file) {
     setText(this.failed, "");
+    if (!this.answer) await this.waiting.load(); // dropped before the page knew what waits
+    if (!this.answer) return;
     try {
       const begun = this.answer.uploads.find((one) => !one.whole && one.name === file.name && one.bytes === file.size);
       const upload = begun ?? (await this.tools.ask("/api/uploads", { name: file.name, bytes: file.size }));

@@ -3,8 +3,9 @@
 import { el, foreignText } from "../page/elements.js";
 import { table } from "../page/table.js";
 
-/** A link to something of the study by its id. */
-export function link(href, text, attributes = {}) {
+/** A link to something of the study by its id; on this page, a hash alone would lead to Gradio's base, another page. */
+export function link(to, text, attributes = {}) {
+  const href = to.startsWith("#") ? `${location.pathname}${to}` : to;
   return el("a", { class: "tm-inline-link", href, ...attributes }, text);
 }
 

@@ -5,6 +5,7 @@ import { el, setText } from "../page/elements.js";
 import { button, choice, field, form, textInput } from "../page/fields.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
+import { link } from "./pieces.js";
 
 const SIZE = 25;
 
@@ -87,7 +88,7 @@ export class Rows {
     const drawn = JSON.stringify([this.fields, this.filters]);
     if (drawn === this.drawn) return;
     this.drawn = drawn;
-    const inputs = this.fields.map((one) => [one, inputOf(one, this.filters[one.key] ?? "")]);
+    const inputs = this.fields.map((one) => [one, inputOf(part.name, one, this.filters[one.key] ?? "")]);
     const apply = () => this.go(Object.fromEntries(inputs.map(([{ key }, input]) => [key, input.value.trim()])));
     for (const [one, input] of inputs) if (one.options) input.addEventListener("change", apply);
     const kept = this.form.contains(document.activeElement) ? document.activeElement.id : null;
@@ -163,7 +164,7 @@ export class Rows {
   drawOne(answer) {
     const { words, part } = this;
     return [
-      el("p", {}, el("a", { class: "tm-inline-link", href: this.back }, words("data.back"))),
+      el("p", {}, link(this.back, words("data.back"))),
       el("h2", { class: "tm-box-title", tabindex: "-1" }, words(`data.one.${part.name}`, { id: answer.id })),
       ...part.detail(answer),
     ];
@@ -171,8 +172,8 @@ export class Rows {
 }
 
 /** The input of a filter, with an id that stays when it is drawn anew. */
-function inputOf({ key, options, type = "search", ...limits }, value) {
-  const attributes = { id: `tm-filter-${key}` };
+function inputOf(name, { key, options, type = "search", ...limits }, value) {
+  const attributes = { id: `tm-${name}-${key}` };
   if (options) return choice(options, value, attributes);
   const { min, max, maxlength } = limits;
   return textInput({ ...attributes, type, value, min, max, maxlength: maxlength ?? "200" });
