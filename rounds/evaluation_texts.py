@@ -76,7 +76,7 @@ def _texts(
         for prompt_id, index in keys
         for draw in range(side.best_of)
     ]
-    found = complete(context, wanted, phase=f"sampling side {place + 1} of {len(evaluation.sides)}")
+    found = complete(context, wanted, phase="sampling the sides")
     if side.best_of == 1:
         return dict(zip(keys, found, strict=True))
     scores = score(found)

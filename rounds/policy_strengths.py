@@ -16,7 +16,7 @@ infinite strength. Intervals are 95 %, from the inverse of the Hessian at the op
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 
 import numpy as np
@@ -116,22 +116,6 @@ def fit(
     all_of = [Strength(float(v), float(v - s), float(v + s)) for v, s in zip(values, spread, strict=True)]
     named = dict(zip(columns, all_of[sides : design.shape[1]], strict=True))
     return Fit(all_of[:sides], named.get("side"), named.get("length"), float(found[-1]) if with_ties else None)
-
-
-def bootstrap(
-    pairs: Sequence[JudgedPair], estimate: Callable[[Sequence[JudgedPair]], float], *, resamples: int, seed: int
-) -> tuple[float, float]:
-    """The 95 % interval of an estimate when prompts are drawn again."""
-    by_prompt: dict[int, list[JudgedPair]] = {}
-    for pair in pairs:
-        by_prompt.setdefault(pair.prompt_id, []).append(pair)
-    groups, draw = list(by_prompt.values()), np.random.default_rng(seed)
-    values = [
-        estimate([pair for place in draw.integers(0, len(groups), len(groups)) for pair in groups[place]])
-        for _ in range(resamples)
-    ]
-    low, high = np.quantile(values, [0.025, 0.975])
-    return float(low), float(high)
 
 
 def _design(pairs: Sequence[JudgedPair], sides: int, side_term: bool, length_term: bool) -> tuple[Floats, list[str]]:

@@ -49,7 +49,7 @@ def chances(
     kl = k3 = base_log_prob = 0.0
     batches = token_batches([len(a) + len(b) for a, b in zip(asked, said, strict=True)], TOKENS_PER_BATCH)
     for number, rows in enumerate(batches):
-        context.between_steps(f"reading {policy.name}'s texts", step=number, steps=len(batches))
+        context.between_steps("reading likelihoods", step=number, steps=len(batches))
         batch = collate([asked[row] for row in rows], [said[row] for row in rows], model.pad_id, model.device)
         with torch.no_grad():
             with model.adapters.using(None):

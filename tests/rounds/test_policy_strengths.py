@@ -4,8 +4,9 @@ import choix
 import numpy as np
 import pytest
 
+from feedback_store import bootstrap
 from reward_training.likelihood import outcome_probabilities
-from rounds.policy_strengths import JudgedPair, Strength, bootstrap, fit
+from rounds.policy_strengths import JudgedPair, Strength, fit
 
 TRUE = np.array([0.0, 0.4, 1.1, -0.6])
 
@@ -57,7 +58,12 @@ def test_length_that_is_not_controlled_for_is_taken_for_strength() -> None:
 def test_intervals_are_those_of_a_bootstrap() -> None:
     pairs = drawn(500, log_nu=-0.7, seed=4)
     own = fit(pairs, 4).strengths[2]
-    low, high = bootstrap(pairs, lambda some: fit(some, 4).strengths[2].value, resamples=200, seed=0)
+
+    def strength(rows: np.ndarray) -> float:
+        return fit([pairs[row] for row in rows], 4).strengths[2].value
+
+    prompts = np.array([pair.prompt_id for pair in pairs])
+    low, high = bootstrap.interval(strength, prompts, seed=0, resamples=200)
     assert (own.low, own.high) == pytest.approx((low, high), abs=0.25 * (own.high - own.low))
 
 

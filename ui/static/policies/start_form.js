@@ -66,7 +66,7 @@ export class StartForm {
       [
         sides.element,
         rewarded ? [best.element, field(words("policies.best_of_texts"), many, words("policies.best_of_help")).element] : null,
-        field(words("policies.judgments"), judgments).element,
+        field(words("policies.judgments"), judgments, words("policies.judgments_help")).element,
         effort,
         field(words("policies.rule"), rule, words("policies.rule_help")).element,
         failed,

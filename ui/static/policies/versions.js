@@ -108,7 +108,14 @@ export class Versions {
   figures(policies) {
     const { words, language } = this;
     const measured = policies.filter(({ figures }) => figures !== null);
-    if (measured.length === 0) return el("p", { class: "tm-empty" }, words("policies.no_figures"));
+    if (measured.length === 0)
+      return el(
+        "p",
+        { class: "tm-empty" },
+        words("policies.no_figures"),
+        " ",
+        el("a", { class: "tm-inline-link", href: "/runs#new/evaluate" }, words("policies.measure")),
+      );
     const parts = ["words", "content", "length"].map((part) => `reward_${part}`);
     const columns = [
       [words("policies.column.name"), false],
