@@ -17,6 +17,7 @@ from feedback_store import (
     errands,
     exchange,
     filters,
+    held_file,
     judgments,
     policies,
     prompts,
