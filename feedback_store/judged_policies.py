@@ -13,7 +13,9 @@ from feedback_store.evaluations import Judged
 from feedback_store.preferences import Outcome, pairs_of
 
 LATEST = 20_000
-"""Judgments that are read at most, those of the latest comparisons."""
+"""Judgments that are read at most where figures are computed beside the server, those of the latest comparisons."""
+LATEST_OF_TWO = 5_000
+"""The same for a page that waits for it: 80 ms, and an interval of one point and a half to each side."""
 
 
 @dataclass(frozen=True, slots=True)
@@ -31,7 +33,7 @@ class JudgedPair:
     weight: float
 
 
-def of_two(db: Database, policy_id: int, other_id: int, *, latest: int = LATEST) -> list[JudgedPair]:
+def of_two(db: Database, policy_id: int, other_id: int, *, latest: int = LATEST_OF_TWO) -> list[JudgedPair]:
     """Return the judgments of two policies that count, from the side of `policy_id`."""
     low, high = sorted([policy_id, other_id])
     rows = db.rows(OF_TWO, {"low": low, "high": high, "latest": latest})

@@ -4,7 +4,7 @@
 what people said of two policies is found without reading the others.
 
 An evaluation pits sides against each other: policies, or the best of n texts of a policy. Until `unsealed_at` is set
-nobody is told which side wrote a text (`sealed_comparisons`, `sealed_completions`). `evaluation_judgments` are those
+nobody is told which side wrote a text (`sealed_completions`). `evaluation_judgments` are those
 that counted when it was unsealed: who has seen the result cannot change it any more.
 """
 
@@ -94,17 +94,17 @@ _TRIGGERS = [
     " BEGIN SELECT RAISE(ABORT, 'an evaluation compares on held-out prompts, and never trains'); END",
 ]
 
-_VIEWS = [
-    "CREATE VIEW sealed_comparisons AS SELECT e.comparison_id, e.evaluation_id FROM evaluations v"
-    " JOIN evaluation_pairs e ON e.evaluation_id = v.id WHERE v.unsealed_at IS NULL",
-    "CREATE VIEW sealed_completions AS SELECT DISTINCT k.completion_id FROM sealed_comparisons s"
-    " JOIN candidates k ON k.comparison_id = s.comparison_id",
-]
+# Not distinct, though a completion may stand in several pairs: else it would be read whole for each question asked.
+_SEALED_COMPLETIONS = """
+CREATE VIEW sealed_completions AS
+SELECT k.completion_id FROM evaluations v JOIN evaluation_pairs e ON e.evaluation_id = v.id
+JOIN candidates k ON k.comparison_id = e.comparison_id WHERE v.unsealed_at IS NULL
+"""
 
 STATEMENTS: list[str] = [
     *statements(_TABLES, ";\n\n"),
     *statements(_INDEXES, ";\n"),
     _PAIRS.strip(),
     *_TRIGGERS,
-    *_VIEWS,
+    _SEALED_COMPLETIONS.strip(),
 ]

@@ -35,11 +35,7 @@ def among(db: Database, comparison_ids: Sequence[int]) -> set[int]:
     """Return those of some comparisons that are sealed."""
     if not any_there(db):
         return set()
-    rows = db.rows(
-        "SELECT value AS id FROM json_each(?) WHERE EXISTS (SELECT 1 FROM candidates k"
-        f" WHERE k.comparison_id = value AND {condition('k.completion_id')})",
-        [json.dumps(list(comparison_ids))],
-    )
+    rows = db.rows(AMONG, [json.dumps(list(comparison_ids))])
     return {row["id"] for row in rows}
 
 
@@ -47,7 +43,11 @@ def completions_among(db: Database, completion_ids: Sequence[int]) -> set[int]:
     """Return those of some completions that are sealed."""
     if not any_there(db):
         return set()
-    rows = db.rows(
-        f"SELECT value AS id FROM json_each(?) WHERE {condition('value')}", [json.dumps(list(completion_ids))]
-    )
+    rows = db.rows(COMPLETIONS_AMONG, [json.dumps(list(completion_ids))])
     return {row["id"] for row in rows}
+
+
+AMONG = f"""
+SELECT DISTINCT c.comparison_id AS id FROM candidates c
+WHERE c.comparison_id IN (SELECT value FROM json_each(?)) AND {condition("c.completion_id")}"""
+COMPLETIONS_AMONG = f"SELECT value AS id FROM json_each(?) WHERE {condition('value')}"

@@ -14,7 +14,7 @@ _OUTCOMES: dict[str, Literal["win", "tie", "loss"]] = {"first": "win", "tie": "t
 def result_of(db: Database, newer: str, older: str) -> PolicyResult:
     """What people said of two policies, by name, from the newer one's side. Raises InvalidInput for an unknown name.
 
-    Light enough for a page: it reads the judgments of these two alone, the latest 20,000 at most.
+    Light enough for a page: it reads the judgments of these two alone, the latest 5,000 at most.
     """
     ids = [policies.by_name(db, name).id for name in (newer, older)]
     if ids[0] == ids[1]:

@@ -24,6 +24,7 @@ _OWN: dict[Part, tuple[str, ...]] = {
     "limits": ("daily_quota", "prompt_quota", "lease_seconds"),
 }
 
+LARGEST_OF_A_BROWSER = 2**53  # whole numbers above are no longer told apart there: no end of a range in words
 KINDS = {"string": "text", "integer": "whole", "number": "number", "boolean": "switch"}
 
 
@@ -131,6 +132,8 @@ def _field(name: str, part: str, values: dict[str, Any], schema: dict[str, Any])
         kind = "numbers" if typed["items"]["type"] == "number" else "names"
     least = typed.get("minimum", typed.get("exclusiveMinimum", typed.get("minLength")))
     most = typed.get("maximum", typed.get("exclusiveMaximum", typed.get("maxLength")))
+    if most is not None and most >= LARGEST_OF_A_BROWSER:
+        most = None
     return SettingField(
         name=name,
         part=part,

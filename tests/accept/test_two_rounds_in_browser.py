@@ -33,7 +33,7 @@ def logged_in(browser, server: Served, name: str, path: str = "/") -> Iterator:
     context = browser.new_context(viewport={"width": 1280, "height": 900}, locale="en-GB")
     page = context.new_page()
     page.set_default_timeout(60_000)
-    page.goto(f"{server.client.base_url}/login?next={path}")
+    page.goto(f"{str(server.client.base_url).rstrip('/')}/login?next={path}")
     page.locator("input[name=name]").fill(name)
     page.locator("input[name=password]").fill(PASSWORD)
     page.keyboard.press("Enter")

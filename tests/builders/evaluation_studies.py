@@ -2,15 +2,18 @@
 
 import json
 from pathlib import Path
+from typing import Any
 
-from feedback_store import comparisons, completions, evaluations, policies, prompts, reward_models, runs
+from feedback_store import annotators, comparisons, completions, evaluations, policies, prompts, reward_models, runs
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from feedback_store.evaluations import Evaluation
+from feedback_store.judgments import NewJudgment
 from feedback_store.prompts import NewPrompt
 from feedback_store.runs import Run
-from rounds import studies, verbs
+from rounds import annotating, evaluation_figures, studies, verbs
+from ui.web.latest_figures import LatestFigures
 from web_studies import claim
 
 
@@ -118,3 +121,27 @@ def evaluated(db: Database, rewards: dict[str, float]) -> Run:
     }  # fmt: skip
     runs.succeed(db, lease, {"policies": figures, "reward_model": "reward-1", "prompts": 4, "samples": 1})
     return runs.get(db, run.id)
+
+
+def judge(db: Database, number: int, *, newer_wins: bool = True, strength: int | None = None) -> None:
+    """Judge the next pairs as the page does: the text that names policy-1 wins, or loses; both or none is a tie."""
+    person = annotators.ensure(db, "ann").id
+    for _ in range(number):
+        [question] = annotating.next_questions(db, person, limit=1).questions
+        wins = [("policy-1" in one.text) == newer_wins for one in question.completions]
+        by_place = dict(zip(question.shown, wins, strict=True))
+        ranks = [1 if by_place[place] == max(wins) else 2 for place in (0, 1)]
+        key = f"key-{question.comparison_id}"
+        new = NewJudgment(question.comparison_public_id, person, ranks, question.shown, key, strength=strength)
+        annotating.answer(db, new)
+
+
+def compute_here(figures: LatestFigures) -> None:
+    """Let the figures about policies be computed in this process: a process of its own takes seconds."""
+
+    def compute(folder: Path) -> dict[str, Any]:
+        with Database.open(folder, readonly=True) as db:
+            found: dict[str, Any] = json.loads(json.dumps(evaluation_figures.compute(db)))
+            return found
+
+    figures._compute = compute

@@ -1,6 +1,7 @@
 """Walks Home in a browser: every number on it is a figure with rows or inputs behind it, or the number of a run."""
 
 import re
+import time
 from typing import Any
 
 import pytest
@@ -17,6 +18,7 @@ STRAY = f"""() => {{
 }}"""
 SHOWN = """() => [...document.querySelectorAll('.tm-main [data-figure]')].filter((node) => node.checkVisibility())
   .map((node) => [node.dataset.figure, node.textContent])"""
+CATCHES_UP_SECONDS = 30.0
 GET = "(path) => fetch(path).then((reply) => reply.json())"
 
 
@@ -45,20 +47,38 @@ def rows_behind(page: Any, name: str) -> tuple[dict[str, Any], list[dict[str, An
 
 
 def walk(page: Any) -> set[str]:
-    """Check every number that is shown; returns the names of the figures."""
+    """Check every number that is shown; returns the names of the figures.
+
+    A study goes on meanwhile: what differs is looked at again until the page has caught up.
+    """
     settled(page)
-    assert page.evaluate(STRAY) == []
-    figures = shown(page)
-    for name, texts in figures.items():
-        answer, rows = rows_behind(page, name)
-        value = answer["value"]
-        if answer["how"] == "derived":
-            assert answer["rule"], name
-            assert all(page.evaluate(GET, f"/api/loop/figures/{part}")["name"] == part for part in answer["inputs"])
-        else:
-            assert combined(answer["how"], rows) == pytest.approx(value), (name, value, len(rows))
-        assert all(says(text, value) for text in texts), (name, texts, value)
-    return set(figures)
+    stray = page.evaluate(STRAY)
+    assert stray == [], f"numbers that come from nowhere: {stray}"
+    names = set(shown(page))
+    for name in names:
+        deadline = time.monotonic() + CATCHES_UP_SECONDS
+        while (fault := fault_of(page, name)) is not None:
+            assert time.monotonic() < deadline, fault
+            time.sleep(0.3)
+    return names
+
+
+def fault_of(page: Any, name: str) -> str | None:
+    """What is wrong with a figure as it stands on the page now, or None; None too where it is not shown any more."""
+    texts = shown(page).get(name, [])
+    if not texts:
+        return None
+    answer, rows = rows_behind(page, name)
+    value = answer["value"]
+    if answer["how"] == "derived":
+        if not answer["rule"]:
+            return f"{name} is derived by no rule"
+        for part in answer["inputs"]:
+            assert page.evaluate(GET, f"/api/loop/figures/{part}")["name"] == part
+    elif combined(answer["how"], rows) != pytest.approx(value):
+        return f"{name} is {value}; its {len(rows)} rows come to {combined(answer['how'], rows)}"
+    wrong = [text for text in texts if not says(text, value)]
+    return f"{name} is {value}; the page says {wrong}" if wrong else None
 
 
 def says(text: str, value: float) -> bool:

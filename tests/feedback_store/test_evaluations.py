@@ -175,3 +175,10 @@ def test_a_study_knows_which_of_its_comparisons_are_of_an_evaluation(
     assert evaluations.sealed_of(based, compare(based)[0]) is None
     assert [one.id for one in evaluations.listing(based)] == [evaluation.id]
     assert (evaluations.count(based), evaluations.count(based, unsealed=True)) == (1, 0)
+
+
+def test_what_is_sealed_is_found_by_indexes(based: Database, evaluation: Evaluation) -> None:
+    for query in (seals.AMONG, seals.COMPLETIONS_AMONG):
+        steps = [row["detail"] for row in based.rows(f"EXPLAIN QUERY PLAN {query}", ["[1, 2]"])]
+        assert [step for step in steps if "SCAN" in step and "json_each" not in step] == [], query
+        assert any("completion_id=?" in step for step in steps)

@@ -13,8 +13,6 @@ import accounts_at_hand
 import evaluation_studies
 from feedback_store import annotators, audit, comparisons, evaluations, judgments, policies, runs
 from feedback_store.database import Database
-from feedback_store.judgments import NewJudgment
-from rounds import annotating, evaluation_figures
 from ui.web.study import StudyAtHand
 
 
@@ -35,26 +33,8 @@ def client(db: Database, application: FastAPI) -> TestClient:
 
 def at_hand(db: Database) -> StudyAtHand:
     study = StudyAtHand(db)
-
-    def compute(folder: Path) -> dict[str, Any]:
-        with Database.open(folder, readonly=True) as own:
-            figures: dict[str, Any] = json.loads(json.dumps(evaluation_figures.compute(own)))
-            return figures
-
-    study.policy_figures._compute = compute
+    evaluation_studies.compute_here(study.policy_figures)
     return study
-
-
-def judge(db: Database, number: int, *, newer_wins: bool = True, strength: int | None = None) -> None:
-    person = annotators.ensure(db, "ann").id
-    for _ in range(number):
-        [question] = annotating.next_questions(db, person, limit=1).questions
-        wins = [("policy-1" in one.text) == newer_wins for one in question.completions]
-        by_place = dict(zip(question.shown, wins, strict=True))
-        ranks = [1 if by_place[place] else 2 for place in (0, 1)]
-        key = f"key-{question.comparison_id}"
-        new = NewJudgment(question.comparison_public_id, person, ranks, question.shown, key, strength=strength)
-        annotating.answer(db, new)
 
 
 def result(client: TestClient, path: str) -> dict[str, Any]:
@@ -115,7 +95,7 @@ def test_nothing_of_a_sealed_evaluation_depends_on_who_wrote_what(
         with evaluation_studies.make(tmp_path / f"swapped-{swapped}") as own:
             evaluation_studies.evaluated(own, {"policy-1": 1.0, "base": 0.5})
             evaluation = evaluation_studies.start(own, wanted=12, pairs=10, swapped=swapped)
-            judge(own, 6)  # "policy-1" is written in the texts, whoever they are of
+            evaluation_studies.judge(own, 6)  # "policy-1" is written in the texts, whoever they are of
             assert len(evaluations.judged(own, evaluation.id)) == 6
             application.state.study = at_hand(own)
             client = TestClient(
@@ -145,12 +125,14 @@ def test_nothing_of_a_sealed_evaluation_depends_on_who_wrote_what(
         assert here == there
 
 
+CHANCE = ("at", "as_of", "created_at", "ended_at", "started_at", "finished", "opened_at", "public_id", "seconds")
+
+
 def without_chance(answer: Any) -> str:
     """An answer without moments, random ids and how long things took."""
     if isinstance(answer, dict):
         kept = {name: without_chance(value) for name, value in sorted(answer.items())}
-        chance = ("at", "as_of", "created_at", "ended_at", "started_at", "finished", "opened_at", "public_id")
-        return json.dumps({name: value for name, value in kept.items() if name not in chance})
+        return json.dumps({name: value for name, value in kept.items() if name not in CHANCE})
     if isinstance(answer, list):
         return json.dumps([without_chance(value) for value in answer])
     return json.dumps(answer)
@@ -158,7 +140,7 @@ def without_chance(answer: Any) -> str:
 
 def test_a_sealed_evaluation_tells_how_many_were_judged_and_no_more(client: TestClient, db: Database) -> None:
     evaluation = evaluation_studies.start(db, wanted=12, pairs=10)
-    judge(db, 5)
+    evaluation_studies.judge(db, 5)
     answer = result(client, f"/api/evaluations/{evaluation.id}")
     assert (answer["judged"], answer["wanted"], answer["result"]) == (5, 12, None)
     assert client.get("/api/evaluations").json()["evaluations"][0]["judged"] == 5
@@ -169,8 +151,8 @@ def test_a_sealed_evaluation_tells_how_many_were_judged_and_no_more(client: Test
 
 def test_its_end_shows_shares_strengths_slices_and_what_got_worse(client: TestClient, db: Database) -> None:
     evaluation = evaluation_studies.start(db, wanted=10, pairs=12)
-    judge(db, 3, newer_wins=False, strength=3)
-    judge(db, 7, strength=1)
+    evaluation_studies.judge(db, 3, newer_wins=False, strength=3)
+    evaluation_studies.judge(db, 7, strength=1)
     answer = result(client, f"/api/evaluations/{evaluation.id}")
     assert (answer["why"], answer["judged"], answer["unsealed_by"]) == ("count", 10, "rule")
     [pair] = answer["result"]["pairs"]
@@ -193,7 +175,7 @@ def test_its_end_shows_shares_strengths_slices_and_what_got_worse(client: TestCl
 
 def test_looking_early_ends_it_and_says_so(client: TestClient, db: Database) -> None:
     evaluation = evaluation_studies.start(db, wanted=12, pairs=12)
-    judge(db, 4)
+    evaluation_studies.judge(db, 4)
     row = client.post(f"/api/evaluations/{evaluation.id}/unseal").json()
     assert (row["sealed"], row["why"], row["judged"], row["wanted"], row["left"]) == (False, "early", 4, 12, 0)
     assert audit.listing(db)[0].action == "unseal evaluation"
@@ -209,7 +191,7 @@ def test_an_evaluation_that_may_stop_at_any_look_has_the_intervals_of_every_look
 ) -> None:
     evaluation = evaluation_studies.start(db, wanted=30, pairs=24, stop_rule="sequential")
     while evaluations.get(db, evaluation.id).sealed:
-        judge(db, 1)
+        evaluation_studies.judge(db, 1)
     answer = result(client, f"/api/evaluations/{evaluation.id}")
     [pair] = answer["result"]["pairs"]
     assert (answer["why"], pair["interval"], pair["cannot_tell"]) == ("sequential", "every look", False)
@@ -220,7 +202,7 @@ def test_the_best_of_several_is_a_side_of_its_own(client: TestClient, db: Databa
     evaluation_studies.evaluated(db, {"policy-1": 1.0, "base": 0.5})
     evaluation = evaluation_studies.start(db, wanted=6, pairs=9, best_of=True)
     assert [side["best_of"] for side in client.get("/api/evaluations").json()["evaluations"][0]["sides"]] == [1, 1, 2]
-    judge(db, 6)
+    evaluation_studies.judge(db, 6)
     answer = result(client, f"/api/evaluations/{evaluation.id}")
     assert len(answer["result"]["pairs"]) == 3 and len(answer["result"]["strengths"]) == 3
     everything = result(client, "/api/policies/strengths")["result"]
@@ -237,7 +219,7 @@ def test_who_sees_what(role: str, db: Database, application_with_accounts: FastA
     cookie = application_with_accounts.state.access.cookie_name
     client.cookies.set(cookie, accounts_at_hand.session(db, people[role]), domain="127.0.0.1")  # type: ignore[index]
     evaluation = evaluation_studies.start(db, wanted=12, pairs=10)
-    judge(db, 2)
+    evaluation_studies.judge(db, 2)
     paths = ("/api/policies", "/api/evaluations", f"/api/evaluations/{evaluation.id}", "/api/policies/strengths")
     allowed = role in ("researcher", "admin")
     assert {client.get(path).status_code for path in paths} == {200 if allowed else 403}

@@ -11,7 +11,7 @@ from fastapi import APIRouter, Path, Query, Request
 from fastapi.responses import PlainTextResponse
 from pydantic import BaseModel, ConfigDict, Field
 
-from feedback_store import runs
+from feedback_store import policies, reward_models, runs
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from rounds import estimating, loop_state, presets, run_plan, run_views, setting_fields, verbs
@@ -30,7 +30,7 @@ NEXT_POLICY: tuple[Kind, ...] = ("train-reward", "train-policy")
 NO_FIELD = ("resume_from",)  # set by trying again
 Status = Literal["queued", "running", "succeeded", "failed", "cancelled"]
 LARGEST_ID = 2**53
-MOST_COMPARED = 8
+MOST_COMPARED = 6  # as many lines as a drawing tells apart
 RunId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 LineId = Annotated[int | None, Query(ge=0, le=LARGEST_ID)]
 Page = Annotated[int, Query(ge=0, le=1_000_000)]
@@ -203,6 +203,10 @@ def _kind(db: Database, kind: Kind) -> dict[str, Any]:
     fields = [
         asdict(field) for field in setting_fields.fields_of(KIND_SETTINGS[kind], kind) if field.name not in NO_FIELD
     ]
+    for field in fields:
+        names = _names_for(db, field["name"])
+        if names is not None:
+            field |= {"kind": "choice", "options": names}
     own = run_plan.own_settings(db, kind)
     return {
         "kind": kind,
@@ -211,6 +215,15 @@ def _kind(db: Database, kind: Kind) -> dict[str, Any]:
         "presets": [asdict(preset) for preset in presets.PRESETS[kind]],
         "impossible": run_plan.impossible(db, kind),
     }
+
+
+def _names_for(db: Database, field: str) -> list[str] | None:
+    """The names that a setting chooses among; None where it is no such setting."""
+    if field in ("policy", "start_policy"):
+        return [policy.name for policy in reversed(policies.listing(db))]
+    if field == "reward_model":
+        return [model.name for model in reversed(reward_models.listing(db))]
+    return None
 
 
 def _planned(

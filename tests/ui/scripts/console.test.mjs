@@ -5,7 +5,7 @@ import test from "node:test";
 
 const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.url));
 const { duration, marks, number, percent } = await from("page/figures.js");
-const { path } = await from("console/chart.js");
+const { path } = await from("page/chart.js");
 const { chosenLanguage, translator } = await from("page/language.js");
 
 test("what is not a number is a dash", () => {

@@ -2,7 +2,7 @@
 
 import { el, setText } from "../page/elements.js";
 import { duration } from "../page/figures.js";
-import { kindWords, phaseWords } from "./words_of.js";
+import { kindWords, phaseWords } from "../page/run_words.js";
 
 export class ActiveRuns {
   constructor(tools) {
@@ -49,7 +49,7 @@ export class ActiveRuns {
       this.words("active.cancel"),
     );
     cancel.setAttribute("aria-label", `${this.words("active.cancel")}: ${name} ${run.id}`);
-    const link = el("a", { href: `/runs#${run.id}`, "data-run": run.id }, `${name} · ${run.id}`);
+    const link = el("a", { class: "tm-inline-link", href: `/runs#${run.id}`, "data-run": run.id }, `${name} · ${run.id}`);
     const head = el("div", { class: "tm-run-head" }, el("strong", {}, link), cancel);
     return { state, bar, cancel, element: el("li", { class: "tm-active" }, head, bar, state) };
   }

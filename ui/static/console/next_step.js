@@ -2,7 +2,8 @@
 
 import { el, setText } from "../page/elements.js";
 import { refill } from "./figures.js";
-import { kindWords, reasonNodes } from "./words_of.js";
+import { kindWords } from "../page/run_words.js";
+import { reasonNodes } from "./words_of.js";
 
 const BY_HAND = ["sample", "train-reward", "train-policy", "evaluate"];
 

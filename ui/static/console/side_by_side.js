@@ -117,7 +117,7 @@ export class SideBySide {
     return el(
       "section",
       { class: "tm-pane" },
-      el("h3", { class: "tm-pane-title" }, name, reward),
+      el("h3", { class: "tm-pane-title" }, el("span", { "data-name": name }, name), reward),
       foreignText(
         el("div", { class: "tm-response" }),
         completion.text.trim() === "" ? this.words("views.empty") : completion.text,

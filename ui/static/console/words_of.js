@@ -1,6 +1,7 @@
 // Words for what the server names by a code; where a language lacks it, the server's own English.
 
 import { el } from "../page/elements.js";
+import { kindWords } from "../page/run_words.js";
 import { figure, phrase } from "./figures.js";
 
 /**
@@ -19,14 +20,4 @@ export function reasonNodes(tools, said) {
     return [name, el("span", { "data-name": "" }, String(value))];
   });
   return phrase(tools.words, key, Object.fromEntries(values));
-}
-
-/** A kind of run. */
-export function kindWords({ words, has }, kind) {
-  return has(`kind.${kind}`) ? words(`kind.${kind}`) : kind;
-}
-
-/** What a run is doing now. */
-export function phaseWords({ words, has }, phase) {
-  return has(`phase.${phase}`) ? words(`phase.${phase}`) : (phase ?? "");
 }

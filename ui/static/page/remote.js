@@ -4,19 +4,23 @@ import { el } from "./elements.js";
 import { button } from "./fields.js";
 
 export class Remote {
-  /** `ask()` resolves to what `draw(answer)` turns into nodes. What is there stays until something new came. */
-  constructor(words, ask, draw) {
-    Object.assign(this, { words, ask, draw, latest: 0 });
+  /**
+   * `ask()` resolves to what `draw(answer)` turns into nodes. What is there stays until something new came. `quiet`: it
+   * is asked again and again; an answer that is the same as before leaves everything as it is.
+   */
+  constructor(words, ask, draw, { quiet = false } = {}) {
+    Object.assign(this, { words, ask, draw, quiet, latest: 0, drawn: null });
     this.element = el("div", { class: "tm-remote", tabindex: "-1" });
   }
 
   async load() {
     const mine = ++this.latest;
-    if (!this.element.hasChildNodes()) this.show(el("p", { class: "tm-empty" }, this.words("part.loading")));
-    this.element.setAttribute("aria-busy", "true");
+    const empty = !this.element.hasChildNodes();
+    if (empty) this.show(el("p", { class: "tm-empty" }, this.words("part.loading")));
+    if (empty || !this.quiet) this.element.setAttribute("aria-busy", "true");
     try {
       const answer = await this.ask();
-      if (mine === this.latest) this.show(...[this.draw(answer)].flat());
+      if (mine === this.latest) this.take(answer);
     } catch (failure) {
       if (!("status" in failure)) throw failure;
       if (mine === this.latest) this.fail(failure.message);
@@ -25,7 +29,22 @@ export class Remote {
     }
   }
 
+  take(answer) {
+    const text = this.quiet ? JSON.stringify(answer) : null;
+    if (this.quiet && text === this.drawn) return;
+    this.drawn = text;
+    this.show(...[this.draw(answer)].flat());
+  }
+
+  /** Forget what is shown: the next answer is of something else. */
+  clear() {
+    this.latest++;
+    this.drawn = null;
+    this.element.replaceChildren();
+  }
+
   fail(reason) {
+    this.drawn = null;
     this.show(
       el("p", { class: "tm-field-error", role: "alert" }, this.words("part.failed", { reason })),
       button(this.words("part.again"), () => this.load()),

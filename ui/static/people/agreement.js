@@ -5,7 +5,7 @@ import { el } from "../page/elements.js";
 import { button, choice, field, form } from "../page/fields.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
-import { asOf } from "./as_of.js";
+import { asOf } from "../page/as_of.js";
 import { measured } from "./figures.js";
 import { pairView } from "./pair.js";
 

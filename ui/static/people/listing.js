@@ -6,7 +6,7 @@ import { number } from "../page/figures.js";
 import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
 import { dayWords } from "../page/moments.js";
-import { asOf } from "./as_of.js";
+import { asOf } from "../page/as_of.js";
 import { query, share } from "./figures.js";
 import { PersonPanel } from "./person.js";
 

@@ -3,7 +3,7 @@
 import { el } from "../page/elements.js";
 import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
-import { asOf } from "./as_of.js";
+import { asOf } from "../page/as_of.js";
 
 const SIZE = 10;
 

@@ -4,8 +4,8 @@ import { el, setText } from "../page/elements.js";
 import { button, form } from "../page/fields.js";
 import { Remote } from "../page/remote.js";
 import { changeList } from "./change_list.js";
-import { faultWords, settingField } from "./setting_field.js";
-import { changesBetween } from "./setting_words.js";
+import { faultWords, settingField } from "../page/setting_field.js";
+import { changesBetween } from "../page/setting_words.js";
 
 export class AskedForm {
   constructor(page) {

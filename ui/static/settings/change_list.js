@@ -1,7 +1,7 @@
 // Changes as a list: what, from, to.
 
 import { el } from "../page/elements.js";
-import { labelOf, valueWords } from "./setting_words.js";
+import { labelOf, valueWords } from "../page/setting_words.js";
 
 /** `changes`: [name, before, after]. */
 export function changeList(page, changes) {

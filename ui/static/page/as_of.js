@@ -1,7 +1,7 @@
 // When figures are of that are computed beside the server, and whether newer ones are on their way.
 
-import { el } from "../page/elements.js";
-import { momentWords } from "../page/moments.js";
+import { el } from "./elements.js";
+import { momentWords } from "./moments.js";
 
 const LOOK_AGAIN_MILLISECONDS = 2500;
 

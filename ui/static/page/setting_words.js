@@ -1,22 +1,33 @@
 // Words for settings: their names, what they mean, their values and ranges.
 
 /** The name of a setting; one that no form shows goes by its dotted name. */
-export function labelOf({ words, has }, name) {
-  return has(`setting.${name}.label`) ? words(`setting.${name}.label`) : name;
+export function labelOf({ words, has, names = "setting" }, name) {
+  const key = `${names}.${name}.label`;
+  return has(key) ? words(key) : name;
+}
+
+/** What a setting means. */
+export function helpOf({ words, has, names = "setting" }, { name, about }) {
+  const key = `${names}.${name}.help`;
+  return has(key) ? words(key) : about;
 }
 
 /** A value in words. */
-export function valueWords({ words, has }, value) {
+export function valueWords({ words, has, names = "setting" }, value) {
   if (value === null || value === undefined) return words("settings.value.none");
   if (value === "") return words("settings.value.empty");
   if (typeof value === "boolean") return words(value ? "settings.value.on" : "settings.value.off");
+  if (Array.isArray(value)) return value.length ? value.join(", ") : words("settings.value.none");
   if (typeof value === "object") return JSON.stringify(value);
-  return has(`setting.option.${value}`) ? words(`setting.option.${value}`) : String(value);
+  const key = `${names}.option.${value}`;
+  return has(key) ? words(key) : String(value);
 }
 
 /** What is allowed in a field, or nothing where everything is. */
-export function rangeWords({ words }, { kind, least, most }) {
+export function rangeWords({ words }, { kind, least, most, open = false }) {
   const ends = { least, most };
+  if (kind === "choice" || kind === "names" || kind === "numbers") return "";
+  if (open) return words(most === null ? "settings.range.above" : "settings.range.open", ends);
   if (kind === "text") return most === null ? "" : words("settings.range.length", ends);
   if (least !== null && most !== null) return words("settings.range.between", ends);
   return least === null ? "" : words("settings.range.least", ends);

@@ -1,14 +1,16 @@
-// One field of the form, made from what the server says about a setting.
+// One field of a form, made from what the server says about a setting.
 
-import { el } from "../page/elements.js";
-import { choice, field, textInput } from "../page/fields.js";
-import { labelOf, rangeWords, valueWords } from "./setting_words.js";
+import { el } from "./elements.js";
+import { choice, field, listed, textInput } from "./fields.js";
+import { helpOf, labelOf, rangeWords, valueWords } from "./setting_words.js";
 
-/** A field with `element`, `read()`, `fail(text)`; `about` is {name, kind, least, most, options, optional, default}. */
+/**
+ * A field with `element`, `read()`, `fail(text)`; `about` is {name, kind, least, most, options, optional, default}.
+ * `page.names` is what the keys of its words begin with, where that is not "setting".
+ */
 export function settingField(page, about, value) {
   const input = INPUTS[about.kind](page, about, value);
-  const key = `setting.${about.name}.help`;
-  const help = [page.has(key) ? page.words(key) : about.about, rangeWords(page, about)].filter(Boolean);
+  const help = [helpOf(page, about), rangeWords(page, about)].filter(Boolean);
   const made = field(labelOf(page, about.name), input, help.join(" "));
   return { ...made, about, read: () => READ[about.kind](input, about) };
 }
@@ -24,15 +26,19 @@ const number =
   (page, { least, most }, value) =>
     textInput({ type: "number", inputmode: step === "1" ? "numeric" : "decimal", step, min: least, max: most, value });
 
+const list = (page, about, value) => textInput({ value: value.join(", "), dir: "auto", spellcheck: "false" });
+
 const INPUTS = {
   whole: number("1"),
   number: number("any"),
   text: (page, { most }, value) => textInput({ maxlength: most, value, dir: "auto" }),
+  names: list,
+  numbers: list,
   switch: (page, about, value) => el("input", { type: "checkbox", checked: value }),
-  choice: (page, { options }, value) =>
+  choice: (page, { options, optional }, value) =>
     choice(
-      options.map((option) => [option, valueWords(page, option)]),
-      value,
+      [...(optional ? [""] : []), ...options].map((option) => [option, valueWords(page, option === "" ? null : option)]),
+      value ?? "",
     ),
 };
 
@@ -41,6 +47,8 @@ const READ = {
   whole: read,
   number: read,
   text: (input, { optional }) => (optional && input.value === "" ? null : input.value),
+  names: (input) => listed(input.value),
+  numbers: (input) => listed(input.value).map((each) => (Number.isNaN(Number(each)) ? each : Number(each))),
   switch: (input) => input.checked,
-  choice: (input) => input.value,
+  choice: (input, { optional }) => (optional && input.value === "" ? null : input.value),
 };

@@ -1,0 +1,117 @@
+// One blind evaluation: how far it is while it is sealed, and what came out.
+
+import { asOf } from "../page/as_of.js";
+import { askBack } from "../page/dialog.js";
+import { el } from "../page/elements.js";
+import { button } from "../page/fields.js";
+import { momentWords } from "../page/moments.js";
+import { Remote } from "../page/remote.js";
+import { Regressions } from "./regressions.js";
+import { resultView } from "./result.js";
+import { sideWords } from "./sides.js";
+
+const LOOK_AGAIN_MILLISECONDS = 5000;
+const RUNNING = ["queued", "running"];
+
+/** What an evaluation is doing, in a few words. */
+export function stateWords(words, one) {
+  if (!one.sealed) return words(`policies.ended.${one.why}`, { judged: one.judged, wanted: one.wanted });
+  if (RUNNING.includes(one.run.status) && one.made === 0) return words("policies.state.sampling");
+  if (one.made === 0) return words("policies.state.failed");
+  return words(one.left === 0 ? "policies.state.used_up" : "policies.state.sealed");
+}
+
+export class OneEvaluation {
+  constructor(tools) {
+    Object.assign(this, tools);
+    this.remote = new Remote(
+      this.words,
+      () => this.ask(`/api/evaluations/${encodeURIComponent(this.id)}`),
+      (answer) => this.draw(answer),
+    );
+    this.element = el(
+      "div",
+      { class: "tm-listed", hidden: true },
+      el("p", {}, el("a", { class: "tm-inline-link", href: "#evaluations" }, this.words("policies.to_list"))),
+      this.remote.element,
+    );
+  }
+
+  open(id) {
+    if (id !== this.id) this.remote.show(); // nothing of another one stays
+    this.id = id;
+    return this.remote.load();
+  }
+
+  draw(one) {
+    const { words } = this;
+    const names = one.sides.map((side) => sideWords(words, side));
+    const head = [
+      el("h2", { class: "tm-box-title" }, words("policies.evaluation", { id: one.id }), el("span", { class: "tm-badge" }, stateWords(words, one))),
+      el("p", {}, el("bdi", {}, names.join(" · "))),
+      el("p", { class: "tm-help" }, this.startedWords(one)),
+    ];
+    return one.sealed ? [...head, ...this.sealed(one)] : [...head, ...this.ended(one, names)];
+  }
+
+  startedWords(one) {
+    const { words, language } = this;
+    const rule = words(`policies.rule_short.${one.stop_rule}`, { wanted: one.wanted, error: Math.round(100 * one.error) });
+    return words("policies.started", { by: one.started_by ?? "–", at: momentWords(one.created_at, language), rule });
+  }
+
+  sealed(one) {
+    const { words } = this;
+    const nodes = [
+      el("p", { class: "tm-big" }, words("policies.judged", { judged: one.judged, wanted: one.wanted })),
+      el("progress", { class: "tm-progress", max: String(one.wanted), value: String(one.judged), "aria-label": words("policies.column.judged") }),
+      el("p", {}, words("policies.sealed_means")),
+    ];
+    const waiting = RUNNING.includes(one.run.status) && one.made === 0;
+    if (waiting) nodes.push(el("p", {}, words("policies.sampling_means"), " ", this.runLink(one.run)));
+    else if (one.made === 0)
+      nodes.push(el("p", { class: "tm-field-error" }, words("policies.failed_means", { error: one.run.error ?? one.run.status }), " ", this.runLink(one.run)));
+    else if (one.left === 0) nodes.push(el("p", {}, words("policies.used_up_means", { skipped: one.skipped })));
+    else nodes.push(el("p", {}, el("a", { class: "tm-inline-link", href: "/" }, words("policies.judge_here")), ` ${words("policies.left", { n: one.left, skipped: one.skipped })}`));
+    nodes.push(el("div", { class: "tm-actions" }, this.lookEarly(one)));
+    this.lookAgain();
+    return nodes;
+  }
+
+  runLink(run) {
+    return el("a", { class: "tm-inline-link", href: `/runs#${run.id}` }, this.words("policies.run", { id: run.id }));
+  }
+
+  /** Others judge meanwhile: the number goes up by itself while it is looked at. */
+  lookAgain() {
+    clearTimeout(this.timer);
+    const element = this.remote.element;
+    this.timer = setTimeout(() => this.alive() && element.checkVisibility?.() && !document.querySelector("dialog[open]") && this.remote.load(), LOOK_AGAIN_MILLISECONDS);
+  }
+
+  lookEarly(one) {
+    const { words } = this;
+    const look = async () => {
+      const done = await askBack(words, this.root, {
+        title: words("policies.early.title"),
+        lines: [words("policies.early.means", { judged: one.judged, wanted: one.wanted }), words("policies.early.for_good")],
+        confirm: words("policies.early"),
+        act: () => this.ask(`/api/evaluations/${one.id}/unseal`, {}),
+        danger: true,
+      });
+      if (done) await this.remote.load();
+    };
+    return button(words("policies.early"), look, { class: "tm-button tm-danger", "data-focus": "early" });
+  }
+
+  ended(one, names) {
+    const { words, language } = this;
+    const nodes = [];
+    if (one.why === "early")
+      nodes.push(el("p", { class: "tm-notice" }, words("policies.early_notice", { judged: one.judged, wanted: one.wanted, by: one.unsealed_by ?? "–" })));
+    const note = asOf(words, one, language, () => this.remote.load());
+    if (one.result === null) return [...nodes, note];
+    if (one.result.judgments === 0) return [...nodes, el("p", { class: "tm-empty" }, words("policies.nothing_judged")), note];
+    return [...nodes, ...resultView(this, one.result, names), new Regressions(this, one, names).element, note];
+  }
+}

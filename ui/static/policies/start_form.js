@@ -1,0 +1,86 @@
+// Starting a blind evaluation: which sides, how many judgments, when it stops; and how long it takes people.
+
+import { el, setText } from "../page/elements.js";
+import { button, choice, field, form, manyOf, textInput } from "../page/fields.js";
+import { duration } from "../page/figures.js";
+import { Remote } from "../page/remote.js";
+
+const MOST_OFFERED = 100;
+const BEST_OF = 4;
+const JUDGMENTS = 60;
+const SECONDS_ASSUMED = 20;
+
+export class StartForm {
+  /** `started(evaluation)` is called with what was started. */
+  constructor(tools, started) {
+    Object.assign(this, tools, { started });
+    this.remote = new Remote(
+      this.words,
+      () => this.ask(`/api/policies?size=${MOST_OFFERED}`),
+      (answer) => this.draw(answer),
+    );
+    this.element = el(
+      "section",
+      { class: "tm-box" },
+      el("h2", { class: "tm-box-title" }, this.words("policies.start")),
+      el("p", { class: "tm-help" }, this.words("policies.start_about")),
+      this.remote.element,
+    );
+  }
+
+  open() {
+    return this.remote.load();
+  }
+
+  draw({ policies, names, rewarded, seconds_each: each }) {
+    const { words } = this;
+    if (policies.length < 2 && !rewarded) return el("p", { class: "tm-empty" }, words("policies.start_only_base"));
+    const current = policies.find((policy) => policy.current);
+    const options = policies.map(({ name }) => [name, name]);
+    const sides = manyOf(words("policies.sides"), options, current ? [current.name, current.parent] : names.slice(0, 2));
+    const best = manyOf(words("policies.best_of"), options, []);
+    const judgments = textInput({ type: "number", min: "2", max: "10000", step: "1", value: String(JUDGMENTS), required: true });
+    const many = textInput({ type: "number", min: "2", max: "64", step: "1", value: String(BEST_OF) });
+    const rule = choice(["count", "sequential"].map((name) => [name, words(`policies.rule.${name}`)]), "count");
+    const effort = el("p", { class: "tm-help", role: "status" }, effortWords(words, JUDGMENTS, each));
+    judgments.addEventListener("input", () => setText(effort, effortWords(words, Number(judgments.value) || 0, each)));
+    const failed = el("p", { class: "tm-field-error", role: "alert" });
+    const send = async () => {
+      setText(failed, "");
+      try {
+        this.started(
+          await this.ask("/api/evaluations", {
+            policies: sides.chosen(),
+            best_of: rewarded ? best.chosen() : [],
+            best_of_texts: Number(many.value),
+            judgments: Number(judgments.value),
+            stop_rule: rule.value,
+          }),
+        );
+      } catch (failure) {
+        if (!("status" in failure)) throw failure;
+        setText(failed, failure.message);
+      }
+    };
+    return form(
+      [
+        sides.element,
+        rewarded ? [best.element, field(words("policies.best_of_texts"), many, words("policies.best_of_help")).element] : null,
+        field(words("policies.judgments"), judgments).element,
+        effort,
+        field(words("policies.rule"), rule, words("policies.rule_help")).element,
+        failed,
+        el("div", { class: "tm-actions" }, button(words("policies.start_go"), null, { class: "tm-button tm-primary" })),
+      ]
+        .flat()
+        .filter(Boolean),
+      send,
+    );
+  }
+}
+
+/** How long judging takes, in words; `each` seconds are assumed where nobody judged yet. */
+export function effortWords(words, judgments, each) {
+  const key = each === null ? "policies.effort_assumed" : "policies.effort";
+  return words(key, { n: judgments, time: duration(words, judgments * (each ?? SECONDS_ASSUMED)) });
+}

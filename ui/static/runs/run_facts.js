@@ -1,0 +1,88 @@
+// What is known of a run besides its curves: when, how long, of what it is made, its settings, command and file.
+
+import { el, foreignText } from "../page/elements.js";
+import { button } from "../page/fields.js";
+import { duration, moment } from "../page/figures.js";
+import { labelOf, valueWords } from "../page/setting_words.js";
+import { madeWords, runLink, statusChip } from "./words.js";
+
+/** Moments, attempts, relatives. */
+export function runFacts(tools, run) {
+  const { words } = tools;
+  const links = (runs) =>
+    runs.length === 0 ? null : runs.map((one) => [runLink(tools, one), " ", statusChip(tools, one.status), " "]).flat();
+  const one = (id) => (id === null ? null : el("a", { href: `#${id}`, class: "tm-inline-link" }, String(id)));
+  const facts = [
+    ["asked", moment(run.created_at)],
+    ["started", run.started_at && moment(run.started_at)],
+    ["ended", run.ended_at && moment(run.ended_at)],
+    ["took", run.seconds === null ? null : duration(words, run.seconds)],
+    ["made", madeWords(tools, run.published)],
+    ["attempt", run.attempt > 1 ? words("runs.attempts", { n: run.attempt, most: run.max_attempts }) : null],
+    ["memory", run.progress.peak_memory_gb ? `${run.progress.peak_memory_gb.toFixed(1)} GB` : null],
+    ["needs", links(run.needs)],
+    ["needed_by", links(run.needed_by)],
+    ["retries", one(run.retries)],
+    ["resumed_from", one(run.resumed_from)],
+    ["retried_by", links(run.retried_by)],
+  ].filter(([, value]) => value);
+  return el(
+    "dl",
+    { class: "tm-facts" },
+    facts.map(([name, value]) => el("div", {}, el("dt", {}, words(`runs.fact.${name}`)), el("dd", {}, value))),
+  );
+}
+
+/** Settings by name, the command that asks for the same, and the file. */
+export function runSettings(tools, run) {
+  const { words } = tools;
+  const rows = flat(run.config).map(([name, value]) =>
+    el("div", {}, el("dt", {}, labelOf(tools, name)), foreignText(el("dd"), valueWords(tools, value))),
+  );
+  return el(
+    "section",
+    { class: "tm-box tm-stack", "aria-labelledby": "tm-run-settings" },
+    el("h2", { class: "tm-box-title", id: "tm-run-settings" }, words("runs.settings")),
+    run.command ? commandLine(tools, run.command) : null,
+    el(
+      "p",
+      {},
+      el(
+        "a",
+        { class: "tm-inline-link", href: `/api/runs/${run.id}/config.toml`, download: `run-${run.id}.toml` },
+        words("runs.file_of"),
+      ),
+    ),
+    el("details", {}, el("summary", {}, words("runs.all_settings", { n: rows.length })), el("dl", { class: "tm-facts" }, rows)),
+  );
+}
+
+/** A command to be copied. */
+export function commandLine({ words }, command) {
+  const code = foreignText(el("code", { class: "tm-command", tabindex: "0" }), command);
+  const copy = button(words("runs.copy"), () => copied(), { class: "tm-button tm-slim" });
+  const copied = async () => {
+    try {
+      await navigator.clipboard.writeText(command);
+      copy.textContent = words("runs.copied");
+    } catch {
+      getSelection().selectAllChildren(code); // no clipboard for this address: it is marked, to be copied by hand
+    }
+  };
+  return el(
+    "div",
+    { class: "tm-command-line" },
+    code,
+    copy,
+    el("p", { class: "tm-help" }, words("runs.command_about")),
+  );
+}
+
+/** Settings within settings as [dotted name, value]. */
+export function flat(settings, lead = "") {
+  return Object.entries(settings).flatMap(([name, value]) =>
+    value !== null && typeof value === "object" && !Array.isArray(value)
+      ? flat(value, `${lead}${name}.`)
+      : [[`${lead}${name}`, value]],
+  );
+}
