@@ -27,6 +27,7 @@ BENCHMARKS = {
     "scale": "scale",
     "annotate": "annotate",
     "console": "console",
+    "data": "data_tables",
     "security": "security",
 }
 SAME = ("benchmark", "cell", "seed", "base", "short")

@@ -17,6 +17,7 @@ from feedback_store import (
     errands,
     exchange,
     filters,
+    held_file,
     judgments,
     policies,
     prompts,
@@ -117,8 +118,6 @@ def test_a_process_that_died_is_told_and_a_file_under_work_is_kept(client: TestC
     order = {"verb": "import", "order": {"upload": upload}, "by": me.id, "created_at": "2026-11-23T10:00:00.000Z"}
     (folder / "order.json").write_text(json.dumps(order))
     assert client.get("/api/errands/00000000000000aa").json()["status"] == "cut_off"
-    from feedback_store import held_file
-
     with held_file.held(folder / "lock", "held by the test"):
         assert client.get("/api/errands/00000000000000aa").json()["status"] == "working"
         for act, body in (("remove", None), ("try", {"format": "prompts"}), ("import", {"format": "prompts"})):
@@ -228,7 +227,7 @@ def test_an_export_is_looked_at_made_described_and_removed(client: TestClient, s
     assert (listed["name"], listed["format"], listed["filters"]["split"]) == (made["name"], "trl", "train")
     assert listed["counts"]["kept"] == 6 and {"file": "train.jsonl"}.items() <= listed["files"][-1].items()
     assert client.post(f"/api/exports/{made['name']}/remove").json() == {"removed": True}
-    assert client.get("/api/exports").json() == {"exports": [], "under_way": []}
+    assert client.get("/api/exports").json() == {"exports": [], "under_way": [], "failed": []}
     assert list((said.folder / "exports").iterdir()) == list((said.folder / "shelf").iterdir()) == []
     assert client.post(f"/api/exports/{made['name']}/remove").status_code == 404
     for wrong in (
@@ -273,3 +272,16 @@ def test_an_export_by_snapshot_gives_the_same_bytes_again(
         }
 
     assert rows(first) == rows(second) != {}
+
+
+def test_an_export_that_was_cut_off_is_told_when_one_comes_back(client: TestClient, said: Database):
+    folder = said.folder / errands.FOLDER / "00000000000000bb"
+    folder.mkdir(parents=True)
+    order = {"name": "trl-20261123", "format": "trl"}
+    about = {"verb": "export", "order": order, "by": 1, "created_at": "2026-11-23T10:00:00.000Z"}
+    (folder / "order.json").write_text(json.dumps(about))
+    [failed] = client.get("/api/exports").json()["failed"]
+    assert (failed["name"], failed["status"]) == ("trl-20261123", "cut_off")
+    with held_file.held(folder / "lock", "held by the test"):
+        listed = client.get("/api/exports").json()
+        assert ([one["name"] for one in listed["under_way"]], listed["failed"]) == (["trl-20261123"], [])

@@ -14,6 +14,7 @@ from pydantic import Field
 from feedback_store import audit, errands, exchange, export_shelf, filters, pseudonyms
 from feedback_store.annotators import get as annotator
 from feedback_store.database import Database
+from feedback_store.errands import Errand
 from feedback_store.errors import InvalidInput
 from feedback_store.export_shelf import Shelved
 from feedback_store.filters import Filters
@@ -26,6 +27,7 @@ from ui.web.study import study_of
 router = APIRouter(prefix="/api", tags=["data"])
 WITH_NAMES = "comparisons"  # the one format that names people
 PSEUDONYMS = "pseudonyms"
+MOST_FAILED = 3
 WAIT_SECONDS = 8.0
 """So long an answer waits for what was asked: most is done by then, the rest is asked for as an errand."""
 
@@ -88,19 +90,15 @@ def make(request: Request, person: Researcher, body: ExportBody) -> dict[str, An
 
 @router.get("/exports")
 def listing(request: Request, person: Researcher) -> dict[str, Any]:
-    """All exports of the study, the newest first, and those that are being made."""
+    """All exports of the study, the newest first, those that are being made, and those that lately came to nothing."""
     db = study_of(request).db
     who = reader(db, person)
     made = [one for one in export_shelf.listing(db) if _may_have(person, one.name)]
-    working = [
-        one for one in errands.listing(db)
-        if one.verb == "export" and one.status == "working" and _may_have(person, one.order["name"])
-    ]  # fmt: skip
+    asked = [one for one in errands.listing(db) if one.verb == "export" and _may_have(person, one.order["name"])]
     return {
         "exports": [{**_shown(one), "by": who(f"annotator {one.by}") if one.by else None} for one in made],
-        "under_way": [
-            {"name": one.order["name"], "done": one.done, "of": one.of, "created_at": one.created_at} for one in working
-        ],
+        "under_way": [_told(one) for one in asked if one.status == "working"],
+        "failed": [_told(one) for one in asked if one.status in ("failed", "cut_off")][:MOST_FAILED],
     }
 
 
@@ -157,6 +155,14 @@ def _may_have(person: Person, name: str) -> bool:
     """Whether an export of this name can be one that this person may read."""
     named = name.startswith(f"{WITH_NAMES}-") and not name.startswith(f"{WITH_NAMES}-{PSEUDONYMS}-")
     return export_shelf.NAME.fullmatch(name) is not None and (person.may("admin") or not named)
+
+
+def _told(one: Errand) -> dict[str, Any]:
+    """An export that is no file yet, or came to nothing."""
+    return {
+        "name": one.order["name"], "status": one.status, "done": one.done, "of": one.of, "error": one.error,
+        "created_at": one.created_at,
+    }  # fmt: skip
 
 
 def _shown(one: Shelved) -> dict[str, Any]:

@@ -30,14 +30,15 @@ export class Shelf {
     return this.list.load();
   }
 
-  draw({ exports, under_way: working }) {
+  draw({ exports, under_way: working, failed }) {
     const { words, tools } = this;
     clearTimeout(this.again);
     if (working.length) this.again = setTimeout(() => tools.alive() && this.load(), LOOK_MILLISECONDS);
-    if (exports.length + working.length === 0) return el("p", { class: "tm-empty" }, words("data.shelf.none"));
+    if (exports.length + working.length + failed.length === 0) return el("p", { class: "tm-empty" }, words("data.shelf.none"));
     const shown = exports.slice(this.page * SIZE, (this.page + 1) * SIZE);
     return [
       ...working.map((one) => el("p", { class: "tm-box", role: "status" }, words("data.shelf.working", one))),
+      ...failed.map((one) => el("p", { class: "tm-field-error" }, words("data.shelf.failed", { name: one.name, why: one.error ?? words("data.export.cut_off") }))),
       el("ul", { class: "tm-items" }, shown.map((one) => el("li", { class: "tm-box" }, this.item(one)))),
       pager(words, { page: this.page, size: SIZE, total: exports.length }, (page) => ((this.page = page), this.load())),
     ];
