@@ -6,7 +6,7 @@ import tomllib
 import pytest
 from starlette.testclient import TestClient
 
-from feedback_store import run_records, runs
+from feedback_store import clock, run_records, runs
 from feedback_store.database import Database
 from rounds import resuming, shown_samples, verbs
 from rounds.settings import parse
@@ -21,7 +21,7 @@ def ended(db: Database, kind: str = "sample", error: str | None = "out of memory
     runs.enqueue(db, kind, parse(kind, config))
     lease = claim(db)
     if error is None:
-        runs.succeed(db, lease, {})
+        runs.succeed(db, lease, {}, now=clock.after(clock.now(), 5))  # it took five seconds
     else:
         runs.fail(db, lease, error)
     return lease.run_id

@@ -32,7 +32,7 @@ export class RunTable {
       "div",
       { class: "tm-stack" },
       this.filters(),
-      el("section", { class: "tm-box", "aria-label": this.words("runs.all") }, this.list.element),
+      el("div", { class: "tm-box" }, this.list.element),
     );
   }
 

@@ -1,0 +1,47 @@
+// The parts of the page runs that need no browser: addresses, the notice in the title, readings, settings.
+
+import assert from "node:assert/strict";
+import test from "node:test";
+
+const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.url));
+const { asked, listAddress } = await from("runs/address.js");
+const { endedSince, titleOf } = await from("runs/notice.js");
+const { readingsOf } = await from("runs/words.js");
+const { flat } = await from("runs/run_facts.js");
+
+const tools = { words: (key) => key, has: () => false };
+
+test("an address leads to a run, a form, a comparison, or the list with its filters", () => {
+  assert.deepEqual(asked("#17"), { view: "run", id: 17 });
+  assert.deepEqual(asked("#new/sample/9"), { view: "new", kind: "sample", like: 9 });
+  assert.deepEqual(asked("#compare=3,5,3,x"), { view: "compare", ids: [3, 5] });
+  const filters = { kind: "sample", status: "failed", page: 2 };
+  assert.deepEqual(asked(listAddress(filters)), { view: "list", ...filters });
+});
+
+test("an address that is broken leads to the list", () => {
+  const list = { view: "list", kind: "", status: "", page: 0 };
+  for (const hash of ["", "#", "#%", "#page=-1", "#page=1e99", "#99999999999999999999"]) assert.deepEqual(asked(hash), list);
+});
+
+test("only runs that were seen waiting or at work end", () => {
+  const before = new Map([[1, "running"], [2, "succeeded"], [4, "queued"]]);
+  const now = [1, 2, 3, 4].map((id) => ({ id, status: id === 4 ? "running" : "failed" }));
+  assert.deepEqual(endedSince(before, now).map(({ id }) => id), [1]);
+});
+
+test("the title names the last run that ended, and how many did", () => {
+  const done = { id: 17, kind: "train-policy", status: "succeeded" };
+  assert.equal(titleOf(tools, [], "Runs"), "Runs");
+  assert.equal(titleOf(tools, [done], "Runs"), "✓ train-policy 17 · Runs");
+  assert.equal(titleOf(tools, [done, { ...done, id: 18, status: "failed" }], "Runs"), "(2) ✗ train-policy 18 · Runs");
+});
+
+test("readings have an order, unknown ones come last, and those without a number are not drawn", () => {
+  const some = { zeta: [[0, 1]], loss: [[0, 1]], score: [[0, 1]], beta: [[0, null]] };
+  assert.deepEqual(readingsOf([some]).map(([name]) => name), ["score", "loss", "zeta"]);
+});
+
+test("settings within settings get dotted names; lists stay whole", () => {
+  assert.deepEqual(flat({ a: 1, b: { c: null, d: [1, 2] } }), [["a", 1], ["b.c", null], ["b.d", [1, 2]]]);
+});

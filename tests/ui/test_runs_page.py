@@ -1,0 +1,179 @@
+"""The page runs in a browser: form and live plan, a run as it goes, failure and retry, comparing, the notice."""
+
+import re
+from collections.abc import Callable
+
+import pytest
+from playwright.sync_api import expect
+
+from feedback_store import prompts, run_records, runs
+from feedback_store.database import Database
+from rounds import resuming, shown_samples, verbs
+from rounds.settings import parse
+from rounds.shown_samples import ShownSample
+from web_studies import HOSTILE, claim, judge_all, two_policies
+
+expect.set_options(timeout=20_000)  # a loaded machine takes its time
+pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("outside")]
+
+
+def open_runs(page, address: str, hash: str = "") -> None:
+    """Open the page, logged in, at a place of it."""
+    page.goto(address)
+    page.goto(f"{address.split('/login')[0]}/runs{hash}")
+    page.locator(".tm-title").wait_for()
+
+
+def a_policy_run(db: Database, steps: int = 3, offset: float = 0.0) -> runs.Lease:
+    """A run at work, with curves of some steps and a hostile log."""
+    runs.enqueue(db, "train-policy", parse("train-policy", {"ppo.steps": 9}))
+    lease = claim(db)
+    for step in range(steps):
+        values = {"score": step + offset, "kl_nats": step / 9, "value_loss": 0.5, "clip_fraction": 0.1}
+        run_records.add_metrics(db, lease, "steps", step, values)
+    run_records.log(db, lease, f"first line {HOSTILE}")
+    runs.heartbeat(db, lease, lease_seconds=60, progress={"phase": "improving the policy", "step": steps, "steps": 9})
+    return lease
+
+
+def harmless(page) -> None:
+    """No hostile text did anything."""
+    assert page.evaluate("window.hacked") is None
+    assert page.locator(".tm iframe, .tm img, .tm script").count() == 0
+
+
+def test_a_run_is_started_from_the_form_with_its_plan_beside_it(study: Database, served: Callable, page):
+    open_runs(page, served(study), "#new/sample")
+    command = page.locator(".tm-command")
+    expect(command).to_have_text("tastemaker run STUDY sample")
+    expect(page.locator(".tm-estimate")).to_contain_text("Rough")
+    page.get_by_role("radio", name="Thorough").check()
+    expect(command).to_have_text("tastemaker run STUDY sample --set pairs=100")
+    page.locator("details", has_text="What is written").locator("summary").click()
+    pairs = page.get_by_label("Pairs", exact=True)
+    pairs.fill("0")
+    expect(page.locator(".tm-field", has=pairs)).to_contain_text("not allowed")
+    expect(command).to_have_count(0)
+    page.get_by_role("button", name="Add to the queue").click()
+    expect(pairs).to_be_focused()
+    assert runs.listing(study) == []
+    pairs.fill("7")
+    expect(command).to_have_text("tastemaker run STUDY sample --set pairs=7")
+    page.get_by_role("button", name="Add to the queue").click()
+    expect(page.get_by_text("In the queue:")).to_be_visible()
+    page.get_by_role("button", name="Add to the queue").click()
+    expect(page.get_by_text("2 runs wait or are at work")).to_be_visible()
+    assert [run.config["pairs"] for run in runs.listing(study)] == [7, 7]
+
+
+def test_a_whole_round_is_started_with_settings_of_both(study: Database, served: Callable, page):
+    judge_all(study)
+    open_runs(page, served(study), "#new")
+    expect(page.locator(".tm-command")).to_contain_text("train-reward --wait && tastemaker run STUDY train-policy")
+    page.locator("details", has_text="Policy training (PPO)").locator("summary").click()
+    page.get_by_label("Steps", exact=True).fill("2")
+    expect(page.locator(".tm-command")).to_contain_text("--set ppo.steps=2")
+    page.get_by_role("button", name="Add to the queue").click()
+    expect(page.locator(".tm-said .tm-inline-link")).to_have_count(2)
+    policy, reward = runs.listing(study)
+    assert (policy.config["ppo"]["steps"], policy.needs, reward.kind) == (2, [reward.id], "train-reward")
+
+
+def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
+    study: Database, served: Callable, page
+):
+    two_policies(study, "old", "new", number=2)
+    lease = a_policy_run(study)
+    folder = resuming.run_folder(study.folder, lease.run_id)
+    folder.mkdir(parents=True)
+    held_out = [one.id for one in prompts.listing(study, "holdout")]
+    shown_samples.add(folder, [ShownSample(0, one, f"before {HOSTILE}", True, 9, 0.25) for one in held_out])
+    open_runs(page, served(study), f"#{lease.run_id}")
+    expect(page.get_by_text("3 of 9")).to_be_visible()
+    for title in ("Reward", "KL to the base", "Value loss", "Share of ratios clipped"):
+        expect(page.get_by_role("img", name=re.compile(f"^{title}: "))).to_be_visible()
+    expect(page.locator(".tm-log")).to_contain_text("first line <img")
+    expect(page.locator(".tm-sample-text").first).to_contain_text("before <img")
+    page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
+    shown_samples.add(folder, [ShownSample(2, one, "on the way", False) for one in held_out])
+    run_records.log(study, lease, "second line")
+    runs.succeed(study, lease, {"policy": "policy-9"})
+    page.wait_for_function(f"document.title.startsWith('✓ Train the policy {lease.run_id} · Runs')")
+    expect(page.locator(".tm-log")).to_contain_text("second line")
+    expect(page.locator(".tm-sample-text", has_text="on the way").first).to_be_visible()
+    expect(page.locator("dl.tm-facts").first).to_contain_text("policy policy-9")
+    page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
+    page.wait_for_function("document.title.startsWith('Runs')")
+    harmless(page)
+
+
+def test_a_failed_run_says_why_and_is_gone_on_from(study: Database, served: Callable, page):
+    lease = a_policy_run(study)
+    folder = resuming.run_folder(study.folder, lease.run_id)
+    (folder / "checkpoints" / "step-000003").mkdir(parents=True)
+    (folder / "checkpoints" / "step-000003" / "manifest.json").write_text("{}")
+    (folder / resuming.BEGAN_WITH).write_text('{"start_policy": "base", "reward_model": "reward-1"}')
+    runs.fail(study, lease, f"out of memory {HOSTILE}")
+    open_runs(page, served(study), f"#{lease.run_id}")
+    expect(page.get_by_text("The machine had too little memory.")).to_be_visible()
+    expect(page.locator(".tm-tries")).to_contain_text("Go on from the newest checkpoint.")
+    page.get_by_role("button", name="Go on from step 3").click()
+    page.locator("dialog").get_by_role("button", name="Go on from step 3").click()
+    expect(page).to_have_url(re.compile(f"#{lease.run_id + 1}$"))
+    expect(page.locator("dl.tm-facts").first).to_contain_text("Goes on from")
+    assert runs.listing(study)[0].config["resume_from"] == lease.run_id
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    page.locator("dialog").get_by_role("button", name="Cancel", exact=True).click()
+    expect(page.locator(".tm-box-title .tm-chip")).to_have_text("cancelled")
+    expect(page.get_by_role("button", name="Retry from the start")).to_be_visible()
+    harmless(page)
+
+
+def test_the_list_is_filtered_paged_and_leads_to_a_comparison(study: Database, served: Callable, page):
+    for place in range(22):
+        lease = a_policy_run(study, offset=place)
+        runs.succeed(study, lease, {})
+    runs.cancel(study, verbs.start_run(study, "sample").id)
+    open_runs(page, served(study))
+    expect(page.locator("tbody tr")).to_have_count(20)
+    page.get_by_role("button", name="Next").or_(page.get_by_role("button", name="Forward")).click()
+    expect(page.locator("tbody tr")).to_have_count(3)
+    expect(page).to_have_url(re.compile("page=1"))
+    page.get_by_label("State").select_option("cancelled")
+    expect(page.locator("tbody tr")).to_have_count(1)
+    page.get_by_label("State").select_option("failed")
+    expect(page.get_by_text("No run is like this")).to_be_visible()
+    page.go_back()
+    page.get_by_label("State").select_option("")
+    page.get_by_role("checkbox", name="Compare Train the policy · 22").check()
+    page.get_by_role("checkbox", name="Compare Train the policy · 21").check()
+    page.get_by_role("button", name="Compare 2 runs").click()
+    expect(page).to_have_url(re.compile("#compare=21,22$"))
+    expect(page.locator(".tm-legend li")).to_have_count(2)
+    drawn = page.get_by_role(
+        "img", name=re.compile("^Reward: Train the policy · 21 22.00, Train the policy · 22 23.00")
+    )
+    expect(drawn.locator("path.tm-line")).to_have_count(2)
+    dashes = drawn.locator("path.tm-line").evaluate_all(
+        "lines => lines.map((line) => line.getAttribute('stroke-dasharray'))"
+    )
+    assert len(set(dashes)) == 2  # told apart without colour
+    page.get_by_text("Reward as numbers").click()
+    expect(page.locator(".tm-numbers table").first.locator("tbody tr")).to_have_count(3)
+
+
+@pytest.mark.parametrize("locale", ["en-GB", "zh-CN"])
+def test_narrow_and_without_anything_it_says_what_fills_it(study: Database, served: Callable, browser, locale: str):
+    context = browser.new_context(viewport={"width": 320, "height": 700}, locale=locale)
+    page = context.new_page()
+    address = served(study)
+    for hash, words in (
+        ("", {"en-GB": "No run yet", "zh-CN": "还没有运行"}),
+        ("#compare=", {"en-GB": "No run is named in the address", "zh-CN": "地址中没有指明运行"}),
+        ("#99", {"en-GB": "There is no run 99", "zh-CN": "There is no run 99"}),
+        ("#new/train-policy", {"en-GB": "no reward model", "zh-CN": "no reward model"}),
+    ):
+        open_runs(page, address, hash)
+        expect(page.get_by_text(words[locale]).first).to_be_visible()
+        assert page.evaluate("document.documentElement.scrollWidth") <= 320, hash
+    context.close()
