@@ -165,7 +165,6 @@ SHUT = (
     "GET /people/",
     "GET /settings/",
     "GET /console/",
-    "GET /runs/",
     "GET /config",
     "GET /config/",
     "GET /robots.txt",
