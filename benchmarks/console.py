@@ -49,7 +49,11 @@ def pages(size: int, setting: Setting) -> dict[str, Any]:
             for _ in range(setting.trials(LOOKS, 3)):
                 for name, paths in PAGES.items():
                     times[name].append(_look(server.client, paths))
-        return {"judgments": size, "runs": RUNS, **{name: milliseconds(found) for name, found in times.items()}}
+        return {
+            "judgments": size,
+            "finished_runs": RUNS,
+            **{name: milliseconds(found) for name, found in times.items()},
+        }
 
 
 def add_runs(db: Database, number: int) -> None:

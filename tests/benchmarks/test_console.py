@@ -7,7 +7,7 @@ from benchmarks.setting import Setting
 def test_pages_of_a_small_study(tmp_path, monkeypatch):
     monkeypatch.setattr(console, "RUNS", 6)
     row = console.pages(1_000, Setting(short=True, work=tmp_path))
-    assert (row["judgments"], row["runs"]) == (200, 6)
+    assert (row["judgments"], row["finished_runs"]) == (200, 6)
     for name in console.PAGES:
         assert row[name]["count"] == 3
         assert 0 < row[name]["p50_ms"] <= row[name]["max_ms"]

@@ -5,6 +5,7 @@ from starlette.testclient import TestClient
 
 from feedback_store.database import Database
 from ui.pages import site
+from ui.web import docs_routes
 from ui.web.access import HostRefused, LocalAccess, access_to
 from ui.web.addresses import served_at
 from ui.web.guard import MAX_BODY_BYTES
@@ -113,7 +114,7 @@ def test_answers_carry_the_headers_that_protect_a_page(client: TestClient):
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/api/nothing", "/openapi.json", "/docs", "/redoc", "/config", "/gradio_api/info", "/monitoring",
+    ["/nothing", "/api/nothing", "/openapi.json", "/docs/oauth2-redirect", "/redoc", "/config", "/gradio_api/info", "/monitoring",
      "/assets/" + "a" * 300, "/theme.css" + "/a" * 3000,
      "/gradio_api/file=/etc/passwd", "/static/tastemaker/../../web/app.py", "/static/tastemaker/nothing.js"],
 )  # fmt: skip
@@ -132,7 +133,16 @@ def test_an_unknown_page_is_a_page(client: TestClient):
 
 def test_only_the_routes_of_the_allow_list_answer(client: TestClient):
     """Every route of ours and of Gradio inside, called as it is: what is not on the list does not exist."""
-    allowed = {*site.PAGES, "/login", "/logout", "/healthz", "/manifest.json", "/favicon.ico", "/theme.css"}
+    allowed = {
+        *site.PAGES,
+        docs_routes.PAGE,
+        "/login",
+        "/logout",
+        "/healthz",
+        "/manifest.json",
+        "/favicon.ico",
+        "/theme.css",
+    }
     prefixes = ("/api/", "/invite/", "/assets/", "/static/")
     seen = 0
     for path in _paths(client.app.routes):
