@@ -114,7 +114,8 @@ def test_answers_carry_the_headers_that_protect_a_page(client: TestClient):
 
 @pytest.mark.parametrize(
     "path",
-    ["/nothing", "/api/nothing", "/openapi.json", "/docs/oauth2-redirect", "/redoc", "/config", "/gradio_api/info", "/monitoring",
+    ["/nothing", "/api/nothing", "/openapi.json", "/docs/oauth2-redirect", "/redoc", "/config",
+     "/gradio_api/info", "/monitoring",
      "/assets/" + "a" * 300, "/theme.css" + "/a" * 3000,
      "/gradio_api/file=/etc/passwd", "/static/tastemaker/../../web/app.py", "/static/tastemaker/nothing.js"],
 )  # fmt: skip
