@@ -3,7 +3,7 @@
 Scores x_1, x_2, ... are 1 where the first side was preferred, 1/2 for a tie, 0 else. At equal sides each has mean 1/2
 given all before it, and lies between 0 and 1, so S_t = sum of (x_i - 1/2) is sub-Gaussian with intrinsic time
 V_t = t / 4 (Hoeffding 1963). The two-sided normal mixture boundary (S. Howard, A. Ramdas, J. McAuliffe, J. Sekhon,
-"Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 2021, arXiv:1810.08240, Eq. 14;
+"Time-uniform, nonparametric, nonasymptotic confidence sequences", Annals of Statistics 2021, arXiv:1810.08240;
 H. Robbins, "Statistical methods related to the law of the iterated logarithm", 1970)
 
     u(v) = sqrt((v + rho) log((v + rho) / (rho error^2)))
