@@ -60,11 +60,13 @@ test: install-dev browser ## all tests but the long ones, JOBS=2 at a time (ARGS
 check: install-dev ## lint, types, import contracts
 	@$(BIN)/ruff check .
 	@$(BIN)/ruff format --check .
+	@.ci/biome
 	@$(BIN)/mypy
 	@$(BIN)/lint-imports
 
 format: install-dev ## sort imports and format
 	@$(BIN)/ruff check --fix --quiet . ; $(BIN)/ruff format .
+	@.ci/biome --write
 
 docs: install-dev ## write the generated pages of docs/ again
 	@PYTHONPATH=. $(BIN)/python docs/generate.py

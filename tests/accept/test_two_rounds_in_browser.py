@@ -145,5 +145,5 @@ def test_two_rounds_with_a_researcher_and_two_annotators(browser, tmp_path, base
         assert judgments.count(db, skips=True) == 3 * PAIRS * len(ANNOTATORS)
         result = result_of(db, "policy-2", "policy-1")
     assert result.judgments >= 4
-    assert f"{result.wins:g} won, {result.ties:g} ties, {result.losses:g} lost" in told
+    assert f"{result.wins:g} won, {result.ties:g} tied, {result.losses:g} lost" in told
     print(f"\nACCEPT two rounds in browsers, {base}: {time.monotonic() - began:.0f} s; {told!r}")

@@ -48,6 +48,23 @@ def test_two_kinds_are_never_computed_at_the_same_time(tmp_path: Path) -> None:
     assert most == 1 and all(figures.read(1).figures for figures in both)
 
 
+def test_who_looks_again_and_again_lets_it_rest(tmp_path: Path) -> None:
+    asked: list[Path] = []
+
+    def compute(folder: Path) -> dict[str, Any]:
+        asked.append(folder)
+        return {"as_of": "then"}
+
+    figures = LatestFigures(tmp_path, "people", compute=compute)
+    for state in range(3):
+        figures.read(state, rest_seconds=3600)
+        figures.wait(10)
+    assert len(asked) == 1, "the first look computes at once, the next ones only after the rest"
+    assert figures.read(3).computing
+    figures.wait(10)
+    assert len(asked) == 2
+
+
 def test_a_failure_is_told_and_what_was_known_stays(tmp_path: Path) -> None:
     works = True
 

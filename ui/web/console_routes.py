@@ -15,6 +15,8 @@ from ui.web.study import StudyAtHand, study_of
 router = APIRouter(prefix="/api", tags=["runs"])
 
 LARGEST_ID = 2**53
+PEOPLE_REST_SECONDS = 60.0
+"""Home asks every few seconds: agreement is not computed anew with every answer that comes meanwhile."""
 Name = Annotated[str, Query(min_length=1, max_length=200)]
 
 
@@ -52,7 +54,7 @@ def behind(
 
 
 def _figures(study: StudyAtHand, state: loop_state.LoopState) -> dict[str, home_figures.Figure]:
-    people = study.figures.read(person_figures.latest_judgment(study.db)).figures
+    people = study.figures.read(person_figures.latest_judgment(study.db), rest_seconds=PEOPLE_REST_SECONDS).figures
     return home_figures.figures(study.db, state, people)
 
 

@@ -7,7 +7,9 @@ Whoever looks gets what is there at once; where it is out of date, a process of 
 from __future__ import annotations
 
 import logging
+import math
 import threading
+import time
 from collections.abc import Callable, Hashable
 from dataclasses import dataclass
 from pathlib import Path
@@ -55,13 +57,17 @@ class LatestFigures:
         self._failed = False
         self._thread: threading.Thread | None = None
         self._changes = 0
+        self._ended = -math.inf
 
-    def read(self, state: Hashable) -> Reading:
-        """The figures as they are; computing begins where they are of another state of the study than `state`."""
+    def read(self, state: Hashable, *, rest_seconds: float = 0.0) -> Reading:
+        """The figures as they are; computing begins where they are of another state of the study than `state`, but
+        not within `rest_seconds` of when it ended last: for pages that ask again and again.
+        """
         with self._lock:
             wanted = (state, self._changes)
             running = self._thread is not None and self._thread.is_alive()
-            if not running and self._computed_of != wanted:
+            rested = time.monotonic() >= self._ended + rest_seconds
+            if not running and rested and self._computed_of != wanted:
                 self._thread = threading.Thread(target=self._run, args=(wanted,), name=f"{self._name}-figures")
                 self._thread.daemon = True
                 self._thread.start()
@@ -89,4 +95,5 @@ class LatestFigures:
             figures, failed = None, True
         with self._lock:
             self._figures, self._failed = figures or self._figures, failed
+            self._ended = time.monotonic()
             self._computed_of = wanted  # a failure too: the next change tries again, not every look

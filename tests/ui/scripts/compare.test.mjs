@@ -128,7 +128,10 @@ test("a pair that was taken back is shown, and the one it interrupted comes next
   await queue.fill();
   queue.take();
   assert.equal(queue.reopen(pair("a")).comparison, "a");
-  assert.deepEqual([queue.take(), queue.take()].map((each) => each.comparison), ["b", "c"]); // prettier-ignore
+  assert.deepEqual(
+    [queue.take(), queue.take()].map((each) => each.comparison),
+    ["b", "c"],
+  ); // prettier-ignore
 });
 
 test("what waits keeps its place and takes on what the server says of it now", async () => {
@@ -140,7 +143,10 @@ test("what waits keeps its place and takes on what the server says of it now", a
   await queue.fill();
   version = 2;
   await queue.fill();
-  assert.deepEqual(queue.waiting, ["c", "b", "a"].map((name) => ({ ...pair(name), version: 2 }))); // prettier-ignore
+  assert.deepEqual(
+    queue.waiting,
+    ["c", "b", "a"].map((name) => ({ ...pair(name), version: 2 })),
+  ); // prettier-ignore
   queue.first("a");
   assert.deepEqual(names(queue), ["a", "c", "b"]);
 });

@@ -32,7 +32,10 @@ test("sizes and counts are read at a glance, and nothing counted is nothing said
   assert.equal(bytesWords(words, 1000), "1.0 kB");
   assert.equal(bytesWords(words, 999_960), "1.0 MB");
   assert.equal(bytesWords(words, 2_500_000_000_000), "2500.0 GB");
-  assert.equal(kindsWords(words, { judgment: 3, prompt: 1, completion: 0 }), "data.kind.prompt 1 and data.kind.judgment 3");
+  assert.equal(
+    kindsWords(words, { judgment: 3, prompt: 1, completion: 0 }),
+    "data.kind.prompt 1 and data.kind.judgment 3",
+  );
   assert.equal(kindsWords(words, {}), "");
 });
 
@@ -43,7 +46,8 @@ test("reasons are told in one's language where they are known, else as they came
 });
 
 test("a verdict says which text, how much better, and how it stood", () => {
-  const said = (fields) => verdictWords(words, { verdict: "decided", ranks: [2, 1], strength: null, skipped: null, ...fields });
+  const said = (fields) =>
+    verdictWords(words, { verdict: "decided", ranks: [2, 1], strength: null, skipped: null, ...fields });
   assert.equal(said({}), "data.verdict.prefers 2");
   assert.equal(said({ ranks: [1, 2], strength: 3 }), "data.verdict.prefers 1 (data.strength.3)");
   assert.equal(said({ ranks: [2, 1, 2] }), "data.verdict.ranking 2, 1, 2");

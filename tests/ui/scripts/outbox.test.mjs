@@ -175,7 +175,12 @@ test("an answer at which the server breaks holds back only later answers to the 
     saved.push(key);
     return {};
   });
-  for (const [key, comparison] of [["a1", "a"], ["a2", "a"], ["b", "b"]]) outbox.save(answer(key, comparison)); // prettier-ignore
+  for (const [key, comparison] of [
+    ["a1", "a"],
+    ["a2", "a"],
+    ["b", "b"],
+  ])
+    outbox.save(answer(key, comparison)); // prettier-ignore
   await until(() => saved.length === 1);
   assert.deepEqual(saved, ["b"]);
   broken = false;
@@ -183,7 +188,10 @@ test("an answer at which the server breaks holds back only later answers to the 
   assert.deepEqual(saved, ["b", "a1", "a2"]);
 });
 
-for (const [name, locks] of [["locks", browserLocks()], ["a lease in the storage", null]]) // prettier-ignore
+for (const [name, locks] of [
+  ["locks", browserLocks()],
+  ["a lease in the storage", null],
+]) // prettier-ignore
   test(`two tabs with ${name} send each answer once, and each hears of its own`, async () => {
     const storage = new Storage();
     const sent = [];
@@ -225,7 +233,10 @@ test("the order of answers survives a clock that is put back", async () => {
   const { outbox: other } = outboxThat(() => new Promise(() => {}), { storage });
   other.kept.clock = () => 1_000;
   other.save(answer("b"));
-  assert.deepEqual(outbox.kept.waiting().map((each) => each.answer.key), ["a", "b"]); // prettier-ignore
+  assert.deepEqual(
+    outbox.kept.waiting().map((each) => each.answer.key),
+    ["a", "b"],
+  ); // prettier-ignore
 });
 
 test("a link is slow above 60 ms and fast again below 45, by the median of the last few", () => {

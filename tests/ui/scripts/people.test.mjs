@@ -25,7 +25,14 @@ test("a measure comes with its interval where it has one", () => {
 
 test("what is not chosen is not asked for, and zero is chosen", () => {
   const asked = query({ search: "a&b=c 中", state: "", descending: false, page: 0, size: 25, sort: null });
-  assert.deepEqual([...new URLSearchParams(asked)], [["search", "a&b=c 中"], ["page", "0"], ["size", "25"]]); // prettier-ignore
+  assert.deepEqual(
+    [...new URLSearchParams(asked)],
+    [
+      ["search", "a&b=c 中"],
+      ["page", "0"],
+      ["size", "25"],
+    ],
+  ); // prettier-ignore
 });
 
 test("an address names a tab and what stands in it; what cannot be read is nothing", () => {

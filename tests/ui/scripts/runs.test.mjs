@@ -21,13 +21,21 @@ test("an address leads to a run, a form, a comparison, or the list with its filt
 
 test("an address that is broken leads to the list", () => {
   const list = { view: "list", kind: "", status: "", page: 0 };
-  for (const hash of ["", "#", "#%", "#page=-1", "#page=1e99", "#99999999999999999999"]) assert.deepEqual(asked(hash), list);
+  for (const hash of ["", "#", "#%", "#page=-1", "#page=1e99", "#99999999999999999999"])
+    assert.deepEqual(asked(hash), list);
 });
 
 test("only runs that were seen waiting or at work end", () => {
-  const before = new Map([[1, "running"], [2, "succeeded"], [4, "queued"]]);
+  const before = new Map([
+    [1, "running"],
+    [2, "succeeded"],
+    [4, "queued"],
+  ]);
   const now = [1, 2, 3, 4].map((id) => ({ id, status: id === 4 ? "running" : "failed" }));
-  assert.deepEqual(endedSince(before, now).map(({ id }) => id), [1]);
+  assert.deepEqual(
+    endedSince(before, now).map(({ id }) => id),
+    [1],
+  );
 });
 
 test("the title names the last run that ended, and how many did", () => {
@@ -39,9 +47,16 @@ test("the title names the last run that ended, and how many did", () => {
 
 test("readings have an order, unknown ones come last, and those without a number are not drawn", () => {
   const some = { zeta: [[0, 1]], loss: [[0, 1]], score: [[0, 1]], beta: [[0, null]] };
-  assert.deepEqual(readingsOf([some]).map(([name]) => name), ["score", "loss", "zeta"]);
+  assert.deepEqual(
+    readingsOf([some]).map(([name]) => name),
+    ["score", "loss", "zeta"],
+  );
 });
 
 test("settings within settings get dotted names; lists stay whole", () => {
-  assert.deepEqual(flat({ a: 1, b: { c: null, d: [1, 2] } }), [["a", 1], ["b.c", null], ["b.d", [1, 2]]]);
+  assert.deepEqual(flat({ a: 1, b: { c: null, d: [1, 2] } }), [
+    ["a", 1],
+    ["b.c", null],
+    ["b.d", [1, 2]],
+  ]);
 });

@@ -117,7 +117,13 @@ test("an answer is sent with all that was seen and noted, once, and the next que
     person: "ann",
     signals: { ...ANSWER.signals, place: 1 },
   });
-  assert.deepEqual(told, [["settle", "c1"], ["say", "status.saved"], ["close", QUESTION], ["last", "much better"], ["advance"]]); // prettier-ignore
+  assert.deepEqual(told, [
+    ["settle", "c1"],
+    ["say", "status.saved"],
+    ["close", QUESTION],
+    ["last", "much better"],
+    ["advance"],
+  ]); // prettier-ignore
   assert.equal(page.saving.busy, false);
 });
 
@@ -147,7 +153,10 @@ test("where what is asked changed the question comes anew, with what was said, a
   const { page, told, drafts, said } = pageThat([409, { error: "changed", code: "asked_changed" }]);
   await page.saving.commit(ANSWER);
   assert.deepEqual([said("status.asked_changed"), told.at(-1), page.refused], [true, ["anew", "c1"], []]);
-  assert.equal(told.some(([what]) => what === "advance"), false); // prettier-ignore
+  assert.equal(
+    told.some(([what]) => what === "advance"),
+    false,
+  ); // prettier-ignore
   page.desk.question = { comparison: "another" };
   await page.saving.commit(ANSWER);
   assert.deepEqual(
@@ -185,7 +194,10 @@ for (const [what, reply] of [
     await page.saving.commit(ANSWER);
     await until(() => told.some(([each]) => each === what));
     assert.deepEqual([page.saving.outbox.waiting, page.refused], [1, []]);
-    assert.equal(told.some(([each]) => each === "advance"), false); // prettier-ignore
+    assert.equal(
+      told.some(([each]) => each === "advance"),
+      false,
+    ); // prettier-ignore
   });
 
 test("what was answered in another tab is not asked here", async () => {
@@ -200,6 +212,9 @@ test("an undo waits for the answer that is on its way, and is one undo however o
   const { page, told, sent, said } = pageThat([0], [200, { saved: true }], [200, { undone: true, question: QUESTION }]);
   await page.saving.commit(ANSWER);
   await page.reopening.undo();
-  assert.deepEqual(sent.map(([path]) => path), ["/api/judgments", "/api/judgments", "/api/undo"]); // prettier-ignore
+  assert.deepEqual(
+    sent.map(([path]) => path),
+    ["/api/judgments", "/api/judgments", "/api/undo"],
+  ); // prettier-ignore
   assert.deepEqual([told.find(([what]) => what === "reopen")[1], said("status.undone")], [QUESTION, true]);
 });

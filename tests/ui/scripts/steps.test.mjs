@@ -119,7 +119,7 @@ test("what is required is asked step by step, in quick mode too, and nothing is 
   assert.equal(steps.confirmed, true);
   assert.equal(steps.say(ofStep("first_much")), "next");
   const way = [];
-  for (let name; (name = steps.next());) {
+  for (let name; (name = steps.next()); ) {
     steps.go(name);
     way.push(name);
     if (steps.onBar) steps.say(ofStep("second_better"));

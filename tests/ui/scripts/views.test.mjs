@@ -32,7 +32,10 @@ test("the runs of a text are the text, whatever it holds", () => {
   const odd = ["\u202eabc\u202c", "\ud800 half", "Z̷̧a̵l̶g̸o", "\u0000\u200b", "<b>&amp;", "a".repeat(500), "\r\n\t"];
   for (const one of odd)
     for (const other of odd)
-      assert.deepEqual(difference(one, other).map((runs) => runs.map((run) => run.text).join("")), [one, other]); // prettier-ignore
+      assert.deepEqual(
+        difference(one, other).map((runs) => runs.map((run) => run.text).join("")),
+        [one, other],
+      ); // prettier-ignore
 });
 
 test("what is common is a longest common subsequence", () => {

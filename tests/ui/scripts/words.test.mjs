@@ -12,7 +12,11 @@ const { VIEWS } = await from("compare/views.js");
 
 const texts = JSON.parse(readFileSync(url("languages/en.json"), "utf-8"));
 const source = (name) => readFileSync(url(`compare/${name}.js`), "utf-8");
-const require = (...keys) => assert.deepEqual(keys.filter((key) => !(key in texts)), []); // prettier-ignore
+const require = (...keys) =>
+  assert.deepEqual(
+    keys.filter((key) => !(key in texts)),
+    [],
+  ); // prettier-ignore
 
 test("steps, reasons and views", () => {
   require(...[...SEVEN, ...THREE].flatMap(({ name }) => [`step.${name}`, `step.${name}.full`]));

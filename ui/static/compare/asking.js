@@ -48,7 +48,9 @@ export class Asking {
   }
 
   async fetch(limit) {
-    const answer = await this.page.ask(`/api/questions?limit=${limit}&language=${this.page.frame.language}&person=${this.page.me.key}`);
+    const answer = await this.page.ask(
+      `/api/questions?limit=${limit}&language=${this.page.frame.language}&person=${this.page.me.key}`,
+    );
     this.asked = answer.asked;
     this.secondsLeft = answer.seconds_left;
     this.page.guidelines.now = answer.guideline;

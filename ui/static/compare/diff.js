@@ -5,7 +5,7 @@ const MOST_CHARACTERS = 60_000;
 
 // A character of a script that is written without spaces, a word, an emoji with what belongs to it, space, any sign.
 const TOKEN =
-  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]\p{M}*|[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{N}]+)*|\p{RI}{2}|\p{Extended_Pictographic}[\p{M}\p{EMod}]*(?:\u200d\p{Extended_Pictographic}[\p{M}\p{EMod}]*)*|\s+|[^]/gu;
+  /[\p{Script=Han}\p{Script=Hiragana}\p{Script=Katakana}\p{Script=Thai}\p{Script=Lao}\p{Script=Khmer}]\p{M}*|[\p{L}\p{M}\p{N}_]+(?:['’][\p{L}\p{N}]+)*|\p{RI}{2}|\p{Extended_Pictographic}[\p{M}\p{EMod}]*(?:\u200d\p{Extended_Pictographic}[\p{M}\p{EMod}]*)*|\s+|[\s\S]/gu;
 
 /** The words, spaces and signs of a text, in order; together they are the text. */
 export function tokens(text) {

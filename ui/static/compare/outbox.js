@@ -117,7 +117,7 @@ export class Outbox {
       const failure = await this.inTurn(() => this.sendAll());
       this.trouble = troubleOf(failure);
       this.tell();
-      if (failure && failure.passing) {
+      if (failure?.passing) {
         await this.wait(failure.message, BACK_OFF_SECONDS[Math.min(tries++, BACK_OFF_SECONDS.length - 1)]);
         this.more = true;
       } else tries = 0;
@@ -128,7 +128,7 @@ export class Outbox {
   async sendAll() {
     const stuck = new Set(); // comparisons of which an answer could not be sent: a later one must not overtake it
     let failed = null;
-    for (let next; (next = this.kept.waiting().find(({ answer }) => !stuck.has(answer.comparison)));) {
+    for (let next; (next = this.kept.waiting().find(({ answer }) => !stuck.has(answer.comparison))); ) {
       const failure = await this.sendOne(next);
       if (failure === null) continue;
       failed = failure;

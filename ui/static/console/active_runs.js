@@ -29,7 +29,7 @@ export class ActiveRuns {
 
   update({ active, worker }) {
     const ids = new Set(active.map((run) => run.id));
-    for (const [id, row] of this.rows) if (!ids.has(id)) (row.element.remove(), this.rows.delete(id));
+    for (const [id, row] of this.rows) if (!ids.has(id)) row.element.remove(), this.rows.delete(id);
     for (const run of active) {
       if (!this.rows.has(run.id)) this.rows.set(run.id, this.row(run));
       this.show(this.rows.get(run.id), run);
@@ -49,7 +49,11 @@ export class ActiveRuns {
       this.words("active.cancel"),
     );
     cancel.setAttribute("aria-label", `${this.words("active.cancel")}: ${name} ${run.id}`);
-    const link = el("a", { class: "tm-inline-link", href: `/runs#${run.id}`, "data-run": run.id }, `${name} · ${run.id}`);
+    const link = el(
+      "a",
+      { class: "tm-inline-link", href: `/runs#${run.id}`, "data-run": run.id },
+      `${name} · ${run.id}`,
+    );
     const head = el("div", { class: "tm-run-head" }, el("strong", {}, link), cancel);
     return { state, bar, cancel, element: el("li", { class: "tm-active" }, head, bar, state) };
   }

@@ -65,7 +65,11 @@ export class Behind {
     this.pages = [0];
     this.name = name;
     const path = () => `/api/loop/figures/${encodeURIComponent(this.name)}?after=${this.pages.at(-1)}&limit=${A_PAGE}`;
-    this.list = new Remote(words, () => this.tools.ask(path()), (answer) => this.draw(answer));
+    this.list = new Remote(
+      words,
+      () => this.tools.ask(path()),
+      (answer) => this.draw(answer),
+    );
     this.dialog = showDialog(words, this.root, words("figure.title"), [this.list.element]);
     return this.list.load();
   }
@@ -81,15 +85,30 @@ export class Behind {
     const named = has(`figure.${answer.name}`) ? words(`figure.${answer.name}`) : answer.name;
     const value = answer.value === null ? words("figure.none") : String(Number(answer.value.toPrecision(6)));
     const head = el("p", { class: "tm-figure-head" }, named, ": ", el("strong", { "data-value": answer.value }, value));
-    const asOf = answer.as_of ? el("p", { class: "tm-as-of" }, words("people.as_of", { at: momentWords(answer.as_of, language) })) : null;
+    const asOf = answer.as_of
+      ? el("p", { class: "tm-as-of" }, words("people.as_of", { at: momentWords(answer.as_of, language) }))
+      : null;
     if (answer.how === "derived") return [head, this.derived(answer)];
-    return [head, el("p", { class: "tm-help" }, words(`figure.how.${answer.how}`)), this.rows(answer), this.pager(answer), asOf];
+    return [
+      head,
+      el("p", { class: "tm-help" }, words(`figure.how.${answer.how}`)),
+      this.rows(answer),
+      this.pager(answer),
+      asOf,
+    ];
   }
 
   derived({ inputs, rule }) {
     const { words, has } = this.tools;
     const names = inputs.map((name) =>
-      el("li", {}, button(has(`figure.${name}`) ? words(`figure.${name}`) : name, () => this.show(name), { class: "tm-plain", "data-focus": name })),
+      el(
+        "li",
+        {},
+        button(has(`figure.${name}`) ? words(`figure.${name}`) : name, () => this.show(name), {
+          class: "tm-plain",
+          "data-focus": name,
+        }),
+      ),
     );
     return el(
       "div",
@@ -103,7 +122,11 @@ export class Behind {
   rows({ rows }) {
     const { words } = this.tools;
     if (rows.length === 0) return el("p", { class: "tm-empty" }, words("figure.no_rows"));
-    const lines = rows.map((row) => [this.place(row), foreignText(el("span"), row.text), String(Number(row.amount.toPrecision(4)))]);
+    const lines = rows.map((row) => [
+      this.place(row),
+      foreignText(el("span"), row.text),
+      String(Number(row.amount.toPrecision(4))),
+    ]);
     const columns = [
       [words("figure.row"), false],
       [words("figure.text"), false],
@@ -125,8 +148,16 @@ export class Behind {
     return el(
       "nav",
       { class: "tm-pager", "aria-label": words("pager.label") },
-      button(words("pager.back"), back, { disabled: this.pages.length === 1, class: "tm-button tm-slim", "data-focus": "back" }),
-      button(words("pager.forward"), on, { disabled: next === null, class: "tm-button tm-slim", "data-focus": "forward" }),
+      button(words("pager.back"), back, {
+        disabled: this.pages.length === 1,
+        class: "tm-button tm-slim",
+        "data-focus": "back",
+      }),
+      button(words("pager.forward"), on, {
+        disabled: next === null,
+        class: "tm-button tm-slim",
+        "data-focus": "forward",
+      }),
     );
   }
 }

@@ -78,10 +78,7 @@ export class LoopCards {
     const half = reward.low === null || reward.high === null ? null : (reward.high - reward.low) / 2;
     const ceiling = this.figures["people.agreement"];
     return [
-      [
-        this.figure(...right),
-        ...(half === null ? [] : [" ± ", this.figure("reward.half", number(100 * half, 0))]),
-      ],
+      [this.figure(...right), ...(half === null ? [] : [" ± ", this.figure("reward.half", number(100 * half, 0))])],
       [
         this.line("card.reward.right", { n: decided }),
         this.line("card.reward.length", { share: ["reward.length_baseline", percent(reward.length_baseline)] }),
@@ -105,7 +102,11 @@ export class LoopCards {
     });
     if (result.judgments === 0) return [words("card.result.cannot_tell"), [names, words("card.result.nobody")]];
     const half = (result.high - result.low) / 2;
-    const share = [this.figure("result.share", percent(result.share)), " ± ", this.figure("result.half", number(100 * half, 0))];
+    const share = [
+      this.figure("result.share", percent(result.share)),
+      " ± ",
+      this.figure("result.half", number(100 * half, 0)),
+    ];
     return [
       result.cannot_tell ? words("card.result.cannot_tell") : share,
       [
@@ -119,7 +120,9 @@ export class LoopCards {
           ties: ["result.ties", plainNumber(result.ties)],
           losses: ["result.losses", plainNumber(result.losses)],
         }),
-        result.cannot_tell ? [words("card.result.so_far"), " ", ...share] : words(result.share > 0.5 ? "card.result.better" : "card.result.worse"),
+        result.cannot_tell
+          ? [words("card.result.so_far"), " ", ...share]
+          : words(result.share > 0.5 ? "card.result.better" : "card.result.worse"),
         result.more_judgments ? this.line("card.result.more", { n: ["result.more", result.more_judgments] }) : null,
       ],
     ];

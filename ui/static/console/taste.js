@@ -46,7 +46,12 @@ export class Taste {
     return el(
       "section",
       { class: "tm-pane" },
-      el("h3", { class: "tm-pane-title" }, words(`taste.${end}`), el("span", { class: "tm-side-reward" }, phrase(words, "taste.score", { score: shown }))),
+      el(
+        "h3",
+        { class: "tm-pane-title" },
+        words(`taste.${end}`),
+        el("span", { class: "tm-side-reward" }, phrase(words, "taste.score", { score: shown })),
+      ),
       foreignText(el("div", { class: "tm-response" }), text.trim() === "" ? words("views.empty") : text),
     );
   }

@@ -20,20 +20,36 @@ export function completionTable({ words, language }) {
       {
         key: "policy",
         label: words("data.column.policy"),
-        options: anyOr(words, choices.policies.map((name) => [name, name])),
+        options: anyOr(
+          words,
+          choices.policies.map((name) => [name, name]),
+        ),
         help: words("data.policy_help"),
       },
       {
         key: "split",
         label: words("data.column.split"),
-        options: anyOr(words, choices.splits.map((name) => [name, words(`data.split.${name}`)])),
+        options: anyOr(
+          words,
+          choices.splits.map((name) => [name, words(`data.split.${name}`)]),
+        ),
       },
       {
         key: "cut_off",
         label: words("data.column.cut_off"),
-        options: anyOr(words, [["true", words("data.yes")], ["false", words("data.no")]]),
+        options: anyOr(words, [
+          ["true", words("data.yes")],
+          ["false", words("data.no")],
+        ]),
       },
-      { key: "taken_back", label: words("data.state_of"), options: [["", words("data.stands")], ["true", words("data.taken_back")]] },
+      {
+        key: "taken_back",
+        label: words("data.state_of"),
+        options: [
+          ["", words("data.stands")],
+          ["true", words("data.taken_back")],
+        ],
+      },
     ],
     columns: [
       [words("data.column.completion"), false],
@@ -58,7 +74,10 @@ export function completionTable({ words, language }) {
       one.sealed ? el("p", { class: "tm-help" }, words("data.sealed_help")) : null,
       facts([
         [words("data.column.policy"), policy(one)],
-        [words("data.column.prompt"), link(`#prompts/${one.prompt_id}`, words("data.one.prompts", { id: one.prompt_id }))],
+        [
+          words("data.column.prompt"),
+          link(`#prompts/${one.prompt_id}`, words("data.one.prompts", { id: one.prompt_id })),
+        ],
         [words("data.column.tokens"), one.tokens === null ? "–" : String(one.tokens)],
         [words("data.characters"), String(one.characters)],
         [words("data.column.cut_off"), cut(one)],

@@ -5,7 +5,20 @@ import { button, choice, field, form, listed, textInput } from "../page/fields.j
 import { languageWords } from "../page/moments.js";
 import { anyOr } from "./pieces.js";
 
-const FILTERS = ["snapshot", "round", "split", "purpose", "policy", "person", "language", "tags", "agreement", "reliability", "since", "until"];
+const FILTERS = [
+  "snapshot",
+  "round",
+  "split",
+  "purpose",
+  "policy",
+  "person",
+  "language",
+  "tags",
+  "agreement",
+  "reliability",
+  "since",
+  "until",
+];
 const NUMBERS = ["snapshot", "round", "agreement", "reliability"];
 const LICENCES = ["data_licence", "base_licence"];
 
@@ -15,12 +28,19 @@ export class ExportForm {
     Object.assign(this, { tools, words: tools.words, choices });
     const { words } = tools;
     const names = choices.writes.map(({ name }) => name);
-    this.format = choice(names.map((name) => [name, words(`data.format.${name.replaceAll("-", "_")}`)]), names.includes(asked.format) ? asked.format : "trl", { id: "tm-export-format" });
+    this.format = choice(
+      names.map((name) => [name, words(`data.format.${name.replaceAll("-", "_")}`)]),
+      names.includes(asked.format) ? asked.format : "trl",
+      { id: "tm-export-format" },
+    );
     this.format.addEventListener("change", () => this.layOptions());
     this.options = el("div", { class: "tm-data-fields" });
     this.inputs = Object.fromEntries(FILTERS.map((name) => [name, this.input(name, asked[name] ?? "")]));
     this.fields = Object.fromEntries(
-      FILTERS.map((name) => [name, field(words(`data.filter.${name}`), this.inputs[name], words(`data.filter.${name}_help`))]),
+      FILTERS.map((name) => [
+        name,
+        field(words(`data.filter.${name}`), this.inputs[name], words(`data.filter.${name}_help`)),
+      ]),
     );
     this.licences = Object.fromEntries(LICENCES.map((name) => [name, textInput({ maxlength: "200" })]));
     const given = FILTERS.some((name) => asked[name]);
@@ -32,13 +52,24 @@ export class ExportForm {
           "details",
           { class: "tm-data-more", open: given },
           el("summary", {}, words("data.export.filters")),
-          el("div", { class: "tm-data-fields" }, FILTERS.map((name) => this.fields[name].element)),
+          el(
+            "div",
+            { class: "tm-data-fields" },
+            FILTERS.map((name) => this.fields[name].element),
+          ),
         ),
         el(
           "details",
           { class: "tm-data-more" },
           el("summary", {}, words("data.export.licences")),
-          el("div", { class: "tm-data-fields" }, LICENCES.map((name) => field(words(`data.export.${name}`), this.licences[name], words("data.export.licence_help")).element)),
+          el(
+            "div",
+            { class: "tm-data-fields" },
+            LICENCES.map(
+              (name) =>
+                field(words(`data.export.${name}`), this.licences[name], words("data.export.licence_help")).element,
+            ),
+          ),
         ),
         el(
           "div",
@@ -81,8 +112,18 @@ export class ExportForm {
     const { words, tools } = this;
     const { options, filters } = this.chosen;
     const shown = Object.entries(options).filter(([name]) => name !== "people" || tools.me.role === "admin");
-    this.optionInputs = Object.fromEntries(shown.map(([name, values]) => [name, choice(values.map((value) => [value, optionWords(tools, value)]), values[0])]));
-    this.options.replaceChildren(...shown.map(([name]) => field(words(`data.option.${name}`), this.optionInputs[name]).element));
+    this.optionInputs = Object.fromEntries(
+      shown.map(([name, values]) => [
+        name,
+        choice(
+          values.map((value) => [value, optionWords(tools, value)]),
+          values[0],
+        ),
+      ]),
+    );
+    this.options.replaceChildren(
+      ...shown.map(([name]) => field(words(`data.option.${name}`), this.optionInputs[name]).element),
+    );
     for (const name of FILTERS) this.fields[name].element.hidden = filters !== null && !filters.includes(name);
   }
 

@@ -15,18 +15,25 @@ export function countsView(tools, { counts, dropped, left_out, judgments_left_ou
     ["dropped", dropped],
     ["left_out", left_out],
     ["judgments_left_out", judgments_left_out],
-  ].flatMap(([name, found]) => Object.entries(found).map(([why, n]) => [`${words(`data.export.${name}`)}: ${reasonWords(tools, why)}`, String(n)]));
+  ].flatMap(([name, found]) =>
+    Object.entries(found).map(([why, n]) => [`${words(`data.export.${name}`)}: ${reasonWords(tools, why)}`, String(n)]),
+  );
   const columns = [
     [words("data.export.counted"), false],
     [words("data.export.number"), true],
   ];
-  return table(words("data.export.counts"), columns, [...Object.entries(counts).map(([name, n]) => [named(name), String(n)]), ...reasons]);
+  return table(words("data.export.counts"), columns, [
+    ...Object.entries(counts).map(([name, n]) => [named(name), String(n)]),
+    ...reasons,
+  ]);
 }
 
 /** A look before anything is written. */
 export function previewView(tools, preview) {
   const { words } = tools;
-  const rows = preview.rows.map((row) => foreignText(el("pre", { class: "tm-data-row", tabindex: "0" }), JSON.stringify(row, null, 1)));
+  const rows = preview.rows.map((row) =>
+    foreignText(el("pre", { class: "tm-data-row", tabindex: "0" }), JSON.stringify(row, null, 1)),
+  );
   return el(
     "section",
     { class: "tm-box tm-listed", "aria-label": words("data.export.preview") },

@@ -17,7 +17,11 @@ export class ExportPart {
     this.said = el("p", { class: "tm-said", role: "status" });
     this.result = el("div");
     this.shelf = new Shelf(tools);
-    this.form = new Remote(words, () => tools.choices(), (choices) => this.draw(choices));
+    this.form = new Remote(
+      words,
+      () => tools.choices(),
+      (choices) => this.draw(choices),
+    );
     this.element = el(
       "div",
       { class: "tm-listed" },

@@ -22,7 +22,12 @@ export class FileCard {
     this.import = button(words("data.import.take"), () => this.take(), { class: "tm-button tm-primary", hidden: true });
     this.removing = acting(words("data.import.remove"), () => this.remove());
     this.report = el("div");
-    this.acts = el("div", { class: "tm-listed", hidden: true }, this.formatField.element, el("div", { class: "tm-actions" }, this.try, this.import));
+    this.acts = el(
+      "div",
+      { class: "tm-listed", hidden: true },
+      this.formatField.element,
+      el("div", { class: "tm-actions" }, this.try, this.import),
+    );
     this.element = el(
       "section",
       { class: "tm-box tm-data-file", "data-upload": upload.id, "aria-label": words("data.import.file") },
@@ -120,7 +125,10 @@ export class FileCard {
     const done = errand.verb === "import";
     const { added, known, left_out, brought } = errand.result;
     const counts = { added, known, left_out, brought: kindsWords(words, brought) };
-    setText(this.said, words(done ? (added ? "data.import.done" : "data.import.done_nothing") : "data.import.tried", counts));
+    setText(
+      this.said,
+      words(done ? (added ? "data.import.done" : "data.import.done_nothing") : "data.import.tried", counts),
+    );
     this.report.replaceChildren(new Report(this.tools, errand, done).element);
     this.import.hidden = done || added === 0;
     setText(this.import, words("data.import.take_rows", { n: added }));

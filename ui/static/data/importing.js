@@ -12,7 +12,11 @@ export class ImportPart {
     const { words } = tools;
     this.failed = el("p", { class: "tm-field-error", role: "alert" });
     this.files = el("div", { class: "tm-listed" });
-    this.waiting = new Remote(words, () => this.ask(), (answer) => this.draw(answer));
+    this.waiting = new Remote(
+      words,
+      () => this.ask(),
+      (answer) => this.draw(answer),
+    );
     this.imports = new Imports(tools);
     this.element = el(
       "div",
@@ -36,12 +40,21 @@ export class ImportPart {
 
   dropPlace() {
     const { words } = this;
-    const input = el("input", { type: "file", id: "tm-data-file", class: "tm-unseen", tabindex: "-1", "aria-hidden": "true" });
+    const input = el("input", {
+      type: "file",
+      id: "tm-data-file",
+      class: "tm-unseen",
+      tabindex: "-1",
+      "aria-hidden": "true",
+    });
     input.addEventListener("change", () => {
       for (const file of input.files) this.take(file);
       input.value = "";
     });
-    const choose = button(words("data.import.choose"), () => input.click(), { class: "tm-button tm-primary", "data-focus": "choose" });
+    const choose = button(words("data.import.choose"), () => input.click(), {
+      class: "tm-button tm-primary",
+      "data-focus": "choose",
+    });
     const place = el(
       "div",
       { class: "tm-data-drop", role: "group", "aria-label": words("data.import.place") },

@@ -35,16 +35,22 @@ export class Imports {
 
   table(imports) {
     const { words } = this;
-    const columns = ["file", "format", "rows_added", "rows_known", "rows_left_out", "at", "state", "act"].map((name) => [
-      words(`data.column.${name}`),
-      name.startsWith("rows_"),
-    ]);
-    return table(words("data.imports.title"), columns, imports.map((one) => this.row(one)));
+    const columns = ["file", "format", "rows_added", "rows_known", "rows_left_out", "at", "state", "act"].map(
+      (name) => [words(`data.column.${name}`), name.startsWith("rows_")],
+    );
+    return table(
+      words("data.imports.title"),
+      columns,
+      imports.map((one) => this.row(one)),
+    );
   }
 
   row(one) {
     const { words, tools } = this;
-    const cut = one.state === "taken_back" ? one.problems.map(({ reason }) => reason).filter((reason) => reason.startsWith("The import was cut off")) : [];
+    const cut =
+      one.state === "taken_back"
+        ? one.problems.map(({ reason }) => reason).filter((reason) => reason.startsWith("The import was cut off"))
+        : [];
     return [
       foreignText(link(`#prompts?imported=${one.id}`, "", { class: "tm-inline-link tm-data-short" }), one.file_name),
       one.format,
@@ -52,9 +58,15 @@ export class Imports {
       String(one.known),
       String(one.left_out),
       momentWords(one.created_at, tools.language),
-      [words(`data.imports.${one.state}`), cut.length ? el("span", { class: "tm-help" }, ` ${words("data.imports.was_cut_off")}`) : ""],
+      [
+        words(`data.imports.${one.state}`),
+        cut.length ? el("span", { class: "tm-help" }, ` ${words("data.imports.was_cut_off")}`) : "",
+      ],
       one.state === "stands"
-        ? button(words("data.imports.undo"), () => this.undo(one), { class: "tm-button tm-slim", "data-focus": `undo-${one.id}` })
+        ? button(words("data.imports.undo"), () => this.undo(one), {
+            class: "tm-button tm-slim",
+            "data-focus": `undo-${one.id}`,
+          })
         : "–",
     ];
   }

@@ -10,8 +10,14 @@ const STATES = ["counts", "superseded", "undo", "left_out", "taken_back"];
 
 export function judgmentTable({ words, language }) {
   const named = (names, prefix) => names.map((name) => [name, words(`${prefix}.${name}`)]);
-  const person = (row) => foreignText(link(`/people#people/${row.person_id}`, "", { class: "tm-inline-link tm-data-short" }), row.person);
-  const state = (row) => el("span", { class: "tm-state-tag", "data-state": row.state === "counts" ? "active" : "" }, words(`data.state.${row.state}`));
+  const person = (row) =>
+    foreignText(link(`/people#people/${row.person_id}`, "", { class: "tm-inline-link tm-data-short" }), row.person);
+  const state = (row) =>
+    el(
+      "span",
+      { class: "tm-state-tag", "data-state": row.state === "counts" ? "active" : "" },
+      words(`data.state.${row.state}`),
+    );
   return {
     name: "judgments",
     about: words("data.judgments.about"),
@@ -19,34 +25,46 @@ export function judgmentTable({ words, language }) {
     links: ["comparison", "completion", "prompt", "run", "imported"],
     fields: (choices) => [
       { key: "round", label: words("data.column.round"), type: "number", min: "0" },
-      { key: "purpose", label: words("data.column.purpose"), options: anyOr(words, named(choices.purposes, "data.purpose")) },
+      {
+        key: "purpose",
+        label: words("data.column.purpose"),
+        options: anyOr(words, named(choices.purposes, "data.purpose")),
+      },
       { key: "verdict", label: words("data.column.verdict"), options: anyOr(words, named(VERDICTS, "data.verdict")) },
       { key: "state", label: words("data.column.state"), options: anyOr(words, named(STATES, "data.state")) },
       { key: "split", label: words("data.column.split"), options: anyOr(words, named(choices.splits, "data.split")) },
       {
         key: "language",
         label: words("data.column.language"),
-        options: anyOr(words, choices.languages.map((code) => [code, languageWords(code, language)])),
+        options: anyOr(
+          words,
+          choices.languages.map((code) => [code, languageWords(code, language)]),
+        ),
       },
       {
         key: "who",
         label: words("data.column.person"),
-        options: anyOr(words, choices.people.map(({ id, name }) => [String(id), name])),
+        options: anyOr(
+          words,
+          choices.people.map(({ id, name }) => [String(id), name]),
+        ),
         help: choices.more_people ? words("data.more_people") : "",
       },
       {
         key: "policy",
         label: words("data.column.policy"),
-        options: anyOr(words, choices.policies.map((name) => [name, name])),
+        options: anyOr(
+          words,
+          choices.policies.map((name) => [name, name]),
+        ),
         help: words("data.policy_help"),
       },
       { key: "since", label: words("data.since"), type: "date" },
       { key: "until", label: words("data.until"), type: "date" },
     ],
-    columns: ["judgment", "person", "verdict", "sides", "seconds", "round", "purpose", "guideline", "at", "state"].map((name) => [
-      words(`data.column.${name}`),
-      ["seconds", "round", "guideline"].includes(name),
-    ]),
+    columns: ["judgment", "person", "verdict", "sides", "seconds", "round", "purpose", "guideline", "at", "state"].map(
+      (name) => [words(`data.column.${name}`), ["seconds", "round", "guideline"].includes(name)],
+    ),
     cells: (row) => [
       link(`#judgments/${row.id}`, words("data.judgment", { id: row.id })),
       person(row),
@@ -61,11 +79,15 @@ export function judgmentTable({ words, language }) {
     ],
     detail: (one) => [
       foreignText(el("p", { class: "tm-note" }), verdictWords(words, one)),
-      pairView(words, one, { marks: Object.fromEntries(one.completions.map((each, place) => [place, mark(words, one, each, place)])) }),
+      pairView(words, one, {
+        marks: Object.fromEntries(one.completions.map((each, place) => [place, mark(words, one, each, place)])),
+      }),
       el(
         "div",
         { class: "tm-actions" },
-        one.completions.map((each, place) => link(`#completions/${each.id}`, words("data.open_completion", { n: place + 1 }))),
+        one.completions.map((each, place) =>
+          link(`#completions/${each.id}`, words("data.open_completion", { n: place + 1 })),
+        ),
         link(`#prompts/${one.prompt_id}`, words("data.open_prompt")),
         link(`#judgments?comparison=${one.comparison_id}`, words("data.others_on_it")),
       ),
@@ -79,7 +101,10 @@ export function judgmentTable({ words, language }) {
         [words("data.column.purpose"), words(`data.purpose.${one.purpose}`)],
         [words("data.column.guideline"), one.guideline === null ? "–" : String(one.guideline)],
         [words("data.late"), words(one.late ? "data.yes" : "data.no")],
-        [words("data.column.source"), one.import_id === null ? words("data.given_here") : words("data.import", { id: one.import_id })],
+        [
+          words("data.column.source"),
+          one.import_id === null ? words("data.given_here") : words("data.import", { id: one.import_id }),
+        ],
         [words("data.replaces"), other(words, one.supersedes_id)],
         [words("data.replaced_by"), other(words, one.superseded_by)],
       ]),
@@ -116,7 +141,10 @@ function trained(words, { runs, reward_models, policies }) {
     {},
     title,
     facts([
-      ...listed("data.trained_runs", runs.map((id) => link(`/runs#${id}`, words("data.run", { id })))),
+      ...listed(
+        "data.trained_runs",
+        runs.map((id) => link(`/runs#${id}`, words("data.run", { id }))),
+      ),
       ...listed("data.trained_rewards", reward_models.map(foreign)),
       ...listed("data.trained_policies", policies.map(foreign)),
     ]),

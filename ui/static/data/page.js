@@ -22,7 +22,8 @@ export async function mount(element, context) {
     ...frame,
     root: main.parentElement,
     ask: (path, body) => request(words, path, body, PATIENCE_MILLISECONDS),
-    choices: () => (tools.known ??= tools.ask("/api/data").catch((failure) => ((tools.known = null), Promise.reject(failure)))),
+    choices: () =>
+      (tools.known ??= tools.ask("/api/data").catch((failure) => ((tools.known = null), Promise.reject(failure)))),
     /** What there is to choose from has changed. */
     changed: () => (tools.known = null),
   };

@@ -42,7 +42,10 @@ export function anyOr(words, options) {
 /** The comparisons of a prompt or a completion, each leading to the judgments on it. */
 export function comparisonTable(words, comparisons, more = false) {
   if (comparisons.length === 0) return el("p", { class: "tm-empty" }, words("data.no_comparisons"));
-  const columns = ["comparison", "purpose", "round", "answers"].map((name, place) => [words(`data.column.${name}`), place > 1]);
+  const columns = ["comparison", "purpose", "round", "answers"].map((name, place) => [
+    words(`data.column.${name}`),
+    place > 1,
+  ]);
   const rows = comparisons.map((one) => [
     link(`#judgments?comparison=${one.id}`, words("data.comparison", { id: one.id })),
     words(`data.purpose.${one.purpose}`),

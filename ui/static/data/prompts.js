@@ -6,7 +6,11 @@ import { pairView } from "../people/pair.js";
 import { anyOr, comparisonTable, facts, foreign, link, tags, textLink } from "./pieces.js";
 
 export function promptTable({ words, language }) {
-  const splits = (choices) => anyOr(words, choices.splits.map((name) => [name, words(`data.split.${name}`)]));
+  const splits = (choices) =>
+    anyOr(
+      words,
+      choices.splits.map((name) => [name, words(`data.split.${name}`)]),
+    );
   const imported = (id) => link(`#prompts?imported=${id}`, words("data.import", { id }));
   return {
     name: "prompts",
@@ -19,11 +23,28 @@ export function promptTable({ words, language }) {
       {
         key: "language",
         label: words("data.column.language"),
-        options: anyOr(words, choices.languages.map((code) => [code, languageWords(code, language)])),
+        options: anyOr(
+          words,
+          choices.languages.map((code) => [code, languageWords(code, language)]),
+        ),
       },
-      { key: "tag", label: words("data.column.tag"), options: anyOr(words, choices.tags.map((tag) => [tag, tag])) },
+      {
+        key: "tag",
+        label: words("data.column.tag"),
+        options: anyOr(
+          words,
+          choices.tags.map((tag) => [tag, tag]),
+        ),
+      },
       { key: "group", label: words("data.column.group") },
-      { key: "taken_back", label: words("data.state_of"), options: [["", words("data.stands")], ["true", words("data.taken_back")]] },
+      {
+        key: "taken_back",
+        label: words("data.state_of"),
+        options: [
+          ["", words("data.stands")],
+          ["true", words("data.taken_back")],
+        ],
+      },
     ],
     columns: [
       [words("data.column.prompt"), false],
@@ -60,10 +81,18 @@ export function promptTable({ words, language }) {
         [words("data.column.completions"), link(`#completions?prompt=${one.id}`, String(one.counts.completions))],
         [words("data.column.answers"), link(`#judgments?prompt=${one.id}`, String(one.counts.answers))],
         [words("data.state_of"), words(one.taken_back ? "data.taken_back" : "data.stands")],
-        [words("data.column.source"), one.imports.length ? one.imports.map((each) => source(words, each)) : words("data.own")],
+        [
+          words("data.column.source"),
+          one.imports.length ? one.imports.map((each) => source(words, each)) : words("data.own"),
+        ],
       ]),
       one.reference
-        ? el("section", {}, el("h3", { class: "tm-label" }, words("data.reference")), foreignText(el("p", {}), one.reference))
+        ? el(
+            "section",
+            {},
+            el("h3", { class: "tm-label" }, words("data.reference")),
+            foreignText(el("p", {}), one.reference),
+          )
         : null,
       comparisonTable(words, one.comparisons, one.more),
     ],

@@ -16,7 +16,11 @@ export class Report {
     Object.assign(this, { tools, words: tools.words, errand, done, starts: [0] });
     const { result } = errand;
     this.became = BECAME.find((name) => result[name] > 0) ?? "added";
-    this.list = new Remote(tools.words, () => this.ask(), (answer) => this.draw(answer));
+    this.list = new Remote(
+      tools.words,
+      () => this.ask(),
+      (answer) => this.draw(answer),
+    );
     this.choices = el("div", { class: "tm-actions", role: "group", "aria-label": tools.words("data.report.which") });
     this.element = el("div", { class: "tm-listed" }, this.choices, this.list.element, this.download());
     this.layChoices();
@@ -38,7 +42,10 @@ export class Report {
     };
     this.choices.replaceChildren(
       ...BECAME.map((name) =>
-        button(this.title(name), () => choose(name), { class: "tm-button tm-slim tm-data-choice", "aria-pressed": String(name === this.became) }),
+        button(this.title(name), () => choose(name), {
+          class: "tm-button tm-slim tm-data-choice",
+          "aria-pressed": String(name === this.became),
+        }),
       ),
     );
   }
@@ -59,10 +66,16 @@ export class Report {
       [words(this.became === "left_out" ? "data.report.reason" : "data.report.brings"), false],
     ];
     const what = (row) =>
-      this.became === "left_out" ? foreignText(el("span"), row.reason ?? "") : kindsWords(words, row.brought) || words("data.report.nothing_new");
+      this.became === "left_out"
+        ? foreignText(el("span"), row.reason ?? "")
+        : kindsWords(words, row.brought) || words("data.report.nothing_new");
     const many = next !== null || starts.length > 1;
     return [
-      table(this.title(this.became), columns, rows.map((row) => [String(row.line), what(row)])),
+      table(
+        this.title(this.became),
+        columns,
+        rows.map((row) => [String(row.line), what(row)]),
+      ),
       many
         ? el(
             "nav",
@@ -77,6 +90,10 @@ export class Report {
 
   download() {
     const href = `/api/errands/${this.errand.errand}/report.csv`;
-    return el("p", {}, el("a", { class: "tm-inline-link", href, download: "import-report.csv" }, this.words("data.report.file")));
+    return el(
+      "p",
+      {},
+      el("a", { class: "tm-inline-link", href, download: "import-report.csv" }, this.words("data.report.file")),
+    );
   }
 }

@@ -18,7 +18,11 @@ export class Rows {
     Object.assign(this, { tools, part, words: tools.words, filters: {}, befores: [null], back: `#${part.name}` });
     const { words } = tools;
     this.form = el("div", { class: "tm-data-filters" });
-    this.list = new Remote(words, () => this.collect(), (answer) => this.draw(answer));
+    this.list = new Remote(
+      words,
+      () => this.collect(),
+      (answer) => this.draw(answer),
+    );
     this.looking = el("p", { class: "tm-summary", role: "status" });
     this.stop = button(words("data.stop"), () => (this.stopped = true), { class: "tm-button tm-slim", hidden: true });
     this.listing = el(
@@ -66,12 +70,17 @@ export class Rows {
     const rows = [];
     let before = this.befores.at(-1);
     for (;;) {
-      const answer = await tools.ask(`/api/data/${part.name}?${query({ ...this.known(), before, size: SIZE - rows.length })}`);
+      const answer = await tools.ask(
+        `/api/data/${part.name}?${query({ ...this.known(), before, size: SIZE - rows.length })}`,
+      );
       rows.push(...answer.rows);
       before = answer.before;
       const more = !answer.filled && before !== null && mine === this.asking;
       this.stop.hidden = !more || this.stopped;
-      setText(this.looking, more ? words(this.stopped ? "data.stopped" : "data.looking", { found: rows.length, id: before }) : "");
+      setText(
+        this.looking,
+        more ? words(this.stopped ? "data.stopped" : "data.looking", { found: rows.length, id: before }) : "",
+      );
       if (!more || this.stopped) return { rows, before };
     }
   }
@@ -95,7 +104,11 @@ export class Rows {
     this.form.replaceChildren(
       form(
         [
-          el("div", { class: "tm-data-fields" }, inputs.map(([one, input]) => field(one.label, input, one.help ?? "").element)),
+          el(
+            "div",
+            { class: "tm-data-fields" },
+            inputs.map(([one, input]) => field(one.label, input, one.help ?? "").element),
+          ),
           el(
             "div",
             { class: "tm-actions" },
@@ -148,7 +161,11 @@ export class Rows {
       button(words(key), () => turn(to), { class: "tm-button tm-slim", disabled, "data-focus": key });
     const many = before !== null || befores.length > 1;
     return [
-      table(words(`data.tab.${part.name}`), part.columns, rows.map((row) => part.cells(row))),
+      table(
+        words(`data.tab.${part.name}`),
+        part.columns,
+        rows.map((row) => part.cells(row)),
+      ),
       many
         ? el(
             "nav",

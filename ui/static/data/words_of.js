@@ -23,6 +23,9 @@ export function kindsWords(words, counts) {
 
 /** A reason that the store gives, in the reader's language where it is known. */
 export function reasonWords({ words, has }, reason) {
-  const key = `data.reason.${reason.toLowerCase().replace(/[^a-z]+/g, "_").replace(/^_+|_+$/g, "")}`;
+  const key = `data.reason.${reason
+    .toLowerCase()
+    .replace(/[^a-z]+/g, "_")
+    .replace(/^_+|_+$/g, "")}`;
   return has(key) ? words(key) : reason;
 }

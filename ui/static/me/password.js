@@ -12,7 +12,11 @@ export function password({ words, language, changed }, mine) {
   const secret = (autocomplete) => textInput({ type: "password", autocomplete, maxlength: "1000", required: true });
   const fields = {
     old: field(words("me.password.old"), secret("current-password")),
-    new: field(words("me.password.new"), secret("new-password"), words("door.password_hint", { count: mine.shortest_password })),
+    new: field(
+      words("me.password.new"),
+      secret("new-password"),
+      words("door.password_hint", { count: mine.shortest_password }),
+    ),
     twice: field(words("door.password_again"), secret("new-password")),
   };
   const said = el("p", { class: "tm-said", role: "status" });

@@ -7,7 +7,9 @@ export function filtersOf(hash) {
 
 /** The query of an address from what is chosen; what is empty is left out. */
 export function query(values) {
-  const given = Object.entries(values).filter(([, value]) => value !== "" && value !== null && value !== undefined && value !== false);
+  const given = Object.entries(values).filter(
+    ([, value]) => value !== "" && value !== null && value !== undefined && value !== false,
+  );
   return new URLSearchParams(given.map(([name, value]) => [name, String(value)])).toString();
 }
 

@@ -12,6 +12,7 @@ export function asOf(words, { as_of, computing, failed }, language, again) {
   if (computing) parts.push(words("people.computing"));
   if (failed && !computing) parts.push(words("people.failed"));
   note.textContent = parts.join(" ");
-  if (computing) setTimeout(() => note.isConnected && note.checkVisibility?.() !== false && again(), LOOK_AGAIN_MILLISECONDS);
+  if (computing)
+    setTimeout(() => note.isConnected && note.checkVisibility?.() !== false && again(), LOOK_AGAIN_MILLISECONDS);
   return note;
 }

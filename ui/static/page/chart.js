@@ -148,11 +148,34 @@ function marker(shape, x, y, size) {
   if (shape === 0) return svg("circle", { cx: x, cy: y, r: size, class: "tm-dot" });
   const s = size + 0.5;
   const corners = [
-    [[-s, -s], [s, -s], [s, s], [-s, s]],
-    [[0, -s], [s, s], [-s, s]],
-    [[0, -s * 1.3], [s * 1.3, 0], [0, s * 1.3], [-s * 1.3, 0]],
-    [[0, s], [s, -s], [-s, -s]],
-    [[-s, -s / 2.5], [s, -s / 2.5], [s, s / 2.5], [-s, s / 2.5]],
+    [
+      [-s, -s],
+      [s, -s],
+      [s, s],
+      [-s, s],
+    ],
+    [
+      [0, -s],
+      [s, s],
+      [-s, s],
+    ],
+    [
+      [0, -s * 1.3],
+      [s * 1.3, 0],
+      [0, s * 1.3],
+      [-s * 1.3, 0],
+    ],
+    [
+      [0, s],
+      [s, -s],
+      [-s, -s],
+    ],
+    [
+      [-s, -s / 2.5],
+      [s, -s / 2.5],
+      [s, s / 2.5],
+      [-s, s / 2.5],
+    ],
   ][shape - 1];
   return svg("polygon", { points: corners.map(([dx, dy]) => `${x + dx},${y + dy}`).join(" "), class: "tm-dot" });
 }

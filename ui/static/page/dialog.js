@@ -66,7 +66,11 @@ export function showDialog(words, root, title, nodes) {
     { class: "tm-dialog tm-dialog-wide", "aria-labelledby": "tm-dialog-title" },
     el("h2", { class: "tm-box-title", id: "tm-dialog-title" }, title),
     nodes,
-    el("div", { class: "tm-actions" }, button(words("form.close"), () => dialog.close())),
+    el(
+      "div",
+      { class: "tm-actions" },
+      button(words("form.close"), () => dialog.close()),
+    ),
   );
   const before = document.activeElement;
   dialog.addEventListener("close", () => {

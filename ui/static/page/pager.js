@@ -13,7 +13,11 @@ export function pager(words, { page, size, total }, go) {
   const pages = pagesOf(total, size);
   if (pages === 1) return null;
   const step = (to, key) =>
-    button(words(key), () => go(to), { disabled: to < 0 || to >= pages, class: "tm-button tm-slim", "data-focus": key });
+    button(words(key), () => go(to), {
+      disabled: to < 0 || to >= pages,
+      class: "tm-button tm-slim",
+      "data-focus": key,
+    });
   return el(
     "nav",
     { class: "tm-pager", "aria-label": words("pager.label") },

@@ -37,7 +37,10 @@ const INPUTS = {
   switch: (page, about, value) => el("input", { type: "checkbox", checked: value }),
   choice: (page, { options, optional }, value) =>
     choice(
-      [...(optional ? [""] : []), ...options].map((option) => [option, valueWords(page, option === "" ? null : option)]),
+      [...(optional ? [""] : []), ...options].map((option) => [
+        option,
+        valueWords(page, option === "" ? null : option),
+      ]),
       value ?? "",
     ),
 };

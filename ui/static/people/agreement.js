@@ -14,7 +14,11 @@ const ANSWERS = { first: [1, 2], second: [2, 1], tie: [1, 1] };
 export class Agreement {
   constructor(tools) {
     Object.assign(this, tools);
-    this.list = new Remote(this.words, () => this.ask("/api/agreement"), (answer) => this.draw(answer));
+    this.list = new Remote(
+      this.words,
+      () => this.ask("/api/agreement"),
+      (answer) => this.draw(answer),
+    );
     this.element = el(
       "div",
       { class: "tm-listed" },
@@ -39,7 +43,12 @@ export class Agreement {
   measures(measures) {
     const { words } = this;
     const name = (measure) => words(`people.agreement.${measure.replaceAll(" ", "_")}`);
-    const rows = measures.map((each) => [name(each.measure), measured(words, each), String(each.pairs), String(each.verdicts)]);
+    const rows = measures.map((each) => [
+      name(each.measure),
+      measured(words, each),
+      String(each.pairs),
+      String(each.verdicts),
+    ]);
     const columns = [
       [words("people.agreement.measure"), false],
       [words("people.agreement.value"), true],
@@ -104,6 +113,9 @@ export class Agreement {
         asked.fail(failure.message);
       }
     };
-    return form([asked.element, el("div", { class: "tm-actions" }, button(words("people.agreement.make")), said)], send);
+    return form(
+      [asked.element, el("div", { class: "tm-actions" }, button(words("people.agreement.make")), said)],
+      send,
+    );
   }
 }

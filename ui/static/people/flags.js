@@ -29,7 +29,11 @@ export class Flags extends Paged {
       foreignText(el("p", { class: "tm-note" }), note),
       el("p", { class: "tm-help" }, words("people.flags.from", { by: from, at: momentWords(at, language) })),
       pairView(words, pair, { marks: place === null ? {} : { [place]: words("people.flags.this") } }),
-      el("div", { class: "tm-actions" }, acting(words("people.flags.resolve"), resolve, { "data-focus": `flag-${id}` })),
+      el(
+        "div",
+        { class: "tm-actions" },
+        acting(words("people.flags.resolve"), resolve, { "data-focus": `flag-${id}` }),
+      ),
     ];
   }
 }

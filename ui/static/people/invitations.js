@@ -14,7 +14,11 @@ const EXAMPLE = "name,languages,tags,quota\nAnn,en,,200\nBob,en;zh,medicine,";
 export class Invitations {
   constructor(tools) {
     Object.assign(this, tools);
-    this.list = new Remote(this.words, () => this.ask("/api/invitations"), (answer) => this.draw(answer));
+    this.list = new Remote(
+      this.words,
+      () => this.ask("/api/invitations"),
+      (answer) => this.draw(answer),
+    );
     this.links = el("div", { class: "tm-links", role: "status" });
     this.element = el(
       "div",
@@ -34,7 +38,10 @@ export class Invitations {
   one() {
     const { words } = this;
     const roles = this.me.role === "admin" ? ROLES : ["annotator"];
-    const role = choice(roles.map((name) => [name, words(`door.role.${name}`)]), "annotator");
+    const role = choice(
+      roles.map((name) => [name, words(`door.role.${name}`)]),
+      "annotator",
+    );
     const inputs = {
       name: textInput({ maxlength: "100" }),
       languages: textInput(),
@@ -95,8 +102,17 @@ export class Invitations {
       }
     };
     const parts = [...fields.map((each) => each.element), failed];
-    const go = el("div", { class: "tm-actions" }, button(words("people.invite.make"), null, { class: "tm-button tm-primary" }));
-    return el("section", { class: "tm-box" }, el("h2", { class: "tm-box-title" }, words(title)), form([...parts, go], submit));
+    const go = el(
+      "div",
+      { class: "tm-actions" },
+      button(words("people.invite.make"), null, { class: "tm-button tm-primary" }),
+    );
+    return el(
+      "section",
+      { class: "tm-box" },
+      el("h2", { class: "tm-box-title" }, words(title)),
+      form([...parts, go], submit),
+    );
   }
 
   /** Links are told this once: they stay until the page is left. */
@@ -118,7 +134,9 @@ export class Invitations {
     // Over plain http from another machine there is no clipboard: the text can be selected.
     const tool = navigator.clipboard ? [button(words("people.invite.copy"), copy), copied] : [];
     const shown = field(words("people.invite.links", { n: made.length }), area, words("people.invite.links_help"));
-    this.links.replaceChildren(el("section", { class: "tm-box" }, shown.element, el("div", { class: "tm-actions" }, tool)));
+    this.links.replaceChildren(
+      el("section", { class: "tm-box" }, shown.element, el("div", { class: "tm-actions" }, tool)),
+    );
     area.focus();
     area.select();
   }
@@ -136,10 +154,20 @@ export class Invitations {
         words(`door.role.${one.role}`),
         el("span", { dir: "auto" }, one.by ?? "–"),
         dayWords(one.expires_at.slice(0, 10), language),
-        el("span", {}, acting(words("people.invite.revoke"), revoke, { class: "tm-button tm-slim", "data-focus": `revoke-${one.id}` })),
+        el(
+          "span",
+          {},
+          acting(words("people.invite.revoke"), revoke, {
+            class: "tm-button tm-slim",
+            "data-focus": `revoke-${one.id}`,
+          }),
+        ),
       ];
     };
-    const columns = ["name", "role", "by", "until", "revoke"].map((name) => [words(`people.invite.column.${name}`), false]);
+    const columns = ["name", "role", "by", "until", "revoke"].map((name) => [
+      words(`people.invite.column.${name}`),
+      false,
+    ]);
     return table(words("people.invite.open"), columns, invitations.map(row));
   }
 }

@@ -78,8 +78,20 @@ export class Listing {
         "table",
         { class: "tm-table tm-people-table" },
         el("caption", { class: "tm-unseen" }, words("people.tab.people")),
-        el("thead", {}, el("tr", {}, COLUMNS.map((name) => this.head(name)))),
-        el("tbody", {}, people.map((person) => this.row(person))),
+        el(
+          "thead",
+          {},
+          el(
+            "tr",
+            {},
+            COLUMNS.map((name) => this.head(name)),
+          ),
+        ),
+        el(
+          "tbody",
+          {},
+          people.map((person) => this.row(person)),
+        ),
       ),
     );
   }

@@ -12,7 +12,15 @@ import { Invitations } from "./invitations.js";
 import { Listing } from "./listing.js";
 import { Round } from "./round.js";
 
-const PARTS = { people: Listing, invitations: Invitations, round: Round, flags: Flags, held_back: HeldBack, checks: Checks, agreement: Agreement };
+const PARTS = {
+  people: Listing,
+  invitations: Invitations,
+  round: Round,
+  flags: Flags,
+  held_back: HeldBack,
+  checks: Checks,
+  agreement: Agreement,
+};
 
 /** Called by the page that Gradio built; `context` is {study, languages}. Calling it again does nothing. */
 export async function mount(element, context) {

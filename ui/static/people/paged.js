@@ -12,7 +12,11 @@ export class Paged {
   constructor(tools, { path, name, about, empty, item }) {
     Object.assign(this, { tools, name, empty, item, page: 0 });
     const { words, ask } = tools;
-    this.list = new Remote(words, () => ask(`${path}?page=${this.page}&size=${SIZE}`), (answer) => this.draw(answer));
+    this.list = new Remote(
+      words,
+      () => ask(`${path}?page=${this.page}&size=${SIZE}`),
+      (answer) => this.draw(answer),
+    );
     this.element = el("div", { class: "tm-listed" }, el("p", { class: "tm-help" }, about), this.list.element);
   }
 
@@ -27,7 +31,11 @@ export class Paged {
     if (items.length === 0 && this.page > 0) return this.go(this.page - 1);
     if (answer.total === 0) return el("p", { class: "tm-empty" }, this.empty);
     return [
-      el("ol", { class: "tm-items" }, items.map((one) => el("li", { class: "tm-box" }, this.item(one)))),
+      el(
+        "ol",
+        { class: "tm-items" },
+        items.map((one) => el("li", { class: "tm-box" }, this.item(one))),
+      ),
       pager(words, { page: this.page, size: SIZE, total: answer.total }, (page) => this.go(page)),
       "as_of" in answer ? asOf(words, answer, language, () => this.list.load()) : null,
     ];

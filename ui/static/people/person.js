@@ -16,8 +16,16 @@ export class PersonPanel {
   /** `onChange()` is told of every change. */
   constructor(tools, onChange) {
     Object.assign(this, tools, { onChange, id: null });
-    this.about = new Remote(this.words, () => this.ask(`/api/people/${this.id}`), (person) => this.draw(person));
-    this.element = el("section", { class: "tm-box tm-person", hidden: true, "aria-label": this.words("people.person") }, this.about.element);
+    this.about = new Remote(
+      this.words,
+      () => this.ask(`/api/people/${this.id}`),
+      (person) => this.draw(person),
+    );
+    this.element = el(
+      "section",
+      { class: "tm-box tm-person", hidden: true, "aria-label": this.words("people.person") },
+      this.about.element,
+    );
   }
 
   /** Show the person of this number; none where it is no number. */
@@ -31,7 +39,9 @@ export class PersonPanel {
 
   draw(person) {
     const { words } = this;
-    const left = person.left_out ? foreignText(el("p", { class: "tm-note" }), words("people.left_out_why", { reason: person.left_out })) : null;
+    const left = person.left_out
+      ? foreignText(el("p", { class: "tm-note" }), words("people.left_out_why", { reason: person.left_out }))
+      : null;
     const close = button(words("form.close"), () => (location.hash = "people"), { class: "tm-button tm-slim" });
     return [
       el("div", { class: "tm-box-head" }, foreignText(el("h2", { class: "tm-box-title" }), person.name), close),
@@ -68,7 +78,12 @@ export class PersonPanel {
       [words("people.column.answers"), true],
     ];
     const rows = worked.map(([day, answers]) => [dayWords(day, this.language), String(answers)]).reverse();
-    return el("details", {}, el("summary", {}, words("people.days_worked", { n: worked.length })), table(words("people.day"), columns, rows));
+    return el(
+      "details",
+      {},
+      el("summary", {}, words("people.days_worked", { n: worked.length })),
+      table(words("people.day"), columns, rows),
+    );
   }
 
   askedForm(person) {
@@ -84,7 +99,11 @@ export class PersonPanel {
       setText(failed, "");
       setText(said, "");
       const quota = inputs.quota.value.trim();
-      const body = { languages: listed(inputs.languages.value), tags: listed(inputs.tags.value), quota: quota === "" ? null : Number(quota) };
+      const body = {
+        languages: listed(inputs.languages.value),
+        tags: listed(inputs.tags.value),
+        quota: quota === "" ? null : Number(quota),
+      };
       try {
         await this.ask(`/api/people/${person.id}/asked`, body);
         setText(said, words("people.saved"));
@@ -94,7 +113,9 @@ export class PersonPanel {
         setText(failed, failure.message);
       }
     };
-    const fields = Object.entries(inputs).map(([name, input]) => field(words(`people.invite.${name}`), input, words(`people.invite.${name}_help`)).element);
+    const fields = Object.entries(inputs).map(
+      ([name, input]) => field(words(`people.invite.${name}`), input, words(`people.invite.${name}_help`)).element,
+    );
     return form([...fields, failed, el("div", { class: "tm-actions" }, button(words("people.save")), said)], send);
   }
 
@@ -127,9 +148,17 @@ export class PersonPanel {
     const title = words(`people.act.${key}`);
     const press = async () => {
       let told = null;
-      const act = async (text) => (told = await this.ask(`/api/people/${person.id}/${name}`, reason ? { reason: text } : {}));
+      const act = async (text) =>
+        (told = await this.ask(`/api/people/${person.id}/${name}`, reason ? { reason: text } : {}));
       const about = foreignText(el("p", { class: "tm-note" }), person.name);
-      const asked = { title, lines: [about, words(`people.means.${key}`), ...lines], confirm: title, act, reason, danger };
+      const asked = {
+        title,
+        lines: [about, words(`people.means.${key}`), ...lines],
+        confirm: title,
+        act,
+        reason,
+        danger,
+      };
       if (!(await askBack(words, this.root, asked))) return;
       await Promise.all([this.about.load(), this.onChange()]);
       done(told);
@@ -165,6 +194,12 @@ export class PersonPanel {
 
   /** What is told this once. */
   told(...lines) {
-    this.about.element.append(el("div", { class: "tm-note", role: "alert" }, lines.map((line) => el("p", { dir: "auto" }, line))));
+    this.about.element.append(
+      el(
+        "div",
+        { class: "tm-note", role: "alert" },
+        lines.map((line) => el("p", { dir: "auto" }, line)),
+      ),
+    );
   }
 }

@@ -10,7 +10,11 @@ const NEXT = { open: ["paused", "closed"], paused: ["open", "closed"], closed: [
 export class Round {
   constructor(tools) {
     Object.assign(this, tools);
-    this.list = new Remote(this.words, () => this.ask("/api/round"), (answer) => this.draw(answer));
+    this.list = new Remote(
+      this.words,
+      () => this.ask("/api/round"),
+      (answer) => this.draw(answer),
+    );
     this.element = el("div", { class: "tm-listed" }, this.list.element);
   }
 

@@ -64,7 +64,7 @@ class PlanPage {
               ...ASSUMED.map((name) => number(name, name === "seconds" ? { min: "1", max: "3600", step: "1" } : share)),
             ),
           ),
-          button(words("plan.reckon")),
+          el("div", { class: "tm-actions" }, button(words("plan.reckon"))),
         ],
         () => this.load(),
       ),
@@ -148,21 +148,39 @@ class PlanPage {
     const rows = parts.map((name) => [
       words(`plan.flow.${name}`),
       String(plan[name]),
-      el("progress", { class: "tm-progress", max: plan.judgments, value: plan[name], "aria-label": words(`plan.flow.${name}`) }),
+      el("progress", {
+        class: "tm-progress",
+        max: plan.judgments,
+        value: plan[name],
+        "aria-label": words(`plan.flow.${name}`),
+      }),
     ]);
     const title = words("plan.flow");
     return el(
       "section",
-      {},
+      { class: "tm-plan-part" },
       el("h2", { class: "tm-box-title" }, title),
-      el("p", { class: "tm-help" }, words("plan.flow.about", { comparisons: plan.comparisons, again: plan.again, shared: plan.shared })),
-      table(title, [[words("plan.flow.part"), false], [words("plan.judgments"), true], [words("plan.flow.share"), false]], rows),
+      el(
+        "p",
+        { class: "tm-help" },
+        words("plan.flow.about", { comparisons: plan.comparisons, again: plan.again, shared: plan.shared }),
+      ),
+      table(
+        title,
+        [
+          [words("plan.flow.part"), false],
+          [words("plan.judgments"), true],
+          [words("plan.flow.share"), false],
+        ],
+        rows,
+      ),
     );
   }
 
   apart(plan) {
     const { words } = this;
-    const share = ({ share: least }) => (least === null ? words("plan.apart.never") : words("plan.apart.from", { share: percent(least) }));
+    const share = ({ share: least }) =>
+      least === null ? words("plan.apart.never") : words("plan.apart.from", { share: percent(least) });
     const rows = [
       [words("plan.apart.stream"), String(plan.new_against_old.judgments), share(plan.new_against_old)],
       ...plan.blind_studies.map((one) => [words("plan.apart.study"), String(one.judgments), share(one)]),
@@ -170,10 +188,18 @@ class PlanPage {
     const title = words("plan.apart");
     return el(
       "section",
-      {},
+      { class: "tm-plan-part" },
       el("h2", { class: "tm-box-title" }, title),
       el("p", { class: "tm-help" }, words("plan.apart.about")),
-      table(title, [[words("plan.apart.where"), false], [words("plan.judgments"), true], [words("plan.apart.share"), false]], rows),
+      table(
+        title,
+        [
+          [words("plan.apart.where"), false],
+          [words("plan.judgments"), true],
+          [words("plan.apart.share"), false],
+        ],
+        rows,
+      ),
     );
   }
 
@@ -188,9 +214,17 @@ class PlanPage {
     const title = words("plan.assumed");
     return el(
       "section",
-      {},
+      { class: "tm-plan-part" },
       el("h2", { class: "tm-box-title" }, title),
-      table(title, [[words("plan.assumed.what"), false], [words("plan.assumed.value"), true], [words("plan.assumed.source"), false]], rows),
+      table(
+        title,
+        [
+          [words("plan.assumed.what"), false],
+          [words("plan.assumed.value"), true],
+          [words("plan.assumed.source"), false],
+        ],
+        rows,
+      ),
     );
   }
 }

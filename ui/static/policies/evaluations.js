@@ -40,13 +40,20 @@ export class Evaluations {
     const title = el("h2", { class: "tm-box-title" }, words("policies.evaluations"));
     if (answer.total === 0) return [title, el("p", { class: "tm-empty" }, words("policies.no_evaluations"))];
     const row = (one) => [
-      el("a", { class: "tm-inline-link", href: `#evaluations/${one.id}` }, words("policies.evaluation", { id: one.id })),
+      el(
+        "a",
+        { class: "tm-inline-link", href: `#evaluations/${one.id}` },
+        words("policies.evaluation", { id: one.id }),
+      ),
       el("bdi", {}, one.sides.map((side) => sideWords(words, side)).join(" · ")),
       words("policies.judged", { judged: one.judged, wanted: one.wanted }),
       stateWords(words, one),
       momentWords(one.created_at, language),
     ];
-    const columns = ["evaluation", "sides", "judged", "state", "made"].map((name) => [words(`policies.column.${name}`), name === "judged"]);
+    const columns = ["evaluation", "sides", "judged", "state", "made"].map((name) => [
+      words(`policies.column.${name}`),
+      name === "judged",
+    ]);
     return [
       title,
       table(words("policies.evaluations"), columns, answer.evaluations.map(row)),

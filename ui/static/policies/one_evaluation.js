@@ -47,7 +47,12 @@ export class OneEvaluation {
     const { words } = this;
     const names = one.sides.map((side) => sideWords(words, side));
     const head = [
-      el("h2", { class: "tm-box-title" }, words("policies.evaluation", { id: one.id }), el("span", { class: "tm-badge" }, stateWords(words, one))),
+      el(
+        "h2",
+        { class: "tm-box-title" },
+        words("policies.evaluation", { id: one.id }),
+        el("span", { class: "tm-badge" }, stateWords(words, one)),
+      ),
       el("p", {}, el("bdi", {}, names.join(" · "))),
       el("p", { class: "tm-help" }, this.startedWords(one)),
     ];
@@ -56,7 +61,10 @@ export class OneEvaluation {
 
   startedWords(one) {
     const { words, language } = this;
-    const rule = words(`policies.rule_short.${one.stop_rule}`, { wanted: one.wanted, error: Math.round(100 * one.error) });
+    const rule = words(`policies.rule_short.${one.stop_rule}`, {
+      wanted: one.wanted,
+      error: Math.round(100 * one.error),
+    });
     return words("policies.started", { by: one.started_by ?? "–", at: momentWords(one.created_at, language), rule });
   }
 
@@ -64,15 +72,36 @@ export class OneEvaluation {
     const { words } = this;
     const nodes = [
       el("p", { class: "tm-big" }, words("policies.judged", { judged: one.judged, wanted: one.wanted })),
-      el("progress", { class: "tm-progress", max: String(one.wanted), value: String(one.judged), "aria-label": words("policies.column.judged") }),
+      el("progress", {
+        class: "tm-progress",
+        max: String(one.wanted),
+        value: String(one.judged),
+        "aria-label": words("policies.column.judged"),
+      }),
       el("p", {}, words("policies.sealed_means")),
     ];
     const waiting = RUNNING.includes(one.run.status) && one.made === 0;
     if (waiting) nodes.push(el("p", {}, words("policies.sampling_means"), " ", this.runLink(one.run)));
     else if (one.made === 0)
-      nodes.push(el("p", { class: "tm-field-error" }, words("policies.failed_means", { error: one.run.error ?? one.run.status }), " ", this.runLink(one.run)));
+      nodes.push(
+        el(
+          "p",
+          { class: "tm-field-error" },
+          words("policies.failed_means", { error: one.run.error ?? one.run.status }),
+          " ",
+          this.runLink(one.run),
+        ),
+      );
     else if (one.left === 0) nodes.push(el("p", {}, words("policies.used_up_means", { skipped: one.skipped })));
-    else nodes.push(el("p", {}, el("a", { class: "tm-inline-link", href: "/" }, words("policies.judge_here")), ` ${words("policies.left", { n: one.left, skipped: one.skipped })}`));
+    else
+      nodes.push(
+        el(
+          "p",
+          {},
+          el("a", { class: "tm-inline-link", href: "/" }, words("policies.judge_here")),
+          ` ${words("policies.left", { n: one.left, skipped: one.skipped })}`,
+        ),
+      );
     nodes.push(el("div", { class: "tm-actions" }, this.lookEarly(one)));
     this.lookAgain();
     return nodes;
@@ -86,7 +115,11 @@ export class OneEvaluation {
   lookAgain() {
     clearTimeout(this.timer);
     const element = this.remote.element;
-    this.timer = setTimeout(() => this.alive() && element.checkVisibility?.() && !document.querySelector("dialog[open]") && this.remote.load(), LOOK_AGAIN_MILLISECONDS);
+    this.timer = setTimeout(
+      () =>
+        this.alive() && element.checkVisibility?.() && !document.querySelector("dialog[open]") && this.remote.load(),
+      LOOK_AGAIN_MILLISECONDS,
+    );
   }
 
   lookEarly(one) {
@@ -94,7 +127,10 @@ export class OneEvaluation {
     const look = async () => {
       const done = await askBack(words, this.root, {
         title: words("policies.early.title"),
-        lines: [words("policies.early.means", { judged: one.judged, wanted: one.wanted }), words("policies.early.for_good")],
+        lines: [
+          words("policies.early.means", { judged: one.judged, wanted: one.wanted }),
+          words("policies.early.for_good"),
+        ],
         confirm: words("policies.early"),
         act: () => this.ask(`/api/evaluations/${one.id}/unseal`, {}),
         danger: true,
@@ -108,10 +144,17 @@ export class OneEvaluation {
     const { words, language } = this;
     const nodes = [];
     if (one.why === "early")
-      nodes.push(el("p", { class: "tm-notice" }, words("policies.early_notice", { judged: one.judged, wanted: one.wanted, by: one.unsealed_by ?? "–" })));
+      nodes.push(
+        el(
+          "p",
+          { class: "tm-notice" },
+          words("policies.early_notice", { judged: one.judged, wanted: one.wanted, by: one.unsealed_by ?? "–" }),
+        ),
+      );
     const note = asOf(words, one, language, () => this.remote.load());
     if (one.result === null) return [...nodes, note];
-    if (one.result.judgments === 0) return [...nodes, el("p", { class: "tm-empty" }, words("policies.nothing_judged")), note];
+    if (one.result.judgments === 0)
+      return [...nodes, el("p", { class: "tm-empty" }, words("policies.nothing_judged")), note];
     return [...nodes, ...resultView(this, one.result, names), new Regressions(this, one, names).element, note];
   }
 }

@@ -12,8 +12,15 @@ export class Regressions {
     Object.assign(this, { words: tools.words, ask: tools.ask, evaluation, names, page: 0 });
     const pairs = evaluation.result.pairs.filter(({ judgments }) => judgments > 0);
     this.chosen = pairs[0] ?? evaluation.result.pairs[0];
-    this.remote = new Remote(this.words, () => this.ask(this.path()), (answer) => this.draw(answer));
-    const options = pairs.map((pair, place) => [String(place), this.words("policies.against", { newer: names[pair.newer], older: names[pair.older] })]);
+    this.remote = new Remote(
+      this.words,
+      () => this.ask(this.path()),
+      (answer) => this.draw(answer),
+    );
+    const options = pairs.map((pair, place) => [
+      String(place),
+      this.words("policies.against", { newer: names[pair.newer], older: names[pair.older] }),
+    ]);
     const which = choice(options, "0", { onchange: () => this.choose(pairs[Number(which.value)]) });
     this.element = el(
       "section",
@@ -26,7 +33,12 @@ export class Regressions {
   }
 
   path() {
-    const query = new URLSearchParams({ older: this.chosen.older, newer: this.chosen.newer, page: this.page, size: SIZE });
+    const query = new URLSearchParams({
+      older: this.chosen.older,
+      newer: this.chosen.newer,
+      page: this.page,
+      size: SIZE,
+    });
     return `/api/evaluations/${this.evaluation.id}/regressions?${query}`;
   }
 
@@ -44,7 +56,11 @@ export class Regressions {
     const { words } = this;
     if (total === 0) return el("p", { class: "tm-empty" }, words("policies.no_regressions"));
     return [
-      el("ol", { class: "tm-sides" }, pairs.map((pair) => this.row(pair))),
+      el(
+        "ol",
+        { class: "tm-sides" },
+        pairs.map((pair) => this.row(pair)),
+      ),
       pager(words, { page: this.page, size: SIZE, total }, (page) => this.go(page)),
     ];
   }
@@ -56,7 +72,12 @@ export class Regressions {
       { class: "tm-side-row" },
       foreignText(el("p", { class: "tm-side-prompt" }), prompt),
       strength === null ? null : el("p", { class: "tm-help" }, words(`policies.how_much.${strength}`)),
-      el("div", { class: "tm-panes" }, this.pane(names[this.chosen.older], older), this.pane(names[this.chosen.newer], newer)),
+      el(
+        "div",
+        { class: "tm-panes" },
+        this.pane(names[this.chosen.older], older),
+        this.pane(names[this.chosen.newer], newer),
+      ),
     );
   }
 

@@ -12,7 +12,11 @@ const MOST_VERDICTS = 10;
 export function resultView({ words, language }, result, names) {
   const told = result.pairs.filter(({ judgments }) => judgments > 0);
   return [
-    el("div", { class: "tm-verdicts" }, told.slice(0, MOST_VERDICTS).map((pair) => verdict(words, pair, names))),
+    el(
+      "div",
+      { class: "tm-verdicts" },
+      told.slice(0, MOST_VERDICTS).map((pair) => verdict(words, pair, names)),
+    ),
     titled(words("policies.matrix"), matrix(words, result, names), words("policies.matrix_help")),
     titled(words("policies.strengths"), strengths(words, result, names), strengthsHelp(words, result)),
     titled(words("policies.slices"), slices(words, language, result, names), words("policies.slices_help")),
@@ -20,7 +24,13 @@ export function resultView({ words, language }, result, names) {
 }
 
 function titled(title, node, help) {
-  return el("section", { class: "tm-listed" }, el("h3", { class: "tm-box-title" }, title), node, el("p", { class: "tm-help" }, help));
+  return el(
+    "section",
+    { class: "tm-listed" },
+    el("h3", { class: "tm-box-title" }, title),
+    node,
+    el("p", { class: "tm-help" }, help),
+  );
 }
 
 function verdict(words, pair, names) {
@@ -90,7 +100,10 @@ function strengthsHelp(words, { side_term: side, length_term: length }) {
 
 function slices(words, language, result, names) {
   if (result.slices.length === 0) return el("p", { class: "tm-empty" }, words("policies.no_slices"));
-  const columns = ["slice", "who", "won", "share"].map((name) => [words(`policies.column.${name}`), name !== "slice" && name !== "who"]);
+  const columns = ["slice", "who", "won", "share"].map((name) => [
+    words(`policies.column.${name}`),
+    name !== "slice" && name !== "who",
+  ]);
   const rows = result.slices.map((one) => [
     el(
       "span",

@@ -37,11 +37,25 @@ export class StartForm {
     if (policies.length < 2 && !rewarded) return el("p", { class: "tm-empty" }, words("policies.start_only_base"));
     const current = policies.find((policy) => policy.current);
     const options = policies.map(({ name }) => [name, name]);
-    const sides = manyOf(words("policies.sides"), options, current ? [current.name, current.parent] : names.slice(0, 2));
+    const sides = manyOf(
+      words("policies.sides"),
+      options,
+      current ? [current.name, current.parent] : names.slice(0, 2),
+    );
     const best = manyOf(words("policies.best_of"), options, []);
-    const judgments = textInput({ type: "number", min: "2", max: "10000", step: "1", value: String(JUDGMENTS), required: true });
+    const judgments = textInput({
+      type: "number",
+      min: "2",
+      max: "10000",
+      step: "1",
+      value: String(JUDGMENTS),
+      required: true,
+    });
     const many = textInput({ type: "number", min: "2", max: "64", step: "1", value: String(BEST_OF) });
-    const rule = choice(["count", "sequential"].map((name) => [name, words(`policies.rule.${name}`)]), "count");
+    const rule = choice(
+      ["count", "sequential"].map((name) => [name, words(`policies.rule.${name}`)]),
+      "count",
+    );
     const effort = el("p", { class: "tm-help", role: "status" }, effortWords(words, JUDGMENTS, each));
     judgments.addEventListener("input", () => setText(effort, effortWords(words, Number(judgments.value) || 0, each)));
     const failed = el("p", { class: "tm-field-error", role: "alert" });
@@ -65,7 +79,9 @@ export class StartForm {
     return form(
       [
         sides.element,
-        rewarded ? [best.element, field(words("policies.best_of_texts"), many, words("policies.best_of_help")).element] : null,
+        rewarded
+          ? [best.element, field(words("policies.best_of_texts"), many, words("policies.best_of_help")).element]
+          : null,
         field(words("policies.judgments"), judgments, words("policies.judgments_help")).element,
         effort,
         field(words("policies.rule"), rule, words("policies.rule_help")).element,

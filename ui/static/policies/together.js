@@ -8,7 +8,11 @@ import { resultView } from "./result.js";
 export class Together {
   constructor(tools) {
     Object.assign(this, tools);
-    this.list = new Remote(this.words, () => this.ask("/api/policies/strengths"), (answer) => this.draw(answer));
+    this.list = new Remote(
+      this.words,
+      () => this.ask("/api/policies/strengths"),
+      (answer) => this.draw(answer),
+    );
     this.element = el(
       "div",
       { class: "tm-listed" },

@@ -102,7 +102,11 @@ export class Versions {
       if (done) await this.list.load();
     };
     const label = words("policies.use.title", { name });
-    return button(words("policies.use"), ask, { class: "tm-button tm-slim", "aria-label": label, "data-focus": `use-${name}` });
+    return button(words("policies.use"), ask, {
+      class: "tm-button tm-slim",
+      "aria-label": label,
+      "data-focus": `use-${name}`,
+    });
   }
 
   figures(policies) {
@@ -130,7 +134,11 @@ export class Versions {
         el("bdi", {}, name),
         ...FIGURES.map(([key, write]) => write(figures[key])),
         ...parts.map(since),
-        words("policies.of_run", { run: figures.run, prompts: figures.prompts ?? "–", at: momentWords(figures.as_of, language) }),
+        words("policies.of_run", {
+          run: figures.run,
+          prompts: figures.prompts ?? "–",
+          at: momentWords(figures.as_of, language),
+        }),
       ];
     };
     return el(

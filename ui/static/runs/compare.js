@@ -54,7 +54,11 @@ export class Compare {
         el("h2", { class: "tm-box-title", id: "tm-compared" }, words("runs.compared", { n: runs.length })),
         legend(words("runs.legend"), runs.map(about)),
         readings.length === 0 ? el("p", { class: "tm-empty" }, words("runs.no_curves")) : null,
-        el("div", { class: "tm-figures" }, readings.map((reading) => this.figure(reading, runs))),
+        el(
+          "div",
+          { class: "tm-figures" },
+          readings.map((reading) => this.figure(reading, runs)),
+        ),
       ),
     ];
   }

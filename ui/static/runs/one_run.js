@@ -53,7 +53,7 @@ export class OneRun {
   }
 
   draw(run) {
-    const { words, tools } = this;
+    const { tools } = this;
     const name = runWords(tools, run);
     const { step, steps } = run.progress;
     const bar = el("progress", { class: "tm-progress", "aria-label": name });
@@ -86,14 +86,16 @@ export class OneRun {
       button(words(key, values), act, { class: "tm-button tm-slim", "data-focus": key });
     return [
       can.cancel ? slim("active.cancel", () => this.cancel(run)) : null,
-      can.resume_step === null
-        ? null
-        : slim("runs.resume", () => this.again(run, true), { step: can.resume_step }),
+      can.resume_step === null ? null : slim("runs.resume", () => this.again(run, true), { step: can.resume_step }),
       can.retry ? slim("runs.retry", () => this.again(run, false)) : null,
       ["score", "policy-export"].includes(run.kind)
         ? null
         : el("a", { class: "tm-button tm-slim", href: `#new/${run.kind}/${run.id}` }, words("runs.like")),
-      el("a", { class: "tm-button tm-slim", href: `#compare=${run.id}${this.before(run)}` }, words("runs.compare_this")),
+      el(
+        "a",
+        { class: "tm-button tm-slim", href: `#compare=${run.id}${this.before(run)}` },
+        words("runs.compare_this"),
+      ),
     ];
   }
 
@@ -169,10 +171,11 @@ export class OneRun {
         : el("div", { class: "tm-figures" }, inside),
       inside.length === 0
         ? null
-        : numbersOf(words("runs.numbers", { title: words("curves.title") }), words("runs.step"), series.filter(
-            ({ points }) => drawable(points),
-          )),
+        : numbersOf(
+            words("runs.numbers", { title: words("curves.title") }),
+            words("runs.step"),
+            series.filter(({ points }) => drawable(points)),
+          ),
     );
   }
 }
-

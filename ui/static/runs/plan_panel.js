@@ -42,7 +42,15 @@ export class PlanPanel {
     const title = named ? el("h3", { class: "tm-label" }, kindWords(this.tools, kind)) : null;
     if (refused) return [title, foreignText(el("p", { class: "tm-field-error" }), refused)];
     if (!estimate) return [title];
-    const { seconds, seconds_low: low, seconds_high: high, memory_gb: memory, disk_gb: disk, runs, warnings } = estimate;
+    const {
+      seconds,
+      seconds_low: low,
+      seconds_high: high,
+      memory_gb: memory,
+      disk_gb: disk,
+      runs,
+      warnings,
+    } = estimate;
     const time = (value) => duration(words, value);
     const takes = { time: time(seconds), low: time(low), high: time(high) };
     const needs = { memory: gigabytes(memory), disk: gigabytes(disk) };

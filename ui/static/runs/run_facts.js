@@ -10,7 +10,7 @@ import { madeWords, runLink, statusChip } from "./words.js";
 export function runFacts(tools, run) {
   const { words } = tools;
   const links = (runs) =>
-    runs.length === 0 ? null : runs.map((one) => [runLink(tools, one), " ", statusChip(tools, one.status), " "]).flat();
+    runs.length === 0 ? null : runs.flatMap((one) => [runLink(tools, one), " ", statusChip(tools, one.status), " "]);
   const one = (id) => (id === null ? null : el("a", { href: `#${id}`, class: "tm-inline-link" }, String(id)));
   const facts = [
     ["asked", moment(run.created_at)],
@@ -53,7 +53,12 @@ export function runSettings(tools, run) {
         words("runs.file_of"),
       ),
     ),
-    el("details", {}, el("summary", {}, words("runs.all_settings", { n: rows.length })), el("dl", { class: "tm-facts" }, rows)),
+    el(
+      "details",
+      {},
+      el("summary", {}, words("runs.all_settings", { n: rows.length })),
+      el("dl", { class: "tm-facts" }, rows),
+    ),
   );
 }
 

@@ -28,12 +28,7 @@ export class RunTable {
       { quiet: true },
     );
     this.compare = button(this.words("runs.compare"), () => this.showCompared(), { class: "tm-button tm-slim" });
-    this.element = el(
-      "div",
-      { class: "tm-stack" },
-      this.filters(),
-      el("div", { class: "tm-box" }, this.list.element),
-    );
+    this.element = el("div", { class: "tm-stack" }, this.filters(), el("div", { class: "tm-box" }, this.list.element));
   }
 
   open({ kind, status, page }) {

@@ -101,7 +101,12 @@ export class StartForm {
         onchange: () => (location.hash = `new/${kind}`),
       });
       const about = kind === NEXT ? words("runs.next_about") : words(`does.${kind}`);
-      return el("label", { class: "tm-option" }, input, el("span", {}, el("strong", {}, kindWords(this.tools, kind)), about));
+      return el(
+        "label",
+        { class: "tm-option" },
+        input,
+        el("span", {}, el("strong", {}, kindWords(this.tools, kind)), about),
+      );
     };
     return group(words("runs.what"), KINDS.map(one));
   }
@@ -123,7 +128,12 @@ export class StartForm {
       });
       const key = `runs.preset.${this.kind}.${name}`;
       const said = has(key) ? words(key) : about;
-      return el("label", { class: "tm-option" }, input, el("span", {}, el("strong", {}, words(`runs.preset.${name}`)), said));
+      return el(
+        "label",
+        { class: "tm-option" },
+        input,
+        el("span", {}, el("strong", {}, words(`runs.preset.${name}`)), said),
+      );
     };
     return group(words("runs.presets"), this.kinds[first].presets.map(one));
   }
@@ -156,7 +166,11 @@ export class StartForm {
       "details",
       { class: "tm-box", open, "data-part": part },
       el("summary", {}, el("span", { class: "tm-box-title" }, has(key) ? words(key) : part), " ", count),
-      el("div", { class: "tm-setting-group" }, inside.map((each) => each.element)),
+      el(
+        "div",
+        { class: "tm-setting-group" },
+        inside.map((each) => each.element),
+      ),
     );
     return { part, count, element, inside };
   }
@@ -167,7 +181,10 @@ export class StartForm {
       this.parts().map((kind) => {
         const own = this.fields.filter((each) => each.kind === kind);
         const values = Object.fromEntries(own.map((each) => [each.about.name, each.read()]));
-        return [kind, Object.fromEntries(changesBetween(this.kinds[kind].values, values).map(([name, , to]) => [name, to]))];
+        return [
+          kind,
+          Object.fromEntries(changesBetween(this.kinds[kind].values, values).map(([name, , to]) => [name, to])),
+        ];
       }),
     );
   }
@@ -211,8 +228,11 @@ export class StartForm {
   }
 
   show(plan) {
-    const faults = new Map(plan.parts.flatMap(({ kind, faults: found }) => Object.entries(found).map(
-      ([name, fault]) => [`${kind} ${name}`, fault])));
+    const faults = new Map(
+      plan.parts.flatMap(({ kind, faults: found }) =>
+        Object.entries(found).map(([name, fault]) => [`${kind} ${name}`, fault]),
+      ),
+    );
     for (const each of this.fields) {
       const fault = faults.get(`${each.kind} ${each.about.name}`);
       each.fail(fault ? faultWords(this.tools, each.about, fault) : "");
@@ -242,10 +262,5 @@ export class StartForm {
 }
 
 function group(title, options) {
-  return el(
-    "fieldset",
-    { class: "tm-box tm-options" },
-    el("legend", { class: "tm-box-title" }, title),
-    options,
-  );
+  return el("fieldset", { class: "tm-box tm-options" }, el("legend", { class: "tm-box-title" }, title), options);
 }

@@ -89,7 +89,11 @@ export class Criteria {
   adding() {
     const { words, send } = this.page;
     const name = field(words("criteria.name"), textInput({ maxlength: "60" }), words("criteria.name_help"));
-    const question = field(words("criteria.question"), textInput({ maxlength: "300" }), words("criteria.question_help"));
+    const question = field(
+      words("criteria.question"),
+      textInput({ maxlength: "300" }),
+      words("criteria.question_help"),
+    );
     const failed = el("p", { class: "tm-field-error", role: "alert" });
     const said = el("p", { class: "tm-said", role: "status" });
     const add = async () => {

@@ -61,7 +61,13 @@ export class Texts {
       this.edit();
       this.editing.querySelector("[data-focus=language]").focus();
     });
-    const area = el("textarea", { class: "tm-editor", rows: "14", maxlength: "100000", dir: "auto", lang: this.chosen });
+    const area = el("textarea", {
+      class: "tm-editor",
+      rows: "14",
+      maxlength: "100000",
+      dir: "auto",
+      lang: this.chosen,
+    });
     area.value = this.kept[this.chosen] ?? latest?.text ?? "";
     this.area = area;
     this.text = field(words("texts.text"), area, words("texts.help"));

@@ -10,7 +10,11 @@ import { table } from "../page/table.js";
 export class Tokens {
   constructor(page) {
     this.page = page;
-    this.list = new Remote(page.words, () => page.send("/api/tokens"), (answer) => this.draw(answer));
+    this.list = new Remote(
+      page.words,
+      () => page.send("/api/tokens"),
+      (answer) => this.draw(answer),
+    );
     this.element = el(
       "section",
       { class: "tm-box tm-stack", "aria-labelledby": "tm-tokens" },
@@ -27,7 +31,10 @@ export class Tokens {
   }
 
   draw({ tokens, scopes, most_days: most }) {
-    return [tokens.length ? this.table(tokens) : el("p", { class: "tm-empty" }, this.page.words("tokens.none")), this.form(scopes, most)];
+    return [
+      tokens.length ? this.table(tokens) : el("p", { class: "tm-empty" }, this.page.words("tokens.none")),
+      this.form(scopes, most),
+    ];
   }
 
   table(tokens) {
@@ -41,7 +48,11 @@ export class Tokens {
       one.state === "in force" ? this.revoke(one) : "",
     ]);
     const columns = ["name", "scopes", "state", "until", "seen"].map((name) => [words(`tokens.${name}`), false]);
-    return table(words("tokens.title"), [...columns, [el("span", { class: "tm-unseen" }, words("tokens.revoke")), false]], rows);
+    return table(
+      words("tokens.title"),
+      [...columns, [el("span", { class: "tm-unseen" }, words("tokens.revoke")), false]],
+      rows,
+    );
   }
 
   revoke({ id, name }) {
@@ -56,33 +67,66 @@ export class Tokens {
       });
       if (done) this.list.load();
     };
-    return button(words("tokens.revoke"), ask, { class: "tm-small", "aria-label": words("tokens.revoke_title", { name }), "data-focus": `revoke-${id}` });
+    return button(words("tokens.revoke"), ask, {
+      class: "tm-small",
+      "aria-label": words("tokens.revoke_title", { name }),
+      "data-focus": `revoke-${id}`,
+    });
   }
 
   form(scopes, most) {
     const { words } = this.page;
-    const name = field(words("tokens.name"), textInput({ maxlength: "100", required: true }), words("tokens.name_help"));
+    const name = field(
+      words("tokens.name"),
+      textInput({ maxlength: "100", required: true }),
+      words("tokens.name_help"),
+    );
     const days = field(words("tokens.days"), textInput({ type: "number", min: "1", max: String(most), value: "90" }));
-    const may = manyOf(words("tokens.scopes"), scopes.map((scope) => [scope, words(`tokens.scope.${scope}`)]), ["read"]);
+    const may = manyOf(
+      words("tokens.scopes"),
+      scopes.map((scope) => [scope, words(`tokens.scope.${scope}`)]),
+      ["read"],
+    );
     const failed = el("p", { class: "tm-field-error", role: "alert" });
     const send = async () => {
       failed.textContent = "";
       name.fail(name.input.value.trim() ? "" : words("form.needed"));
       if (!name.input.value.trim()) return name.input.focus();
       try {
-        this.show(await this.page.send("/api/tokens", { name: name.input.value, scopes: may.chosen(), days: Number(days.input.value) }));
+        this.show(
+          await this.page.send("/api/tokens", {
+            name: name.input.value,
+            scopes: may.chosen(),
+            days: Number(days.input.value),
+          }),
+        );
       } catch (failure) {
         if (!("status" in failure)) throw failure;
         failed.textContent = failure.message;
       }
     };
-    return form([name.element, may.element, days.element, failed, el("div", { class: "tm-actions" }, button(words("tokens.make")))], send);
+    return form(
+      [
+        name.element,
+        may.element,
+        days.element,
+        failed,
+        el("div", { class: "tm-actions" }, button(words("tokens.make"))),
+      ],
+      send,
+    );
   }
 
   /** The only time that a token is told. */
   show({ token }) {
     const { words, root } = this.page;
-    const text = textInput({ readonly: true, value: token, class: "tm-input tm-token", "aria-label": words("tokens.text"), spellcheck: "false" });
+    const text = textInput({
+      readonly: true,
+      value: token,
+      class: "tm-input tm-token",
+      "aria-label": words("tokens.text"),
+      spellcheck: "false",
+    });
     text.addEventListener("focus", () => text.select());
     showDialog(words, root, words("tokens.made"), [el("p", {}, words("tokens.made_about")), text]);
     text.focus();
