@@ -27,6 +27,8 @@ FIRST_LOOK_SECONDS = 8.0
 PAGES: dict[str, tuple[str, ...]] = {
     "home": ("/console", "/api/me", "/api/loop"),
     "runs": ("/runs", "/api/runs"),
+    "policies": ("/policies", "/api/policies", "/api/evaluations"),
+    "data": ("/data", "/api/data", "/api/imports", "/api/data/judgments", "/api/data/completions"),
     "plan": ("/plan", "/api/plan?people=10&judgments=2000"),
 }
 """What a browser asks for when it opens a page, scripts left out: they are cached."""
