@@ -127,9 +127,9 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
     where = f"round {number} of {rounds}"
     sampled = _see_through(it, where, "sample", {"pairs": it.pairs, "overlap_share": 0.0})
     judged = _judge(it, where, sampled)
-    rewarded = _see_through(it, where, "train-reward", {})
+    rewarded = _see_through(it, where, "train-reward", {"taste_prompts": 0})  # nobody looks on
     reward = (rewarded.result or {})["reward_model"]
-    trained = _see_through(it, where, "train-policy", {"reward_model": reward})
+    trained = _see_through(it, where, "train-policy", {"reward_model": reward, "shown_times": 0})
     new = policies.by_name(it.db, (trained.result or {})["policy"])
     base = policies.base(it.db)
     assert base is not None  # the worker registered it before it took up a run
