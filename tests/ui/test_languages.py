@@ -9,6 +9,9 @@ from typing import get_args
 import pytest
 
 from feedback_store.questions import State
+from rounds import setting_fields
+from rounds.settings import KIND_SETTINGS
+from ui.web import run_routes
 
 STATIC = Path(__file__).resolve().parents[2] / "ui" / "static"
 LANGUAGES = {path.stem: path for path in (STATIC / "languages").glob("*.json")}
@@ -59,3 +62,22 @@ def test_every_state_of_the_hand_out_has_words():
 def test_chinese_is_chinese():
     untranslated = {key for key, text in texts("zh").items() if not re.search(r"[一-鿿]", text)}
     assert untranslated <= {"app.name", "curves.of", "active.steps", "sides.position"}
+
+
+@pytest.mark.parametrize("language", sorted(LANGUAGES))
+def test_every_setting_of_a_run_has_words(language: str):
+    words = texts(language)
+    asked = [
+        field
+        for kind in run_routes.IN_FORM
+        for field in setting_fields.fields_of(KIND_SETTINGS[kind], kind)
+        if field.name not in run_routes.NO_FIELD
+    ]
+    assert len(asked) > 40
+    missing = {
+        key
+        for field in asked
+        for key in (f"runs.set.{field.name}.label", f"runs.set.{field.name}.help", f"runs.part.{field.part}")
+        if key not in words
+    }
+    assert missing == set()
