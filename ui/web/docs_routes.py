@@ -66,12 +66,8 @@ def _folder() -> Path:
 
 def _described(app: FastAPI) -> dict[str, Any]:
     if app.openapi_schema is None:
-        app.openapi_schema = get_openapi(
-            title="Tastemaker", version=version("tastemaker"), description=ABOUT, routes=app.routes
-        )
-        app.openapi_schema["components"] = {
-            **app.openapi_schema.get("components", {}),
-            "securitySchemes": {"token": {"type": "http", "scheme": "bearer"}},
-        }
-        app.openapi_schema["security"] = [{"token": []}]
+        known = get_openapi(title="Tastemaker", version=version("tastemaker"), description=ABOUT, routes=app.routes)
+        known["paths"] = {path: verbs for path, verbs in known["paths"].items() if path.startswith("/api/")}
+        known["components"]["securitySchemes"] = {"token": {"type": "http", "scheme": "bearer"}}
+        app.openapi_schema = known | {"security": [{"token": []}]}
     return app.openapi_schema

@@ -24,7 +24,7 @@ from ui.web.few_at_once import TooManyWait
 from ui.web.roles import Annotator
 from ui.web.study import study_of
 
-router = APIRouter()
+router = APIRouter(tags=["me"])
 
 FORM = "application/x-www-form-urlencoded"
 MAX_FORM_BYTES = 20_000
