@@ -62,7 +62,7 @@ def test_a_run_is_started_from_the_form_with_its_plan_beside_it(study: Database,
     page.get_by_role("button", name="Add to the queue").click()
     expect(page.get_by_text("In the queue:")).to_be_visible()
     page.get_by_role("button", name="Add to the queue").click()
-    expect(page.get_by_text("2 runs wait or are at work")).to_be_visible()
+    expect(page.get_by_text("Waiting or at work: 2")).to_be_visible()
     assert [run.config["pairs"] for run in runs.listing(study)] == [7, 7]
 
 
