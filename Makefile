@@ -55,7 +55,7 @@ browser:
 	@.ci/chromium
 
 test: install-dev browser ## all tests but the long ones, JOBS=2 at a time (ARGS= goes to pytest)
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
 
 check: install-dev ## lint, types, import contracts
 	@$(BIN)/ruff check .

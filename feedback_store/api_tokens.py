@@ -59,6 +59,9 @@ def make(
     text = PREFIX + secrets.token_urlsafe(TOKEN_BYTES)
     with db.transaction():
         annotators.get(db, annotator_id)
+        # One that is over frees its name.
+        over = "UPDATE api_tokens SET revoked_at = expires_at WHERE name = ? AND revoked_at IS NULL AND expires_at <= ?"
+        db.execute(over, [name, moment])
         if db.value("SELECT 1 FROM api_tokens WHERE name = ? AND revoked_at IS NULL", [name]):
             raise Conflict(f"There is a token {name!r} already. Revoke it first, or take another name.")
         kept = [scope for scope in SCOPES if scope in scopes]

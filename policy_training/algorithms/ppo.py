@@ -115,6 +115,12 @@ def train(
             metrics = describe(rollouts) | {"beta": learner.controller.beta}
             sampled_at = time.monotonic()
             if metrics["kl_nats"] > settings.kl_budget_nats:
+                if not learner.within_budget:
+                    raise NothingToTrain(
+                        f"the policy that this run starts from is at {metrics['kl_nats']:.2f} nats of KL already, past "
+                        f"the budget of {settings.kl_budget_nats:g}: raise ppo.kl_budget_nats, or start from an "
+                        "earlier policy"
+                    )
                 stopped = (
                     f"KL {metrics['kl_nats']:.2f} passed the budget of {settings.kl_budget_nats} nats at step {step}"
                 )

@@ -48,6 +48,14 @@ def test_a_token_is_revoked_at_once_and_both_acts_are_written_down(db: Database,
     assert sorted(acts) == sorted([("make token", "token 1"), ("revoke token", "token 1"), ("make token", "token 2")])
 
 
+def test_a_token_that_is_over_frees_its_name(db: Database, person: int):
+    old, _ = api_tokens.make(db, person, "ci", ["read"], days=1, by="test", now=NOON)
+    new, text = api_tokens.make(db, person, "ci", ["read"], days=1, by="test", now=NEXT_DAY)
+    assert api_tokens.current(db, text, NEXT_DAY) is not None
+    assert [one.revoked_at for one in api_tokens.listing(db)] == [None, NEXT_DAY]
+    assert new.id != old.id
+
+
 @pytest.mark.parametrize(
     ("name", "scopes", "days", "words"),
     [

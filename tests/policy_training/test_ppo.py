@@ -163,6 +163,7 @@ def test_a_saved_policy_starts_the_next_one_where_it_ended(tmp_path: Path) -> No
     model = fresh_tiny()
     first, _ = run(model, tmp_path / "c")
     (tmp_path / "policy").mkdir()
+    (tmp_path / "policy").mkdir()
     first.save(tmp_path / "policy")
     again = fresh_tiny()
     learner = ppo._learner(again, "next", SETTINGS, tmp_path / "policy")
@@ -179,6 +180,25 @@ def test_past_the_kl_budget_training_stops_with_the_policy_that_was_within(tmp_p
     assert "budget" in trained.stopped_early
     assert reports[-1].metrics["kl_nats"] > 0.5 >= trained.metrics["kl_nats"]
     assert trained.metrics == {**reports[-2].metrics, **trained.metrics}
+
+
+def test_a_start_that_is_past_the_budget_already_is_said_in_words(tmp_path: Path) -> None:
+    far = SETTINGS.model_copy(update={"steps": 6, "learning_rate": 2e-2, "kl_coefficient": 0.0, "kl_budget_nats": 100})
+    first, _ = run(fresh_tiny(), tmp_path / "first", far)
+    (tmp_path / "policy").mkdir()
+    first.save(tmp_path / "policy")
+    model = fresh_tiny()
+    with pytest.raises(NothingToTrain, match=r"nats of KL already, past the budget of 0.001: raise ppo.kl_budget_nats"):
+        ppo.train(
+            model,
+            prompts_of(model),
+            spaces,
+            SETTINGS.model_copy(update={"kl_budget_nats": 0.001}),
+            start_folder=tmp_path / "policy",
+            reference_adapter=None,
+            checkpoint_folder=tmp_path / "second",
+            on_step=lambda report: None,
+        )
 
 
 def test_three_non_finite_losses_in_a_row_fail_with_the_batch_saved(

@@ -81,7 +81,7 @@ export class Versions {
   name({ name, depth, current }) {
     const node = el(
       "span",
-      { class: "tm-version" },
+      { class: "tm-policy-name" },
       depth > 0 ? el("span", { "aria-hidden": "true" }, "└ ") : null,
       el("bdi", {}, name),
       current ? el("span", { class: "tm-badge" }, this.words("policies.current")) : null,
