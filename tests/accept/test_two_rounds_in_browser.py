@@ -141,6 +141,9 @@ def test_two_rounds_with_a_researcher_and_two_annotators(browser, tmp_path, base
             page.get_by_role("button", name="Start the evaluation").click()
             wait_for(page, "succeeded", "evaluate", 1, seconds)
         a_round(browser, server, PAIRS + AHEAD)
+        # Pairs of the evaluation that the first one's closed page holds are asked of nobody else for ten minutes.
+        with logged_in(browser, server, ANNOTATORS[0]) as page:
+            judge(page, AHEAD)
         with logged_in(browser, server, "rhea", "/console") as page:
             page.locator("[data-card=result] [data-figure='result.of']").wait_for()
             seen = home_walk.walk(page)
@@ -154,8 +157,8 @@ def test_two_rounds_with_a_researcher_and_two_annotators(browser, tmp_path, base
             "policy-1",
             "policy-2",
         ]
-        assert judgments.count(db, skips=True) == (3 * PAIRS + AHEAD) * len(ANNOTATORS)
+        assert judgments.count(db, skips=True) == (3 * PAIRS + AHEAD) * len(ANNOTATORS) + AHEAD
         result = result_of(db, "policy-2", "policy-1")
-    assert result.judgments == PAIRS * len(ANNOTATORS)
+    assert result.judgments >= PAIRS * len(ANNOTATORS)
     assert f"{result.wins:g} won, {result.ties:g} tied, {result.losses:g} lost" in told
     print(f"\nACCEPT two rounds in browsers, {base}: {time.monotonic() - began:.0f} s; {told!r}")
