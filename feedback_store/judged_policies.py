@@ -54,9 +54,13 @@ _BEST_OF_OR_SEALED = """
 SELECT 1 FROM evaluation_pairs e JOIN evaluations v ON v.id = e.evaluation_id
 JOIN evaluation_sides s ON s.evaluation_id = e.evaluation_id AND s.side IN (e.first_side, e.second_side)
 WHERE e.comparison_id = c.id AND (v.unsealed_at IS NULL OR s.best_of > 1)"""
+# What was said once the result could be seen, in answer to a pair that was held over the end or as an edit.
+_AFTER_THE_END = """
+SELECT 1 FROM evaluation_pairs e WHERE e.comparison_id = c.id
+AND NOT EXISTS (SELECT 1 FROM evaluation_judgments s WHERE s.judgment_id = j.id)"""
 _COUNTS = f"""
 j.ranks IS NOT NULL AND ((c.purpose = 'training' AND c.is_random = 1)
-  OR (c.purpose = 'evaluation' AND NOT EXISTS ({_BEST_OF_OR_SEALED})))"""
+  OR (c.purpose = 'evaluation' AND NOT EXISTS ({_BEST_OF_OR_SEALED}) AND NOT EXISTS ({_AFTER_THE_END})))"""
 _OF_CANDIDATES = """
 (SELECT json_group_array({what}) FROM (SELECT m.policy_id, LENGTH(m.text) AS size FROM candidates k JOIN completions m
   ON m.id = k.completion_id WHERE k.comparison_id = c.id ORDER BY k.position))"""
@@ -69,7 +73,9 @@ AMONG_OWN = f"""
 SELECT j.id, c.id AS comparison_id, c.prompt_id, j.ranks, j.shown, j.strength, p.language, p.tags,
   {_OF_CANDIDATES.format(what="policy_id")} AS policies, {_OF_CANDIDATES.format(what="size")} AS sizes
 FROM comparisons c JOIN prompts p ON p.id = c.prompt_id JOIN counted_judgments j ON j.comparison_id = c.id
-WHERE c.id IN (SELECT DISTINCT comparison_id FROM policy_pairs ORDER BY comparison_id DESC LIMIT :latest)
+WHERE c.id IN (SELECT DISTINCT o.comparison_id FROM policy_pairs o
+    JOIN policies a ON a.id = o.policy_id AND a.kind <> 'external'
+    JOIN policies b ON b.id = o.other_id AND b.kind <> 'external' ORDER BY o.comparison_id DESC LIMIT :latest)
   AND {_COUNTS} ORDER BY c.id DESC LIMIT :latest"""
 
 _OTHER_WAY: dict[Outcome, Outcome] = {"first": "second", "tie": "tie", "second": "first"}

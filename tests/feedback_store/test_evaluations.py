@@ -16,6 +16,7 @@ from feedback_store import (
     exchange,
     exclusions,
     frames,
+    judged_policies,
     judgments,
     policies,
     preferences,
@@ -79,6 +80,19 @@ def test_what_was_judged_is_told_by_side(based: Database, evaluation: Evaluation
     ]  # fmt: skip
     assert [one.first_shown_on_left for one in said] == [True, True, False]
     assert evaluations.progress(based, evaluation.id) == evaluations.Progress(made=6, judged=3, skipped=1, left=2)
+
+
+def test_what_is_said_after_the_end_changes_no_result(based: Database, evaluation: Evaluation, judge: Callable) -> None:
+    questions.next_questions(based, ensure(based, "late").id, limit=20)  # held over the end
+    for number in range(1, 5):
+        base_preferred(based, judge, number)
+    evaluations.unseal(based, evaluation.id, why="count", by="rule")
+    sides = [side.policy_id for side in evaluation.sides]
+    before = judged_policies.of_two(based, *sides)
+    assert len(before) == 4
+    base_preferred(based, judge, 5, "late")
+    assert judged_policies.of_two(based, *sides) == before
+    assert len(judged_policies.among_own(based)) == len(before)
 
 
 def test_evaluations_never_train(based: Database, evaluation: Evaluation, judge: Callable) -> None:
