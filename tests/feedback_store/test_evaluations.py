@@ -196,3 +196,14 @@ def test_what_is_sealed_is_found_by_indexes(based: Database, evaluation: Evaluat
         steps = [row["detail"] for row in based.rows(f"EXPLAIN QUERY PLAN {query}", ["[1, 2]"])]
         assert [step for step in steps if "SCAN" in step and "json_each" not in step] == [], query
         assert any("completion_id=?" in step for step in steps)
+
+
+def test_what_the_run_of_a_sealed_evaluation_drew_is_sealed_before_it_stands_in_a_pair(
+    based: Database, evaluation: Evaluation
+) -> None:
+    prompt = prompts.listing(based, "holdout")[0].id
+    drawn = NewCompletion(prompt, evaluation.sides[0].policy_id, "A text of no pair.", run_id=evaluation.run_id)
+    ids = completions.add(based, [drawn])
+    assert seals.completions_among(based, ids) == set(ids)
+    evaluations.unseal(based, evaluation.id, why="count", by="rule")
+    assert seals.completions_among(based, ids) == set()
