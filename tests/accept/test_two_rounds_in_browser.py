@@ -5,6 +5,7 @@ of Home is walked, and it ends with a blind evaluation, new against old, that th
 model a part of `make test`; with the bundled model of `make accept`.
 """
 
+import json
 import os
 import time
 from collections.abc import Iterator
@@ -82,11 +83,27 @@ def wait_for(page, status: str, kind: str, number: int, seconds: float) -> None:
 
 def train(page) -> None:
     """One click on Home; cut down, the two runs are those of the preset for a quick look."""
-    if not SHORT:
+    if SHORT:
+        send(page, "/api/next-policy", {"preset": "quick"})
+    else:
         page.get_by_role("button", name="Train the next policy").click()
+
+
+def evaluate(page, address: str, judgments: int) -> None:
+    """A blind evaluation by the form of the page Policies; cut down, its figures are of a few texts."""
+    if SHORT:
+        few = {"prompts": 4, "samples": 1, "likelihoods": False, "blind.judgments": judgments}
+        send(page, "/api/runs", {"kind": "evaluate", "settings": few})
         return
-    body = "{method: 'POST', headers: {'content-type': 'application/json'}, body: '{\"preset\": \"quick\"}'}"
-    assert page.evaluate(f"fetch('/api/next-policy', {body}).then((reply) => reply.status)") == 200
+    page.goto(address)
+    page.get_by_label("Judgments", exact=True).fill(str(judgments))
+    page.get_by_role("button", name="Start the evaluation").click()
+
+
+def send(page, path: str, body: dict) -> None:
+    """What a page sends."""
+    sent = "([path, body]) => fetch(path, {method: 'POST', headers: {'content-type': 'application/json'}, body})"
+    assert page.evaluate(f"(given) => ({sent})(given).then((reply) => reply.status)", [path, json.dumps(body)]) == 200
 
 
 def make(folder: Path, base: str) -> None:
@@ -136,9 +153,7 @@ def test_two_rounds_with_a_researcher_and_two_annotators(browser, tmp_path, base
         with logged_in(browser, server, "rhea", "/console") as page:
             train(page)
             wait_for(page, "succeeded", "train-policy", 2, seconds)
-            page.goto(f"{origin(server)}/policies#evaluations")
-            page.get_by_label("Judgments", exact=True).fill(str(PAIRS * len(ANNOTATORS)))
-            page.get_by_role("button", name="Start the evaluation").click()
+            evaluate(page, f"{origin(server)}/policies#evaluations", PAIRS * len(ANNOTATORS))
             wait_for(page, "succeeded", "evaluate", 1, seconds)
         a_round(browser, server, PAIRS + AHEAD)
         # Pairs of the evaluation that the first one's closed page holds are asked of nobody else for ten minutes.
