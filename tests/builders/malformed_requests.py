@@ -184,7 +184,7 @@ def _deep(draw: random.Random, row: Row, request: Request, _: Things) -> Request
 def _wrong_type(draw: random.Random, row: Row, request: Request, _: Things) -> Request:
     """A value that no field of ours takes, in one of its fields."""
     fields = json.loads(request.body)
-    fields[draw.choice(list(fields))] = draw.choice(WRONG_TYPES)
+    fields[draw.choice(list(fields) or ["settings"])] = draw.choice(WRONG_TYPES)
     return replace(request, body=json.dumps(fields | {"unknown": 1}).encode(), fault="type")
 
 
