@@ -176,7 +176,7 @@ def _deep(draw: random.Random, row: Row, request: Request, _: Things) -> Request
     opened, closed = draw.choice(((b"[", b"]"), (b'{"a":', b"}")))
     fitting = min(depth, 990_000 // (len(opened) + 1))
     inner = opened * fitting + (b"1" if opened != b"[" else b"") + closed * draw.choice((0, fitting))
-    name = draw.choice(list(json.loads(request.body)))
+    name = draw.choice(list(json.loads(request.body)) or ["settings"])
     whole = draw.choice((inner, b'{"%s":%s}' % (name.encode(), inner)))
     return replace(request, body=whole, fault="deep JSON")
 
