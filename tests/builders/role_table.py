@@ -150,7 +150,7 @@ OURS = (
     Row("researcher", "POST", "/api/uploads", {"name": "prompts.txt", "bytes": 7}),
     Row("researcher", "GET", "/api/uploads"),
     Row("researcher", "POST", "/api/uploads/{upload_id}/pieces", values={"upload_id": "$upload"}),
-    Row("researcher", "POST", "/api/uploads/{upload_id}/whole", {"sha256": None}, {"upload_id": "$upload"}),
+    Row("researcher", "POST", "/api/uploads/{upload_id}/whole", {}, {"upload_id": "$upload"}),
     Row("researcher", "POST", "/api/uploads/{upload_id}/try", {"format": "prompts"}, {"upload_id": "$upload"}),
     Row("researcher", "POST", "/api/uploads/{upload_id}/import", {"format": "prompts"}, {"upload_id": "$upload"}),
     Row("researcher", "POST", "/api/uploads/{upload_id}/remove", values={"upload_id": "$other_upload"}),

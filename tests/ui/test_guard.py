@@ -188,3 +188,9 @@ def test_a_sender_cannot_tell_the_pages_where_they_are(client: TestClient):
     for name in ("x-forwarded-host", "x-gradio-server"):
         assert "evil.example" not in client.get("/", headers={name: "evil.example"}).text
     assert "https://127.0.0.1" not in client.get("/", headers={"x-forwarded-proto": "https"}).text
+
+
+@pytest.mark.parametrize("query", ["page=-1", "page=nothing", "deep_link=x", "state=%ed%a0%80"])
+def test_a_page_takes_no_orders_from_its_query(client: TestClient, query: str):
+    plain, asked = client.get("/"), client.get(f"/?{query}")
+    assert (plain.status_code, asked.status_code) == (200, 200)

@@ -22,10 +22,10 @@ class TooManyWait(ValueError):
 
 
 class FewAtOnce:
-    """A pool of two threads with a short queue."""
+    """A pool of two threads with a short queue. A server that is started again after it was closed gets new ones."""
 
     def __init__(self) -> None:
-        self._pool = ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
+        self._pool: ThreadPoolExecutor | None = None
         self._inside = 0
 
     async def run(self, work: Callable[[], Result]) -> Result:
@@ -33,6 +33,7 @@ class FewAtOnce:
         if self._inside >= AT_ONCE + WAITING_AT_MOST:
             raise TooManyWait("Too many people are logging in at this moment. Try again in some seconds.")
         self._inside += 1
+        self._pool = self._pool or ThreadPoolExecutor(AT_ONCE, thread_name_prefix="passwords")
         try:
             return await asyncio.get_running_loop().run_in_executor(self._pool, work)
         finally:
@@ -40,4 +41,6 @@ class FewAtOnce:
 
     def close(self) -> None:
         """Begin no further work."""
-        self._pool.shutdown(wait=False, cancel_futures=True)
+        if self._pool is not None:
+            self._pool.shutdown(wait=False, cancel_futures=True)
+            self._pool = None

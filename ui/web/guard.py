@@ -84,6 +84,8 @@ class Guard:
             if refusal is not None:
                 await self._refuse(scope, headed, *refusal)
                 return
+            if path in self.pages:  # ours need no query, and Gradio takes orders from it
+                scope = {**scope, "query_string": b""}
             replayed = receive if scope["method"] in SAFE_METHODS else _replay(body or b"", receive)
             await self.app(scope, replayed, headed)
         except Exception as error:
