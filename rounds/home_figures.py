@@ -6,11 +6,9 @@ other figures by a rule. The page shows both on demand, and a test walks all of 
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable
 from dataclasses import dataclass
 from typing import Any, Literal
-
-import numpy as np
 
 from feedback_store import (
     behind_figures,
@@ -23,7 +21,6 @@ from feedback_store import (
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from feedback_store.reward_models import RewardModel
-from reward_training.metrics import bootstrap_interval
 from rounds.latest_taste import taste_of
 from rounds.loop_state import HOLDOUT_SERIES, LoopState
 from rounds.next_step import FEWEST_JUDGMENTS, FIRST_JUDGMENTS, STEADY_JUDGMENTS
@@ -66,26 +63,6 @@ def rows_of(figure: Figure, after: int, limit: int) -> list[Row]:
     if figure.rows is None:
         raise InvalidInput(f"{figure.name} has no rows of its own: it comes from {', '.join(figure.inputs)}.")
     return figure.rows(after, min(limit, MOST_ROWS))
-
-
-def combined(how: How, rows: Sequence[Row]) -> float | None:
-    """What rows add up to; None where there are none. The ends of an interval are bootstrapped over prompts."""
-    amounts = [row["amount"] for row in rows]
-    if how == "sum":
-        return float(sum(amounts))
-    if not rows:
-        return None
-    if how in ("latest", "most", "least"):
-        return float({"latest": amounts[-1], "most": max(amounts), "least": min(amounts)}[how])
-    weights = np.array([row["weight"] for row in rows], dtype=float)
-    values = np.array(amounts, dtype=float)
-    if how == "mean":
-        return float(np.average(values, weights=weights))
-    low, high = bootstrap_interval(
-        lambda chosen: float(np.average(values[chosen], weights=weights[chosen])) if weights[chosen].any() else np.nan,
-        [row["group"] for row in rows],
-    )
-    return low if how == "low" else high
 
 
 def _counts(db: Database, state: LoopState) -> list[Figure]:

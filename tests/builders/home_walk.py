@@ -2,11 +2,14 @@
 
 import re
 import time
+from collections.abc import Sequence
 from typing import Any
 
+import numpy as np
 import pytest
 
-from rounds.home_figures import combined
+from reward_training.metrics import bootstrap_interval
+from rounds.home_figures import How
 
 # Numbers that are none of this page's: names, what models and people wrote, which page of how many, choices of a list.
 ELSEWHERE = "[data-figure], [data-run], [data-name], .tm-text, .tm-position, select, .tm-unseen"
@@ -20,6 +23,26 @@ SHOWN = """() => [...document.querySelectorAll('.tm-main [data-figure]')].filter
   .map((node) => [node.dataset.figure, node.textContent])"""
 CATCHES_UP_SECONDS = 30.0
 GET = "(path) => fetch(path).then((reply) => reply.json())"
+
+
+def combined(how: How, rows: Sequence[dict[str, Any]]) -> float | None:
+    """What rows add up to; None where there are none. The ends of an interval are bootstrapped over prompts."""
+    amounts = [row["amount"] for row in rows]
+    if how == "sum":
+        return float(sum(amounts))
+    if not rows:
+        return None
+    if how in ("latest", "most", "least"):
+        return float({"latest": amounts[-1], "most": max(amounts), "least": min(amounts)}[how])
+    weights = np.array([row["weight"] for row in rows], dtype=float)
+    values = np.array(amounts, dtype=float)
+    if how == "mean":
+        return float(np.average(values, weights=weights))
+    low, high = bootstrap_interval(
+        lambda chosen: float(np.average(values[chosen], weights=weights[chosen])) if weights[chosen].any() else np.nan,
+        [row["group"] for row in rows],
+    )
+    return low if how == "low" else high
 
 
 def settled(page: Any) -> None:

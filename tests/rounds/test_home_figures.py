@@ -5,6 +5,7 @@ from collections.abc import Iterator
 import pytest
 
 import figured_study
+import home_walk
 from feedback_store import annotators, questions
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
@@ -41,7 +42,7 @@ def test_every_figure_with_rows_adds_up_from_them(db):
     for figure in with_rows:
         rows = all_rows(figure)
         assert [row["id"] for row in rows] == sorted({row["id"] for row in rows}), figure.name
-        assert home_figures.combined(figure.how, rows) == pytest.approx(figure.value), figure.name
+        assert home_walk.combined(figure.how, rows) == pytest.approx(figure.value), figure.name
         assert {"kind", "number", "text"} <= set.union(set(), *map(set, rows)) if rows else figure.value == 0
 
 
@@ -100,7 +101,7 @@ def test_an_empty_study_has_figures_too(tmp_path):
         figures = known(db)
         assert figures["judgments.all"].value == 0
         assert all_rows(figures["judgments.all"]) == []
-        assert home_figures.combined("latest", all_rows(figures["round"])) == figures["round"].value == 1
+        assert home_walk.combined("latest", all_rows(figures["round"])) == figures["round"].value == 1
 
 
 def test_what_is_said_of_the_next_step_names_figures_that_there_are(db):
