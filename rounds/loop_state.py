@@ -114,7 +114,7 @@ class SideBySideNames(_View):
 
 
 class LoopState(_View):
-    """All of it. `finished` is when a run ended last; `curve_run` is the training whose curves to show."""
+    """All of it. `finished` is when a run ended last."""
 
     base: str
     round: int
@@ -130,7 +130,6 @@ class LoopState(_View):
     active: list[RunRow]
     runs: list[RunRow]
     finished: str | None
-    curve_run: int | None
     side_by_side: SideBySideNames | None
     worker: WorkerView | None
 
@@ -162,7 +161,6 @@ def loop_state(db: Database) -> LoopState:
         active=[_run(run) for run in active],
         runs=[_run(run) for run in latest],
         finished=max((run.ended_at for run in latest if run.ended_at), default=None),
-        curve_run=_curve_run(active, latest),
         side_by_side=_side_by_side(current, names),
         worker=WorkerView(pid=beat.pid, host=beat.host, seconds_ago=beat.seconds_ago) if beat else None,
     )
@@ -295,12 +293,6 @@ def _run(run: Run) -> RunRow:
         started_at=run.started_at,
         ended_at=run.ended_at,
     )
-
-
-def _curve_run(active: list[Run], latest: list[Run]) -> int | None:
-    """The training at work, else the one that was started last."""
-    candidates = [*(run for run in active if run.status == "running"), *(run for run in latest if run.started_at)]
-    return next((run.id for run in candidates if run.kind in TRAININGS), None)
 
 
 def _side_by_side(current: Policy | None, names: dict[int, str]) -> SideBySideNames | None:

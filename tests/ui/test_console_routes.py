@@ -33,7 +33,7 @@ def test_the_state_of_the_loop_says_what_comes_next(client: TestClient):
     assert actions["sample"]["possible"] is True
     assert actions["train-policy"]["possible"] is False
     assert actions["train-policy"]["reason"]
-    assert "comparisons" in loop["formats"]
+    assert loop["figures"]["pairs.ready"]["value"] == 6
 
 
 def test_one_request_queues_the_reward_model_and_the_policy_behind_it(client: TestClient, study: Database):

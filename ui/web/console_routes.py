@@ -6,7 +6,7 @@ from typing import Annotated, Any
 
 from fastapi import APIRouter, Query, Request
 
-from feedback_store import exchange, person_figures
+from feedback_store import person_figures
 from rounds import home_figures, latest_taste, loop_state, verbs
 from ui.web.errors import NotThere
 from ui.web.roles import Researcher
@@ -22,13 +22,12 @@ Name = Annotated[str, Query(min_length=1, max_length=200)]
 
 @router.get("/loop")
 def loop(request: Request, person: Researcher) -> dict[str, Any]:
-    """All that the console shows at a glance, with the formats of an export."""
+    """All that Home shows at a glance, with where its numbers come from."""
     study = study_of(request)
     state = verbs.loop_state(study.db)
     known = _figures(study, state)
     return {
         **state.model_dump(mode="json"),
-        "formats": exchange.formats_that("write"),
         "figures": {name: _plain(figure) for name, figure in known.items()},
         "said": home_figures.SAID,
         "taste": latest_taste.taste_shown(study.db),
