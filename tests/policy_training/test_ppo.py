@@ -163,7 +163,6 @@ def test_a_saved_policy_starts_the_next_one_where_it_ended(tmp_path: Path) -> No
     model = fresh_tiny()
     first, _ = run(model, tmp_path / "c")
     (tmp_path / "policy").mkdir()
-    (tmp_path / "policy").mkdir()
     first.save(tmp_path / "policy")
     again = fresh_tiny()
     learner = ppo._learner(again, "next", SETTINGS, tmp_path / "policy")
