@@ -18,7 +18,11 @@ class Text:
 
 @dataclass(frozen=True)
 class Pair:
-    """One preference. Pairs of a `group` (a prompt, a debate) are never split between training and hold-out."""
+    """One preference. Pairs of a `group` (a prompt, a debate) are never split between training and hold-out.
+
+    `annotator` names who said it, `first_on_left` tells whether the first was shown before the second, `strength` (1 to
+    3) how much better the preferred one is; None where nobody knows. `both_bad` is a tie that also says so.
+    """
 
     first: Text
     second: Text
@@ -26,3 +30,7 @@ class Pair:
     group: str
     holdout: bool
     weight: float = 1.0
+    annotator: str | None = None
+    first_on_left: bool | None = None
+    strength: int | None = None
+    both_bad: bool = False

@@ -103,6 +103,10 @@ def _pairs(context: RunContext, found: list[Preference]) -> list[Pair]:
             group=known[one.prompt_id].group,
             holdout=one.split == "holdout",
             weight=one.weight,
+            annotator=str(one.annotator_id),
+            first_on_left=one.first_shown_on_left,
+            strength=one.strength,
+            both_bad=one.both_bad,
         )
         for one in found
     ]
