@@ -16,7 +16,13 @@ from ui.commands.arguments import AsJson
 from ui.commands.output import print_json
 
 PACKAGES = ("tastemaker", "torch", "transformers", "peft", "gradio", "fastapi", "sqlite-utils", "pandas")
-CHROMIUM_NAMES = ("chromium", "chromium-browser", "google-chrome", "google-chrome-stable")
+CHROMIUM_NAMES = (
+    "chromium-headless-shell",
+    "chromium",
+    "chromium-browser",
+    "google-chrome",
+    "google-chrome-stable",
+)
 MEMORY_GB = 4.0
 DISK_GB = 2.0
 
