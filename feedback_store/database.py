@@ -279,12 +279,18 @@ class Database:
                 self.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
 
     def close(self) -> None:
-        """Close the connections of all threads. The study can be used again afterwards; it opens new ones."""
+        """Close the connections of all threads. The study can be used again afterwards; it opens new ones.
+
+        A connection that another thread is using at this moment is closed when that thread lets go of it: SQLite does
+        not survive a close in the middle of its work.
+        """
+        mine = getattr(self._local, "held", None)
         with self._lock:
-            connections, self._connections = self._connections, []
-        self._local = threading.local()
-        for _, _, connection in connections:
-            connection.close()
+            self._close_those_of_ended_threads()
+            self._connections = []
+        self._local = threading.local()  # the last references to connections that nobody is using
+        if mine is not None and mine[0] == os.getpid():
+            mine[1].close()
 
     def __enter__(self) -> "Database":
         return self

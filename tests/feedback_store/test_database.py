@@ -214,6 +214,33 @@ def test_a_checkpoint_waits_for_no_reader_even_where_the_log_is_long(
     assert (db.folder / "study.db-wal").stat().st_size == 0
 
 
+def test_closing_leaves_what_another_thread_is_doing_to_its_end(db: Database) -> None:
+    counting = "WITH RECURSIVE n(i) AS (SELECT 1 UNION ALL SELECT i + 1 FROM n WHERE i < 300) SELECT count(*) FROM n"
+    under_way, enough = threading.Event(), threading.Event()
+    counted: list[int] = []
+    failed: list[BaseException] = []
+
+    def count() -> None:
+        try:
+            while not enough.is_set():
+                counted.append(db.value(counting))
+                under_way.set()
+        except BaseException as error:
+            failed.append(error)
+
+    threads = [threading.Thread(target=count) for _ in range(3)]
+    for thread in threads:
+        thread.start()
+    assert under_way.wait(20)
+    for _ in range(100):
+        db.close()
+    enough.set()
+    for thread in threads:
+        thread.join()
+    assert failed == []
+    assert set(counted) == {300}
+
+
 def test_a_closed_database_opens_again_on_use(db: Database) -> None:
     annotators.ensure(db, "ann")
     db.close()
