@@ -7,7 +7,7 @@ BIN   := $(VENV)/bin
 STUDY ?= demo-study
 PORT  ?= 7860
 ARGS  ?=
-JOBS  ?= 2
+JOBS  ?= 4
 TO    ?= screenshots
 PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 python; do \
 	$$p -c 'import sys; sys.exit(sys.version_info < (3, 11))' 2>/dev/null && { echo $$p; break; }; done)
@@ -54,8 +54,8 @@ serve: model ## web app and worker on a demo study
 browser:
 	@.ci/chromium
 
-test: install-dev browser ## all tests but the long ones, JOBS=2 at a time (ARGS= goes to pytest)
-	@$(BIN)/python -m pytest -q -n $(JOBS) --dist loadfile $(ARGS)
+test: install-dev browser ## all tests but the long ones, JOBS=4 at a time (ARGS= goes to pytest)
+	@$(BIN)/python -m pytest -q -n $(JOBS) --dist worksteal $(ARGS)
 
 check: install-dev ## lint, types, import contracts
 	@$(BIN)/ruff check .

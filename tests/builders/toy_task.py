@@ -3,6 +3,7 @@ by enumeration."""
 
 import itertools
 from collections.abc import Sequence
+from pathlib import Path
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -14,7 +15,8 @@ from language_models.log_probs import completion_pass
 from language_models.model import BaseIdentity, LanguageModel
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
-from policy_training.records import PromptItem
+from policy_training.algorithms import ppo
+from policy_training.records import PromptItem, RewardFunction
 from policy_training.settings import PPOSettings
 
 WORDS = [*"abcdefgh"]
@@ -102,3 +104,19 @@ def share_of_optimum(model: LanguageModel, adapter: str) -> float:
     at_policy = (policy.exp() * (rewards - BETA * (policy - reference))).sum()
     best = BETA * torch.logsumexp(reference + rewards / BETA, 0)
     return float((at_policy - at_reference) / (best - at_reference))
+
+
+def learn(folder: Path, reward: RewardFunction = reward) -> float:
+    """Train by PPO, checkpoints in `folder`; the share of the optimum that the policy then reaches."""
+    model = toy_model()
+    trained = ppo.train(
+        model,
+        [PROMPT],
+        reward,
+        SETTINGS,
+        start_folder=None,
+        reference_adapter=None,
+        checkpoint_folder=folder,
+        on_step=lambda _: None,
+    )
+    return share_of_optimum(model, trained.adapter)

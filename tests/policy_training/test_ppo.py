@@ -1,5 +1,4 @@
-"""PPO on small models: exactness before the first step, micro-batches, guards, resume, and learning with three
-mutants."""
+"""PPO on small models: exactness before the first step, micro-batches, guards, resume, and learning."""
 
 from collections.abc import Sequence
 from pathlib import Path
@@ -250,47 +249,8 @@ def test_an_update_ends_early_once_it_has_moved_too_far(tmp_path: Path) -> None:
     assert reports[0].metrics["epochs"] < 5
 
 
-# Learning: the optimum of the toy task is computed exactly, and what must break it does.
-
-
-def learn(folder: Path, reward=toy_task.reward) -> float:  # type: ignore[no-untyped-def]
-    model = toy_task.toy_model()
-    trained = ppo.train(
-        model,
-        [toy_task.PROMPT],
-        reward,
-        toy_task.SETTINGS,
-        start_folder=None,
-        reference_adapter=None,
-        checkpoint_folder=folder,
-        on_step=lambda _: None,
-    )
-    return toy_task.share_of_optimum(model, trained.adapter)
+# Learning: the optimum of the toy task is computed exactly. What must break it does: tests/accept/test_ppo_mutants.py.
 
 
 def test_ppo_reaches_nine_tenths_of_the_exact_optimum(tmp_path: Path) -> None:
-    assert learn(tmp_path) >= 0.9
-
-
-def test_with_the_advantages_sign_turned_it_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = ppo.whiten
-    monkeypatch.setattr(ppo, "whiten", lambda values, mask: -real(values, mask))
-    assert learn(tmp_path) < 0.9
-
-
-def test_without_the_kl_term_it_does_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real = ppo.token_rewards
-    monkeypatch.setattr(
-        ppo, "token_rewards", lambda scores, own, reference, mask, beta: real(scores, own, reference, mask, 0.0)
-    )
-    assert learn(tmp_path) < 0.9
-
-
-def test_with_shuffled_rewards_it_does_not(tmp_path: Path) -> None:
-    generator = torch.Generator().manual_seed(0)
-
-    def shuffled(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
-        rewards = toy_task.reward(items, sampled)
-        return [rewards[index] for index in torch.randperm(len(rewards), generator=generator)]
-
-    assert learn(tmp_path, shuffled) < 0.9
+    assert toy_task.learn(tmp_path) >= 0.9
