@@ -112,7 +112,11 @@ function drawing(label, lines, { digits, unit }) {
   ]);
   const ends = [...new Set([first, until])];
   const under = ends.map((step, place) =>
-    svg("text", { x: x(step), y: HEIGHT - 5, class: "tm-axis", "text-anchor": place ? "end" : "start" }, placeWords(step)),
+    svg(
+      "text",
+      { x: x(step), y: HEIGHT - 5, class: "tm-axis", "text-anchor": place ? "end" : "start" },
+      placeWords(step),
+    ),
   );
   return svg(
     "svg",
@@ -138,7 +142,9 @@ function dots({ name, points, shape }, x, y, { digits, unit }) {
     .filter((_, place) => place % every === 0 || place === there.length - 1)
     .map(([step, value]) => {
       const dot = marker(shape, x(step), y(value), 3);
-      dot.append(svg("title", {}, `${name ? `${name}, ` : ""}${placeWords(step)}: ${number(value, digits + 1)}${unit}`));
+      dot.append(
+        svg("title", {}, `${name ? `${name}, ` : ""}${placeWords(step)}: ${number(value, digits + 1)}${unit}`),
+      );
       return dot;
     });
 }

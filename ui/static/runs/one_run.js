@@ -73,7 +73,9 @@ export class OneRun {
         isActive(run) ? bar : null,
         isActive(run) ? el("p", { class: "tm-run-state" }, progressWords(tools, run)) : null,
         this.failure(run),
-        run.can.retry && run.kind !== "train-policy" ? el("p", { class: "tm-help" }, this.words("runs.retry_anew")) : null,
+        run.can.retry && run.kind !== "train-policy"
+          ? el("p", { class: "tm-help" }, this.words("runs.retry_anew"))
+          : null,
         runFacts(tools, run),
       ),
       this.curves(run),
