@@ -1,5 +1,5 @@
-// The reward over how far a policy went: its own reward and the one with the price of KL taken off, over the root of KL.
-// Over-optimisation shows as the first rising while the second falls (Gao et al. 2022, https://arxiv.org/abs/2210.10760).
+// The reward over how far a policy went: its own reward and the one less the price of KL, over the root of the KL.
+// Over-optimisation shows as the first rising while the second falls (Gao, Schulman, Hilton 2022, arXiv 2210.10760).
 
 import { el } from "../page/elements.js";
 import { legend, plot } from "../page/chart.js";
