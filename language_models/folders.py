@@ -63,6 +63,20 @@ def write_folder(final: Path) -> Iterator[Path]:
         raise
 
 
+def copy_folder(source: Path, final: Path) -> None:
+    """Copies a checked folder, flushed and renamed into place as `write_folder` does. Raises CorruptFolder where the
+    copy is not what the source's manifest says.
+    """
+    with write_folder(final) as temporary:
+        for path in _files(source):
+            target = temporary / path.relative_to(source)
+            target.parent.mkdir(parents=True, exist_ok=True)
+            shutil.copyfile(path, target)
+    if manifest_sha256(final) != manifest_sha256(source):
+        shutil.rmtree(final)
+        raise CorruptFolder(f"The copy of {source.name} differs from it; the disk may be failing")
+
+
 def remove_unfinished(parent: Path) -> None:
     """Deletes what writers that were killed left behind. Only the one writer of `parent` may call this."""
     for leftover in parent.glob(".writing-*"):

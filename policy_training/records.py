@@ -23,7 +23,9 @@ from a written one."""
 
 @dataclass(frozen=True)
 class StepReport:
-    """What an iteration looked like; sent after its checkpoint is on disk."""
+    """What an iteration looked like; sent after its checkpoint is on disk, and again, without samples, by a run that
+    goes on from there.
+    """
 
     step: int
     steps: int

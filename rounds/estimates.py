@@ -12,11 +12,14 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
+from rounds import blind_pairs
+
 LATEST = 5
 """Runs whose times count."""
 SAMPLED_TOKEN_SECONDS = 0.005
 TRAINED_TOKEN_SECONDS = 0.003  # forward, backward and update
 READ_TOKEN_SECONDS = 0.001
+LIKELIHOOD_PASSES = 3  # the policy and the base at the study's temperature, the base at 1
 START_SECONDS = 5.0  # loading a model that is in the cache, once a worker
 PROMPT_TOKENS = 40
 REFERENCE_PARAMETERS = 135e6
@@ -33,7 +36,7 @@ GIGABYTE = 1e9
 @dataclass(frozen=True)
 class Facts:
     """What the work depends on besides the settings, and the machine. Disk and memory in units of 10^9 bytes; None
-    where the machine does not tell.
+    where the machine does not tell. `promised_disk_gb`: what runs that wait or are at work will leave on the disk.
     """
 
     parameters: float
@@ -41,8 +44,10 @@ class Facts:
     train_prompts: int = 0
     holdout_prompts: int = 0
     max_new_tokens: int = 64
+    has_reward: bool = False
     free_memory_gb: float | None = None
     free_disk_gb: float | None = None
+    promised_disk_gb: float = 0.0
 
 
 @dataclass(frozen=True)
@@ -61,13 +66,19 @@ class Ended:
 
 @dataclass(frozen=True)
 class Estimate:
-    """`runs`: the runs that it is based on, none where it is rough. `warnings`: codes with their numbers."""
+    """`disk_gb`: the most at once while it runs, of which `kept_gb` stays. `free_disk_gb`: what is free now less what
+    other runs were promised. `runs`: the runs that it is based on, none where it is rough. `warnings`: codes with
+    their numbers.
+    """
 
     seconds: float
     seconds_low: float
     seconds_high: float
     memory_gb: float
     disk_gb: float
+    kept_gb: float
+    free_disk_gb: float | None = None
+    promised_disk_gb: float = 0.0
     runs: list[int] = field(default_factory=list)
     warnings: list[dict[str, Any]] = field(default_factory=list)
 
@@ -85,15 +96,25 @@ def estimate(kind: str, config: Mapping[str, Any], facts: Facts, ended: Sequence
         low, high = middle / 2, middle * 2
     memory = [one.memory_gb for one in basis if one.memory_gb]
     memory_gb = max(memory) if memory else rough_memory_gb(kind, config, facts)
-    disk_gb = _disk_gb(kind, config, facts, basis)
+    kept = kept_gb(kind, config, facts, basis)
+    trains = kind in ("train-reward", "train-policy")
+    disk_gb = kept * (1 + CHECKPOINT_ADAPTERS * CHECKPOINTS_AT_ONCE) if trains else kept
+    free = None if facts.free_disk_gb is None else max(0.0, facts.free_disk_gb - facts.promised_disk_gb)
     return Estimate(
         seconds=round(middle, 1),
         seconds_low=round(low, 1),
         seconds_high=round(high, 1),
         memory_gb=round(memory_gb, 2),
-        disk_gb=round(disk_gb, 3),
+        disk_gb=round(disk_gb, 6),
+        kept_gb=round(kept, 6),
+        free_disk_gb=None if free is None else round(free, 3),
+        promised_disk_gb=round(facts.promised_disk_gb, 3),
         runs=[one.id for one in basis],
-        warnings=_warnings(memory_gb, disk_gb, facts),
+        warnings=[
+            {"code": f"little_{what}", "needed_gb": round(needed, 2), "free_gb": round(there, 2)}
+            for what, needed, there in (("memory", memory_gb, facts.free_memory_gb), ("disk", disk_gb, free))
+            if there is not None and needed > there
+        ],
     )
 
 
@@ -106,9 +127,12 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
         return float(comparisons * config["candidates"] * text * SAMPLED_TOKEN_SECONDS)
     if kind == "evaluate":
         prompts = facts.holdout_prompts if config["split"] == "holdout" else facts.train_prompts
-        texts = min(config["prompts"], prompts) * config["samples"] * (len(config["policies"]) or 2)
-        reading = whole * READ_TOKEN_SECONDS if config["reward_model"] else 0
-        return float(texts * (text * SAMPLED_TOKEN_SECONDS + reading))
+        first = min(config["prompts"], prompts) * (len(config["policies"]) or 2)
+        blind, chosen_among = _blind_texts(config, facts)
+        drawn = first * config["samples"] + blind
+        scored = first * config["samples"] + chosen_among if config["reward_model"] or facts.has_reward else 0
+        read = scored + (first * LIKELIHOOD_PASSES if config["likelihoods"] else 0)
+        return float(drawn * text * SAMPLED_TOKEN_SECONDS + read * whole * READ_TOKEN_SECONDS)
     if kind == "train-reward":
         read = (2 * judgments + config["reference_samples"]) * whole * READ_TOKEN_SECONDS
         trained = 2 * judgments * whole * TRAINED_TOKEN_SECONDS * config["reward"]["epochs"]
@@ -139,8 +163,8 @@ def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float
     return float(base + 64 * SAMPLING_GB_A_ROW * scale)
 
 
-def _disk_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence[Ended]) -> float:
-    """The most that lies on the disk at once: what is published, and checkpoints while it runs."""
+def kept_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence[Ended] = ()) -> float:
+    """What lies on the disk when it has ended: what it publishes."""
     known = [one.published_gb for one in basis if one.published_gb]
     scale = facts.parameters / REFERENCE_PARAMETERS
     if kind == "policy-export":
@@ -149,13 +173,16 @@ def _disk_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence
     if kind not in ("train-reward", "train-policy"):
         return 0.001
     lora = config["reward" if kind == "train-reward" else "ppo"]["lora"]
-    adapter = known[0] if known else ADAPTER_GB_AT_RANK_16 * scale * lora["rank"] / 16
-    return adapter * (1 + CHECKPOINT_ADAPTERS * CHECKPOINTS_AT_ONCE)
+    return float(known[0] if known else ADAPTER_GB_AT_RANK_16 * scale * lora["rank"] / 16)
 
 
-def _warnings(memory_gb: float, disk_gb: float, facts: Facts) -> list[dict[str, Any]]:
-    found = []
-    for what, needed, free in (("memory", memory_gb, facts.free_memory_gb), ("disk", disk_gb, facts.free_disk_gb)):
-        if free is not None and needed > free:
-            found.append({"code": f"little_{what}", "needed_gb": round(needed, 2), "free_gb": round(free, 2)})
-    return found
+def _blind_texts(config: Mapping[str, Any], facts: Facts) -> tuple[int, int]:
+    """Texts that are drawn for a blind evaluation, and how many of them a best is chosen among."""
+    blind = config["blind"]
+    if not blind["judgments"] or not facts.holdout_prompts:
+        return 0, 0
+    plain = len(config["policies"]) or 2
+    draws = [1] * plain + [blind["best_of_texts"]] * len(blind["best_of"])
+    planned = blind_pairs.plan(range(facts.holdout_prompts), len(draws), blind["judgments"], seed=0)
+    texts = {(side, pair.prompt_id, pair.index) for pair in planned for side in (pair.first, pair.second)}
+    return sum(draws[side] for side, *_ in texts), sum(draws[side] for side, *_ in texts if side >= plain)

@@ -6,25 +6,59 @@ import os
 import re
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
 from typing import Any
 
 from feedback_store import judgments, policies, prompts, reward_models, runs
 from feedback_store.database import Database
-from feedback_store.runs import Run
-from rounds import estimates, studies
+from feedback_store.runs import Lease, Run
+from rounds import estimates, resuming, studies
 from rounds.estimates import GIGABYTE, LATEST, REFERENCE_PARAMETERS, Ended, Estimate, Facts
 from rounds.settings import SettingsError, parse
 
+PREDICTED_SERIES = "predicted"  # of a run's metrics: what it was expected to take
 TINY_PARAMETERS = 2e5
 UNITS = {"m": 1e6, "b": 1e9}
 
 
+class TooLittleDisk(ValueError):
+    """A run would fill the disk; the words say how much it writes and how much is free."""
+
+
 def estimate_run(db: Database, kind: str, config: Mapping[str, Any]) -> Estimate:
-    """What a run with these settings would take in this study, on this machine."""
+    """What a run with these settings would take in this study, on this machine. One that goes on from another has only
+    the rest of the steps to do.
+    """
     found = [_ended(db, run) for run in runs.listing(db, LATEST, kind=kind, status="succeeded")]
-    return estimates.estimate(kind, config, facts(db), [one for one in found if one is not None])
+    now = facts(db)
+    now = replace(now, promised_disk_gb=sum(_kept_gb(run, now) for run in runs.active(db)))
+    return estimates.estimate(kind, _rest(db, config), now, [one for one in found if one is not None])
+
+
+def foresee(db: Database, lease: Lease, config: Mapping[str, Any]) -> None:
+    """Before a run's first attempt: keep what it was expected to take, to be held against what it took. Before each:
+    raises TooLittleDisk where the disk would be full before its end.
+    """
+    run = runs.get(db, lease.run_id)
+    told = estimate_run(db, run.kind, config)
+    if predicted(db, run.id) is None:
+        kept = ("seconds", "seconds_low", "seconds_high", "memory_gb", "disk_gb", "runs")
+        runs.add_metrics(db, lease, PREDICTED_SERIES, 0, {name: getattr(told, name) for name in kept})
+    there = _size(resuming.run_folder(db.folder, run.id) / resuming.CHECKPOINTS)
+    needed, free = told.disk_gb * GIGABYTE - there, shutil.disk_usage(db.folder).free
+    if needed > free:
+        raise TooLittleDisk(
+            f"There is too little room on the disk: this run writes up to {needed / 1e6:.0f} MB (its checkpoints and "
+            f"what it makes), and {free / 1e6:.0f} MB are free where the study lies. Make room, then retry the run."
+        )
+
+
+def predicted(db: Database, run_id: int) -> dict[str, Any] | None:
+    """What a run was expected to take when it began; None where it has not, or began under a version before."""
+    kept = runs.metrics(db, run_id, PREDICTED_SERIES)
+    return kept[0].values if kept else None
 
 
 def facts(db: Database) -> Facts:
@@ -36,6 +70,7 @@ def facts(db: Database) -> Facts:
         train_prompts=prompts.count(db, "train"),
         holdout_prompts=prompts.count(db, "holdout"),
         max_new_tokens=study.sampling.max_new_tokens,
+        has_reward=reward_models.latest(db) is not None,
         free_memory_gb=free_memory_gb(),
         free_disk_gb=shutil.disk_usage(db.folder).free / GIGABYTE,
     )
@@ -76,14 +111,18 @@ def seconds_between(start: str | None, end: str | None) -> float | None:
 
 
 def _ended(db: Database, run: Run) -> Ended | None:
-    """A run as the estimate takes it; None where its settings are of another version and cannot be read."""
+    """A run as the estimate takes it; None where its settings are of another version and cannot be read, or where it
+    did only the rest of another's work.
+    """
     try:
         config = parse(run.kind, run.config)
     except SettingsError:
         return None
+    if config.get("resume_from") is not None:
+        return None
     result = run.result or {}
     folder = _published_folder(db, result)
-    size = sum(path.stat().st_size for path in folder.rglob("*") if path.is_file()) if folder else None
+    size = _size(folder) if folder else None
     return Ended(
         id=run.id,
         config=config,
@@ -92,6 +131,27 @@ def _ended(db: Database, run: Run) -> Ended | None:
         memory_gb=run.progress.get("peak_memory_gb") if run.progress else None,
         published_gb=size / GIGABYTE if size else None,
     )
+
+
+def _rest(db: Database, config: Mapping[str, Any]) -> Mapping[str, Any]:
+    """The settings of what is left to do."""
+    if config.get("resume_from") is None:
+        return config
+    done = resuming.step_of(db, runs.get(db, config["resume_from"])) or 0
+    return {**config, "ppo": {**config["ppo"], "steps": max(0, config["ppo"]["steps"] - done)}}
+
+
+def _kept_gb(run: Run, facts: Facts) -> float:
+    """What a run that waits or is at work will leave on the disk."""
+    try:
+        return estimates.kept_gb(run.kind, parse(run.kind, run.config), facts)
+    except SettingsError:
+        return 0.0
+
+
+def _size(folder: Path) -> int:
+    """Bytes of the files in a folder; 0 where there is none."""
+    return sum(path.stat().st_size for path in folder.rglob("*") if path.is_file())
 
 
 def _published_folder(db: Database, result: Mapping[str, Any]) -> Path | None:

@@ -38,7 +38,12 @@ _CAUSES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "The machine had too little memory.",
         ("smaller_batches", "free_memory", "resume"),
     ),
-    ("disk", r"No space left|disk is full|Errno 28", "The disk is full.", ("free_disk", "resume")),
+    (
+        "disk",
+        r"No space left|disk is full|too little room on the disk|Errno 28",
+        "The disk is full.",
+        ("free_disk", "resume"),
+    ),
     (
         "not_finite",
         r"not finite",

@@ -2,7 +2,8 @@
 
 - Of a run that waits or runs, nothing is touched.
 - Of a run that failed or was cancelled, the newest checkpoint that is whole stays, as long as the run can be gone on
-  from: until a later run of its kind has succeeded. While a run that waits or runs goes on from it, it stays.
+  from: until a later run of its kind has succeeded. While a run that waits or runs goes on from it, it stays, and as
+  long as one does that ended before its first checkpoint and could be gone on from itself.
 - Of every other run that ended, no checkpoint stays: what it made is published, in a folder of its own.
 - What a published policy, reward model or export names is never touched, wherever it lies.
 
@@ -16,7 +17,7 @@ import logging
 import os
 import shutil
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from pathlib import Path, PurePosixPath
 
 from feedback_store import policies, reward_models, runs
@@ -26,13 +27,16 @@ from rounds import resuming
 from rounds.resuming import CHECKPOINTS, RESUMABLE
 
 ACTIVE = ("queued", "running")
+REMOVED = ".removed-"  # a checkpoint's name while it is deleted
+LATEST = 100
+"""Runs of a kind that ended early and are asked what they go on from."""
 log = logging.getLogger(__name__)
 
 
 @dataclass(frozen=True)
 class Kept:
     """What a run keeps. `paths`: its checkpoints, relative to the study, and `newest` the one that is whole, or none;
-    `superseded`: a later run of its kind succeeded; `wanted`: a run that has not ended goes on from it.
+    `superseded`: a later run of its kind succeeded; `wanted`: a run goes on from it, or may when it is tried again.
     """
 
     run_id: int
@@ -59,16 +63,22 @@ def to_remove(kept: Sequence[Kept], cited: Collection[str]) -> list[str]:
 def prune(db: Database) -> int:
     """Apply the rule to a study; returns how many bytes were freed."""
     freed = 0
-    kept = _kept(db)
-    for path in to_remove(kept, _cited(db)):
-        folder = db.folder / path
-        size = sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())
-        try:
-            shutil.rmtree(folder)
-        except OSError as error:
-            log.warning("A checkpoint could not be removed and is tried again later: %s: %s", path, error.strerror)
-            continue
-        freed += size
+    kept = _kept(db)  # reads checkpoints whole, which takes too long for a transaction
+    gone = []
+    with db.transaction():  # nobody asks to go on from a run while it is decided
+        wanted = _wanted(db)
+        kept = [replace(run, wanted=run.run_id in wanted) for run in kept]
+        for path in to_remove(kept, _cited(db)):
+            aside = (db.folder / path).with_name(f"{REMOVED}{PurePosixPath(path).name}")
+            try:
+                (db.folder / path).rename(aside)
+            except OSError as error:
+                log.warning("A checkpoint could not be removed and is tried again later: %s: %s", path, error.strerror)
+                continue
+            gone.append(aside)
+    for folder in gone:
+        freed += sum(file.lstat().st_size for file in folder.rglob("*") if file.is_file())
+        shutil.rmtree(folder, ignore_errors=True)
     for run in kept:
         folder = resuming.run_folder(db.folder, run.run_id) / CHECKPOINTS
         # With the remains of writers that were killed; but what a failed run left to be looked at stays as long.
@@ -81,11 +91,12 @@ def prune(db: Database) -> int:
 
 def _kept(db: Database) -> list[Kept]:
     """What lies on the disk, of runs that the study knows."""
-    wanted = {run.config.get("resume_from") for run in runs.active(db)}
     found = []
     for folder in sorted((db.folder / "runs").glob(f"*/{CHECKPOINTS}")):
         if folder.is_symlink() or not folder.parent.name.isdigit():
             continue
+        for leftover in folder.glob(f"{REMOVED}*"):  # of a worker that was killed while it deleted
+            shutil.rmtree(leftover, ignore_errors=True)
         run = _run(db, int(folder.parent.name))
         if run is None or run.status in ACTIVE:
             continue
@@ -99,10 +110,22 @@ def _kept(db: Database) -> list[Kept]:
                 paths=[_relative(db, path) for path in paths],
                 newest=_relative(db, newest) if newest else None,
                 superseded=_superseded(db, run),
-                wanted=run.id in wanted,
             )
         )
     return found
+
+
+def _wanted(db: Database) -> set[int]:
+    """Runs that others go on from, and those that a run which ended early, and is not superseded, leads to."""
+    wanted = {run.config.get("resume_from") for run in runs.active(db)}
+    for kind in RESUMABLE:
+        done = runs.listing(db, limit=1, kind=kind, status="succeeded")
+        since = done[0].id if done else 0
+        for status in resuming.ENDED_EARLY:
+            for run in runs.listing(db, LATEST, kind, status):
+                source = resuming.source_of(db, run) if run.id > since else None
+                wanted |= {source.id} if source else set()
+    return {one for one in wanted if one is not None}
 
 
 def _cited(db: Database) -> set[str]:

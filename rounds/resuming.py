@@ -1,12 +1,12 @@
 """Going on from where a run ended: which checkpoint there is, and whether a new run may take it over.
 
 A run that failed or was cancelled keeps its newest checkpoint for a while (pruning.py). A new run goes on from it when
-its setting `resume_from` names the old one; everything that training depends on has to be the same.
+its setting `resume_from` names the old one; everything that training depends on has to be the same: its settings are
+compared here, what the study says is taken from what the old run began with (beginnings.py).
 """
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -16,11 +16,12 @@ from feedback_store.database import Database
 from feedback_store.runs import Run
 from language_models import folders
 from language_models.errors import CorruptFolder
+from rounds import beginnings
 from rounds.settings import SettingsError, settings_model, validate
 
 RESUMABLE = ("train-policy",)
+ENDED_EARLY = ("failed", "cancelled")
 CHECKPOINTS = "checkpoints"  # in a run's folder
-BEGAN_WITH = "began_with.json"  # beside it: the policy and reward model that the first attempt took, by name
 OF_NO_ACCOUNT = ("resume_from", "start_policy", "reward_model", "shown_prompts", "shown_times")
 """Settings that may differ: names are given for what the old run took as the latest."""
 
@@ -52,42 +53,57 @@ def newest_valid(checkpoints: Path) -> Path | None:
     return None
 
 
-def began_with(study: Path, run_id: int) -> dict[str, str]:
-    """`start_policy` and `reward_model` of a run by name; empty where it never got so far."""
-    try:
-        found = json.loads((run_folder(study, run_id) / BEGAN_WITH).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        return {}
-    return found if isinstance(found, dict) else {}
+def source_of(db: Database, run: Run) -> Run | None:
+    """The run whose checkpoint a new run in this one's place could go on from: itself, or, where it ended before its
+    first checkpoint, the one that it was to go on from. None where there is none. Reads no weights.
+    """
+    while run.kind in RESUMABLE and run.status in ENDED_EARLY:
+        folder = run_folder(db.folder, run.id)
+        if steps(folder / CHECKPOINTS) and beginnings.read(folder):
+            return run
+        before = run.config.get("resume_from")
+        if not isinstance(before, int) or before >= run.id:
+            return None
+        run = runs.get(db, before)
+    return None
 
 
 def step_of(db: Database, run: Run) -> int | None:
-    """The step that a new run could go on from; None where the run cannot be resumed. Reads no weights."""
-    if run.kind not in RESUMABLE or run.status not in ("failed", "cancelled") or not began_with(db.folder, run.id):
-        return None
-    found = steps(run_folder(db.folder, run.id) / CHECKPOINTS)
-    return found[-1] if found else None
+    """The step that a new run could go on from; None where the run cannot be resumed."""
+    source = source_of(db, run)
+    return steps(run_folder(db.folder, source.id) / CHECKPOINTS)[-1] if source else None
 
 
 def settings_to_resume(db: Database, run: Run) -> dict[str, Any]:
-    """The settings of a run that goes on from this one's newest checkpoint. Raises CannotResume."""
-    if step_of(db, run) is None:
+    """The settings of a run that goes on from the newest checkpoint that this one leads to. Raises CannotResume."""
+    source = source_of(db, run)
+    began = beginnings.read(run_folder(db.folder, source.id)) if source else None
+    if source is None or began is None:
+        why = "has no checkpoint to go on from"
+        if run.kind not in RESUMABLE:
+            why = f"cannot be gone on from: of all kinds only {', '.join(RESUMABLE)} can, others take minutes"
+        elif run.status not in ENDED_EARLY:
+            why = "has no checkpoint to go on from: only a run that failed or was cancelled can be gone on from"
         raise CannotResume(
-            f"Run {run.id} ({run.kind}, {run.status}) has no checkpoint to go on from. Retry it from the start."
+            f"Run {run.id} ({run.kind}, {run.status}) {why}. Start it anew: tastemaker retry STUDY {run.id}."
         )
     settings = validate(settings_model(run.kind), run.config, what=f"{run.kind} settings").model_dump(mode="json")
-    return {**settings, **began_with(db.folder, run.id), "resume_from": run.id}
+    return {**settings, **began.names(), "resume_from": source.id}
 
 
-def require_same_work(db: Database, config: Mapping[str, Any]) -> None:
-    """Raises CannotResume or SettingsError where these settings, which name a run to go on from, ask for other work."""
+def require_same_work(db: Database, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings, which name a run to go on from, with what that run began with by its names.
+
+    Raises CannotResume or SettingsError where they ask for other work.
+    """
     old = runs.get(db, int(config["resume_from"]))
     theirs = settings_to_resume(db, old)
     differing = [name for name in theirs if name not in OF_NO_ACCOUNT and theirs[name] != config.get(name)]
-    began = began_with(db.folder, old.id)
-    differing += [name for name, value in began.items() if config.get(name) not in (None, value)]
+    taken = {name: theirs[name] for name in ("start_policy", "reward_model", "resume_from")}
+    differing += [name for name in taken if name != "resume_from" and config.get(name) not in (None, taken[name])]
     if differing:
         raise SettingsError(
             f"A run that goes on from run {old.id} needs the same settings; these differ: {', '.join(differing)}. "
             f"`tastemaker retry STUDY {old.id} --from-checkpoint` takes them over."
         )
+    return {**config, **taken}

@@ -59,8 +59,7 @@ def resolve(
     config = parse(kind, overrides, config_file, defaults=base)
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
-        resuming.require_same_work(db, config)
-        config |= resuming.began_with(db.folder, config["resume_from"])
+        config = resuming.require_same_work(db, config)
     reason = impossible(db, kind, expected)
     if reason:
         raise Impossible(reason)

@@ -27,10 +27,13 @@ class ShownTexts:
     def __init__(self, context: RunContext, start: Policy, reward: RewardModel, adapter: str) -> None:
         settings = context.settings
         self.context, self.reward, self.adapter = context, reward, adapter
-        chosen = chosen_prompts(prompts.listing(context.db, split="holdout"), settings.shown_prompts, SEED)
+        kept = shown_samples.read(context.folder)
+        if kept:  # an attempt before, or the run that this one goes on from, chose them
+            chosen = prompts.listing(context.db, ids=sorted({one.prompt_id for one in kept}))
+        else:
+            chosen = chosen_prompts(prompts.listing(context.db, split="holdout"), settings.shown_prompts, SEED)
         self.wanted = [Wanted(prompt, start, SEED, 0) for prompt in chosen]
-        self.reached = 0  # steps that the latest policy within the KL budget has behind it
-        self.there = {one.step for one in shown_samples.read(context.folder)}
+        self.there = {one.step for one in kept}
         self.to_show = shown_samples.steps_to_show(settings.ppo.steps, settings.shown_times)
         if self.wanted and 0 not in self.there:
             self._keep_the_start()
@@ -52,9 +55,9 @@ class ShownTexts:
         if self.wanted and step in self.to_show and step not in self.there:
             self._draw(step)
 
-    def at_the_end(self) -> list[tuple[Wanted, Sampled]]:
-        """What the finished policy writes."""
-        return self._draw(self.reached) if self.wanted else []
+    def at_the_end(self, steps: int) -> list[tuple[Wanted, Sampled]]:
+        """What the finished policy writes, which is the one after `steps` steps."""
+        return self._draw(steps) if self.wanted else []
 
     def _draw(self, step: int) -> list[tuple[Wanted, Sampled]]:
         drawn = draw_with(self.context, self.wanted, self.adapter)

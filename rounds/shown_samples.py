@@ -7,6 +7,7 @@ counts, and a line that a kill cut off does not.
 from __future__ import annotations
 
 import json
+import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
@@ -32,12 +33,14 @@ def steps_to_show(steps: int, times: int) -> list[int]:
 
 
 def add(folder: Path, samples: Iterable[ShownSample]) -> None:
-    """Append to the run's file, whole lines at once."""
+    """Append to the run's file, whole lines at once; on the disk when this returns."""
     lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in samples)
     with (folder / FILE).open("ab") as file:
         if file.tell():
             lines = "\n" + lines  # ends a line that was cut off
         file.write(lines.encode("utf-8", "replace"))
+        file.flush()
+        os.fsync(file.fileno())
 
 
 def read(folder: Path) -> list[ShownSample]:

@@ -25,7 +25,7 @@ from feedback_store import runs
 from feedback_store.database import Database
 from feedback_store.errors import LeaseLost, StoreUnavailable
 from language_models.folders import remove_unfinished
-from rounds import pruning, studies
+from rounds import estimating, pruning, studies
 from rounds.context import RunCancelled, RunContext, WorkerStopping, untouched_random_state
 from rounds.heartbeat import Heartbeat
 from rounds.model_host import ModelHost
@@ -126,6 +126,7 @@ class Worker:
             )
             _say_how_the_last_attempt_ended(context)
             context.report("starting")
+            estimating.foresee(self.db, lease, context.settings.model_dump(mode="json"))
             result = load_kind(run.kind).run(context)
             if not context.ended:
                 runs.succeed(self.db, lease, result)

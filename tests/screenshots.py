@@ -24,6 +24,7 @@ sys.path[:0] = [str(HERE.parent), str(HERE / "builders")]
 import accounts_at_hand  # noqa: E402
 import lived_in  # noqa: E402
 import tests.conftest as common  # noqa: E402
+import work_to_see  # noqa: E402
 from feedback_store.database import Database  # noqa: E402
 from lived_in import LivedIn  # noqa: E402
 from rounds import studies  # noqa: E402
@@ -83,6 +84,12 @@ def page_shots(invitation: str) -> list[Shot]:
         Shot("people", "admin", "/people", "[role=tab]", every_tab),
         Shot("settings", "admin", "/settings", "[role=tab]", every_tab),
     ]
+
+
+def work_shots(addresses: dict[str, str]) -> list[Shot]:
+    """Runs and blind evaluations in the states in which people look at them."""
+    there = {"evaluation-ended": ".tm-verdict"}  # its figures are computed in a process of their own
+    return [Shot(name, "researcher", at, there.get(name, ".tm-box-title:visible")) for name, at in addresses.items()]
 
 
 def every_tab(page: Any) -> None:
@@ -166,10 +173,10 @@ def take_all(to: Path, only: str = "") -> list[Path]:
     made: list[Path] = []
     work = Path(tempfile.mkdtemp())
     with sync_playwright() as playwright, served(work / "study") as (db, lived, address):
-        cookie = cookie_of(db)
+        cookie, seen = cookie_of(db), work_to_see.fill(db)
         browser = playwright.chromium.launch(executable_path=common.find_chromium(), args=["--no-sandbox"])
         groups: list[tuple[Callable[[Database], None], list[Shot]]] = [
-            (lambda db: None, page_shots(lived.invitation) + compare_shots("compare")),
+            (lambda db: None, page_shots(lived.invitation) + work_shots(seen) + compare_shots("compare")),
             (lambda db: lived_in.pairs(db, 5), [Shot("board", "annotator", "/", CARD, keys("2", "1", "="))]),
             (lived_in.ask_everything, [Shot("compare-criteria", "researcher", "/", CARD, keys("2"))]),
             (lambda db: studies.change_settings(db, by="test", closed=True) and None, [

@@ -41,12 +41,15 @@ NON_FINITE_IN_A_ROW = 3
 
 @dataclass(frozen=True)
 class TrainedPolicy:
-    """The policy within the KL budget that was trained longest. `metrics` are of its own fresh samples."""
+    """The policy within the KL budget that was trained longest, `steps` updates after the start. `metrics` are of its
+    own fresh samples.
+    """
 
     model: LanguageModel
     adapter: str
     value_head: ScalarHead
     metrics: dict[str, float]
+    steps: int
     stopped_early: str | None
 
     def save(self, folder: Path) -> None:
@@ -67,6 +70,7 @@ class Learner:
     controller: KLController
     within_budget: dict[str, Tensor]  # adapter and head as they were when KL was last measured within the budget
     metrics_within_budget: dict[str, float] = field(default_factory=dict)
+    steps_within_budget: int = 0
     skipped_in_a_row: int = 0
 
     def weights(self) -> dict[str, Tensor]:
@@ -79,9 +83,9 @@ class Learner:
             for name, value in self.weights().items():
                 value.copy_(weights[name])
 
-    def remember(self, metrics: dict[str, float]) -> None:
+    def remember(self, step: int, metrics: dict[str, float]) -> None:
         self.within_budget = {name: value.detach().clone() for name, value in self.weights().items()}
-        self.metrics_within_budget = metrics
+        self.metrics_within_budget, self.steps_within_budget = metrics, step
 
 
 def train(
@@ -99,16 +103,18 @@ def train(
     """Trains `adapter` from the policy in `start_folder` (None: from the base) and returns the best kept one.
 
     `reference_adapter` names a loaded adapter (None: the base). Goes on from the newest checkpoint in
-    `checkpoint_folder`. Stops before its last iteration once KL a sequence passes the budget; the policy before that
-    is returned then. Raises NonFiniteLoss after three bad losses in a row, with the mini-batch saved beside the
-    checkpoints.
+    `checkpoint_folder`, and reports the iteration that it closed once more: a kill may have come between the two.
+    Stops before its last iteration once KL a sequence passes the budget; the policy before that is returned then.
+    Raises NonFiniteLoss after three bad losses in a row, with the mini-batch saved beside the checkpoints.
     """
     if not prompts:
         raise NothingToTrain("there are no prompts to train on; import prompts, or lower the hold-out share")
     learner = _learner(model, adapter, settings, start_folder)
     stopped = None
     with model.adapters.training(adapter):
-        done = _resume(learner, checkpoint_folder)
+        done, report = _resume(learner, checkpoint_folder, settings.steps)
+        if report is not None:
+            on_step(report)
         for step in range(done, settings.steps + 1):  # the last pass only measures what the last update made
             began = time.monotonic()
             rollouts = collect(model, adapter, reference_adapter, learner.value_head, prompts, reward, settings, step)
@@ -127,7 +133,7 @@ def train(
                 learner.put_back(learner.within_budget)
                 on_step(StepReport(step, settings.steps, metrics))
                 break
-            learner.remember(metrics)
+            learner.remember(step, metrics)
             if step < settings.steps:
                 metrics |= _update(learner, rollouts, settings, step, checkpoint_folder)
                 learner.controller = learner.controller.after(metrics["kl_nats"], len(rollouts.items))
@@ -135,7 +141,9 @@ def train(
                 if (step + 1) % settings.checkpoint_every == 0:
                     _save(learner, checkpoint_folder, step + 1)
             on_step(StepReport(step, settings.steps, metrics, _shown(rollouts)))
-    return TrainedPolicy(model, adapter, learner.value_head, learner.metrics_within_budget, stopped)
+    return TrainedPolicy(
+        model, adapter, learner.value_head, learner.metrics_within_budget, learner.steps_within_budget, stopped
+    )
 
 
 def describe(rollouts: Rollouts) -> dict[str, float]:
@@ -173,19 +181,23 @@ def _learner(model: LanguageModel, adapter: str, settings: PPOSettings, start_fo
     return Learner(model, adapter, head, optimizer, controller, within_budget={})
 
 
-def _resume(learner: Learner, folder: Path) -> int:
-    """Puts the newest valid checkpoint's state into the learner; returns how many iterations it has behind it."""
+def _resume(learner: Learner, folder: Path, steps: int) -> tuple[int, StepReport | None]:
+    """Puts the newest valid checkpoint's state into the learner; returns how many iterations it has behind it, and the
+    report of the last of them.
+    """
     checkpoint = latest_checkpoint(folder)
     if checkpoint is None:
-        return 0
+        return 0, None
     learner.put_back(checkpoint.group("weights"))
     learner.within_budget = checkpoint.group("within_budget")
     learner.metrics_within_budget = checkpoint.state["metrics_within_budget"]
+    # A checkpoint is written in the iteration that measured its policy within the budget, with that one's metrics.
+    learner.steps_within_budget = checkpoint.step - 1
     restore_optimizer(learner.optimizer, checkpoint.group("optimizer"))
     controller = learner.controller
     learner.controller = KLController(checkpoint.state["beta"], controller.target_nats, controller.horizon)
     learner.skipped_in_a_row = checkpoint.state["skipped_in_a_row"]
-    return checkpoint.step
+    return checkpoint.step, StepReport(checkpoint.step - 1, steps, learner.metrics_within_budget)
 
 
 def _save(learner: Learner, folder: Path, step: int) -> None:

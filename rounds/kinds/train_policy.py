@@ -7,7 +7,6 @@ on the way is kept in the run's folder.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Sequence
 from typing import Any
 
@@ -19,7 +18,8 @@ from policy_training.algorithms import ppo
 from policy_training.records import PromptItem, RewardFunction, StepReport
 from policy_training.settings import PPOSettings
 from reward_training.records import Text
-from rounds import resuming
+from rounds import beginnings, resuming
+from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion, storable
 from rounds.plain import plain
@@ -36,11 +36,15 @@ class NothingToTrainOn(ValueError):
     """There is no prompt, or no policy to start from."""
 
 
+class PromptsGone(ValueError):
+    """A prompt that the run began with was taken out of the study."""
+
+
 def run(context: RunContext) -> dict[str, Any]:
     """Train, write down, publish. The adapter under training leaves memory whatever happens."""
     settings: TrainPolicySettings = context.settings
-    start, row = _begin_with(context)
-    items = _items(context)
+    start, row, began = _begin_with(context)
+    items = _items(context, began)
     if settings.resume_from is not None:
         take_over(context)
     context.report("loading the reward model")
@@ -67,27 +71,43 @@ def run(context: RunContext) -> dict[str, Any]:
     return {"policy": policy.name}
 
 
-def _begin_with(context: RunContext) -> tuple[Policy, RewardRow]:
-    """The policy to start from and the reward: the first attempt writes down which, later ones take the same."""
+def _begin_with(context: RunContext) -> tuple[Policy, RewardRow, Beginning]:
+    """The policy to start from, the reward, and what the study said: the first attempt writes all of it down, later
+    ones and runs that go on from here take the same, whatever the study says since.
+    """
     settings: TrainPolicySettings = context.settings
-    began = resuming.began_with(context.study_folder, context.run.id)
-    name = began.get("start_policy", settings.start_policy)
+    own = beginnings.read(context.folder)
+    began = own
+    if began is None and settings.resume_from is not None:
+        began = beginnings.read(resuming.run_folder(context.study_folder, settings.resume_from))
+    name = began.start_policy if began else settings.start_policy
     policy = policies.by_name(context.db, name) if name else policies.current(context.db)
     assert policy is not None  # the base was registered when the worker started
     if policy.kind == "external":
         raise NothingToTrainOn(f"{policy.name} is only the author of imported texts; it has no weights to start from.")
-    row = context.models.reward_row(began.get("reward_model", settings.reward_model))
-    context.file(resuming.BEGAN_WITH).write_text(
-        json.dumps({"start_policy": policy.name, "reward_model": row.name}), encoding="utf-8"
-    )
-    return policy, row
-
-
-def _items(context: RunContext) -> list[PromptItem]:
-    """Training prompts as the trainer takes them; the payload is what the reward reads."""
+    row = context.models.reward_row(began.reward_model if began else settings.reward_model)
     known = prompts.listing(context.db, split="train")
-    if not known:
+    began = (began or Beginning(policy.name, row.name)).completed(context.study, [prompt.id for prompt in known])
+    if began != own:
+        began.write(context.folder)
+    if changed := began.differences(context.study, [prompt.id for prompt in known]):
+        context.log(f"It goes on with what it began with; changed in the study since: {', '.join(changed)}.")
+    context.study = began.applied_to(context.study)
+    return policy, row, began
+
+
+def _items(context: RunContext, began: Beginning) -> list[PromptItem]:
+    """The training prompts that it began with, as the trainer takes them; the payload is what the reward reads."""
+    if not began.prompt_ids:
         raise NothingToTrainOn("The study has no training prompts. Import some, or lower the hold-out share.")
+    there = {prompt.id: prompt for prompt in prompts.listing(context.db, split="train")}
+    gone = [one for one in began.prompt_ids if one not in there]
+    if gone:
+        raise PromptsGone(
+            f"{len(gone)} of the {len(began.prompt_ids)} training prompts that this run began with are not in the "
+            f"study any more (the first is prompt {gone[0]}), so it cannot go on as it began. Retry it from the start."
+        )
+    known = [there[one] for one in began.prompt_ids]
     model, study = context.models.model, context.study
     return [
         PromptItem(
@@ -121,13 +141,11 @@ def _ppo_settings(context: RunContext) -> PPOSettings:
 
 
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts) -> None:
-    if report.metrics["kl_nats"] <= context.settings.ppo.kl_budget_nats:
-        shown.reached = report.step
-    if "policy_loss" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
-        shown.on_the_way(report.step + 1)
     context.between_steps(
         "improving the policy", step=report.step, steps=report.steps, series="steps", values=plain(report.metrics)
     )
+    if "policy_loss" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
+        shown.on_the_way(report.step + 1)
 
 
 def _publish(
@@ -138,7 +156,7 @@ def _publish(
     shown: ShownTexts,
 ) -> Policy:
     context.report("sampling before and after")
-    drawn = shown.at_the_end()
+    drawn = shown.at_the_end(trained.steps)
     metrics = {**plain(trained.metrics), "stopped_early": trained.stopped_early, "reward_model": row.name}
     name = f"policy-{policies.next_number(context.db, run_id=context.run.id)}"
     card = {"parent": start.name, "reward_model": row.name, "metrics": metrics}

@@ -21,6 +21,8 @@ def test_a_dry_run_prints_settings_estimate_and_command_and_starts_nothing(taste
     assert ["pairs", "6"] in [line.split() for line in lines]
     assert ["candidates", "3"] in [line.split() for line in lines]
     assert any(line.startswith("Takes about ") and "rough" in line for line in lines)
+    assert any(line.startswith("Memory about ") and "of which" in line for line in lines)
+    assert any(line.startswith("Free on the disk: ") for line in lines)
     assert lines[-1] == f"tastemaker run {study} sample --set pairs=6 --set candidates=3"
     assert tastemaker("runs", study, "--json").json == []
     made = tastemaker("run", study, "sample", "--preset", "quick", "--dry-run", "--json").json
@@ -46,8 +48,11 @@ def test_a_failed_run_is_retried_and_listed_with_its_cause(tastemaker, refused, 
     [listed] = tastemaker("runs", study, "--json").json
     assert listed["failure"]["cause"] == "not_finite"
     assert (listed["config"]["pairs"], listed["published"], listed["needs"]) == (5, None, [])
+    assert listed["predicted"] is None  # no worker began it
     assert listed["seconds"] >= 0
-    assert "no checkpoint" in refused("retry", study, number, "--from-checkpoint")
+    said = refused("retry", study, number, "--from-checkpoint")
+    assert "of all kinds only train-policy can, others take minutes" in said
+    assert f"Start it anew: tastemaker retry STUDY {number}" in said
     again = tastemaker("retry", study, number, "--json").json
     assert (again["retries_id"], again["config"]["pairs"], again["status"]) == (number, 5, "queued")
     assert f"latest retry is run {again['id']}" in refused("retry", study, number)

@@ -90,3 +90,25 @@ def test_an_optimiser_comes_back_bit_equal() -> None:
     step(one, one_optimizer)
     step(other, other_optimizer)
     assert all(torch.equal(a, b) for a, b in zip(one.parameters(), other.parameters(), strict=True))
+
+
+def test_a_copied_folder_is_flushed_and_what_its_source_is(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    with folders.write_folder(tmp_path / "source") as folder:
+        (folder / "part").mkdir()
+        (folder / "part" / "weights").write_bytes(b"weights")
+        (folder / "state.json").write_text("{}")
+    flushed: list[str] = []
+    flush = folders._flush
+    monkeypatch.setattr(folders, "_flush", lambda path: flushed.append(path.name) or flush(path))
+    folders.copy_folder(tmp_path / "source", tmp_path / "copies" / "copy")
+    assert folders.verify(tmp_path / "copies" / "copy") == folders.verify(tmp_path / "source")
+    assert {"weights", "state.json", "manifest.json", "copies"} <= set(flushed)
+
+
+def test_a_copy_that_differs_from_its_source_is_refused_and_leaves_nothing(tmp_path: Path) -> None:
+    with folders.write_folder(tmp_path / "source") as folder:
+        (folder / "weights").write_bytes(b"weights")
+    (tmp_path / "source" / "weights").write_bytes(b"flipped")
+    with pytest.raises(CorruptFolder, match="copy of source differs"):
+        folders.copy_folder(tmp_path / "source", tmp_path / "copy")
+    assert not (tmp_path / "copy").exists()

@@ -1,6 +1,7 @@
 """Time, memory and disk of a run before it starts, against numbers worked by hand."""
 
 import math
+from dataclasses import replace
 
 import pytest
 
@@ -59,8 +60,31 @@ def test_the_reward_s_time_grows_with_the_judgments_and_the_epochs():
 
 
 def test_an_evaluation_draws_no_more_than_there_are_prompts():
-    config = of("evaluate", prompts=1000, samples=2)
+    config = of("evaluate", prompts=1000, samples=2, likelihoods=False)
     assert estimates.work_seconds("evaluate", config, FACTS, 0) == pytest.approx(20 * 2 * 2 * 64 * 0.005)
+
+
+def test_an_evaluation_s_likelihoods_latest_reward_and_blind_texts_count():
+    drawn, read = 64 * 0.005, 104 * 0.001  # seconds a text
+    config = of("evaluate", prompts=10, samples=2)
+    # 10 prompts, 2 policies, 2 texts each: 40; the first of each is read three times for its likelihood.
+    assert estimates.work_seconds("evaluate", config, FACTS, 0) == pytest.approx(40 * drawn + 20 * 3 * read)
+    rewarded = replace(FACTS, has_reward=True)
+    assert estimates.work_seconds("evaluate", config, rewarded, 0) == pytest.approx(40 * drawn + 100 * read)
+    # 25 judgments and 5 to spare are 30 pairs of two fresh texts; there are 20 prompts, so each is asked once or twice.
+    blind = of("evaluate", prompts=10, samples=2, blind__judgments=25)
+    assert estimates.work_seconds("evaluate", blind, rewarded, 0) == pytest.approx(100 * drawn + 100 * read)
+    # Three sides make three pairs a turn: ten turns, in each a text of both policies and the best of four of one more.
+    best = of("evaluate", prompts=10, samples=2, blind__judgments=25, blind__best_of=("base",))
+    assert estimates.work_seconds("evaluate", best, rewarded, 0) == pytest.approx((40 + 60) * drawn + 140 * read)
+
+
+def test_what_other_runs_will_leave_on_the_disk_is_not_free():
+    now = replace(FACTS, free_disk_gb=1.0, promised_disk_gb=0.9)
+    found = estimate("train-policy", of("train-policy"), now)
+    assert (found.kept_gb, found.disk_gb) == (pytest.approx(0.02), pytest.approx(0.26))
+    assert (found.free_disk_gb, found.promised_disk_gb) == (0.1, 0.9)
+    assert found.warnings == [{"code": "little_disk", "needed_gb": 0.26, "free_gb": 0.1}]
 
 
 def test_too_little_memory_or_disk_is_warned_of():

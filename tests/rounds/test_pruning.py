@@ -8,7 +8,8 @@ import pytest
 from feedback_store import policies, reward_models, runs
 from feedback_store.database import Database
 from language_models import folders
-from rounds import pruning, studies
+from rounds import pruning, resuming, studies
+from rounds.beginnings import Beginning
 from rounds.pruning import Kept, to_remove
 
 PATHS = ("runs/5/checkpoints/step-000001", "runs/5/checkpoints/step-000002")
@@ -148,3 +149,59 @@ def test_what_a_failed_run_left_to_be_looked_at_stays_and_other_folders_too(db: 
     pruning.prune(db)
     assert left(db, lease.run_id) == ["non-finite.safetensors"]
     assert stranger.is_dir()
+
+
+def a_cancelled_resume(db: Database) -> tuple[runs.Run, runs.Run]:
+    """A run that failed, and one that was to go on from it and was cancelled while it waited."""
+    lease = a_run(db)
+    Beginning("base", "reward-1").write(resuming.run_folder(db.folder, lease.run_id))
+    runs.fail(db, lease, "for a test")
+    new = runs.retry(db, lease.run_id, config={"resume_from": lease.run_id})
+    runs.cancel(db, new.id)
+    return runs.get(db, lease.run_id), runs.get(db, new.id)
+
+
+def test_a_cancelled_resume_leads_to_the_checkpoint_that_it_was_to_go_on_from(db: Database):
+    old, new = a_cancelled_resume(db)
+    assert resuming.step_of(db, new) == 2
+    source = resuming.source_of(db, new)
+    assert source is not None
+    assert source.id == old.id
+
+
+def test_what_a_run_may_still_go_on_from_by_another_stays(db: Database):
+    lease = a_run(db)
+    Beginning("base", "reward-1").write(resuming.run_folder(db.folder, lease.run_id))
+    runs.fail(db, lease, "for a test")
+    publish(db, a_run(db), "models/policy-1")
+    new = runs.enqueue(db, "train-policy", {"resume_from": lease.run_id})
+    runs.cancel(db, new.id)
+    pruning.prune(db)
+    assert left(db, lease.run_id) == ["step-000002"]
+    publish(db, a_run(db), "models/policy-2")
+    pruning.prune(db)
+    assert not checkpoint(db, lease.run_id, 2).parent.exists()
+
+
+def test_who_asks_to_go_on_while_the_worker_looks_keeps_the_checkpoint(db: Database, monkeypatch: pytest.MonkeyPatch):
+    lease = a_run(db)
+    runs.fail(db, lease, "for a test")
+    publish(db, a_run(db), "models/policy-1")
+    look = pruning._kept
+
+    def asked_meanwhile(db: Database) -> list[Kept]:
+        kept = look(db)
+        runs.enqueue(db, "train-policy", {"resume_from": lease.run_id})
+        return kept
+
+    monkeypatch.setattr(pruning, "_kept", asked_meanwhile)
+    pruning.prune(db)
+    assert left(db, lease.run_id) == ["step-000002"]
+
+
+def test_what_a_killed_worker_had_half_deleted_goes(db: Database):
+    lease = a_run(db)
+    checkpoint(db, lease.run_id, 1).rename(checkpoint(db, lease.run_id, 1).with_name(".removed-step-000001"))
+    runs.fail(db, lease, "for a test")
+    pruning.prune(db)
+    assert left(db, lease.run_id) == ["step-000002"]

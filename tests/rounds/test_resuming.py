@@ -6,17 +6,23 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from feedback_store import policies, runs
+from feedback_store import policies, prompts, runs
 from feedback_store.database import Database
+from feedback_store.prompts import NewPrompt, from_text
 from policy_training.algorithms import ppo
-from rounds import pruning, resuming, run_plan, run_views, shown_samples, verbs
+from rounds import pruning, resuming, run_plan, run_views, shown_samples, studies, verbs
+from rounds.beginnings import Beginning
 from rounds.context import RunCancelled
+from rounds.kinds import train_policy
+from rounds.publishing import read_card
 from rounds.resuming import CannotResume
 from rounds.settings import SettingsError
+from rounds.showing import ShownTexts
 from rounds.worker import Worker
 from tests.rounds.small_study import FEW_STEPS, judge_everything, new_study, start_run
 
 SETTINGS = {**FEW_STEPS["train-policy"], "ppo.seed": 5, "shown_times": 2}
+SPLITS = ("train", "holdout")
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -48,13 +54,15 @@ def db(worker: Worker) -> Database:
     return worker.db
 
 
-def cut_off(worker: Worker, monkeypatch: pytest.MonkeyPatch, how: Callable[[int], None]) -> runs.Run:
-    """A policy run of three steps that ends while it updates its second one: after the checkpoint of the first."""
-    run = verbs.start_run(worker.db, "train-policy", SETTINGS)
+def cut_off(
+    worker: Worker, monkeypatch: pytest.MonkeyPatch, how: Callable[[int], None], at: int = 1, **more: object
+) -> runs.Run:
+    """A policy run of three steps that ends in the update of step `at`, which checkpoints come before."""
+    run = verbs.start_run(worker.db, "train-policy", {**SETTINGS, **more})
     update = ppo._update
 
     def failing(*given: object) -> dict[str, float]:
-        if given[3] == 1:
+        if given[3] == at:
             how(run.id)
         return update(*given)  # type: ignore[arg-type]
 
@@ -85,7 +93,12 @@ def base_again(db: Database) -> None:
     policies.use(db, base.id)
 
 
-def test_it_goes_on_to_what_an_uncut_run_makes(worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch):
+def test_it_goes_on_to_what_an_uncut_run_makes_whatever_the_study_says_since(
+    worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    base_again(db)
+    whole = verbs.start_run(db, "train-policy", SETTINGS)
+    worker.work(until_idle=True)
     base_again(db)
     old = cut_off(worker, monkeypatch, fails)
     assert old.status == "failed"
@@ -94,6 +107,12 @@ def test_it_goes_on_to_what_an_uncut_run_makes(worker: Worker, db: Database, mon
 
     new = verbs.retry_run(db, old.id, from_checkpoint=True)
     assert new.config == {**old.config, "resume_from": old.id, "start_policy": "base", "reward_model": "reward-1"}
+    said = studies.settings(db)
+    studies.change_settings(db, by="test", system_prompt="Be rude.", **{"sampling.temperature": 0.3})
+    added = [
+        NewPrompt(from_text(f"Another {split} thing {place}"), split=split) for place in (1, 2) for split in SPLITS
+    ]
+    prompts.add(db, added, holdout_share=0.2, seed=0)
     taken: list[int] = []
     with monkeypatch.context() as patch:
         update = ppo._update
@@ -103,9 +122,9 @@ def test_it_goes_on_to_what_an_uncut_run_makes(worker: Worker, db: Database, mon
     assert (resumed.status, resumed.error) == ("succeeded", None)
     assert taken == [1, 2]
 
-    base_again(db)
-    whole = verbs.start_run(db, "train-policy", SETTINGS)
-    worker.work(until_idle=True)
+    policy = policies.by_name(db, (resumed.result or {})["policy"])
+    assert read_card(db.folder / str(policy.folder))["system_prompt"] == said.system_prompt
+    studies.change_settings(db, by="test", system_prompt=said.system_prompt, sampling=said.sampling.model_dump())
     uncut = weights(db, runs.get(db, whole.id))
     assert all(torch.equal(value, uncut[name]) for name, value in weights(db, resumed).items())
     curves = run_views.curves(db, resumed.id)
@@ -114,7 +133,9 @@ def test_it_goes_on_to_what_an_uncut_run_makes(worker: Worker, db: Database, mon
     texts = [shown_samples.read(resuming.run_folder(db.folder, run)) for run in (resumed.id, whole.id)]
     assert sorted({one.step for one in texts[0]}) == [0, 1, 2, 3]
     assert texts[0] == texts[1]
-    assert any("Goes on from step 1" in line["text"] for line in run_views.run_view(db, resumed.id)["logs"])
+    lines = " ".join(line["text"] for line in run_views.run_view(db, resumed.id)["logs"])
+    assert "Goes on from step 1" in lines
+    assert "changed in the study since: the system prompt, how texts are drawn, the prompts" in lines
     assert not (db.folder / "runs" / str(old.id) / "checkpoints").exists()  # a later run succeeded
 
 
@@ -157,3 +178,44 @@ def test_a_checkpoint_that_is_damaged_fails_the_run_in_words(
     ended = runs.get(db, new.id)
     assert ended.status == "failed"
     assert f"Run {old.id} has no checkpoint" in (ended.error or "")
+
+
+def test_past_the_budget_after_a_resume_what_was_shown_before_training_stays(
+    worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    old = cut_off(worker, monkeypatch, fails, at=2, shown_times=0)
+    new = verbs.retry_run(db, old.id, from_checkpoint=True)
+    describe = ppo.describe
+    with monkeypatch.context() as patch:
+        patch.setattr(ppo, "describe", lambda rollouts: {**describe(rollouts), "kl_nats": 1000.0})
+        worker.work(until_idle=True)
+    assert runs.get(db, new.id).status == "succeeded"
+    before, after = (shown_samples.read(resuming.run_folder(db.folder, run)) for run in (old.id, new.id))
+    assert {one.step for one in before} == {0}
+    assert [one for one in after if one.step == 0] == before
+    assert {one.step for one in after} == {0, 1}  # the policy after one step was the last within the budget
+
+
+def test_a_draw_that_is_cut_off_leaves_no_hole_in_the_curve_or_the_samples(
+    worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    run = verbs.start_run(db, "train-policy", SETTINGS)
+    with monkeypatch.context() as patch:
+        patch.setattr(ShownTexts, "on_the_way", lambda _self, _step: fails(0))
+        worker.work(until_idle=True)
+    assert [step for step, _ in run_views.curves(db, run.id)["score"]] == [0]
+    db.execute(
+        "DELETE FROM run_metrics WHERE run_id = ? AND series = 'steps'", [run.id]
+    )  # killed before it was written
+    new = verbs.retry_run(db, run.id, from_checkpoint=True)
+    worker.work(until_idle=True)
+    assert [step for step, _ in run_views.curves(db, new.id)["score"]] == [0, 1, 2, 3]
+    found = shown_samples.read(resuming.run_folder(db.folder, new.id))
+    assert sorted({one.step for one in found}) == [0, 1, 2, 3]
+
+
+def test_a_prompt_that_is_gone_is_said(db: Database):
+    context = type("Context", (), {"db": db})()
+    known = [one.id for one in prompts.listing(db, "train")]
+    with pytest.raises(train_policy.PromptsGone, match=r"1 of the 13 .* prompt 999"):
+        train_policy._items(context, Beginning("base", "reward-1", "", {}, [*known[:12], 999]))

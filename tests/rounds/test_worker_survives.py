@@ -14,6 +14,7 @@ from safetensors.torch import load_file
 from feedback_store import clock, completions, policies, reward_models, runs
 from feedback_store.database import Database
 from rounds import settings
+from rounds.kinds import evaluate, train_reward
 from rounds.worker import Worker, main
 from rounds.worker_lock import WorkerLock
 from tests.rounds.small_study import WorkerProcess, judge_everything, new_study, start_run, wait_for
@@ -250,6 +251,58 @@ def test_sampling_again_after_a_kill_adds_nothing_twice(study, monkeypatch):
     assert run.status == "succeeded", run.error
     assert run.result["comparisons"] == 9
     assert len(completions.of_run(study, run.id)) == 18
+
+
+def killed_and_gone_on(study, monkeypatch, run: runs.Run, owner: object, name: str, at: int) -> runs.Run:
+    """A run whose worker dies in the call of a function that comes `at` calls after the first; another goes on."""
+    calls: list[int] = []
+    function = getattr(owner, name)
+
+    def killed(*given, **more):
+        calls.append(1)
+        if len(calls) == at + 1:
+            raise KeyboardInterrupt
+        return function(*given, **more)
+
+    worker = idle_worker(study.folder)
+    with monkeypatch.context() as patch:
+        patch.setattr(owner, name, killed)
+        with pytest.raises(KeyboardInterrupt):
+            worker.work(until_idle=True)
+    other = idle_worker(study.folder)
+    other.name = "another"
+    other.take_over()
+    other.work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert (run.status, run.attempt) == ("succeeded", 2), run.error
+    return run
+
+
+def test_a_killed_reward_training_goes_on_by_itself_from_its_checkpoint(study, monkeypatch):
+    from reward_training import training
+
+    run = start_run(study, "train-reward", reward__epochs=4)
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 1)
+    begun: list[int] = []
+    latest = training.latest_checkpoint
+    monkeypatch.setattr(training, "latest_checkpoint", lambda folder: _noted(begun, latest(folder)))
+    killed_and_gone_on(study, monkeypatch, run, train_reward, "_after_step", 2)
+    assert begun[0] == 0
+    assert begun[-1] > 0
+    assert len(reward_models.listing(study)) == 2
+
+
+def _noted(begun: list[int], checkpoint):
+    """Notes which step an attempt begins after."""
+    begun.append(checkpoint.step if checkpoint else 0)
+    return checkpoint
+
+
+def test_a_killed_evaluation_goes_on_by_itself_with_the_texts_that_it_drew(study, monkeypatch):
+    run = start_run(study, "evaluate", policies="base", prompts=4, samples=2)
+    run = killed_and_gone_on(study, monkeypatch, run, evaluate, "_rewards", 0)
+    assert run.result["policies"]["base"]["completions"] == 8
+    assert len(completions.of_run(study, run.id)) == 8
 
 
 def test_a_run_that_fails_says_why_in_words(study):

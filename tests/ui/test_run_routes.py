@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from feedback_store import clock, run_records, runs
 from feedback_store.database import Database
-from rounds import resuming, shown_samples, verbs
+from rounds import beginnings, resuming, shown_samples, verbs
 from rounds.settings import parse
 from rounds.shown_samples import ShownSample
 from web_studies import HOSTILE, claim, judge_all, reward_model, two_policies
@@ -49,6 +49,7 @@ def test_a_plan_says_everything_and_starts_nothing(client: TestClient, study: Da
     assert tomllib.loads(part["toml"]) == {"pairs": 4}
     assert part["estimate"]["seconds"] > 0
     assert part["estimate"]["runs"] == []
+    assert 0 < part["estimate"]["kept_gb"] <= part["estimate"]["disk_gb"] < part["estimate"]["free_disk_gb"]
     assert runs.listing(study) == []
     started = client.post("/api/runs", json=body).json()
     assert runs.get(study, started["id"]).config["pairs"] == 4
@@ -120,7 +121,7 @@ def test_a_failed_run_says_why_what_to_try_and_is_retried_once(client: TestClien
     assert client.post(f"/api/runs/{run}/retry", json={}).status_code == 422
     answer = client.post(f"/api/runs/{again['id']}/retry", json={"from_checkpoint": True})
     assert answer.status_code == 422
-    assert "no checkpoint" in answer.json()["error"]
+    assert "of all kinds only train-policy can" in answer.json()["error"]
 
 
 def test_a_run_with_a_checkpoint_is_gone_on_from(client: TestClient, study: Database):
@@ -128,7 +129,7 @@ def test_a_run_with_a_checkpoint_is_gone_on_from(client: TestClient, study: Data
     folder = resuming.run_folder(study.folder, run)
     (folder / "checkpoints" / "step-000003").mkdir(parents=True)
     (folder / "checkpoints" / "step-000003" / "manifest.json").write_text("{}")
-    (folder / resuming.BEGAN_WITH).write_text('{"start_policy": "base", "reward_model": "reward-1"}')
+    (folder / beginnings.FILE).write_text('{"start_policy": "base", "reward_model": "reward-1"}')
     view = client.get(f"/api/runs/{run}").json()
     assert view["can"]["resume_step"] == 3
     assert "resume" in [one["code"] for one in view["failure"]["tries"]]

@@ -8,7 +8,7 @@ from playwright.sync_api import expect
 
 from feedback_store import prompts, run_records, runs
 from feedback_store.database import Database
-from rounds import resuming, shown_samples, verbs
+from rounds import beginnings, resuming, shown_samples, verbs
 from rounds.settings import parse
 from rounds.shown_samples import ShownSample
 from web_studies import HOSTILE, claim, judge_all, two_policies
@@ -30,6 +30,7 @@ def a_policy_run(db: Database, steps: int = 3, offset: float = 0.0) -> runs.Leas
     lease = claim(db)
     for step in range(steps):
         values = {"score": step + offset, "kl_nats": step / 9, "value_loss": 0.5, "clip_fraction": 0.1}
+        values["reward"] = values["score"] - 0.1
         run_records.add_metrics(db, lease, "steps", step, values)
     run_records.log(db, lease, f"first line {HOSTILE}")
     runs.heartbeat(db, lease, lease_seconds=60, progress={"phase": "improving the policy", "step": steps, "steps": 9})
@@ -92,6 +93,10 @@ def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     expect(page.get_by_text("3 of 9")).to_be_visible()
     for title in ("Reward", "KL to the base", "Value loss", "Share of ratios clipped"):
         expect(page.get_by_role("img", name=re.compile(f"^{title}: "))).to_be_visible()
+    both = page.get_by_role(
+        "img", name=re.compile("^Both rewards over √KL: Reward 2.00, Reward less the price of KL 1.90")
+    )
+    expect(both.locator("path.tm-line")).to_have_count(2)
     expect(page.locator(".tm-log")).to_contain_text("first line <img")
     expect(page.locator(".tm-sample-text").first).to_contain_text("before <img")
     page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
@@ -112,7 +117,7 @@ def test_a_failed_run_says_why_and_is_gone_on_from(study: Database, served: Call
     folder = resuming.run_folder(study.folder, lease.run_id)
     (folder / "checkpoints" / "step-000003").mkdir(parents=True)
     (folder / "checkpoints" / "step-000003" / "manifest.json").write_text("{}")
-    (folder / resuming.BEGAN_WITH).write_text('{"start_policy": "base", "reward_model": "reward-1"}')
+    (folder / beginnings.FILE).write_text('{"start_policy": "base", "reward_model": "reward-1"}')
     runs.fail(study, lease, f"out of memory {HOSTILE}")
     open_runs(page, served(study), f"#{lease.run_id}")
     expect(page.get_by_text("The machine had too little memory.")).to_be_visible()
@@ -134,6 +139,7 @@ def test_the_list_is_filtered_paged_and_leads_to_a_comparison(study: Database, s
         lease = a_policy_run(study, offset=place)
         runs.succeed(study, lease, {})
     runs.cancel(study, verbs.start_run(study, "sample").id)
+    cancelled = runs.listing(study, limit=1)[0].id
     open_runs(page, served(study))
     expect(page.locator("tbody tr")).to_have_count(20)
     page.get_by_role("button", name="Next").or_(page.get_by_role("button", name="Forward")).click()
@@ -143,7 +149,9 @@ def test_the_list_is_filtered_paged_and_leads_to_a_comparison(study: Database, s
     expect(page.locator("tbody tr")).to_have_count(1)
     page.get_by_label("State").select_option("failed")
     expect(page.get_by_text("No run is like this")).to_be_visible()
-    page.go_back()
+    page.goto(f"{page.url.split('#')[0]}#{cancelled}")
+    expect(page.get_by_text("This kind is retried from the start, which takes minutes")).to_be_visible()
+    page.goto(f"{page.url.split('#')[0]}#")
     page.get_by_label("State").select_option("")
     page.get_by_role("checkbox", name="Compare Train the policy · 22").check()
     page.get_by_role("checkbox", name="Compare Train the policy · 21").check()
@@ -154,6 +162,9 @@ def test_the_list_is_filtered_paged_and_leads_to_a_comparison(study: Database, s
         "img", name=re.compile("^Reward: Train the policy · 21 22.00, Train the policy · 22 23.00")
     )
     expect(drawn.locator("path.tm-line")).to_have_count(2)
+    over = page.get_by_role("img", name=re.compile("over √KL: Train the policy · 21 "))
+    expect(over).to_have_count(2)
+    expect(over.first.locator("path.tm-line")).to_have_count(2)
     dashes = drawn.locator("path.tm-line").evaluate_all(
         "lines => lines.map((line) => line.getAttribute('stroke-dasharray'))"
     )

@@ -119,7 +119,11 @@ def show_plan(
     print_fields(setting_fields.flat(made.settings))
     basis = f"by runs {', '.join(map(str, told.runs))}" if told.runs else "rough: no such run has ended here yet"
     print(f"\nTakes about {told.seconds:.0f} s ({told.seconds_low:.0f} to {told.seconds_high:.0f}; {basis}).")
-    print(f"Memory about {told.memory_gb:.1f} GB, disk about {told.disk_gb:.2f} GB while it runs.")
+    stays = f"{told.disk_gb:.2f} GB while it runs, of which {told.kept_gb:.2f} GB stay"
+    print(f"Memory about {told.memory_gb:.1f} GB, disk about {stays}.")
+    if told.free_disk_gb is not None:
+        others = f" besides {told.promised_disk_gb:.2f} GB for other runs" if told.promised_disk_gb else ""
+        print(f"Free on the disk: {told.free_disk_gb:.2f} GB{others}.")
     for warning in told.warnings:
         what = warning["code"].removeprefix("little_")
         print(f"Warning: {warning['needed_gb']} GB of {what} are needed, {warning['free_gb']} GB are free.")
@@ -130,7 +134,11 @@ def retry(
     study: Study,
     number: Annotated[int, typer.Argument(help="Number of the run.", metavar="RUN", show_default=False)],
     from_checkpoint: Annotated[
-        bool, typer.Option("--from-checkpoint", help="Go on from its newest checkpoint instead of from the start.")
+        bool,
+        typer.Option(
+            "--from-checkpoint",
+            help="Go on from its newest checkpoint instead of from the start: train-policy only, others take minutes.",
+        ),
     ] = False,
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end; starts a worker where none is at work.")
@@ -159,12 +167,13 @@ def listing(
 ) -> None:
     """The study's runs, latest first."""
     from feedback_store import runs
-    from rounds import run_views, studies
+    from rounds import estimating, run_views, studies
 
     db = studies.open_or_create(study)
     found = runs.listing(db, limit=limit)
     if as_json:
-        print_json([{**asdict(run), **run_views.row(run), **run_views.ending(db, run)} for run in found])
+        told = [{**run_views.ending(db, run), "predicted": estimating.predicted(db, run.id)} for run in found]
+        print_json([{**asdict(run), **run_views.row(run), **more} for run, more in zip(found, told, strict=True)])
         return
     rows = [[run.id, run.kind, run.status, progress_words(run.progress), run.created_at, run.error] for run in found]
     print_table(

@@ -8,6 +8,7 @@ const { asked, listAddress } = await from("runs/address.js");
 const { endedSince, titleOf } = await from("runs/notice.js");
 const { readingsOf } = await from("runs/words.js");
 const { flat } = await from("runs/run_facts.js");
+const { overRootKl } = await from("runs/over_kl.js");
 
 const tools = { words: (key) => key, has: () => false };
 
@@ -59,4 +60,32 @@ test("settings within settings get dotted names; lists stay whole", () => {
     ["b.c", null],
     ["b.d", [1, 2]],
   ]);
+});
+
+test("a reading over the root of KL has the steps that have both, in their order; KL below nothing is nothing", () => {
+  const curves = {
+    kl_nats: [
+      [0, 0],
+      [1, 0.25],
+      [2, null],
+      [3, 4],
+      [4, -0.01],
+    ],
+    score: [
+      [0, 1],
+      [1, 2],
+      [2, 3],
+      [3, 4],
+      [4, 5],
+      [5, 6],
+    ],
+  };
+  assert.deepEqual(overRootKl(curves, "score"), [
+    [0, 1],
+    [0.5, 2],
+    [2, 4],
+    [0, 5],
+  ]);
+  assert.deepEqual(overRootKl({ score: curves.score }, "score"), []);
+  assert.deepEqual(overRootKl(curves, "reward"), []);
 });

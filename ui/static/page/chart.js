@@ -1,4 +1,4 @@
-// Lines over steps, as drawings: axes with round marks, each point's value under the pointer, the numbers as a table.
+// Lines over steps, or over another reading, as drawings: axes with round marks, each point's value under the pointer, the numbers as a table.
 // Several lines are told apart by colour, dashes and the shape of their points.
 
 import { el, svg } from "./elements.js";
@@ -103,7 +103,7 @@ function drawing(label, lines, { digits, unit }) {
   const rows = marks(Math.min(...values), Math.max(...values));
   const [low, high] = [rows[0], rows.at(-1)];
   const [first, until] = [Math.min(...steps), Math.max(...steps)];
-  const last = Math.max(until, first + 1);
+  const last = until > first ? until : first + 1;
   const x = (step) => LEFT + ((step - first) / (last - first)) * (WIDTH - LEFT - RIGHT);
   const y = (value) => TOP + (1 - (value - low) / (high - low || 1)) * (HEIGHT - TOP - BOTTOM);
   const grid = rows.flatMap((row) => [
@@ -112,7 +112,11 @@ function drawing(label, lines, { digits, unit }) {
   ]);
   const ends = [...new Set([first, until])];
   const under = ends.map((step, place) =>
-    svg("text", { x: x(step), y: HEIGHT - 5, class: "tm-axis", "text-anchor": place ? "end" : "start" }, String(step)),
+    svg(
+      "text",
+      { x: x(step), y: HEIGHT - 5, class: "tm-axis", "text-anchor": place ? "end" : "start" },
+      placeWords(step),
+    ),
   );
   return svg(
     "svg",
@@ -138,7 +142,9 @@ function dots({ name, points, shape }, x, y, { digits, unit }) {
     .filter((_, place) => place % every === 0 || place === there.length - 1)
     .map(([step, value]) => {
       const dot = marker(shape, x(step), y(value), 3);
-      dot.append(svg("title", {}, `${name ? `${name}, ` : ""}${step}: ${number(value, digits + 1)}${unit}`));
+      dot.append(
+        svg("title", {}, `${name ? `${name}, ` : ""}${placeWords(step)}: ${number(value, digits + 1)}${unit}`),
+      );
       return dot;
     });
 }
@@ -186,6 +192,11 @@ function valuesOf(points) {
 
 function lastOf(points) {
   return valuesOf(points).at(-1);
+}
+
+/** A step as it is, any other place along the axis in few digits. */
+function placeWords(place) {
+  return Number.isInteger(place) ? String(place) : shortNumber(place);
 }
 
 function shortNumber(value) {

@@ -4,6 +4,7 @@ import { el } from "../page/elements.js";
 import { legend, MOST_LINES, numbersOf, plot } from "../page/chart.js";
 import { duration } from "../page/figures.js";
 import { Remote } from "../page/remote.js";
+import { runsOverKl } from "./over_kl.js";
 import { drawable, isActive, madeWords, readingsOf, readingWords, runLink, runWords, statusChip } from "./words.js";
 
 export class Compare {
@@ -58,6 +59,7 @@ export class Compare {
           "div",
           { class: "tm-figures" },
           readings.map((reading) => this.figure(reading, runs)),
+          runsOverKl(this.tools, runs),
         ),
       ),
     ];

@@ -6,6 +6,7 @@ import { button } from "../page/fields.js";
 import { Remote } from "../page/remote.js";
 import { chart, numbersOf } from "../page/chart.js";
 import { LogTail } from "./log_tail.js";
+import { rewardsOverKl } from "./over_kl.js";
 import { runFacts, runSettings } from "./run_facts.js";
 import { SampleSteps } from "./sample_steps.js";
 import { drawable, isActive, progressWords, readingsOf, readingWords, runWords, statusChip } from "./words.js";
@@ -72,6 +73,9 @@ export class OneRun {
         isActive(run) ? bar : null,
         isActive(run) ? el("p", { class: "tm-run-state" }, progressWords(tools, run)) : null,
         this.failure(run),
+        run.can.retry && run.kind !== "train-policy"
+          ? el("p", { class: "tm-help" }, this.words("runs.retry_anew"))
+          : null,
         runFacts(tools, run),
       ),
       this.curves(run),
@@ -168,7 +172,7 @@ export class OneRun {
       el("h2", { class: "tm-box-title", id: "tm-run-curves" }, words("curves.title")),
       inside.length === 0
         ? el("p", { class: "tm-empty" }, words(isActive(run) ? "curves.none_yet" : "runs.no_curves"))
-        : el("div", { class: "tm-figures" }, inside),
+        : el("div", { class: "tm-figures" }, inside, rewardsOverKl(this.tools, run.curves)),
       inside.length === 0
         ? null
         : numbersOf(

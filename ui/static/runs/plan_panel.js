@@ -48,12 +48,16 @@ export class PlanPanel {
       seconds_high: high,
       memory_gb: memory,
       disk_gb: disk,
+      kept_gb: kept,
+      free_disk_gb: free,
+      promised_disk_gb: promised,
       runs,
       warnings,
     } = estimate;
     const time = (value) => duration(words, value);
     const takes = { time: time(seconds), low: time(low), high: time(high) };
-    const needs = { memory: gigabytes(memory), disk: gigabytes(disk) };
+    const needs = { memory: gigabytes(memory), disk: gigabytes(disk), kept: gigabytes(kept) };
+    const room = free === null ? null : { free: gigabytes(free), promised: gigabytes(promised) };
     return [
       title,
       el(
@@ -61,6 +65,7 @@ export class PlanPanel {
         { class: "tm-estimate" },
         el("p", {}, el("strong", {}, words("runs.takes", takes))),
         el("p", {}, words("runs.needs", needs)),
+        room ? el("p", { class: "tm-help" }, words(promised > 0 ? "runs.room_besides" : "runs.room", room)) : null,
         el(
           "p",
           { class: "tm-help" },

@@ -17,6 +17,7 @@ export function runFacts(tools, run) {
     ["started", run.started_at && moment(run.started_at)],
     ["ended", run.ended_at && moment(run.ended_at)],
     ["took", run.seconds === null ? null : duration(words, run.seconds)],
+    ["predicted", predictedWords(words, run.predicted)],
     ["made", madeWords(tools, run.published)],
     ["attempt", run.attempt > 1 ? words("runs.attempts", { n: run.attempt, most: run.max_attempts }) : null],
     ["memory", run.progress.peak_memory_gb ? `${run.progress.peak_memory_gb.toFixed(1)} GB` : null],
@@ -31,6 +32,14 @@ export function runFacts(tools, run) {
     { class: "tm-facts" },
     facts.map(([name, value]) => el("div", {}, el("dt", {}, words(`runs.fact.${name}`)), el("dd", {}, value))),
   );
+}
+
+/** The time that a run was expected to take when it began. */
+function predictedWords(words, predicted) {
+  if (!predicted) return null;
+  const { seconds, seconds_low: low, seconds_high: high } = predicted;
+  const [time, least, most] = [seconds, low, high].map((value) => duration(words, value));
+  return words("runs.takes", { time, low: least, high: most });
 }
 
 /** Settings by name, the command that asks for the same, and the file. */

@@ -1,0 +1,72 @@
+"""What a run will take is kept when it begins, and a disk that is too small ends it in words before it writes."""
+
+import shutil
+from collections.abc import Iterator
+from pathlib import Path
+from types import SimpleNamespace
+
+import pytest
+
+from feedback_store import runs
+from feedback_store.database import Database
+from rounds import estimating, failures, run_views
+from rounds.settings import parse
+from rounds.worker import Worker
+from tests.rounds.small_study import new_study
+
+
+@pytest.fixture
+def db(tmp_path: Path) -> Iterator[Database]:
+    with new_study(tmp_path / "study") as db:
+        yield db
+
+
+def worked(db: Database, monkeypatch: pytest.MonkeyPatch, kind: str = "sample") -> tuple[runs.Run, list[str]]:
+    """A run that a worker executed whose kind only says that it began."""
+    began: list[str] = []
+    module = SimpleNamespace(run=lambda context: began.append(context.run.kind) or {})
+    monkeypatch.setattr("rounds.worker.load_kind", lambda _kind: module)
+    run = runs.enqueue(db, kind, parse(kind))
+    Worker(db.folder, lease_seconds=5).work(until_idle=True)
+    return runs.get(db, run.id), began
+
+
+def test_what_was_predicted_stands_beside_what_it_took(db: Database, monkeypatch: pytest.MonkeyPatch):
+    run, began = worked(db, monkeypatch)
+    assert (run.status, began) == ("succeeded", ["sample"])
+    told = estimating.estimate_run(db, "sample", parse("sample"))
+    seen = run_views.run_view(db, run.id)
+    assert seen["seconds"] is not None
+    assert seen["predicted"]["disk_gb"] == told.disk_gb
+    assert seen["predicted"]["seconds_low"] < seen["predicted"]["seconds"] < seen["predicted"]["seconds_high"]
+    waiting = runs.enqueue(db, "sample", parse("sample"))
+    assert run_views.run_view(db, waiting.id)["predicted"] is None
+
+
+def test_a_run_that_would_fill_the_disk_fails_in_words_before_it_begins(db: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(total=10**9, used=10**9 - 50, free=50))
+    run, began = worked(db, monkeypatch, "train-policy")
+    assert (run.status, began) == ("failed", [])
+    assert "too little room on the disk: this run writes up to 0 MB" in str(run.error)
+    failure = failures.explain(run.error)
+    assert failure is not None
+    assert failure.cause == "disk"
+
+
+def test_what_waits_is_promised_its_room(db: Database):
+    assert estimating.estimate_run(db, "train-policy", parse("train-policy")).promised_disk_gb == 0
+    monkey = parse("train-policy")
+    for _ in range(3):
+        runs.enqueue(db, "policy-export", {**parse("policy-export"), "merged": True})
+    # Three merged copies of 200,000 parameters in 32 bits each, and an adapter beside each.
+    told = estimating.estimate_run(db, "train-policy", monkey)
+    assert told.promised_disk_gb == pytest.approx(3 * (0.0008 + 0.02 * 2e5 / 135e6), abs=5e-4)
+
+
+def test_a_run_that_goes_on_has_only_the_rest_to_do(db: Database, monkeypatch: pytest.MonkeyPatch):
+    old = runs.enqueue(db, "train-policy", parse("train-policy"))
+    whole = estimating.estimate_run(db, "train-policy", parse("train-policy", {"ppo.steps": 9})).seconds
+    monkeypatch.setattr("rounds.resuming.step_of", lambda _db, _run: 6)
+    rest = parse("train-policy", {"ppo.steps": 9, "resume_from": old.id})
+    three = estimating.estimate_run(db, "train-policy", parse("train-policy", {"ppo.steps": 3})).seconds
+    assert estimating.estimate_run(db, "train-policy", rest).seconds == three < whole
