@@ -91,7 +91,7 @@ def test_the_sequential_rule_ends_a_clear_case_early_and_not_an_even_one(db: Dat
     ended = evaluations.get(db, clear.id)
     assert ended.unsealed_why == "sequential"
     assert evaluations.progress(db, clear.id).judged < 20
-    even = evaluation_studies.start(db, wanted=60, pairs=20, stop_rule="sequential")
+    even = evaluation_studies.start(db, wanted=60, pairs=25, stop_rule="sequential")
     for place in range(10):
         answer(db, newer if place % 2 else lambda text: -newer(text), 2)
     assert evaluations.get(db, even.id).sealed
