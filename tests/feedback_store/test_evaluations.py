@@ -210,3 +210,17 @@ def test_what_the_run_of_a_sealed_evaluation_drew_is_sealed_before_it_stands_in_
     assert seals.completions_among(based, ids) == set(ids)
     evaluations.unseal(based, evaluation.id, why="count", by="rule")
     assert seals.completions_among(based, ids) == set()
+
+
+def test_what_a_retry_of_its_run_drew_is_sealed_as_well(based: Database, evaluation: Evaluation) -> None:
+    runs.fail(based, runs.Lease(evaluation.run_id, 1, "w"), "out of memory")
+    again = runs.retry(based, evaluation.run_id)
+    prompt = prompts.listing(based, "holdout")[0].id
+    drawn = NewCompletion(prompt, evaluation.sides[0].policy_id, "A text of a retry.", run_id=again.id)
+    ids = completions.add(based, [drawn])
+    assert seals.completions_among(based, ids) == set(ids)
+    other = runs.enqueue(based, "evaluate", {})
+    free = completions.add(based, [NewCompletion(prompt, 1, "A text of another run.", run_id=other.id)])
+    assert seals.completions_among(based, free) == set()
+    evaluations.unseal(based, evaluation.id, why="early", by="annotator 1")
+    assert seals.completions_among(based, ids) == set()

@@ -101,3 +101,10 @@ def test_a_study_plans_with_its_own_answers(tmp_path):
 def refuse(db: Database, given: dict, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         planning.plan_of(db, 2, 100, given)
+
+
+def test_nobody_is_asked_a_check_question_twice():
+    plan = planned(3, 1000, checks=4, check_share=0.1)
+    assert plan.checks == 12, "four for each of three, not a tenth of a thousand"
+    assert plan.training + plan.holdout + plan.skipped + plan.checks + plan.repeats == pytest.approx(1000, abs=2)
+    assert planned(3, 100, checks=4, check_share=0.1).checks == 10
