@@ -143,7 +143,7 @@ export class OneEvaluation {
   ended(one, names) {
     const { words, language } = this;
     const nodes = [];
-    if (one.why === "early")
+    if (one.why === "early" && one.judged > 0)
       nodes.push(
         el(
           "p",
