@@ -76,9 +76,9 @@ def listing(db: Database, *, limit: int = 20, offset: int = 0) -> tuple[list[Che
     return [_of(comparisons.get(db, row["id"]), retired=bool(row["held_back"])) for row in rows], total
 
 
-def any_there(db: Database) -> bool:
-    """Whether there is a check question to ask."""
-    return db.row("SELECT 1 FROM comparisons WHERE purpose = 'check' AND withdrawn = 0 LIMIT 1") is not None
+def count_in_use(db: Database) -> int:
+    """Return how many check questions can be asked: everybody gets each of them once."""
+    return int(db.value("SELECT COUNT(*) FROM comparisons WHERE purpose = 'check' AND withdrawn = 0 AND held_back = 0"))
 
 
 def shares_right(db: Database) -> dict[str, list[int]]:

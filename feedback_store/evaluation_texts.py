@@ -4,6 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
+from feedback_store import seals
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 
@@ -26,14 +27,16 @@ class PairOfSides:
 
 
 def of_pair(db: Database, comparison_id: int) -> PairOfSides:
-    """Return who wrote what in a pair. Raises InvalidInput for what is no pair of an evaluation, or is sealed."""
+    """Return who wrote what in a pair. Raises InvalidInput for what is no pair of an evaluation, or is sealed, by its
+    own evaluation or by another one that a text of it stands in.
+    """
     row = db.row(
         "SELECT c.public_id, p.messages, e.first_side, e.second_side, v.unsealed_at FROM evaluation_pairs e"
         " JOIN evaluations v ON v.id = e.evaluation_id JOIN comparisons c ON c.id = e.comparison_id"
         " JOIN prompts p ON p.id = c.prompt_id WHERE e.comparison_id = ?",
         [comparison_id],
     )
-    if row is None or row["unsealed_at"] is None:
+    if row is None or row["unsealed_at"] is None or seals.among(db, [comparison_id]):
         raise InvalidInput(f"Nobody is told who wrote what in comparison {comparison_id}.")
     written = db.rows(
         "SELECT m.text, m.finish_reason FROM candidates k JOIN completions m ON m.id = k.completion_id"

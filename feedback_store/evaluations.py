@@ -16,7 +16,7 @@ from feedback_store.errors import Conflict, InvalidInput
 from feedback_store.preferences import Outcome, outcome
 
 StopRule = Literal["count", "sequential"]
-Why = Literal["count", "sequential", "early"]
+Why = Literal["count", "sequential", "exhausted", "early"]
 MOST_SIDES = 8
 
 
@@ -38,7 +38,8 @@ class Side:
 class Evaluation:
     """A blind evaluation. `wanted` judgments at most; `error` that the sequential rule may make; `run_id` samples.
 
-    `unsealed_why`: the number was reached, the rule decided, or somebody looked early; None while it is sealed.
+    `unsealed_why`: the number was reached, the rule decided, no pair was left to ask, or somebody looked early; None
+    while it is sealed.
     """
 
     id: int
@@ -63,13 +64,20 @@ class Evaluation:
 @dataclass(frozen=True)
 class Progress:
     """What may be told of a sealed evaluation: comparisons made, judgments that decide, comparisons that were skipped,
-    comparisons that can still be asked.
+    comparisons that can still be asked (what somebody holds is among them), and those that wait for a lead
+    (held_back.py).
     """
 
     made: int
     judged: int
     skipped: int
     left: int
+    held_back: int
+
+    @property
+    def used_up(self) -> bool:
+        """Whether there were pairs and no answer can come any more."""
+        return self.made > 0 and self.left == 0 and self.held_back == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -77,6 +85,7 @@ class Judged:
     """One judgment of an evaluation. `outcome`: whether the side `first` or `second` was preferred.
 
     `first_shown_on_left`: None where the order is not known. `characters` of the two texts. `strength` 1 to 3.
+    `held_out`: the prompt is. A ranking of several texts is several of these, each of a smaller `weight`.
     """
 
     judgment_id: int
@@ -90,6 +99,7 @@ class Judged:
     characters: tuple[int, int]
     language: str
     tags: tuple[str, ...]
+    held_out: bool
     weight: float = 1.0
 
 
@@ -187,7 +197,7 @@ def progress(db: Database, evaluation_id: int) -> Progress:
     assert row is not None
     source = _FROZEN if not get(db, evaluation_id).sealed else _LIVE
     judged = db.value(f"SELECT COUNT(*) {source} AND j.ranks IS NOT NULL", {"evaluation": evaluation_id})
-    return Progress(row["made"], int(judged), row["skipped"] or 0, row["open"] or 0)
+    return Progress(row["made"], int(judged), row["skipped"] or 0, row["open"] or 0, row["held"] or 0)
 
 
 def judged(db: Database, evaluation_id: int) -> list[Judged]:
@@ -233,14 +243,15 @@ JOIN evaluation_pairs e ON e.comparison_id = c.id WHERE s.evaluation_id = :evalu
   AND NOT EXISTS (SELECT 1 FROM exclusions x WHERE x.annotator_id = j.annotator_id AND x.ended_at IS NULL)"""
 _JUDGED = """
 SELECT j.id AS judgment_id, e.comparison_id, c.prompt_id, e.first_side, e.second_side, j.ranks, j.shown, j.strength,
-  p.language, p.tags, (SELECT json_group_array(size) FROM (SELECT LENGTH(m.text) AS size FROM candidates k
+  c.split, p.language, p.tags, (SELECT json_group_array(size) FROM (SELECT LENGTH(m.text) AS size FROM candidates k
     JOIN completions m ON m.id = k.completion_id WHERE k.comparison_id = c.id ORDER BY k.position)) AS sizes
 FROM (SELECT e.*, j.id AS judgment_id {source} AND j.ranks IS NOT NULL) e
 JOIN judgments j ON j.id = e.judgment_id JOIN comparisons c ON c.id = e.comparison_id
 JOIN prompts p ON p.id = c.prompt_id ORDER BY j.id"""
 _PROGRESS = """
 SELECT COUNT(*) AS made, SUM(c.answers > 0 AND c.decided = 0) AS skipped,
-  SUM(c.answers < c.overlap AND c.withdrawn = 0 AND c.held_back = 0) AS open
+  SUM(c.answers < c.overlap AND c.withdrawn = 0 AND c.held_back = 0) AS open,
+  SUM(c.answers < c.overlap AND c.withdrawn = 0 AND c.held_back = 1) AS held
 FROM evaluation_pairs e JOIN comparisons c ON c.id = e.comparison_id WHERE e.evaluation_id = :evaluation"""
 # What somebody holds right now stays: the answer is kept, though it came too late to count.
 _WITHDRAW = """
@@ -273,4 +284,5 @@ def _judged(row: Row) -> Judged:
         characters=(sizes[0], sizes[1]),
         language=row["language"],
         tags=tuple(json.loads(row["tags"])),
+        held_out=row["split"] == "holdout",
     )

@@ -5,7 +5,7 @@ are not sealed any more, without those of the best of several texts: that is ano
 """
 
 import json
-from collections.abc import Iterator
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from feedback_store.database import Database, Row
@@ -49,6 +49,13 @@ def among_own(db: Database, *, latest: int = LATEST) -> list[Judged]:
     return [one for row in rows for one in _judged(row, own)]
 
 
+def ended_by_looking(db: Database, policy_ids: Sequence[int]) -> bool:
+    """Tell whether judgments of any two of these policies are of an evaluation with the sequential rule: it ended
+    because of what they said, so that an interval for one look is too narrow for them.
+    """
+    return db.value(ENDED_BY_LOOKING, [json.dumps(list(policy_ids))]) is not None
+
+
 # No row of a sealed evaluation, nor of a side that is the best of several texts.
 _BEST_OF_OR_SEALED = """
 SELECT 1 FROM evaluation_pairs e JOIN evaluations v ON v.id = e.evaluation_id
@@ -70,13 +77,20 @@ FROM policy_pairs p JOIN comparisons c ON c.id = p.comparison_id JOIN counted_ju
 WHERE p.policy_id = :low AND p.other_id = :high AND {_COUNTS}
 ORDER BY p.comparison_id DESC LIMIT :latest"""
 AMONG_OWN = f"""
-SELECT j.id, c.id AS comparison_id, c.prompt_id, j.ranks, j.shown, j.strength, p.language, p.tags,
+SELECT j.id, c.id AS comparison_id, c.prompt_id, c.split, j.ranks, j.shown, j.strength, p.language, p.tags,
   {_OF_CANDIDATES.format(what="policy_id")} AS policies, {_OF_CANDIDATES.format(what="size")} AS sizes
 FROM comparisons c JOIN prompts p ON p.id = c.prompt_id JOIN counted_judgments j ON j.comparison_id = c.id
 WHERE c.id IN (SELECT DISTINCT o.comparison_id FROM policy_pairs o
     JOIN policies a ON a.id = o.policy_id AND a.kind <> 'external'
     JOIN policies b ON b.id = o.other_id AND b.kind <> 'external' ORDER BY o.comparison_id DESC LIMIT :latest)
   AND {_COUNTS} ORDER BY c.id DESC LIMIT :latest"""
+
+ENDED_BY_LOOKING = """
+SELECT 1 FROM evaluations v JOIN evaluation_sides a ON a.evaluation_id = v.id AND a.best_of = 1
+JOIN evaluation_sides b ON b.evaluation_id = v.id AND b.best_of = 1 AND b.side <> a.side
+WHERE v.stop_rule = 'sequential' AND v.unsealed_at IS NOT NULL
+  AND EXISTS (SELECT 1 FROM evaluation_judgments s WHERE s.evaluation_id = v.id)
+  AND a.policy_id IN (SELECT value FROM json_each(?1)) AND b.policy_id IN (SELECT value FROM json_each(?1)) LIMIT 1"""
 
 _OTHER_WAY: dict[Outcome, Outcome] = {"first": "second", "tie": "tie", "second": "first"}
 
@@ -113,6 +127,7 @@ def _judged(row: Row, own: set[int]) -> Iterator[Judged]:
                 characters=(sizes[i], sizes[j]),
                 language=row["language"],
                 tags=tuple(json.loads(row["tags"])),
+                held_out=row["split"] == "holdout",
                 weight=weight,
             )
 

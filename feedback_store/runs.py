@@ -45,6 +45,7 @@ __all__ = [
     "get",
     "heartbeat",
     "judgments_of",
+    "latest_retry",
     "listing",
     "log",
     "logs",
@@ -92,7 +93,7 @@ def retry(db: Database, run_id: int, now: str | None = None, *, config: dict[str
         run = get(db, run_id)
         if run.status not in ("failed", "cancelled"):
             raise InvalidInput(f"Run {run_id} is {run.status}; only a run that failed or was cancelled can be retried.")
-        latest = _latest_retry(db, run_id)
+        latest = latest_retry(db, run_id)
         if latest != run_id:
             raise InvalidInput(f"Run {run_id} was retried already; the latest retry is run {latest}.")
         if _retries_before(db, run_id) >= MOST_RETRIES:
@@ -100,7 +101,7 @@ def retry(db: Database, run_id: int, now: str | None = None, *, config: dict[str
                 f"Run {run_id} is retry {MOST_RETRIES} of {MOST_RETRIES} of the same work: see its log for what goes "
                 "wrong, and start a new run once that is put right."
             )
-        needs = [_latest_retry(db, needed) for needed in run.needs]
+        needs = [latest_retry(db, needed) for needed in run.needs]
         return _enqueue(
             db, run.kind, run.config if config is None else config, needs, run.priority, run.max_attempts, run_id, now
         )
@@ -132,8 +133,8 @@ def _enqueue(
     return get(db, run_id)
 
 
-def _latest_retry(db: Database, run_id: int) -> int:
-    """The run that stands for a run now: the last of those that retry it, else itself."""
+def latest_retry(db: Database, run_id: int) -> int:
+    """Return the run that stands for a run now: the last of those that retry it, else itself."""
     return int(
         db.value(
             "WITH RECURSIVE chain (id) AS (SELECT ? UNION ALL SELECT r.id FROM runs r JOIN chain ON r.retries_id ="

@@ -30,7 +30,7 @@ CREATE TABLE evaluations (
     created_at TEXT NOT NULL,
     unsealed_at TEXT,
     unsealed_by TEXT,
-    unsealed_why TEXT CHECK (unsealed_why IN ('count', 'sequential', 'early')),
+    unsealed_why TEXT CHECK (unsealed_why IN ('count', 'sequential', 'exhausted', 'early')),
     CHECK ((unsealed_at IS NULL) = (unsealed_why IS NULL))
 ) STRICT;
 

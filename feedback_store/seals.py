@@ -16,17 +16,24 @@ SEALED = """SELECT k.comparison_id FROM sealed_completions s JOIN candidates k O
 def condition(completion: str) -> str:
     """Return the SQL condition that a completion is sealed; `completion` is how its id is written in the query.
 
-    Sealed is what stands in a pair of it, and all that its run drew: while pairs are being made, and texts that came
-    into none. It looks at the completion's own rows alone, by their indexes: a view would be gone through for each.
+    Sealed is what stands in a pair of it, and all that its run or a retry of it drew: while pairs are being made, and
+    texts that came into none. It looks at the completion's own rows alone, by their indexes: a view would be gone
+    through for each. The runs are those of the few sealed evaluations, found once a query.
     """
     return (
-        "(EXISTS (SELECT 1 FROM completions sealed_t CROSS JOIN evaluations sealed_r"
-        f" ON sealed_r.run_id = sealed_t.run_id WHERE sealed_t.id = {completion} AND sealed_r.unsealed_at IS NULL)"
+        f"(EXISTS (SELECT 1 FROM completions sealed_t WHERE sealed_t.id = {completion}"
+        f" AND sealed_t.run_id IN ({_SEALED_RUNS}))"
         " OR EXISTS (SELECT 1 FROM candidates sealed_k CROSS JOIN evaluation_pairs sealed_e"
         " ON sealed_e.comparison_id = sealed_k.comparison_id CROSS JOIN evaluations sealed_v"
         " ON sealed_v.id = sealed_e.evaluation_id"
         f" WHERE sealed_k.completion_id = {completion} AND sealed_v.unsealed_at IS NULL))"
     )
+
+
+_SEALED_RUNS = (
+    "WITH RECURSIVE sealed_runs (id) AS (SELECT run_id FROM evaluations WHERE unsealed_at IS NULL"
+    " UNION SELECT r.id FROM sealed_runs CROSS JOIN runs r ON r.retries_id = sealed_runs.id) SELECT id FROM sealed_runs"
+)
 
 
 def any_there(db: Database) -> bool:

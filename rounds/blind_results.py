@@ -22,8 +22,14 @@ def result_of(db: Database, newer: str, older: str) -> PolicyResult:
     return summarise(
         [
             BlindJudgment(
-                pair.prompt_id, _OUTCOMES[pair.outcome], pair.shown_first, pair.weight, pair.split == "holdout"
+                pair.judgment_id,
+                pair.prompt_id,
+                pair.split == "holdout",
+                _OUTCOMES[pair.outcome],
+                pair.shown_first,
+                pair.weight,
             )
             for pair in judged_policies.of_two(db, *ids)
-        ]
+        ],
+        looked=judged_policies.ended_by_looking(db, ids),
     )

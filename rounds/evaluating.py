@@ -8,9 +8,10 @@ from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from feedback_store import evaluations, policies, prompts, reward_models
+from feedback_store import comparisons, evaluations, held_back, policies, prompts, reward_models, seals
 from feedback_store.database import Database
 from feedback_store.evaluations import Evaluation
+from feedback_store.leases import Lease, fence
 from feedback_store.policies import Policy
 from feedback_store.runs import Run
 from rounds import statistics, stop_rule
@@ -30,7 +31,8 @@ class CannotEvaluate(ValueError):
 @dataclass(frozen=True)
 class Gate:
     """How often the current policy is preferred to its parent, ties half, with a 95 % interval. `basis`: by people,
-    blind, or by the reward model named; `number` of judgments or of prompts.
+    blind, or by the reward model named; `number` of judgments or of prompts. `looked`: the interval is for one look at
+    judgments some of which ended an evaluation by what they said (policy_results.py).
     """
 
     newer: str
@@ -41,12 +43,14 @@ class Gate:
     low: float
     high: float
     number: int
+    looked: bool = False
 
     def words(self) -> str:
         """The gate in one line."""
         judged = f"{self.number} blind judgments"
         by = judged if self.basis == "blind" else f"the reward {self.reward_model} on {self.number} prompts"
-        interval = f"95 % interval {self.low:.2f} to {self.high:.2f}"
+        narrow = ", too narrow: an evaluation ended as soon as it was clear" if self.looked else ""
+        interval = f"95 % interval {self.low:.2f} to {self.high:.2f}{narrow}"
         return f"{self.newer} is preferred to {self.older} in {self.share:.2f} ({interval}), by {by}"
 
 
@@ -91,7 +95,8 @@ def current_and_parent(db: Database) -> tuple[Policy, Policy]:
 
 
 def after_answer(db: Database, comparison_id: int) -> None:
-    """Unseal the evaluation that an answer belongs to, where it was the last that was wanted or the rule decides.
+    """Unseal the evaluation that an answer belongs to, where it was the last that was wanted or that can come, or the
+    rule decides.
 
     In the transaction of the answer. The sequential rule looks after each of the first answers, later less often: it
     holds however often one looks, and an answer must not wait.
@@ -99,7 +104,8 @@ def after_answer(db: Database, comparison_id: int) -> None:
     evaluation = evaluations.sealed_of(db, comparison_id)
     if evaluation is None:
         return
-    judged = evaluations.progress(db, evaluation.id).judged
+    progress = evaluations.progress(db, evaluation.id)
+    judged = progress.judged
     if evaluation.stop_rule == "sequential" and judged and judged % max(1, judged // LOOKS) == 0:
         scores = scores_by_pair(evaluations.judged(db, evaluation.id))
         if stop_rule.all_decided(scores, len(evaluation.sides), error=evaluation.error, wanted=evaluation.wanted):
@@ -107,6 +113,30 @@ def after_answer(db: Database, comparison_id: int) -> None:
             return
     if judged >= evaluation.wanted:
         evaluations.unseal(db, evaluation.id, why="count", by=BY_RULE)
+    elif progress.used_up:
+        evaluations.unseal(db, evaluation.id, why="exhausted", by=BY_RULE)
+
+
+def decide_held_back(db: Database, public_id: str, *, serve: bool, by: str) -> None:
+    """A lead's decision about a pair that was held back; the last one of an evaluation that is kept out ends it.
+
+    Raises InvalidInput for a pair that does not wait.
+    """
+    with db.transaction():
+        held_back.decide(db, public_id, serve=serve, by=by)
+        after_answer(db, comparisons.get(db, public_id).id)
+
+
+def end_without_pairs(db: Database, lease: Lease, evaluation_id: int) -> bool:
+    """End an evaluation whose run could make no pair: all texts of the sides were equal. Tells whether it did. Raises
+    LeaseLost.
+    """
+    with db.transaction():
+        fence(db, lease)
+        empty = evaluations.get(db, evaluation_id).sealed and evaluations.progress(db, evaluation_id).made == 0
+        if empty:
+            evaluations.unseal(db, evaluation_id, why="exhausted", by=BY_RULE)
+        return empty
 
 
 @dataclass(frozen=True)
@@ -118,15 +148,20 @@ class Regression:
 
 
 def regressions(db: Database, evaluation_id: int, older: int, newer: int) -> list[Regression]:
-    """Where the newer side did worse, the clearest first: by how much better people said the older text is.
+    """Where the newer side did worse, the clearest first: by how much better people said the older text is. Pairs with
+    a text that another evaluation seals are left out.
 
     Raises CannotEvaluate while the evaluation is sealed.
     """
     evaluation = evaluations.get(db, evaluation_id)
     if evaluation.sealed:
         raise CannotEvaluate(f"Evaluation {evaluation_id} is sealed: nobody is told who wrote what before its end.")
+    judged = evaluations.judged(db, evaluation_id)
+    elsewhere = seals.among(db, [one.comparison_id for one in judged])
     found = []
-    for one in evaluations.judged(db, evaluation_id):
+    for one in judged:
+        if one.comparison_id in elsewhere:
+            continue
         won, lost = (one.first, one.second) if one.outcome == "first" else (one.second, one.first)
         if one.outcome != "tie" and (won, lost) == (older, newer):
             found.append(Regression(one.comparison_id, one.strength))
@@ -142,7 +177,7 @@ def gate(db: Database, run: Run) -> Gate:
     newer, older = current_and_parent(db)
     said = result_of(db, newer.name, older.name)
     if said.share is not None and said.judgments >= FEWEST_BLIND:
-        return Gate(newer.name, older.name, "blind", None, said.share, said.low, said.high, said.judgments)
+        return Gate(newer.name, older.name, "blind", None, said.share, said.low, said.high, said.judgments, said.looked)
     result: Mapping[str, Any] = run.result or {}
     missing = [name for name in (newer.name, older.name) if name not in result.get("policies", {})]
     if missing:

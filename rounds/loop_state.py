@@ -82,6 +82,7 @@ class ResultView(_View):
     high: float
     cannot_tell: bool
     more_judgments: int | None
+    looked: bool
 
 
 class RunRow(_View):

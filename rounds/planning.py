@@ -105,7 +105,7 @@ def plan_of(db: Database, people: int, judgments: int, given: dict[str, float] |
     reward = reward_models.latest(db)
     accuracy = (reward.metrics.get("holdout") or {}).get("accuracy") if reward else None
     assumed = assumptions(recent_work.recent_work(db), given or {}, accuracy)
-    return plan(people, judgments, studies.settings(db), assumed, checks=check_questions.any_there(db))
+    return plan(people, judgments, studies.settings(db), assumed, checks=check_questions.count_in_use(db))
 
 
 def _require_allowed(name: str, value: float) -> None:
@@ -138,13 +138,14 @@ def assumptions(recent: RecentWork, given: dict[str, float], accuracy: float | N
     return Assumptions(**{name: chosen(name) for name in rules})
 
 
-def plan(people: int, judgments: int, study: StudySettings, assumed: Assumptions, *, checks: bool) -> Plan:
-    """What `judgments` answers of `people` come to by the study's settings; `checks`: it has check questions.
+def plan(people: int, judgments: int, study: StudySettings, assumed: Assumptions, *, checks: int) -> Plan:
+    """What `judgments` answers of `people` come to by the study's settings. Everybody is asked each of the `checks`
+    check questions once: where their share asks for more, ordinary pairs take their place.
 
     A comparison is judged once, or by `overlap` people on `overlap_share` of them; so many first answers make
     first / (1 + (overlap - 1) overlap_share) comparisons.
     """
-    to_checks = round(judgments * study.check_share) if checks else 0
+    to_checks = min(round(judgments * study.check_share), checks * people)
     to_repeats = round(judgments * study.repeat_share)
     ordinary = judgments - to_checks - to_repeats
     overlap = max(1, min(study.overlap, people))

@@ -11,7 +11,8 @@ prompt are alike:
   6.3), what a bootstrap over prompts comes to where there are many: from 30 prompts with at least five wins and losses.
 
 Both are for one look. Who looks after each judgment and stops when the interval leaves a half is wrong more often than
-one time in twenty: rounds/stop_rule.py is for that.
+one time in twenty: rounds/stop_rule.py is for that. Where judgments of an evaluation that may have ended so are counted
+together with others, no interval here is adjusted for it; the result says so (`looked`).
 """
 
 from __future__ import annotations
@@ -35,14 +36,16 @@ Floats = NDArray[np.float64]
 @dataclass(frozen=True)
 class BlindJudgment:
     """One blind judgment of two policies, from the newer one's side. `newer_first`: whether its text was shown first;
-    None where that is not known. A pair of a ranking of K texts weighs 2 / K.
+    None where that is not known. A pair of a ranking of K texts weighs 2 / K; all its pairs have its `judgment_id`,
+    and count as one judgment.
     """
 
+    judgment_id: int
     prompt_id: int
+    held_out: bool
     outcome: Literal["win", "tie", "loss"]
     newer_first: bool | None = None
     weight: float = 1.0
-    held_out: bool = True
 
 
 @dataclass(frozen=True)
@@ -52,7 +55,9 @@ class PolicyResult:
     `cannot_tell`: a half lies inside the interval. `more_judgments`: about how many more it would take, were the share
     to stay what it is; 0 where it can be told, None where the share is a half or it would take more than 10,000.
     `first_shown_share`: how often the text that was shown first won, ties half. `held_out`: judgments on prompts that
-    neither policy was trained on.
+    neither policy was trained on. `looked`: some judgments are of an evaluation that could end because of what they
+    said; the interval is not adjusted for that, and too narrow. Of a ranking of several texts all pairs together are
+    one judgment.
     """
 
     wins: float
@@ -68,20 +73,22 @@ class PolicyResult:
     cannot_tell: bool
     more_judgments: int | None
     first_shown_share: float | None
+    looked: bool
 
 
-def summarise(judgments: Sequence[BlindJudgment]) -> PolicyResult:
+def summarise(judgments: Sequence[BlindJudgment], *, looked: bool = False) -> PolicyResult:
     """What blind judgments of two policies come to."""
     score = np.array([SCORES[one.outcome] for one in judgments], dtype=np.float64)
     weight = np.array([one.weight for one in judgments], dtype=np.float64)
     wins, ties, losses = (float(weight[score == value].sum()) for value in (1.0, 0.5, 0.0))
-    share, low, high, name, more = _estimate(score, weight, [one.prompt_id for one in judgments])
+    number = len({one.judgment_id for one in judgments})
+    share, low, high, name, more = _estimate(score, weight, [one.prompt_id for one in judgments], number)
     return PolicyResult(
         wins=wins,
         ties=ties,
         losses=losses,
-        judgments=len(judgments),
-        held_out=sum(one.held_out for one in judgments),
+        judgments=number,
+        held_out=len({one.judgment_id for one in judgments if one.held_out}),
         prompts=len({one.prompt_id for one in judgments}),
         share=share,
         low=low,
@@ -90,6 +97,7 @@ def summarise(judgments: Sequence[BlindJudgment]) -> PolicyResult:
         cannot_tell=low <= 0.5 <= high,
         more_judgments=more,
         first_shown_share=_first_shown(judgments, score, weight),
+        looked=looked,
     )
 
 
@@ -110,7 +118,7 @@ def wilson(share: float, number: float) -> tuple[float, float]:
 Estimated = tuple[float | None, float, float, Literal["none", "wilson", "by prompt"], int | None]
 
 
-def _estimate(score: Floats, weight: Floats, prompt_ids: Sequence[int]) -> Estimated:
+def _estimate(score: Floats, weight: Floats, prompt_ids: Sequence[int], judgments: int) -> Estimated:
     total = float(weight.sum())
     if total <= 0:
         return None, 0.0, 1.0, "none", None
@@ -122,14 +130,14 @@ def _estimate(score: Floats, weight: Floats, prompt_ids: Sequence[int]) -> Estim
         number = total**2 / float((by_prompt**2).sum())  # prompts, where all weigh alike (Kish 1965)
         low, high = wilson(share, number)
         needed = _needed(abs(share - 0.5))
-        more = None if needed is None else (needed - number) * len(score) / number
+        more = None if needed is None else (needed - number) * judgments / number
         return share, low, high, "wilson", _more(low, high, more)
     groups = len(by_prompt)
     residual = np.bincount(place, weights=weight * (score - share))
     error = math.sqrt(groups / (groups - 1) * float((residual**2).sum())) / total
     low, high = max(share - Z * error, 0.0), min(share + Z * error, 1.0)
     ahead = abs(share - 0.5)
-    more = None if ahead == 0 else ((Z * error / ahead) ** 2 - 1) * len(score)
+    more = None if ahead == 0 else ((Z * error / ahead) ** 2 - 1) * judgments
     return share, low, high, "by prompt", _more(low, high, more)
 
 

@@ -44,8 +44,11 @@ def start_run(
         config = run_plan.resolve(db, kind, overrides, config_file, preset=preset)
         source = _named_file(config) if kind == "score" else None
         rank = PRIORITIES.get(kind, 0) if priority is None else priority
+        blind = kind == "evaluate" and config["blind"]["judgments"] > 0
+        if blind:  # the sides are fixed now, and the run's own figures are of the same policies
+            config["policies"] = [policy.name for policy in evaluating.sides_of(db, config["policies"])]
         run = run_rows.enqueue(db, kind, config, needs=needs, priority=rank)
-        if kind == "evaluate" and config["blind"]["judgments"]:
+        if blind:
             seed = studies.settings(db).seed * run_plan.SEEDS_OF_A_STUDY + run.id
             evaluating.begin(db, run, seed=seed, by=by)
         if source is not None:

@@ -27,6 +27,7 @@ from rounds.text_chances import chances
 from rounds.texts import text_of
 
 REWARD_BATCH = 32
+NO_PAIRS = {"planned": 0, "comparisons": 0, "equal": 0, "held_back": 0}
 
 
 class NothingToEvaluate(ValueError):
@@ -88,8 +89,14 @@ def _ask_people(context: RunContext, reward_model: str | None) -> dict[str, Any]
         rewards = _rewards(context, reward_model, asked, texts)
         return [rewards[one.id].score for one in texts]
 
+    if not evaluation.sealed:
+        context.log(f"Evaluation {evaluation.id} was ended already: nothing is drawn for it.")
+        return {"evaluation": evaluation.id, **NO_PAIRS}
     counts = ask_people(context, evaluation, asked, score)
-    context.log(f"Evaluation {evaluation.id}: {counts['comparisons']} pairs can be judged, blind.")
+    context.log(
+        f"Evaluation {evaluation.id}: {counts['planned']} pairs planned, {counts['comparisons']} to be judged, blind; "
+        f"{counts['equal']} of equal texts were dropped, {counts['held_back']} wait for a lead."
+    )
     return {"evaluation": evaluation.id, **counts}
 
 

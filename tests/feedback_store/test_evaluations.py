@@ -79,7 +79,9 @@ def test_what_was_judged_is_told_by_side(based: Database, evaluation: Evaluation
         (0, 1, "first"), (1, 0, "second"), (0, 1, "tie"),
     ]  # fmt: skip
     assert [one.first_shown_on_left for one in said] == [True, True, False]
-    assert evaluations.progress(based, evaluation.id) == evaluations.Progress(made=6, judged=3, skipped=1, left=2)
+    assert evaluations.progress(based, evaluation.id) == evaluations.Progress(
+        made=6, judged=3, skipped=1, left=2, held_back=0
+    )
 
 
 def test_what_is_said_after_the_end_changes_no_result(based: Database, evaluation: Evaluation, judge: Callable) -> None:
@@ -194,7 +196,8 @@ def test_a_study_knows_which_of_its_comparisons_are_of_an_evaluation(
 def test_what_is_sealed_is_found_by_indexes(based: Database, evaluation: Evaluation) -> None:
     for query in (seals.AMONG, seals.COMPLETIONS_AMONG):
         steps = [row["detail"] for row in based.rows(f"EXPLAIN QUERY PLAN {query}", ["[1, 2]"])]
-        assert [step for step in steps if "SCAN" in step and "json_each" not in step] == [], query
+        few = ("json_each", "evaluations_sealed", "sealed_runs")  # the sealed evaluations, their runs and retries
+        assert [step for step in steps if "SCAN" in step and not any(name in step for name in few)] == [], query
         assert any("completion_id=?" in step for step in steps)
 
 
@@ -206,4 +209,18 @@ def test_what_the_run_of_a_sealed_evaluation_drew_is_sealed_before_it_stands_in_
     ids = completions.add(based, [drawn])
     assert seals.completions_among(based, ids) == set(ids)
     evaluations.unseal(based, evaluation.id, why="count", by="rule")
+    assert seals.completions_among(based, ids) == set()
+
+
+def test_what_a_retry_of_its_run_drew_is_sealed_as_well(based: Database, evaluation: Evaluation) -> None:
+    runs.fail(based, runs.Lease(evaluation.run_id, 1, "w"), "out of memory")
+    again = runs.retry(based, evaluation.run_id)
+    prompt = prompts.listing(based, "holdout")[0].id
+    drawn = NewCompletion(prompt, evaluation.sides[0].policy_id, "A text of a retry.", run_id=again.id)
+    ids = completions.add(based, [drawn])
+    assert seals.completions_among(based, ids) == set(ids)
+    other = runs.enqueue(based, "evaluate", {})
+    free = completions.add(based, [NewCompletion(prompt, 1, "A text of another run.", run_id=other.id)])
+    assert seals.completions_among(based, free) == set()
+    evaluations.unseal(based, evaluation.id, why="early", by="annotator 1")
     assert seals.completions_among(based, ids) == set()

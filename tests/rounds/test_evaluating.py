@@ -7,10 +7,23 @@ from pathlib import Path
 import pytest
 
 import evaluation_studies
-from feedback_store import annotators, audit, evaluations, judgments, policies, questions, reward_models, runs
+import sealed_studies
+from feedback_store import (
+    annotators,
+    audit,
+    comparisons,
+    evaluation_texts,
+    evaluations,
+    judgments,
+    policies,
+    questions,
+    reward_models,
+    runs,
+)
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
-from rounds import annotating, evaluating, verbs
+from rounds import annotating, evaluating, evaluation_figures, verbs
+from rounds.blind_results import result_of
 from rounds.evaluating import CannotEvaluate
 from rounds.settings import SettingsError
 
@@ -91,7 +104,7 @@ def test_the_sequential_rule_ends_a_clear_case_early_and_not_an_even_one(db: Dat
     ended = evaluations.get(db, clear.id)
     assert ended.unsealed_why == "sequential"
     assert evaluations.progress(db, clear.id).judged < 20
-    even = evaluation_studies.start(db, wanted=60, pairs=20, stop_rule="sequential")
+    even = evaluation_studies.start(db, wanted=60, pairs=25, stop_rule="sequential")
     for place in range(10):
         answer(db, newer if place % 2 else lambda text: -newer(text), 2)
     assert evaluations.get(db, even.id).sealed
@@ -145,3 +158,82 @@ def test_rewards_of_a_gate_are_read_from_the_run(db: Database) -> None:
     assert {json.loads(line)["reward"] for line in lines} == {1.0, 0.5}
     assert reward_models.latest(db) is not None
     assert questions.next_questions(db, annotators.ensure(db, "eve").id).questions == []
+
+
+def skip(db: Database, number: int) -> None:
+    """Pass over the next pairs as the page does."""
+    person = annotators.ensure(db, "ann").id
+    for _ in range(number):
+        [question] = annotating.next_questions(db, person, limit=1).questions
+        key = f"skip-{question.comparison_id}"
+        new = judgments.NewJudgment(
+            question.comparison_public_id, person, None, question.shown, key, skipped="too_hard"
+        )
+        annotating.answer(db, new)
+
+
+def test_it_ends_by_itself_when_the_last_pair_is_answered_or_skipped(db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=6, pairs=5)
+    answer(db, newer, 3)
+    skip(db, 1)
+    [held] = annotating.next_questions(db, annotators.ensure(db, "bob").id, limit=3).questions
+    assert evaluations.get(db, evaluation.id).sealed, "somebody holds the last one"
+    key = f"bob-{held.comparison_id}"
+    bob = annotators.ensure(db, "bob").id
+    annotating.answer(db, judgments.NewJudgment(held.comparison_public_id, bob, [1, 1], held.shown, key))
+    ended = evaluations.get(db, evaluation.id)
+    assert (ended.unsealed_why, ended.unsealed_by) == ("exhausted", "rule")
+    assert evaluations.progress(db, evaluation.id).judged == 4
+    assert audit.listing(db)[0].detail == {"why": "exhausted", "judged": 4, "wanted": 6}
+
+
+def test_pairs_that_wait_for_a_lead_keep_it_sealed_until_the_last_is_kept_out(db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=6, pairs=4)
+    waiting = [row["public_id"] for row in db.rows("SELECT public_id FROM comparisons ORDER BY id LIMIT 2")]
+    db.execute("UPDATE comparisons SET held_back = 1 WHERE id <= 2")
+    answer(db, newer, 2)
+    progress = evaluations.progress(db, evaluation.id)
+    assert (progress.left, progress.held_back) == (0, 2) and evaluations.get(db, evaluation.id).sealed
+    evaluating.decide_held_back(db, waiting[0], serve=True, by="lead")
+    answer(db, newer, 1)
+    assert evaluations.get(db, evaluation.id).sealed
+    evaluating.decide_held_back(db, waiting[1], serve=False, by="lead")
+    assert evaluations.get(db, evaluation.id).unsealed_why == "exhausted"
+
+
+def test_the_sides_and_the_policies_of_the_figures_are_fixed_at_one_moment(db: Database) -> None:
+    blind = verbs.start_run(db, "evaluate", {"blind.judgments": 4})
+    plain = verbs.start_run(db, "evaluate")
+    policies.use(db, 1)
+    named = [side.policy for side in evaluations.of_run(db, blind.id).sides]
+    assert blind.config["policies"] == named == ["base", "policy-1"]
+    assert plain.config["policies"] == [], "without people the run takes those of when it starts"
+
+
+def test_a_regression_with_a_text_that_another_evaluation_seals_is_left_out(db: Database) -> None:
+    ended = evaluation_studies.start(db, wanted=3, pairs=5)
+    answer(db, lambda text: -newer(text), 3)
+    lost = evaluating.regressions(db, ended.id, 0, 1)
+    assert len(lost) == 3
+    shared = comparisons.get(db, lost[0].comparison_id)
+    sealed_studies.seal(db, shared.prompt_id, [shared.completion_ids])
+    assert evaluating.regressions(db, ended.id, 0, 1) == lost[1:]
+    with pytest.raises(InvalidInput, match="Nobody is told who wrote what"):
+        evaluation_texts.of_pair(db, lost[0].comparison_id)
+    assert evaluation_texts.of_pair(db, lost[1].comparison_id).texts
+
+
+def test_a_gate_says_where_its_interval_is_for_one_look_though_people_were_looked_at(db: Database) -> None:
+    clear = evaluation_studies.start(db, wanted=60, pairs=30, stop_rule="sequential")
+    run = evaluation_studies.evaluated(db, {"policy-1": 0.0, "base": 1.0})
+    while evaluations.get(db, clear.id).sealed:
+        answer(db, newer, 1)
+    gate = evaluating.gate(db, run)
+    assert gate.basis == "blind" and "too narrow" in gate.words()
+    result = result_of(db, "policy-1", "base")
+    assert result.looked
+    found = evaluation_figures.compute(db)
+    [pair] = found["evaluations"][str(clear.id)]["pairs"]
+    assert (pair["interval"], pair["looked"], pair["error"]) == ("every look", False, 0.05)
+    assert pair["low"] < result.low, "what holds at every look is wider"
+    assert found["all"]["looked"] and found["all"]["pairs"][0]["looked"]

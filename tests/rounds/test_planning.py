@@ -13,14 +13,14 @@ from web_studies import fill, judge_all
 NOTHING_SEEN = RecentWork(0, 0, 0, None)
 
 
-def planned(people: int, judgments: int, *, checks: bool = False, given: dict | None = None, **settings) -> Plan:
+def planned(people: int, judgments: int, *, checks: int = 0, given: dict | None = None, **settings) -> Plan:
     study = StudySettings(base="tiny:", **settings)
     return planning.plan(people, judgments, study, assumptions(NOTHING_SEEN, given or {}), checks=checks)
 
 
 def test_by_hand():
     plan = planned(
-        4, 1000, checks=True, given={"skips": 0.1, "ties": 0.2}, check_share=0.05, repeat_share=0.05, overlap=3,
+        4, 1000, checks=20, given={"skips": 0.1, "ties": 0.2}, check_share=0.05, repeat_share=0.05, overlap=3,
         overlap_share=0.25, holdout_questions=0.2, previous_policy_share=0.5,
     )  # fmt: skip
     # 1000 - 50 - 50 = 900 answers; a comparison takes 1 + 2 * 0.25 = 1.5 of them.
@@ -101,3 +101,10 @@ def test_a_study_plans_with_its_own_answers(tmp_path):
 def refuse(db: Database, given: dict, words: str) -> None:
     with pytest.raises(SettingsError, match=words):
         planning.plan_of(db, 2, 100, given)
+
+
+def test_nobody_is_asked_a_check_question_twice():
+    plan = planned(3, 1000, checks=4, check_share=0.1)
+    assert plan.checks == 12, "four for each of three, not a tenth of a thousand"
+    assert plan.training + plan.holdout + plan.skipped + plan.checks + plan.repeats == pytest.approx(1000, abs=2)
+    assert planned(3, 100, checks=4, check_share=0.1).checks == 10

@@ -19,7 +19,7 @@ from rounds.policy_results import BlindJudgment, summarise, wilson
 
 def judged(wins: int, ties: int = 0, losses: int = 0) -> list[BlindJudgment]:
     outcomes = ["win"] * wins + ["tie"] * ties + ["loss"] * losses
-    return [BlindJudgment(prompt, outcome) for prompt, outcome in enumerate(outcomes)]  # type: ignore[arg-type]
+    return [BlindJudgment(n, n, True, outcome) for n, outcome in enumerate(outcomes)]  # type: ignore[arg-type]
 
 
 def test_seven_of_ten_cannot_be_told_apart_yet() -> None:
@@ -30,6 +30,16 @@ def test_seven_of_ten_cannot_be_told_apart_yet() -> None:
     assert result.cannot_tell and result.interval == "wilson"
     # n 0.2 - 1/2 = 0.98 sqrt(n) at n = 28.8.
     assert result.more_judgments == 19
+
+
+def test_a_ranking_is_one_judgment_however_many_pairs_it_gives() -> None:
+    # Two people ranked four texts, two of each policy: four pairs of the two policies each, of weight 2 / 4.
+    pairs = [BlindJudgment(n // 4, n // 4, n < 4, "win" if n % 4 else "loss", weight=0.5) for n in range(8)]
+    result = summarise(pairs)
+    assert (result.judgments, result.held_out, result.prompts) == (2, 1, 2)
+    assert (result.wins, result.losses, result.share) == (3.0, 1.0, 0.75)
+    # Worked by hand: n 0.25 - 1/2 = 0.98 sqrt(n) at n = 19.1, and a prompt is a judgment here.
+    assert result.more_judgments == 18
 
 
 def test_nothing_judged_says_nothing() -> None:
@@ -71,7 +81,7 @@ def _told_nothing(wins: int, number: int) -> bool:
 
 def test_judgments_of_one_prompt_count_as_about_one() -> None:
     alone = summarise(judged(8))
-    together = summarise([BlindJudgment(1, "win")] * 8)
+    together = summarise([BlindJudgment(n, 1, True, "win") for n in range(8)])
     assert not alone.cannot_tell and together.cannot_tell
 
 
@@ -80,7 +90,9 @@ def test_many_judgments_give_the_interval_of_a_bootstrap_over_prompts() -> None:
     many = []
     for prompt in range(150):
         leaning = draw.beta(2, 1.5)
-        many += [BlindJudgment(prompt, "win" if draw.random() < leaning else "loss") for _ in range(3)]
+        many += [
+            BlindJudgment(3 * prompt + n, prompt, True, "win" if draw.random() < leaning else "loss") for n in range(3)
+        ]
     result = summarise(many)
     assert result.interval == "by prompt"
     by_prompt = np.array([[one.outcome == "win" for one in many if one.prompt_id == n] for n in range(150)]).mean(1)
@@ -89,7 +101,11 @@ def test_many_judgments_give_the_interval_of_a_bootstrap_over_prompts() -> None:
 
 
 def test_what_was_shown_first_is_told() -> None:
-    said = [BlindJudgment(1, "win", True), BlindJudgment(2, "loss", False), BlindJudgment(3, "tie", True)]
+    said = [
+        BlindJudgment(1, 1, True, "win", True),
+        BlindJudgment(2, 2, True, "loss", False),
+        BlindJudgment(3, 3, True, "tie", True),
+    ]
     assert summarise(said).first_shown_share == pytest.approx(2.5 / 3)
     assert summarise(judged(2)).first_shown_share is None
 

@@ -19,7 +19,9 @@ from feedback_store import (
 )
 from feedback_store.database import Database
 from language_models import folders
+from language_models.seeds import completion_seed
 from rounds import studies, verbs
+from rounds.evaluation_texts import seed_of
 from rounds.texts import text_of
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run
@@ -189,7 +191,7 @@ def test_a_blind_evaluation_asks_people_about_fresh_texts(study):
     assert run.status == "succeeded", run.error
     made = comparisons.listing(study, run_id=run.id)
     assert run.result["blind"]["comparisons"] == len(made) == evaluations.progress(study, evaluation.id).made
-    assert len(made) + run.result["blind"]["equal"] == 6 + 5
+    assert len(made) + run.result["blind"]["equal"] == run.result["blind"]["planned"] == 6 + 5
     assert {(one.purpose, one.split) for one in made} == {("evaluation", "holdout")}
     asked = {text for one in made for text in one.completion_ids}
     assert not asked & sampled, "nobody has seen these under a name"
@@ -206,7 +208,8 @@ def test_a_blind_evaluation_asks_people_about_fresh_texts(study):
 def test_the_best_of_two_has_the_higher_reward_of_the_two(study):
     [evaluation] = evaluations.listing(study)
     texts = completions.listing(study, policy_id=policies.base(study).id, run_id=evaluation.run_id)
-    drawn = [one for one in texts if one.sample_index >= 1_000_000]
+    own = seed_of(evaluation, 2, 0)
+    drawn = [one for one in texts if one.seed == completion_seed(own, one.prompt_id, one.sample_index)]
     worker = idle_worker(study.folder)
     model = worker.models.reward(worker.models.reward_row())
     known = {one.id: one for one in prompts.listing(study)}

@@ -13,6 +13,7 @@ import accounts_at_hand
 import evaluation_studies
 from feedback_store import annotators, audit, comparisons, evaluations, judgments, policies, runs
 from feedback_store.database import Database
+from rounds import verbs
 from ui.web.study import StudyAtHand
 
 
@@ -184,6 +185,32 @@ def test_looking_early_ends_it_and_says_so(client: TestClient, db: Database) -> 
     assert client.post("/api/evaluations/99/unseal").status_code == 404
     [pair] = result(client, f"/api/evaluations/{evaluation.id}")["result"]["pairs"]
     assert (pair["wins"], pair["losses"]) == (4, 0)
+
+
+def test_an_evaluation_whose_run_did_not_finish_goes_on_with_its_retry_or_is_ended(
+    client: TestClient, db: Database
+) -> None:
+    row = client.post("/api/evaluations", json={"policies": ["base", "policy-1"], "judgments": 12}).json()
+    client.post(f"/api/runs/{row['run']['id']}/cancel")
+    row = client.get(f"/api/evaluations/{row['id']}").json()
+    assert (row["sealed"], row["made"], row["run"]["status"]) == (True, 0, "cancelled")
+    again = verbs.retry_run(db, row["run"]["id"])
+    row = client.get(f"/api/evaluations/{row['id']}").json()
+    assert (row["run"]["id"], row["run"]["status"]) == (again.id, "queued"), "the run that writes its texts now"
+    runs.cancel(db, again.id)
+    ended = client.post(f"/api/evaluations/{row['id']}/unseal").json()
+    assert (ended["sealed"], ended["why"], ended["judged"]) == (False, "early", 0)
+
+
+def test_an_evaluation_without_pairs_left_ends_and_tells_what_became_of_them(client: TestClient, db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=12, pairs=5)
+    blind = {"evaluation": evaluation.id, "planned": 17, "comparisons": 5, "equal": 12, "held_back": 0}
+    runs.succeed(db, runs.Lease(evaluation.run_id, 1, "worker"), {"blind": blind})
+    evaluation_studies.judge(db, 5)
+    row = result(client, f"/api/evaluations/{evaluation.id}")
+    assert (row["why"], row["planned"], row["equal"], row["judged"]) == ("exhausted", 17, 12, 5)
+    assert (row["left"], row["held_back"], row["unsealed_by"]) == (0, 0, "rule")
+    assert row["result"]["pairs"][0]["wins"] == 5
 
 
 def test_an_evaluation_that_may_stop_at_any_look_has_the_intervals_of_every_look(

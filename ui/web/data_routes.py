@@ -154,7 +154,7 @@ def completion(request: Request, person: Researcher, completion_id: RowId) -> di
         "tokens": one.token_count,
         "cut_off": None if one.finish_reason is None else one.finish_reason == "length",
         "taken_back": found.taken_back,
-        "created_at": one.created_at,
+        "created_at": None if found.sealed else one.created_at,
         "comparisons": found.comparisons,
     }
 

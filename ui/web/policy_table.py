@@ -50,9 +50,12 @@ def has_reward(db: Database) -> bool:
 
 
 def evaluation_row(db: Database, one: Evaluation, read: Callable[[str | None], str | None]) -> dict[str, Any]:
-    """An evaluation with how far it is. While it is sealed nothing here depends on who wrote what."""
+    """An evaluation with how far it is. While it is sealed nothing here depends on who wrote what. `planned` pairs and
+    those of `equal` texts, which were dropped, are known when its run is done; `run` is the latest retry of it.
+    """
     progress = evaluations.progress(db, one.id)
-    run = runs.get(db, one.run_id)
+    run = runs.get(db, runs.latest_retry(db, one.run_id))
+    made: dict[str, Any] = (run.result or {}).get("blind") or {}
     return {
         "id": one.id,
         "sides": [{"policy": side.policy, "best_of": side.best_of} for side in one.sides],
@@ -61,6 +64,9 @@ def evaluation_row(db: Database, one: Evaluation, read: Callable[[str | None], s
         "skipped": progress.skipped,
         "made": progress.made,
         "left": progress.left,
+        "held_back": progress.held_back,
+        "planned": made.get("planned"),
+        "equal": made.get("equal"),
         "stop_rule": one.stop_rule,
         "error": one.error,
         "sealed": one.sealed,

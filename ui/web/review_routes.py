@@ -13,6 +13,7 @@ from pydantic import Field
 from feedback_store import annotators, audit, check_questions, flags, held_back, shown_pairs
 from feedback_store.database import Database
 from feedback_store.shown_pairs import ShownPair
+from rounds import evaluating
 from ui.web.actors import actor, known_as
 from ui.web.errors import NotThere
 from ui.web.people_routes import LARGEST_ID, Body, as_of, figures
@@ -83,7 +84,7 @@ def decide(request: Request, person: Lead, public_id: PublicId, body: HeldBackBo
     """Ask a pair after all, or keep it out for good."""
     db = study_of(request).db
     _there(db, public_id)
-    held_back.decide(db, public_id, serve=body.serve, by=actor(person))
+    evaluating.decide_held_back(db, public_id, serve=body.serve, by=actor(person))
     return {"served": body.serve}
 
 

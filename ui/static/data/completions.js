@@ -82,7 +82,7 @@ export function completionTable({ words, language }) {
         [words("data.characters"), String(one.characters)],
         [words("data.column.cut_off"), cut(one)],
         [words("data.column.run"), sealedOr(one, run(one))],
-        [words("data.made_at"), momentWords(one.created_at, language)],
+        [words("data.made_at"), sealedOr(one, one.sealed ? null : momentWords(one.created_at, language))],
         [words("data.state_of"), words(one.taken_back ? "data.taken_back" : "data.stands")],
       ]),
       el("p", {}, link(`#judgments?completion=${one.id}`, words("data.judgments_on_it"))),

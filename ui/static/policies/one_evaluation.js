@@ -18,7 +18,7 @@ export function stateWords(words, one) {
   if (!one.sealed) return words(`policies.ended.${one.why}`, { judged: one.judged, wanted: one.wanted });
   if (RUNNING.includes(one.run.status) && one.made === 0) return words("policies.state.sampling");
   if (one.made === 0) return words("policies.state.failed");
-  return words(one.left === 0 ? "policies.state.used_up" : "policies.state.sealed");
+  return words(one.left === 0 ? "policies.state.held_back" : "policies.state.sealed");
 }
 
 export class OneEvaluation {
@@ -92,8 +92,7 @@ export class OneEvaluation {
           this.runLink(one.run),
         ),
       );
-    else if (one.left === 0) nodes.push(el("p", {}, words("policies.used_up_means", { skipped: one.skipped })));
-    else
+    else if (one.left > 0)
       nodes.push(
         el(
           "p",
@@ -102,6 +101,7 @@ export class OneEvaluation {
           ` ${words("policies.left", { n: one.left, skipped: one.skipped })}`,
         ),
       );
+    if (one.held_back > 0) nodes.push(el("p", {}, words("policies.held_back_means", { n: one.held_back })));
     nodes.push(el("div", { class: "tm-actions" }, this.lookEarly(one)));
     this.lookAgain();
     return nodes;
@@ -143,7 +143,7 @@ export class OneEvaluation {
   ended(one, names) {
     const { words, language } = this;
     const nodes = [];
-    if (one.why === "early")
+    if (one.why === "early" && one.judged > 0)
       nodes.push(
         el(
           "p",
@@ -151,6 +151,10 @@ export class OneEvaluation {
           words("policies.early_notice", { judged: one.judged, wanted: one.wanted, by: one.unsealed_by ?? "–" }),
         ),
       );
+    if (one.why === "exhausted") {
+      const known = { planned: one.planned ?? "–", equal: one.equal ?? "–", skipped: one.skipped, judged: one.judged };
+      nodes.push(el("p", { class: "tm-notice" }, words("policies.exhausted_notice", known)));
+    }
     const note = asOf(words, one, language, () => this.remote.load());
     if (one.result === null) return [...nodes, note];
     if (one.result.judgments === 0)

@@ -20,6 +20,7 @@ export function resultView({ words, language }, result, names) {
     titled(words("policies.matrix"), matrix(words, result, names), words("policies.matrix_help")),
     titled(words("policies.strengths"), strengths(words, result, names), strengthsHelp(words, result)),
     titled(words("policies.slices"), slices(words, language, result, names), words("policies.slices_help")),
+    ...(result.looked ? [el("p", { class: "tm-help" }, words("policies.looked"))] : []),
   ];
 }
 
@@ -41,13 +42,17 @@ function verdict(words, pair, names) {
     { class: "tm-box tm-verdict" },
     el("h3", { class: "tm-label" }, el("bdi", {}, words("policies.against", { newer, older }))),
     el("p", { class: "tm-big" }, wonWords(words, pair)),
-    el("p", {}, shareWords(pair), pair.interval === "every look" ? ` ${words("policies.every_look")}` : ""),
+    el("p", {}, shareWords(pair), pair.interval === "every look" ? ` ${everyLook(words, pair)}` : ""),
     el("p", { class: "tm-verdict-words" }, verdictWords(words, pair, older, newer)),
     even === null ? null : el("p", { class: "tm-help" }, words("policies.even_share", { share: percent(even) })),
     pair.first_shown_share === null
       ? null
       : el("p", { class: "tm-help" }, words("policies.first_shown", { share: percent(pair.first_shown_share) })),
   );
+}
+
+function everyLook(words, { error }) {
+  return words("policies.every_look", { percent: Math.round(100 * (1 - error)) });
 }
 
 /** Row against column: how often the row's side was preferred, and from how many wins, ties and losses. */
