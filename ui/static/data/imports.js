@@ -47,10 +47,6 @@ export class Imports {
 
   row(one) {
     const { words, tools } = this;
-    const cut =
-      one.state === "taken_back"
-        ? one.problems.map(({ reason }) => reason).filter((reason) => reason.startsWith("The import was cut off"))
-        : [];
     return [
       foreignText(link(`#prompts?imported=${one.id}`, "", { class: "tm-inline-link tm-data-short" }), one.file_name),
       one.format,
@@ -60,9 +56,10 @@ export class Imports {
       momentWords(one.created_at, tools.language),
       [
         words(`data.imports.${one.state}`),
-        cut.length ? el("span", { class: "tm-help" }, ` ${words("data.imports.was_cut_off")}`) : "",
+        one.was_cut_off ? el("span", { class: "tm-help" }, ` ${words("data.imports.was_cut_off")}`) : "",
+        one.state === "cut_off" ? el("span", { class: "tm-help" }, ` ${words("data.imports.cut_off_help")}`) : "",
       ],
-      one.state === "stands"
+      one.state === "stands" || one.state === "cut_off"
         ? button(words("data.imports.undo"), () => this.undo(one), {
             class: "tm-button tm-slim",
             "data-focus": `undo-${one.id}`,
