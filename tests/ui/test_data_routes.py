@@ -15,6 +15,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import accounts_at_hand
+from errands_over_http import ended
 from feedback_store import (
     annotators,
     audit,
@@ -42,13 +43,6 @@ GOOD = {
     "judgments": [{"annotator": "x", "ranks": [1, 2]}],
 }
 LINES = "\n".join([json.dumps(GOOD), "{oops", json.dumps({**GOOD, "prompt": "How?"}), json.dumps({"prompt": 5})]) + "\n"
-
-
-def ended(client: TestClient, told: dict[str, Any]) -> dict[str, Any]:
-    """An errand when it has ended."""
-    while told["status"] == "working":
-        told = client.get(f"/api/errands/{told['errand']}").json()
-    return told
 
 
 def send(client: TestClient, name: str, content: bytes, piece: int = 64) -> str:

@@ -7,6 +7,7 @@ import pytest
 from starlette.testclient import TestClient
 
 import accounts_at_hand
+from errands_over_http import ended
 from feedback_store import accounts, api_tokens, judgments
 from feedback_store.accounts import Role
 from feedback_store.database import Database
@@ -77,14 +78,14 @@ def test_an_admins_token_does_not_read_the_names_that_the_admin_looked_at(
 ):
     judge_all(study, "annotator")
     body = {"format": "comparisons"}
-    looked = as_role("admin").post("/api/exports/preview", json=body).json()
+    looked = ended(as_role("admin"), as_role("admin").post("/api/exports/preview", json=body).json())
     assert '"annotator": "annotator"' in json.dumps(looked["result"]["rows"])
     path = f"/api/errands/{looked['errand']}"
     assert as_role("admin").get(path).status_code == 200
     for scopes in (("read",), api_tokens.SCOPES):
         for end in ("", "/report", "/report.csv"):
             assert program(*scopes).get(path + end).status_code == 404, (scopes, end)
-    own = program("data").post("/api/exports/preview", json=body).json()
+    own = ended(program("read"), program("data").post("/api/exports/preview", json=body).json())
     assert "person-" in json.dumps(own["result"]["rows"])
     assert program("read").get(f"/api/errands/{own['errand']}").json()["result"] == own["result"]
 

@@ -1,9 +1,10 @@
 // All imports of the study, the newest first, and undoing one: it is said first what goes and what stays.
 
 import { askBack } from "../page/dialog.js";
-import { el, foreignText, setText } from "../page/elements.js";
+import { el, foreignText } from "../page/elements.js";
 import { button } from "../page/fields.js";
 import { momentWords } from "../page/moments.js";
+import { doneOrSaid } from "../page/refusals.js";
 import { table } from "../page/table.js";
 import { History } from "../settings/history.js";
 import { link } from "./pieces.js";
@@ -71,15 +72,9 @@ export class Imports {
   /** Say what goes and what stays, then take the import back. */
   async undo(one) {
     const { words, tools } = this;
-    setText(this.failed, "");
     let effect;
-    try {
-      effect = await tools.ask(`/api/imports/${one.id}`);
-    } catch (failure) {
-      if (!("status" in failure)) throw failure;
-      setText(this.failed, failure.message);
-      return;
-    }
+    const look = async () => (effect = await tools.ask(`/api/imports/${one.id}`));
+    if (!(await doneOrSaid(this.failed, look))) return;
     const made = [...effect.trained.reward_models, ...effect.trained.policies];
     const lines = [
       foreignText(el("p", { class: "tm-note" }), one.file_name),
