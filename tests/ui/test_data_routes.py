@@ -34,6 +34,7 @@ from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from rounds import studies
 from sealed_studies import seal
+from ui.web import export_routes
 from web_studies import HOSTILE, judge_all, reward_model
 
 HOST = "http://127.0.0.1:7860"
@@ -43,6 +44,12 @@ GOOD = {
     "judgments": [{"annotator": "x", "ranks": [1, 2]}],
 }
 LINES = "\n".join([json.dumps(GOOD), "{oops", json.dumps({**GOOD, "prompt": "How?"}), json.dumps({"prompt": 5})]) + "\n"
+
+
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer waits for its errand for as long as a loaded machine takes."""
+    monkeypatch.setattr(export_routes, "WAIT_SECONDS", 60.0)
 
 
 def send(client: TestClient, name: str, content: bytes, piece: int = 64) -> str:
