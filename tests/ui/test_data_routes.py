@@ -330,9 +330,8 @@ def test_a_wait_for_an_errand_keeps_no_thread_from_those_who_judge(
 def test_the_list_of_imports_names_nobody(as_role: Callable[[str], TestClient], said: Database):
     """A reason why a row was left out can name a person; only whoever brought the file reads the reasons."""
     path = said.folder / "named.jsonl"
-    path.write_text(
-        "\n".join(json.dumps(row) for row in (GOOD, {**GOOD, "id": 5, "judgments": [{"annotator": ["Ada"]}]}))
-    )
+    bad = {**GOOD, "prompt": "Who?", "judgments": [{"annotator": ["Ada"], "ranks": [1, 2]}]}
+    path.write_text("\n".join(map(json.dumps, (GOOD, bad))))
     assert "Ada" in exchange.import_file(said, path, "comparisons").problems[0].reason
     listed = as_role("researcher").get("/api/imports")
     assert listed.json()["imports"][0]["left_out"] == 1 and "Ada" not in listed.text
