@@ -1,19 +1,23 @@
 """The shelf of a study's exports: exports/NAME/, and shelf/NAME.json, which says what it holds.
 
 What was exported by a command into another folder is not on it; a folder without a description is shown by its files.
+What is a link, or cannot be read, is shown as such beside the others; links are never followed.
 """
 
 import json
 import re
 import shutil
+from contextlib import suppress
 from dataclasses import dataclass, field
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
+
+from pydantic import TypeAdapter
 
 from feedback_store import clock
 from feedback_store.database import Database
 from feedback_store.errands import Errand
-from feedback_store.errors import InvalidInput
+from feedback_store.errors import InvalidInput, StoreUnavailable
 from feedback_store.exchange_records import ExportReport
 
 FOLDER = "exports"
@@ -21,12 +25,19 @@ NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
 DESCRIPTIONS = "shelf"
 
 
+Trouble = Literal["link", "unreadable", "no_description"]
+
+
 @dataclass(frozen=True)
 class Shelved:
-    """An export on the shelf: its files with their bytes, and what it was made with and holds, where that is known."""
+    """An export on the shelf: its files with their bytes, and what it was made with and holds, where that is known.
+
+    `trouble`: it is a link, it cannot be read (unreadable), or its description is none (no_description).
+    """
 
     name: str
     files: list[dict[str, Any]]
+    trouble: Trouble | None = None
     made_at: str | None = None
     by: int | None = None
     format: str | None = None
@@ -68,38 +79,49 @@ def describe(db: Database, name: str, report: ExportReport, errand: Errand) -> S
 
 def listing(db: Database) -> list[Shelved]:
     """Return the exports on the shelf, the newest first."""
-    folders = [path for path in (db.folder / FOLDER).iterdir() if path.is_dir() and NAME.fullmatch(path.name)]
-    folders.sort(key=lambda path: path.stat().st_mtime, reverse=True)
-    return [get(db, path.name) for path in folders]
+    found = []
+    for path in (db.folder / FOLDER).iterdir():
+        with suppress(FileNotFoundError):  # taken off the shelf at this moment
+            if NAME.fullmatch(path.name) and (path.is_symlink() or path.is_dir()):
+                found.append((path.lstat().st_mtime, path))
+    return [_shelved(db, path) for _, path in sorted(found, reverse=True)]
 
 
 def get(db: Database, name: str) -> Shelved:
     """Return an export. Raises InvalidInput where there is none."""
     folder = folder_of(db, name)
-    if not folder.is_dir() or folder.is_symlink():
+    if not (folder.is_dir() or folder.is_symlink()):
         raise InvalidInput(f"There is no export {name!r}.")
-    files = [{"file": path.name, "bytes": path.stat().st_size} for path in _files(folder)]
-    try:
-        about = json.loads(_description(db, name).read_text(encoding="utf-8"))
-    except (OSError, ValueError):
-        about = {}
-    return Shelved(name, files, **about)
+    return _shelved(db, folder)
 
 
 def file_of(db: Database, name: str, file: str) -> Path:
-    """Return the path of one file of an export. Raises InvalidInput where there is none."""
-    found = {path.name: path for path in _files(folder_of(db, name))} if NAME.fullmatch(name) else {}
+    """Return the path of one file of an export. Raises InvalidInput where there is none, or it cannot be read."""
+    try:
+        found = {path.name: path for path in _files(folder_of(db, name))}
+    except OSError as error:
+        raise InvalidInput(f"The export {name!r} cannot be read ({error.strerror}).") from error
     if file not in found:
         raise InvalidInput(f"There is no file {file!r} in an export {name!r}.")
     return found[file]
 
 
 def remove(db: Database, name: str) -> None:
-    """Take an export off the shelf, for good. Raises InvalidInput where there is none."""
+    """Take an export off the shelf, for good; of a link, the link alone. Raises InvalidInput where there is none, and
+    StoreUnavailable where the disk refuses it.
+    """
     get(db, name)
     folder = folder_of(db, name)
-    shutil.rmtree(folder)
-    _description(db, name).unlink(missing_ok=True)
+    try:
+        if folder.is_symlink():
+            folder.unlink()
+        else:
+            shutil.rmtree(folder)
+        _description(db, name).unlink(missing_ok=True)
+    except OSError as error:
+        raise StoreUnavailable(
+            f"The export {name} could not be removed ({error.strerror}). Look at exports/{name} in the study's folder."
+        ) from error
 
 
 def units(db: Database) -> int:
@@ -111,9 +133,28 @@ def _description(db: Database, name: str) -> Path:
     return db.folder / DESCRIPTIONS / f"{name}.json"
 
 
+def _shelved(db: Database, folder: Path) -> Shelved:
+    if folder.is_symlink():
+        return Shelved(folder.name, [], "link")
+    try:
+        files = [{"file": path.name, "bytes": path.stat().st_size} for path in _files(folder)]
+    except OSError:
+        return Shelved(folder.name, [], "unreadable")
+    try:
+        about = json.loads(_description(db, folder.name).read_text(encoding="utf-8"))
+        return _DESCRIBED.validate_python({**about, "name": folder.name, "files": files})
+    except FileNotFoundError:
+        return Shelved(folder.name, files)
+    except (OSError, ValueError, TypeError):
+        return Shelved(folder.name, files, "no_description")
+
+
 def _files(folder: Path) -> list[Path]:
-    if not folder.is_dir():
+    if folder.is_symlink() or not folder.is_dir():
         return []
     return sorted(
         path for path in folder.iterdir() if path.is_file() and not path.is_symlink() and NAME.fullmatch(path.name)
     )
+
+
+_DESCRIBED = TypeAdapter(Shelved)

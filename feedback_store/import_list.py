@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from feedback_store import held_file, importing, incoming, provenance
+from feedback_store import importing, incoming, provenance
 from feedback_store.database import Database
 from feedback_store.provenance import Trained
 
@@ -13,7 +13,10 @@ KINDS = ("prompt", "completion", "comparison", "judgment")
 
 @dataclass(frozen=True)
 class ListedImport:
-    """An import. `state` is stands, taken_back, or under_way (its rows are still being counted)."""
+    """An import. `state` is stands, taken_back, under_way (its rows are still being counted), or cut_off (it was killed
+    on the way: what it brought is taken back by the next import, or by undoing it). `was_cut_off`: taken back for that
+    reason. What was wrong with its rows stands in its report alone: the reasons can name people.
+    """
 
     id: int
     format: str
@@ -25,7 +28,7 @@ class ListedImport:
     created_at: str
     undone_at: str | None
     state: str
-    problems: list[dict[str, Any]]
+    was_cut_off: bool
 
 
 @dataclass(frozen=True)
@@ -43,11 +46,14 @@ class UndoEffect:
 
 def listing(db: Database, *, before: int | None = None, limit: int = 25) -> list[ListedImport]:
     """Return imports, the newest first; go further back by `before`."""
+    going = importing.under_way(db)
     rows = db.rows(
         "SELECT * FROM imports WHERE (:before IS NULL OR id < :before) ORDER BY id DESC LIMIT :most",
         {"before": before, "most": limit},
     )
-    return [_listed(row) for row in rows]
+    # Asked before and after: it may have ended, or begun, while the rows were read.
+    unfinished = "under_way" if going or importing.under_way(db) else "cut_off"
+    return [_listed(row, unfinished) for row in rows]
 
 
 def is_there(db: Database, import_id: int) -> bool:
@@ -55,13 +61,8 @@ def is_there(db: Database, import_id: int) -> bool:
     return db.value("SELECT 1 FROM imports WHERE id = ?", [import_id]) is not None
 
 
-def under_way(db: Database) -> bool:
-    """Tell whether an import beside others is under way."""
-    return held_file.is_held(db.folder / importing.LOCK)
-
-
 def undo_effect(db: Database, import_id: int) -> UndoEffect:
-    """Return what taking back an import that stands would do. Raises InvalidInput."""
+    """Return what taking back an import that stands or was cut off would do. Raises InvalidInput."""
     importing.import_row(db, import_id)
     counted = "SELECT kind, COUNT(*) AS n FROM import_items WHERE import_id = ? GROUP BY kind"
     brought = {row["kind"]: int(row["n"]) for row in db.rows(counted, [import_id])}
@@ -82,8 +83,8 @@ def undo_effect(db: Database, import_id: int) -> UndoEffect:
     )
 
 
-def _listed(row: dict[str, Any]) -> ListedImport:
-    unfinished = row["row_count"] == 0
+def _listed(row: dict[str, Any], unfinished: str) -> ListedImport:
+    reasons = {problem["reason"] for problem in json.loads(row["problems"])}
     return ListedImport(
         id=row["id"],
         format=row["format"],
@@ -94,6 +95,6 @@ def _listed(row: dict[str, Any]) -> ListedImport:
         left_out=row["row_count"] - row["added"] - row["known"],
         created_at=row["created_at"],
         undone_at=row["undone_at"],
-        state="taken_back" if row["undone_at"] else "under_way" if unfinished else "stands",
-        problems=json.loads(row["problems"]),
+        state="taken_back" if row["undone_at"] else unfinished if row["row_count"] == 0 else "stands",
+        was_cut_off=importing.CUT_OFF in reasons,
     )

@@ -141,6 +141,11 @@ def take_in_parts(
     return tally.report(format, into.id if tally.added else None)
 
 
+def under_way(db: Database) -> bool:
+    """Tell whether an import beside others is under way."""
+    return held_file.is_held(db.folder / LOCK)
+
+
 def mend(db: Database, now: str | None = None) -> list[int]:
     """Take back imports that were cut off, by a crash say; return their ids. Nothing where one is under way."""
     try:
@@ -153,11 +158,14 @@ def mend(db: Database, now: str | None = None) -> list[int]:
 def undo(db: Database, what: Path | str | int, now: str | None = None, *, by: str | None = None) -> ImportReport:
     """Take back an import as a unit. See exchange.undo_import. Raises InvalidInput."""
     moment = now or clock.now()
-    mend(db, moment)
+    row = import_row(db, what)
     with db.transaction():
-        row = import_row(db, what)
-        db.execute("UPDATE imports SET undone_at = ? WHERE id = ?", [moment, row["id"]])
-        incoming.withdraw(db, row["id"], moment)
+        if row["id"] in mend(db, moment):
+            row = db.row("SELECT * FROM imports WHERE id = ?", [row["id"]]) or row  # one without rows leaves nothing
+        else:
+            row = import_row(db, row["id"])  # as it is now that nobody else can change it
+            db.execute("UPDATE imports SET undone_at = ? WHERE id = ?", [moment, row["id"]])
+            incoming.withdraw(db, row["id"], moment)
         if by is not None:
             audit.note(db, actor=by, action="undo import", subject=f"import {row['id']}", now=moment)
     problems = [Problem(**problem) for problem in canonical.loads(row["problems"])]
@@ -274,7 +282,9 @@ def _known(db: Database, key: str) -> bool:
 
 
 def import_row(db: Database, what: Path | str | int) -> dict[str, Any]:
-    """Return the row of an import that stands, by its id or its file. Raises InvalidInput, Conflict."""
+    """Return the row of an import that stands or was cut off, by its id or its file. Raises InvalidInput, and Conflict
+    where it is under way.
+    """
     if isinstance(what, int):
         row = db.row("SELECT * FROM imports WHERE id = ?", [what])
     else:
@@ -289,7 +299,7 @@ def import_row(db: Database, what: Path | str | int) -> dict[str, Any]:
         raise InvalidInput(
             f"The import {row['id']} of {row['file_name']} was taken back already, at {row['undone_at']}."
         )
-    if row["row_count"] == 0:
+    if row["row_count"] == 0 and under_way(db):
         raise Conflict(f"The import {row['id']} of {row['file_name']} is under way. Take it back when it is done.")
     return row
 

@@ -86,16 +86,6 @@ def one(db: Database, prompt_id: int) -> PromptDetail:
     return PromptDetail(prompt, taken_back, imports, found[:COMPARISONS_SHOWN], len(found) > COMPARISONS_SHOWN, about)
 
 
-def groups(db: Database, *, beginning: str, limit: int = 20) -> list[str]:
-    """Return names of groups that begin with a text, for a field that completes them."""
-    rows = db.rows(
-        "SELECT DISTINCT group_name AS name FROM prompts WHERE group_name >= :from AND group_name < :to"
-        " AND group_name <> sha256 ORDER BY group_name LIMIT :most",
-        {"from": beginning, "to": beginning + "\U0010ffff", "most": limit},
-    )
-    return [row["name"] for row in rows]
-
-
 def tags(db: Database, *, limit: int = 200) -> list[str]:
     """Return the tags of the study's latest prompts, for a field that completes them."""
     rows = db.rows(

@@ -4,6 +4,7 @@ import re
 import shutil
 import stat
 from collections.abc import Iterator
+from contextlib import suppress
 from pathlib import Path
 
 from feedback_store.errors import StoreUnavailable
@@ -64,6 +65,15 @@ def require_free_space(folder: Path, size: int, what: str) -> None:
             f"There is too little space for {what}: it takes {in_words(size)} and {in_words(SPARE_BYTES)} to spare, "
             f"and {in_words(free)} are free in {there}. Nothing was written; free some space or choose another disk."
         )
+
+
+def last_touched(*paths: Path) -> float | None:
+    """Return when the latest of some files and folders was changed, in seconds since 1970; None where none is there."""
+    moments = []
+    for path in paths:
+        with suppress(FileNotFoundError):
+            moments.append(path.stat().st_mtime)
+    return max(moments, default=None)
 
 
 def in_words(size: int) -> str:

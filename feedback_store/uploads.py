@@ -18,7 +18,7 @@ from pathlib import Path
 from feedback_store import canonical, clock, held_file
 from feedback_store.database import Database
 from feedback_store.errors import Conflict, InvalidInput, StoreUnavailable
-from feedback_store.study_folder import in_words, require_free_space
+from feedback_store.study_folder import in_words, last_touched, require_free_space
 
 FOLDER = "uploads"
 MOST_BYTES = 2 * 1024**3
@@ -60,29 +60,11 @@ def begin(db: Database, name: str, size: int, *, by: int, now: str | None = None
             f"The file {name} has {in_words(size)}; it may have at most {in_words(MOST_BYTES)}. Import larger ones on "
             "the server, with `tastemaker import`."
         )
-    tidy(db)
-    waiting = listing(db)
-    if len(waiting) >= MOST_AT_ONCE:
-        raise Conflict(f"{len(waiting)} files wait to be imported, and more cannot. Import or remove some of them.")
-    together = sum(one.size for one in waiting)
-    if together + size > MOST_BYTES_TOGETHER:
-        raise Conflict(
-            f"The files that wait have {in_words(together)}; together with this one it would be more than "
-            f"{in_words(MOST_BYTES_TOGETHER)}. Import or remove some of them."
-        )
-    upload_id = secrets.token_hex(8)
-    folder = db.folder / FOLDER / upload_id
-    require_free_space(db.folder, size, f"the file {name}")
-    made = Upload(upload_id, name, size, by, now or clock.now(), 0, folder)
-    try:
-        (folder / "content").mkdir(parents=True, mode=0o700)
-        made.path.touch(mode=0o600)
-        about = {key: value for key, value in asdict(made).items() if key not in ("folder", "received")}
-        (folder / "upload.json").write_text(json.dumps(about), encoding="utf-8")
-    except OSError as error:
-        shutil.rmtree(folder, ignore_errors=True)
-        raise _refused(error) from error
-    return made
+    (db.folder / FOLDER).mkdir(mode=0o700, exist_ok=True)
+    with held_file.turn(db.folder / FOLDER):  # so that two that begin at once are both counted
+        tidy(db)
+        _require_place(listing(db), size)
+        return _made(db, name, size, by, now or clock.now())
 
 
 def add(db: Database, upload_id: str, at: int, piece: bytes) -> Upload:
@@ -144,12 +126,37 @@ def remove(db: Database, upload_id: str) -> None:
 def tidy(db: Database) -> None:
     """Clear away what nobody has touched for KEPT_SECONDS."""
     for folder in (db.folder / FOLDER).glob("*"):
-        with_times = [path for path in (folder, folder / "content") if path.exists()]
-        latest = max((path.stat().st_mtime for path in with_times), default=0.0)
         upload = _read(folder)
-        latest = max(latest, upload.path.stat().st_mtime if upload else 0.0)
-        if time.time() - latest > KEPT_SECONDS:
+        latest = last_touched(folder, folder / "content", *([upload.path] if upload else []))
+        if latest is not None and time.time() - latest > KEPT_SECONDS:
             shutil.rmtree(folder, ignore_errors=True)
+
+
+def _require_place(waiting: list[Upload], size: int) -> None:
+    if len(waiting) >= MOST_AT_ONCE:
+        raise Conflict(f"{len(waiting)} files wait to be imported, and more cannot. Import or remove some of them.")
+    together = sum(one.size for one in waiting)
+    if together + size > MOST_BYTES_TOGETHER:
+        raise Conflict(
+            f"The files that wait have {in_words(together)}; together with this one it would be more than "
+            f"{in_words(MOST_BYTES_TOGETHER)}. Import or remove some of them."
+        )
+
+
+def _made(db: Database, name: str, size: int, by: int, moment: str) -> Upload:
+    upload_id = secrets.token_hex(8)
+    folder = db.folder / FOLDER / upload_id
+    require_free_space(db.folder, size, f"the file {name}")
+    made = Upload(upload_id, name, size, by, moment, 0, folder)
+    try:
+        (folder / "content").mkdir(parents=True, mode=0o700)
+        made.path.touch(mode=0o600)
+        about = {key: value for key, value in asdict(made).items() if key not in ("folder", "received")}
+        (folder / "upload.json").write_text(json.dumps(about), encoding="utf-8")
+    except OSError as error:
+        shutil.rmtree(folder, ignore_errors=True)
+        raise _refused(error) from error
+    return made
 
 
 def _all(db: Database) -> Iterator[Upload]:
@@ -172,12 +179,13 @@ def _safe(name: str) -> str:
     """The last part of a name, without what file systems do not take."""
     canonical.require_clean(name, "file name")
     last = re.split(r"[/\\]", name)[-1]
-    kept = "".join(sign for sign in last if sign.isprintable()).strip()
-    if kept.strip(".") == "":
-        raise InvalidInput(f"The file name is {name[:80]!r}; it has to have letters or digits.")
+    kept = "".join(sign for sign in last if sign.isprintable())
     while len(kept.encode()) > LONGEST_NAME_BYTES:
         kept = kept[1:]  # the end says what kind of file it is
-    return kept.lstrip(".")
+    kept = kept.strip().lstrip(". ")
+    if not kept:
+        raise InvalidInput(f"The file name is {name[:80]!r}; it has to have letters or digits.")
+    return kept
 
 
 def _refused(error: OSError) -> StoreUnavailable:

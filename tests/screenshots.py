@@ -25,6 +25,7 @@ import accounts_at_hand  # noqa: E402
 import lived_in  # noqa: E402
 import tests.conftest as common  # noqa: E402
 import work_to_see  # noqa: E402
+from feedback_store.accounts import Role  # noqa: E402
 from feedback_store.database import Database  # noqa: E402
 from lived_in import LivedIn  # noqa: E402
 from rounds import studies  # noqa: E402
@@ -40,7 +41,7 @@ class Shot:
     """One picture: whose, of what, after what was done on the page."""
 
     name: str
-    role: str | None
+    role: Role | None
     path: str
     ready: str
     do: Do = lambda page: None
@@ -187,7 +188,7 @@ def take_all(to: Path, only: str = "") -> list[Path]:
             for shot, language, width, scheme in itertools.product(shots, LANGUAGES, WIDTHS, SCHEMES):
                 if not shot.name.startswith(only):
                     continue
-                person = lived.people[shot.role] if shot.role else None  # type: ignore[index]
+                person = lived.people[shot.role] if shot.role else None
                 look = {"viewport": {"width": width, "height": 800}, "color_scheme": scheme}
                 with opened(browser, db, cookie, person, address, locale=LANGUAGES[language], **look) as page:
                     made += taken(page, address, shot, to / f"{shot.name}_{language}_{width}_{scheme}.png")

@@ -1,5 +1,7 @@
 """A study with one of everything that an export has to deal with."""
 
+from typing import Any
+
 from feedback_store import annotators, comparisons, completions, judgments, policies, prompts
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
@@ -35,7 +37,7 @@ class Study:
         language: str = "en",
         tags: list[str] | None = None,
         policy: str = "author",
-        **fields: object,
+        **fields: Any,
     ) -> int:
         """Adds a comparison and returns its id."""
         self.number += 1
@@ -46,16 +48,14 @@ class Study:
         writer = policies.external(self.db, policy).id
         said = texts or [f"Answer {place} to {self.number}." for place in range(candidates)]
         ids = completions.add(self.db, [NewCompletion(prompt_id, writer, text) for text in said], now=NOW)
-        return comparisons.add(self.db, [NewComparison(prompt_id, ids, **fields)], now=NOW)[0]  # type: ignore[arg-type]
+        return comparisons.add(self.db, [NewComparison(prompt_id, ids, **fields)], now=NOW)[0]
 
-    def judge(
-        self, comparison: int, ranks: list[int] | None, name: str = "ann", now: str = NOW, **fields: object
-    ) -> int:
+    def judge(self, comparison: int, ranks: list[int] | None, name: str = "ann", now: str = NOW, **fields: Any) -> int:
         """Submits a judgment and returns its id."""
         places = list(range(len(comparisons.get(self.db, comparison).completion_ids)))
         person = annotators.ensure(self.db, name).id
         self.number += 1
-        new = NewJudgment(comparison, person, ranks, places, f"key-{self.number}", **fields)  # type: ignore[arg-type]
+        new = NewJudgment(comparison, person, ranks, places, f"key-{self.number}", **fields)
         return judgments.submit(self.db, new, now=now).id
 
 

@@ -99,7 +99,7 @@ def own_things(db: Database, study_id: str, things: Things, person: int | None, 
     held = questions.next_questions(db, somebody, limit=1).questions[0]
     answered = next(one for one in judgments.live(db) if one.annotator_id == somebody)
     return things | {
-        **_on_the_way(db, somebody),
+        **_on_the_way(db, somebody, role),
         "session": sessions.open_of(db, somebody)[0].id,
         "person": roles.person(study_id, somebody, role, role).key,
         "pair": held.comparison_public_id,
@@ -108,7 +108,7 @@ def own_things(db: Database, study_id: str, things: Things, person: int | None, 
     }
 
 
-def _on_the_way(db: Database, person: int) -> Things:
+def _on_the_way(db: Database, person: int, role: Role) -> Things:
     """Two files of a person that are here as a whole, and an errand that has ended."""
     text = b"Why not?\n"
     files = [uploads.begin(db, f"{name}.txt", len(text), by=person) for name in ("one", "two")]
@@ -116,7 +116,7 @@ def _on_the_way(db: Database, person: int) -> Things:
         uploads.add(db, one.id, 0, text)
     folder = db.folder / errands.FOLDER / "0123456789abcdef"
     folder.mkdir(parents=True, exist_ok=True)
-    order = {"verb": "preview", "order": {}, "by": person, "created_at": clock.now()}
+    order = {"verb": "preview", "order": {}, "by": person, "role": role, "created_at": clock.now()}
     (folder / "order.json").write_text(json.dumps(order))
     return {"upload": files[0].id, "other_upload": files[1].id, "errand": folder.name}
 

@@ -2,6 +2,7 @@
 
 from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -54,7 +55,7 @@ def compare() -> Callable[..., list[int]]:
         first: int = 0,
         language: str = "en",
         tags: Sequence[str] = (),
-        **fields: object,
+        **fields: Any,
     ) -> list[int]:
         with db.transaction():
             author = policies.external(db, "author").id
@@ -66,7 +67,7 @@ def compare() -> Callable[..., list[int]]:
                 )[0]
                 texts = [f"Answer {place} to {number}." for place in range(candidates)]
                 ids = completions.add(db, [NewCompletion(prompt_id, author, text) for text in texts])
-                added += comparisons.add(db, [NewComparison(prompt_id, ids, **fields)])  # type: ignore[arg-type]
+                added += comparisons.add(db, [NewComparison(prompt_id, ids, **fields)])
         return added
 
     return add
@@ -77,10 +78,10 @@ def judge() -> Callable[..., int]:
     """Submits a judgment by a person's name; returns its id."""
     sent = iter(range(10**6))
 
-    def send(db: Database, comparison: int, ranks: list[int] | None, name: str = "ann", **fields: object) -> int:
+    def send(db: Database, comparison: int, ranks: list[int] | None, name: str = "ann", **fields: Any) -> int:
         places = list(range(len(comparisons.get(db, comparison).completion_ids)))
         values = {"shown": places, "key": f"key-{next(sent)}", **fields}
         annotator_id = annotators.ensure(db, name).id
-        return submit(db, NewJudgment(comparison, annotator_id, ranks, **values)).id  # type: ignore[arg-type]
+        return submit(db, NewJudgment(comparison, annotator_id, ranks, **values)).id
 
     return send

@@ -179,7 +179,7 @@ def test_who_has_seen_the_result_changes_it_no_more(based: Database, evaluation:
 def test_what_cannot_be_started_is_refused_in_words(based: Database, evaluation: Evaluation) -> None:
     more = {"run_id": evaluation.run_id, "wanted": 4, "stop_rule": "count", "error": 0.05, "seed": 0, "by": "x"}
     with pytest.raises(InvalidInput, match="2 to 8 different sides; it has 1"):
-        evaluations.start(based, [(1, 1), (1, 1)], **more)  # type: ignore[arg-type]
+        evaluations.start(based, [(1, 1), (1, 1)], **more)
     with pytest.raises(InvalidInput, match="no evaluation 99"):
         evaluations.get(based, 99)
 

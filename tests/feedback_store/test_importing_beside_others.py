@@ -90,7 +90,10 @@ class Killed(BaseException):
     """The process is gone."""
 
 
-def test_an_import_that_is_cut_off_is_taken_back_as_a_whole(db: Database, file: Path, monkeypatch: pytest.MonkeyPatch):
+@pytest.mark.parametrize("by_hand", [False, True])
+def test_an_import_that_is_cut_off_is_taken_back_as_a_whole(
+    db: Database, file: Path, monkeypatch: pytest.MonkeyPatch, by_hand: bool
+):
     monkeypatch.setattr(importing, "PART_SECONDS", 0)
     monkeypatch.setattr(importing, "PAUSE_SECONDS", 0)
     with monkeypatch.context() as dying:
@@ -103,10 +106,16 @@ def test_an_import_that_is_cut_off_is_taken_back_as_a_whole(db: Database, file: 
         with pytest.raises(Killed):
             exchange.import_beside_others(db, file, "comparisons", on_row=die)
     [listed] = import_list.listing(db)
-    assert (listed.state, judgments.count(db)) == ("under_way", 2)
-    assert importing.mend(db) == [listed.id] and importing.mend(db) == []
+    assert (listed.state, judgments.count(db)) == ("cut_off", 2)
+    assert import_list.undo_effect(db, listed.id).goes["judgment"] == 2
+    if by_hand:
+        assert exchange.undo_import(db, listed.id, by="annotator 1").added == 2
+        assert audit.listing(db)[0].action == "undo import"
+    else:
+        assert importing.mend(db) == [listed.id]
+    assert importing.mend(db) == []
     [listed] = import_list.listing(db)
-    assert (listed.state, listed.problems[0]["reason"]) == ("taken_back", importing.CUT_OFF)
+    assert (listed.state, listed.was_cut_off) == ("taken_back", True)
     assert (judgments.count(db), prompts.count(db)) == (0, 0)
     assert exchange.import_beside_others(db, file, "comparisons").added == 4
     assert (judgments.count(db), prompts.count(db)) == (4, 3)
@@ -121,12 +130,13 @@ def test_two_imports_at_once_are_refused_and_one_under_way_is_not_taken_back(db:
         with pytest.raises(Conflict, match="Another import is under way"):
             exchange.import_beside_others(db, file, "comparisons")
         seen.append("refused")
-        assert import_list.under_way(db) and importing.mend(db) == []
+        assert importing.under_way(db) and importing.mend(db) == []
+        assert import_list.listing(db)[0].state == "under_way"
         with pytest.raises(Conflict, match="under way"):
             exchange.undo_import(db, 1)
 
     exchange.import_beside_others(db, file, "comparisons", on_row=meanwhile)
-    assert seen and not import_list.under_way(db)
+    assert seen and not importing.under_way(db)
 
 
 def test_what_an_undo_does_is_said_first_and_is_what_it_does(db: Database, file: Path, tmp_path: Path):
@@ -177,7 +187,14 @@ def test_a_file_comes_in_pieces_and_a_lost_piece_is_told(db: Database):
 
 
 def test_uploads_have_limits_and_are_cleared_away(db: Database, monkeypatch: pytest.MonkeyPatch):
-    for name, size in (("", 5), ("...", 5), ("a.jsonl", 0), ("a.jsonl", uploads.MOST_BYTES + 1), ("a\x00b", 5)):
+    for name, size in (
+        ("", 5),
+        ("...", 5),
+        ("a.jsonl", 0),
+        ("a.jsonl", uploads.MOST_BYTES + 1),
+        ("a\x00b", 5),
+        ("a" + "." * 200, 5),
+    ):
         with pytest.raises(InvalidInput):
             uploads.begin(db, name, size, by=1)
     monkeypatch.setattr(shutil, "disk_usage", lambda _: shutil._ntuple_diskusage(10, 10, 0))

@@ -2,6 +2,7 @@
 
 import threading
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -102,9 +103,9 @@ def test_two_browsers_at_once_make_one_account(db: Database, names: tuple[str, s
         ({"role": "lead", "name": "\u200b"}, "not seen"),
     ],
 )
-def test_an_invitation_to_nothing_is_none(db: Database, fields: dict[str, object], words: str) -> None:
+def test_an_invitation_to_nothing_is_none(db: Database, fields: dict[str, Any], words: str) -> None:
     with pytest.raises(InvalidInput, match=words):
-        invitations.make(db, by=BY, **fields)  # type: ignore[arg-type]
+        invitations.make(db, by=BY, **fields)
     assert invitations.listing(db) == []
 
 

@@ -1,6 +1,7 @@
 """Judgments: idempotent, append-only, undone by a new row."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -12,9 +13,9 @@ from feedback_store.judgments import NewJudgment, submit, undo
 NOW = "2026-11-23T10:00:00.000Z"
 
 
-def answer(comparison: int | str, annotator_id: int, **fields: object) -> NewJudgment:
+def answer(comparison: int | str, annotator_id: int, **fields: Any) -> NewJudgment:
     values = {"ranks": [1, 2], "shown": [1, 0], "key": "k1", **fields}
-    return NewJudgment(comparison, annotator_id, **values)  # type: ignore[arg-type]
+    return NewJudgment(comparison, annotator_id, **values)
 
 
 def test_an_answer_comes_back_as_it_was_given(db: Database, compare: Callable) -> None:
@@ -146,12 +147,12 @@ def test_a_skip_is_taken_back_like_an_answer(db: Database, compare: Callable, ju
     ],
 )
 def test_what_cannot_be_stored_is_refused_in_words(
-    db: Database, compare: Callable, fields: dict[str, object], words: str
+    db: Database, compare: Callable, fields: dict[str, Any], words: str
 ) -> None:
     [comparison] = compare(db)
     ann = annotators.ensure(db, "ann").id
     with pytest.raises(InvalidInput, match=words):
-        submit(db, answer(**{"comparison": comparison, "annotator_id": ann, **fields}))  # type: ignore[arg-type]
+        submit(db, answer(**{"comparison": comparison, "annotator_id": ann, **fields}))
     assert db.value("SELECT COUNT(*) FROM judgments") == 0
 
 

@@ -3,6 +3,7 @@
 import re
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -21,7 +22,7 @@ def test_the_examples_run(
     based.folder.rename(based.folder.with_name("STUDY"))
     monkeypatch.chdir(based.folder.parent)
     code = "\n".join(re.findall(r"^    (.*)$", PAGE.read_text(encoding="utf-8"), re.M))
-    names: dict[str, object] = {}
+    names: dict[str, Any] = {}
     exec(compile(code, PAGE.name, "exec"), names)
-    assert len(names["judgments"]) == 2 * number  # type: ignore[arg-type]
-    assert len(names["fair"]) == 2 * number  # type: ignore[arg-type]
+    assert len(names["judgments"]) == 2 * number
+    assert len(names["fair"]) == 2 * number

@@ -3,6 +3,7 @@
 import tempfile
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 from hypothesis import given, settings
@@ -228,7 +229,7 @@ def test_preferences_are_those_of_each_persons_latest_answer(acts: list[tuple[st
             shown = list(range(places[which]))
             ranks: list[int] | None = [rank % places[which] + 1 for rank in (ranking * 5)[: places[which]]]
             ranks = [rank - min(ranks) + 1 for rank in ranks]  # type: ignore[union-attr, arg-type, operator]
-            fields: dict[str, object] = {}
+            fields: dict[str, Any] = {}
             if act == "undo":
                 judgments.undo(db, people[who], f"k{number}")
                 if order[who]:
@@ -240,7 +241,7 @@ def test_preferences_are_those_of_each_persons_latest_answer(acts: list[tuple[st
                 ranks, fields = None, {"skipped": "unclear"}
             elif act == "edit":
                 fields = {"improved": {"position": 1, "text": "Better."}}
-            new = judgments.NewJudgment(ids[which], people[who], ranks, shown, f"k{number}", **fields)  # type: ignore[arg-type]
+            new = judgments.NewJudgment(ids[which], people[who], ranks, shown, f"k{number}", **fields)
             stored = judgments.submit(db, new)
             order[who] = [one for one in order[who] if one != which] + [which]
             weight = 0.0 if ranks is None else places[which] - 1 + (act == "edit")

@@ -1,6 +1,7 @@
 """Check questions before live work: training, pass, fail, another try; and the floor that pauses by rule."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -34,8 +35,8 @@ class Person:
     def standing(self) -> str:
         return qualifying.standing(self.db, self.id, self.rule)
 
-    def asks(self, limit: int = 3, **fields: object) -> QuestionBatch:
-        asking = Asking(qualifying=self.rule, **fields)  # type: ignore[arg-type]
+    def asks(self, limit: int = 3, **fields: Any) -> QuestionBatch:
+        asking = Asking(qualifying=self.rule, **fields)
         return questions.next_questions(self.db, self.id, limit=limit, asking=asking, now=self.now)
 
     def answers(self, comparison: int, ranks: list[int] | None, skipped: str | None = None) -> Feedback | None:

@@ -2,6 +2,7 @@
 
 from collections import Counter
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 
@@ -42,8 +43,8 @@ def bob(db: Database) -> int:
     return annotators.ensure(db, "bob").id
 
 
-def asked(db: Database, annotator_id: int, **fields: object) -> list[int]:
-    batch = next_questions(db, annotator_id, **{"now": NOW, **fields})  # type: ignore[arg-type]
+def asked(db: Database, annotator_id: int, **fields: Any) -> list[int]:
+    batch = next_questions(db, annotator_id, **{"now": NOW, **fields})
     return [comparisons.get(db, one.comparison_public_id).id for one in batch.questions]
 
 

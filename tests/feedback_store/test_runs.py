@@ -7,6 +7,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -20,8 +21,8 @@ NOW = "2026-11-23T10:00:00.000Z"
 REPOSITORY = Path(__file__).parents[2]
 
 
-def claimed(db: Database, worker: str = "one", now: str = NOW, **fields: object) -> runs.Lease:
-    lease = runs.claim(db, worker, **{"lease_seconds": 30, "now": now, **fields})  # type: ignore[arg-type]
+def claimed(db: Database, worker: str = "one", now: str = NOW, **fields: Any) -> runs.Lease:
+    lease = runs.claim(db, worker, **{"lease_seconds": 30, "now": now, **fields})
     assert lease is not None
     return lease
 

@@ -1,5 +1,7 @@
 """What judgments of sides come to: who is whose, slices, and nothing where nothing was judged."""
 
+from typing import Any
+
 import pytest
 
 from feedback_store.evaluations import Judged
@@ -7,7 +9,7 @@ from rounds.evaluation_figures import results
 from rounds.stop_rule import scores_by_pair
 
 
-def judged(number: int, first: int, second: int, outcome: str, *, left: bool | None = True, **fields: object) -> Judged:
+def judged(number: int, first: int, second: int, outcome: str, *, left: bool | None = True, **fields: Any) -> Judged:
     values = {
         "strength": None,
         "characters": (10 + number, 20),
@@ -16,7 +18,7 @@ def judged(number: int, first: int, second: int, outcome: str, *, left: bool | N
         "held_out": True,
         **fields,
     }
-    return Judged(number, number, number, first, second, outcome, left, **values)  # type: ignore[arg-type]
+    return Judged(number, number, number, first, second, outcome, left, **values)
 
 
 def test_wins_are_the_newer_sides_whichever_stood_first() -> None:

@@ -3,6 +3,7 @@
 from collections.abc import Iterator
 from itertools import product
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -127,12 +128,12 @@ def db(tmp_path: Path) -> Iterator[Database]:
         yield database
 
 
-def pair(db: Database, number: int, writers: tuple[int, int], split: str = "holdout", **fields: object) -> int:
+def pair(db: Database, number: int, writers: tuple[int, int], split: str = "holdout", **fields: Any) -> int:
     prompt = prompts.add(db, [NewPrompt(prompts.from_text(f"{number}?"), split=split)], holdout_share=0.2, seed=0).ids[
         0
     ]
     texts = [NewCompletion(prompt, writer, f"{place} of {number}") for place, writer in enumerate(writers)]
-    return comparisons.add(db, [NewComparison(prompt, completions.add(db, texts), **fields)])[0]  # type: ignore[arg-type]
+    return comparisons.add(db, [NewComparison(prompt, completions.add(db, texts), **fields)])[0]
 
 
 def judge(db: Database, comparison: int, ranks: list[int], shown: list[int]) -> None:

@@ -13,6 +13,7 @@ from fastapi import FastAPI
 from starlette.testclient import TestClient
 
 import accounts_at_hand
+from feedback_store.accounts import Role
 from feedback_store.database import Database
 from rounds import studies
 from web_studies import fill
@@ -78,8 +79,8 @@ def nobody(study: Database, application_with_accounts: FastAPI) -> TestClient:
 def as_role(study: Database, nobody: TestClient) -> Callable[[str], TestClient]:
     """A client that is logged in as the person of a role; each call is a browser of its own."""
 
-    def logged_in(role: str) -> TestClient:
-        token = accounts_at_hand.session(study, accounts_at_hand.people(study)[role])  # type: ignore[index]
+    def logged_in(role: Role) -> TestClient:
+        token = accounts_at_hand.session(study, accounts_at_hand.people(study)[role])
         client = another_browser(nobody.app)
         client.cookies.set(nobody.app.state.access.cookie_name, token, domain="127.0.0.1")
         return client

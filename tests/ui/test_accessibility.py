@@ -10,6 +10,7 @@ import pytest
 from axe_playwright_python.sync_playwright import Axe
 
 import lived_in
+from feedback_store.accounts import Role
 from feedback_store.database import Database
 from lived_in import LivedIn
 from rounds import studies
@@ -37,8 +38,8 @@ def visit(browser: Any, lived: tuple[Database, LivedIn, str]) -> Iterator[Open]:
     db, people, address = lived
     pages: list[Any] = []
 
-    def visited(role: str | None, path: str, ready: str) -> Any:
-        person = people.people[role] if role else None  # type: ignore[index]
+    def visited(role: Role | None, path: str, ready: str) -> Any:
+        person = people.people[role] if role else None
         manager = opened(browser, db, cookie_of(db), person, address, viewport={"width": 1280, "height": 800})
         page = manager.__enter__()
         pages.append(manager)

@@ -8,6 +8,7 @@ import pytest
 import accounts_at_hand
 from compare_pages import KEPT, delivered, log_in, open_compare, press_and_wait, prompt
 from feedback_store import annotators, check_questions, information_texts, judgments
+from feedback_store.accounts import Role
 from feedback_store.database import Database
 from feedback_store.questions import State
 from rounds import studies
@@ -35,8 +36,8 @@ def logged_in(study: Database, served: Callable, page) -> Callable[[str], str]:
     people = accounts_at_hand.people(study)
     address = served(study)
 
-    def as_role(role: str) -> str:
-        log_in(page, study, address, people[role])  # type: ignore[index]
+    def as_role(role: Role) -> str:
+        log_in(page, study, address, people[role])
         return address
 
     return as_role

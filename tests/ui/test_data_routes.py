@@ -1,15 +1,21 @@
 """The page data over HTTP: tables, files that come in and go out, by role."""
 
+import asyncio
+import contextlib
 import hashlib
 import json
+import threading
 from collections.abc import Callable
 from pathlib import Path
 from typing import Any
 
+import anyio.to_thread
+import httpx
 import pytest
 from starlette.testclient import TestClient
 
 import accounts_at_hand
+from errands_over_http import ended
 from feedback_store import (
     annotators,
     audit,
@@ -28,8 +34,10 @@ from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from rounds import studies
 from sealed_studies import seal
+from ui.web import export_routes
 from web_studies import HOSTILE, judge_all, reward_model
 
+HOST = "http://127.0.0.1:7860"
 GOOD = {
     "prompt": "Why?",
     "completions": [{"text": "a"}, {"text": "b"}],
@@ -38,11 +46,10 @@ GOOD = {
 LINES = "\n".join([json.dumps(GOOD), "{oops", json.dumps({**GOOD, "prompt": "How?"}), json.dumps({"prompt": 5})]) + "\n"
 
 
-def ended(client: TestClient, told: dict[str, Any]) -> dict[str, Any]:
-    """An errand when it has ended."""
-    while told["status"] == "working":
-        told = client.get(f"/api/errands/{told['errand']}").json()
-    return told
+@pytest.fixture(autouse=True)
+def patient(monkeypatch: pytest.MonkeyPatch) -> None:
+    """An answer waits for its errand for as long as a loaded machine takes."""
+    monkeypatch.setattr(export_routes, "WAIT_SECONDS", 60.0)
 
 
 def send(client: TestClient, name: str, content: bytes, piece: int = 64) -> str:
@@ -285,3 +292,46 @@ def test_an_export_that_was_cut_off_is_told_when_one_comes_back(client: TestClie
     with held_file.held(folder / "lock", "held by the test"):
         listed = client.get("/api/exports").json()
         assert ([one["name"] for one in listed["under_way"]], listed["failed"]) == (["trl-20261123"], [])
+
+
+def test_a_wait_for_an_errand_keeps_no_thread_from_those_who_judge(
+    client: TestClient, said: Database, monkeypatch: pytest.MonkeyPatch
+):
+    """With a single thread in the server's pool a pair is still handed out while somebody waits for a preview."""
+    begun = threading.Event()
+
+    def start(db: Database, verb: str, order: dict[str, Any], *, by: int, role: str) -> errands.Errand:
+        folder = db.folder / errands.FOLDER / "00000000000000cc"
+        folder.mkdir(parents=True)
+        about = {"verb": verb, "order": order, "by": by, "role": role, "created_at": "2026-11-23T10:00:00.000Z"}
+        stack.enter_context(held_file.held(folder / "lock", "held by the test"))
+        (folder / "order.json").write_text(json.dumps(about))
+        begun.set()
+        return errands.get(db, folder.name)
+
+    async def play() -> tuple[int, bool, str]:
+        anyio.to_thread.current_default_thread_limiter().total_tokens = 1
+        over = httpx.ASGITransport(app=client.app)
+        cookies = dict(client.cookies)
+        async with httpx.AsyncClient(transport=over, base_url=HOST, headers={"origin": HOST}, cookies=cookies) as http:
+            waiting = asyncio.ensure_future(http.post("/api/exports/preview", json={"format": "trl"}))
+            while not begun.is_set():
+                await asyncio.sleep(0)
+            status = (await http.get("/api/questions")).status_code
+            early = not waiting.done()
+            stack.close()
+            return status, early, (await waiting).json()["status"]
+
+    monkeypatch.setattr(errands, "start", start)
+    with contextlib.ExitStack() as stack:
+        assert asyncio.run(play()) == (200, True, "cut_off")
+
+
+def test_the_list_of_imports_names_nobody(as_role: Callable[[str], TestClient], said: Database):
+    """A reason why a row was left out can name a person; only whoever brought the file reads the reasons."""
+    path = said.folder / "named.jsonl"
+    bad = {**GOOD, "prompt": "Who?", "judgments": [{"annotator": ["Ada"], "ranks": [1, 2]}]}
+    path.write_text("\n".join(map(json.dumps, (GOOD, bad))))
+    assert "Ada" in exchange.import_file(said, path, "comparisons").problems[0].reason
+    listed = as_role("researcher").get("/api/imports")
+    assert listed.json()["imports"][0]["left_out"] == 1 and "Ada" not in listed.text

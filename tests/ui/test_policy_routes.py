@@ -12,6 +12,7 @@ from starlette.testclient import TestClient
 import accounts_at_hand
 import evaluation_studies
 from feedback_store import annotators, audit, comparisons, evaluations, judgments, policies, runs
+from feedback_store.accounts import Role
 from feedback_store.database import Database
 from rounds import verbs
 from ui.web.study import StudyAtHand
@@ -237,14 +238,14 @@ def test_the_best_of_several_is_a_side_of_its_own(client: TestClient, db: Databa
 
 
 @pytest.mark.parametrize("role", ["annotator", "lead", "researcher", "admin"])
-def test_who_sees_what(role: str, db: Database, application_with_accounts: FastAPI, tmp_path: Path) -> None:
+def test_who_sees_what(role: Role, db: Database, application_with_accounts: FastAPI, tmp_path: Path) -> None:
     people = accounts_at_hand.people(db)
     application_with_accounts.state.study = at_hand(db)
     client = TestClient(
         application_with_accounts, base_url="http://127.0.0.1:7860", headers={"origin": "http://127.0.0.1:7860"}
     )
     cookie = application_with_accounts.state.access.cookie_name
-    client.cookies.set(cookie, accounts_at_hand.session(db, people[role]), domain="127.0.0.1")  # type: ignore[index]
+    client.cookies.set(cookie, accounts_at_hand.session(db, people[role]), domain="127.0.0.1")
     evaluation = evaluation_studies.start(db, wanted=12, pairs=10)
     evaluation_studies.judge(db, 2)
     paths = ("/api/policies", "/api/evaluations", f"/api/evaluations/{evaluation.id}", "/api/policies/strengths")

@@ -1,13 +1,17 @@
 """Programs with tokens: what each scope lets through, whose name it acts in, and the interface described."""
 
+import json
 from collections.abc import Callable
 
 import pytest
 from starlette.testclient import TestClient
 
 import accounts_at_hand
+from errands_over_http import ended
 from feedback_store import accounts, api_tokens, judgments
+from feedback_store.accounts import Role
 from feedback_store.database import Database
+from web_studies import judge_all
 
 READS = ("/api/loop", "/api/runs", "/api/questions", "/api/exports", "/api/settings")
 
@@ -16,8 +20,8 @@ READS = ("/api/loop", "/api/runs", "/api/questions", "/api/exports", "/api/setti
 def program(study: Database, nobody: TestClient) -> Callable[..., TestClient]:
     """A client that has nothing but a token: no cookie, no Origin."""
 
-    def made(*scopes: str, role: str = "admin") -> TestClient:
-        person = accounts_at_hand.people(study)[role]  # type: ignore[index]
+    def made(*scopes: str, role: Role = "admin") -> TestClient:
+        person = accounts_at_hand.people(study)[role]
         _, text = api_tokens.make(study, person, f"{role} {scopes}", scopes, days=1, by="test")
         host = str(nobody.base_url)
         headers = {"authorization": f"Bearer {text}"}
@@ -67,6 +71,23 @@ def test_what_admins_do_no_token_does(program: Callable[..., TestClient], study:
         assert everything.post(path, json=body).status_code == 403, path
     assert everything.get("/api/audit").status_code == 403
     assert accounts.get(study, victim).role == "annotator"  # type: ignore[union-attr]
+
+
+def test_an_admins_token_does_not_read_the_names_that_the_admin_looked_at(
+    as_role: Callable[[str], TestClient], program: Callable[..., TestClient], study: Database
+):
+    judge_all(study, "annotator")
+    body = {"format": "comparisons"}
+    looked = ended(as_role("admin"), as_role("admin").post("/api/exports/preview", json=body).json())
+    assert '"annotator": "annotator"' in json.dumps(looked["result"]["rows"])
+    path = f"/api/errands/{looked['errand']}"
+    assert as_role("admin").get(path).status_code == 200
+    reader, everything = program("read"), program(*api_tokens.SCOPES)
+    for client in (reader, everything):
+        assert [client.get(path + end).status_code for end in ("", "/report", "/report.csv")] == [404] * 3
+    own = ended(reader, everything.post("/api/exports/preview", json=body).json())
+    assert "person-" in json.dumps(own["result"]["rows"])
+    assert reader.get(f"/api/errands/{own['errand']}").json()["result"] == own["result"]
 
 
 def test_a_token_ends_with_its_person(program: Callable[..., TestClient], study: Database):

@@ -10,7 +10,9 @@ from ui.commands.arguments import AsJson, Base, Study
 from ui.commands.output import print_fields, print_json, say
 
 if TYPE_CHECKING:
-    from feedback_store.exchange_records import ExportReport, Preview
+    from feedback_store.dataset_card import Licences
+    from feedback_store.exchange_records import ExportReport, ImportReport, Preview
+    from feedback_store.filters import Filters
 
 BY = "tastemaker import"  # in the audit trail
 
@@ -44,9 +46,7 @@ def import_file(
 
     Bad rows are reported with their line and reason; the good ones are taken in one transaction.
     """
-    from feedback_store import exchange, import_report
-    from feedback_store.database import FILE_NAME
-    from rounds import studies
+    from feedback_store import exchange
 
     if undo and report_to is not None:
         raise typer.BadParameter("--report tells what became of each line; an undo takes back the import as a whole")
@@ -56,28 +56,45 @@ def import_file(
         return
     if not file.is_file():
         raise FileNotFoundError(2, "There is no such file", str(file))
-    with TemporaryDirectory() as nowhere:
-        # A study that is not there yet is not made by a dry run.
-        tried = Path(nowhere) / "study" if dry_run and not (study / FILE_NAME).exists() else study
-        db = studies.open_or_create(tried, base=base, create=True)
-        with import_report.writing(Path(nowhere)) as told:
-            report = exchange.import_file(db, file, format, strict=strict, dry_run=dry_run, by=BY, on_row=told.add)
-        db.close()
-        if report_to is not None:
-            with report_to.open("w", encoding="utf-8", newline="") as written:
-                written.writelines(import_report.as_csv(Path(nowhere)))
+    report = _taken(study, file, format, base, strict=strict, dry_run=dry_run, report_to=report_to)
     refused = strict and report.left_out > 0
     if as_json:
         print_json(report)
     else:
-        for problem in report.problems:
-            say(f"{file.name}:{problem.line}: {problem.reason}")
-        done = "would be added" if dry_run else "added"
-        print(f"{report.rows} rows: {report.added} {done}, {report.known} known already, {report.left_out} left out.")
-        if refused:
-            say("Nothing is taken with --strict while rows have to be left out. Mend them, or import without it.")
+        _print_taken(file, report, dry_run=dry_run, refused=refused)
     if refused:
         raise typer.Exit(2)
+
+
+def _taken(
+    study: Path, file: Path, format: str, base: str | None, *, strict: bool, dry_run: bool, report_to: Path | None
+) -> "ImportReport":
+    """Read the file in, and write down what became of each line where that is asked for."""
+    from feedback_store import exchange, import_report
+    from feedback_store.database import FILE_NAME
+    from rounds import studies
+
+    with TemporaryDirectory() as nowhere:
+        # A study that is not there yet is not made by a dry run.
+        tried = Path(nowhere) / "study" if dry_run and not (study / FILE_NAME).exists() else study
+        with (
+            studies.open_or_create(tried, base=base, create=True) as db,
+            import_report.writing(Path(nowhere)) as told,
+        ):
+            report = exchange.import_file(db, file, format, strict=strict, dry_run=dry_run, by=BY, on_row=told.add)
+        if report_to is not None:
+            with report_to.open("w", encoding="utf-8", newline="") as written:
+                written.writelines(import_report.as_csv(Path(nowhere)))
+    return report
+
+
+def _print_taken(file: Path, report: "ImportReport", *, dry_run: bool, refused: bool) -> None:
+    for problem in report.problems:
+        say(f"{file.name}:{problem.line}: {problem.reason}")
+    done = "would be added" if dry_run else "added"
+    print(f"{report.rows} rows: {report.added} {done}, {report.known} known already, {report.left_out} left out.")
+    if refused:
+        say("Nothing is taken with --strict while rows have to be left out. Mend them, or import without it.")
 
 
 def _undo(study: Path, file: Path, base: str | None, *, dry_run: bool, as_json: bool) -> None:
@@ -176,10 +193,8 @@ def export(
     as_json: AsJson = False,
 ) -> None:
     """Write what people said as a folder: files by split, what was dropped and why, a dataset card, checksums."""
-    from feedback_store import exchange
     from feedback_store.dataset_card import Licences
     from feedback_store.filters import Filters
-    from rounds import studies
 
     if to is None and not dry_run:
         raise typer.BadParameter("name the folder to write with --to, or look first with --dry-run")
@@ -188,15 +203,9 @@ def export(
         tags=tuple(tag or ()), reliability=reliability, agreement=agreement, since=since, until=until,
         snapshot=snapshot,
     )  # fmt: skip
-    given = {"shape": shape, "rows": rows, "file_type": file_type, "people": people}
-    options: dict[str, Any] = {name: value for name, value in given.items() if value is not None}
-    db = studies.open_or_create(study)
-    report: ExportReport | Preview
-    if to is None or dry_run:
-        report = exchange.preview(db, format, filters=filters, **options)
-    else:
-        licences = Licences(data_licence, base_licence)
-        report = exchange.export(db, format, to, filters=filters, licences=licences, **options)
+    options = {"shape": shape, "rows": rows, "file_type": file_type, "people": people}
+    given = {name: value for name, value in options.items() if value is not None}
+    report = _exported(study, format, None if dry_run else to, filters, Licences(data_licence, base_licence), given)
     if as_json:
         print_json(report)
         return
@@ -204,6 +213,19 @@ def export(
     _print_counts(report)
     for row in getattr(report, "rows", []):
         print_json(row)
+
+
+def _exported(
+    study: Path, format: str, to: Path | None, filters: "Filters", licences: "Licences", options: dict[str, Any]
+) -> "ExportReport | Preview":
+    """Write the export; without a folder, look at what it would hold."""
+    from feedback_store import exchange
+    from rounds import studies
+
+    with studies.open_or_create(study) as db:
+        if to is None:
+            return exchange.preview(db, format, filters=filters, **options)
+        return exchange.export(db, format, to, filters=filters, licences=licences, **options)
 
 
 def _print_counts(report: "ExportReport | Preview") -> None:

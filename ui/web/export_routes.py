@@ -19,6 +19,7 @@ from feedback_store.errors import InvalidInput
 from feedback_store.export_shelf import Shelved
 from feedback_store.filters import Filters
 from ui.web.actors import actor, reader
+from ui.web.errand_routes import ended_or_late
 from ui.web.errors import NotThere
 from ui.web.people_routes import LARGEST_ID, Body
 from ui.web.roles import Person, Researcher
@@ -62,30 +63,36 @@ class ExportBody(Body):
 
 
 @router.post("/exports/preview")
-def look(request: Request, person: Researcher, body: ExportBody) -> dict[str, Any]:
+async def look(request: Request, person: Researcher, body: ExportBody) -> dict[str, Any]:
     """What an export would hold: counts, what is left out and why, the first rows; nothing is written."""
     db = study_of(request).db
-    begun = errands.start(db, "preview", _order(db, person, body), by=person.annotator_id)
-    done = errands.wait(db, begun.id, WAIT_SECONDS)
+
+    def start() -> Errand:
+        return errands.start(db, "preview", _order(db, person, body), by=person.annotator_id, role=person.role)
+
+    done = await ended_or_late(db, start, WAIT_SECONDS)
     return {"errand": done.id, "status": done.status, "error": done.error, "result": done.result}
 
 
 @router.post("/exports")
-def make(request: Request, person: Researcher, body: ExportBody) -> dict[str, Any]:
+async def make(request: Request, person: Researcher, body: ExportBody) -> dict[str, Any]:
     """Export in a format; the reply names the files to download and counts what was left out, and why. Where it takes
     long, the reply is the errand that makes it, and the files are listed when it is done.
 
     Names of people are for admins: for everybody else they are pseudonyms.
     """
     db = study_of(request).db
-    order = _order(db, person, body)
-    order["name"] = export_shelf.new_name([body.format, *order["options"].values()])
-    begun = errands.start(db, "export", order, by=person.annotator_id)
-    done = errands.wait(db, begun.id, WAIT_SECONDS)
+
+    def start() -> Errand:
+        order = _order(db, person, body)
+        order["name"] = export_shelf.new_name([body.format, *order["options"].values()])
+        return errands.start(db, "export", order, by=person.annotator_id, role=person.role)
+
+    done = await ended_or_late(db, start, WAIT_SECONDS)
     if done.status == "failed":
         raise InvalidInput(done.error or "The export failed.")
     made = {} if done.result is None else _shown(Shelved(**done.result))
-    return {"errand": done.id, "status": done.status, "name": order["name"], **made}
+    return {"errand": done.id, "status": done.status, "name": done.order["name"], **made}
 
 
 @router.get("/exports")

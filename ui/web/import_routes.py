@@ -5,20 +5,19 @@ What takes long is an errand (feedback_store/errands.py): a process that goes on
 
 from __future__ import annotations
 
-from collections.abc import Iterator
-from typing import Annotated, Any, Literal
+from typing import Annotated, Any
 
 from fastapi import APIRouter, Path, Query, Request
-from fastapi.responses import StreamingResponse
 from pydantic import Field
 from starlette.concurrency import run_in_threadpool
 
-from feedback_store import errands, exchange, format_guess, import_list, import_report, uploads
+from feedback_store import errands, exchange, format_guess, import_list, importing, uploads
 from feedback_store.database import Database
 from feedback_store.errands import Errand
 from feedback_store.errors import Conflict, InvalidInput
 from feedback_store.uploads import Upload
 from ui.web.actors import actor
+from ui.web.errand_routes import ended_or_late, may_see, owned_by, told
 from ui.web.errors import NotThere
 from ui.web.guard import MAX_BODY_BYTES
 from ui.web.people_routes import LARGEST_ID, Body
@@ -31,7 +30,6 @@ PIECE_BYTES = 512 * 1024
 WAIT_SECONDS = 5.0
 """So long an answer waits for an errand: most are done by then, the others are asked for again."""
 UploadId = Annotated[str, Path(min_length=1, max_length=40)]
-ErrandId = Annotated[str, Path(min_length=1, max_length=40)]
 ImportId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
 assert PIECE_BYTES < MAX_BODY_BYTES
 
@@ -60,10 +58,11 @@ def begin(request: Request, person: Researcher, body: UploadBody) -> dict[str, A
 def waiting(request: Request, person: Researcher) -> dict[str, Any]:
     """One's own files that wait, each with what was done with it last; an admin sees everybody's."""
     db = study_of(request).db
-    latest = {one.order["upload"]: one for one in reversed(errands.listing(db)) if "upload" in one.order}
-    mine = [one for one in uploads.listing(db) if _may(person, one.by)]
+    seen = [one for one in errands.listing(db) if may_see(person, one)]
+    latest = {one.order["upload"]: told(one) for one in reversed(seen) if "upload" in one.order}
+    mine = [one for one in uploads.listing(db) if owned_by(person, one.by)]
     return {
-        "uploads": [{**_shown(one), "errand": _told(latest[one.id]) if one.id in latest else None} for one in mine],
+        "uploads": [{**_shown(one), "errand": latest.get(one.id)} for one in mine],
         "piece_bytes": PIECE_BYTES,
     }
 
@@ -95,15 +94,15 @@ def whole(request: Request, person: Researcher, upload_id: UploadId, body: Whole
 
 
 @router.post("/uploads/{upload_id}/try")
-def dry_run(request: Request, person: Researcher, upload_id: UploadId, body: FormatBody) -> dict[str, Any]:
+async def dry_run(request: Request, person: Researcher, upload_id: UploadId, body: FormatBody) -> dict[str, Any]:
     """Go through a file and say what an import would do, line by line; nothing is stored."""
-    return _start(request, person, upload_id, "try import", body.format)
+    return await _begin(request, person, upload_id, "try import", body.format)
 
 
 @router.post("/uploads/{upload_id}/import")
-def take(request: Request, person: Researcher, upload_id: UploadId, body: FormatBody) -> dict[str, Any]:
+async def take(request: Request, person: Researcher, upload_id: UploadId, body: FormatBody) -> dict[str, Any]:
     """Import a file."""
-    return _start(request, person, upload_id, "import", body.format)
+    return await _begin(request, person, upload_id, "import", body.format)
 
 
 @router.post("/uploads/{upload_id}/remove")
@@ -111,42 +110,10 @@ def remove(request: Request, person: Researcher, upload_id: UploadId) -> dict[st
     """Clear a file away that is not to be imported."""
     db = study_of(request).db
     _upload(db, person, upload_id)
-    _require_idle(db, upload_id)
-    uploads.remove(db, upload_id)
+    with errands.nobody_begins(db):
+        errands.require_idle(db, upload_id)
+        uploads.remove(db, upload_id)
     return {"removed": True}
-
-
-@router.get("/errands/{errand_id}")
-def errand(request: Request, person: Researcher, errand_id: ErrandId) -> dict[str, Any]:
-    """How far a dry run, an import, a look or an export is, and what came out."""
-    return _told(_errand(study_of(request).db, person, errand_id))
-
-
-@router.get("/errands/{errand_id}/report")
-def report(
-    request: Request,
-    person: Researcher,
-    errand_id: ErrandId,
-    became: Literal["left_out", "added", "known"] = "left_out",
-    start: Annotated[int, Query(ge=0, le=LARGEST_ID)] = 0,
-    size: Annotated[int, Query(ge=1, le=200)] = 50,
-) -> dict[str, Any]:
-    """What became of each line; `next` is where the next page starts."""
-    found = _errand(study_of(request).db, person, errand_id)
-    rows, further = import_report.page(found.folder, became, start=start, size=size)
-    return {"rows": rows, "next": further}
-
-
-@router.get("/errands/{errand_id}/report.csv")
-def report_file(request: Request, person: Researcher, errand_id: ErrandId) -> StreamingResponse:
-    """The whole report as a table."""
-    found = _errand(study_of(request).db, person, errand_id)
-    headers = {"content-disposition": 'attachment; filename="import-report.csv"'}
-
-    def lines() -> Iterator[str]:
-        yield from import_report.as_csv(found.folder)
-
-    return StreamingResponse(lines(), media_type="text/csv; charset=utf-8", headers=headers)
 
 
 @router.get("/imports")
@@ -160,9 +127,9 @@ def imports(
     db = study_of(request).db
     found = import_list.listing(db, before=before, limit=limit + 1)
     return {
-        "imports": [{**vars(one), "problems": one.problems[:3]} for one in found[:limit]],
+        "imports": [vars(one) for one in found[:limit]],
         "more": len(found) > limit,
-        "under_way": import_list.under_way(db),
+        "under_way": importing.under_way(db),
     }
 
 
@@ -185,17 +152,19 @@ def undo(request: Request, person: Researcher, import_id: ImportId) -> dict[str,
     return {"import": done.import_id, "rows": done.added}
 
 
-def _start(request: Request, person: Person, upload_id: str, verb: str, format: str) -> dict[str, Any]:
+async def _begin(request: Request, person: Person, upload_id: str, verb: str, format: str) -> dict[str, Any]:
     db = study_of(request).db
-    _upload(db, person, upload_id)
-    exchange.format_that_can(format, "read")
-    uploads.require_whole(db, upload_id)
-    _require_idle(db, upload_id)
-    if verb == "import" and import_list.under_way(db):
-        raise Conflict("Another import is under way. Wait until it is done.")
-    order = {"upload": upload_id, "format": format, "actor": actor(person)}
-    begun = errands.start(db, verb, order, by=person.annotator_id)
-    return _told(errands.wait(db, begun.id, WAIT_SECONDS))
+
+    def start() -> Errand:
+        _upload(db, person, upload_id)
+        exchange.format_that_can(format, "read")
+        uploads.require_whole(db, upload_id)
+        if verb == "import" and importing.under_way(db):
+            raise Conflict("Another import is under way. Wait until it is done.")
+        order = {"upload": upload_id, "format": format, "actor": actor(person)}
+        return errands.start(db, verb, order, by=person.annotator_id, role=person.role)
+
+    return told(await ended_or_late(db, start, WAIT_SECONDS))
 
 
 def _upload(db: Database, person: Person, upload_id: str) -> Upload:
@@ -203,28 +172,9 @@ def _upload(db: Database, person: Person, upload_id: str) -> Upload:
         found = uploads.get(db, upload_id)
     except InvalidInput as error:
         raise NotThere(str(error)) from error
-    if not _may(person, found.by):
+    if not owned_by(person, found.by):
         raise NotThere(f"There is no uploaded file {upload_id!r} of yours.")
     return found
-
-
-def _errand(db: Database, person: Person, errand_id: str) -> Errand:
-    try:
-        found = errands.get(db, errand_id)
-    except InvalidInput as error:
-        raise NotThere(str(error)) from error
-    if not _may(person, found.by):
-        raise NotThere(f"There is no errand {errand_id!r} of yours.")
-    return found
-
-
-def _may(person: Person, owner: int) -> bool:
-    return person.annotator_id == owner or person.may("admin")
-
-
-def _require_idle(db: Database, upload_id: str) -> None:
-    if any(one.status == "working" and one.order.get("upload") == upload_id for one in errands.listing(db)):
-        raise Conflict("This file is being gone through. Wait until that is done.")
 
 
 def _require_import(db: Database, import_id: int) -> None:
@@ -236,12 +186,4 @@ def _shown(upload: Upload) -> dict[str, Any]:
     return {
         "id": upload.id, "name": upload.name, "bytes": upload.size, "received": upload.received,
         "whole": upload.whole, "created_at": upload.created_at,
-    }  # fmt: skip
-
-
-def _told(found: Errand) -> dict[str, Any]:
-    return {
-        "errand": found.id, "verb": found.verb, "format": found.order.get("format"), "status": found.status,
-        "done": found.done, "of": found.of, "error": found.error, "result": found.result,
-        "created_at": found.created_at,
     }  # fmt: skip

@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Callable
+from dataclasses import dataclass
 from typing import Any
 
 from fastapi import APIRouter, Request
@@ -21,6 +23,20 @@ router = APIRouter(prefix="/api", tags=["settings"])
 
 LARGEST_ID = 2**53
 LONGEST = 100_000
+
+
+@dataclass(frozen=True)
+class Kind:
+    """A kind of text: its versions in the store, and how the audit trail calls writing one."""
+
+    listing: Callable[[Database], list[VersionedText]]
+    add: Callable[..., VersionedText]
+    action: str
+    subject: str
+
+
+GUIDELINES = Kind(guidelines.listing, guidelines.add, "write guidelines", "guideline")
+INFORMATION = Kind(information_texts.listing, information_texts.add, "write information text", "information text")
 
 
 class TextBody(Body):
@@ -44,40 +60,40 @@ def preview(person: Researcher, body: PreviewBody) -> dict[str, str | None]:
 @router.get("/guidelines/versions")
 def guideline_versions(request: Request, person: Researcher) -> dict[str, Any]:
     """Every version of the guidelines, the newest first."""
-    db = study_of(request).db
-    return _versions(db, person, guidelines.listing(db))
+    return _versions(study_of(request).db, person, GUIDELINES)
 
 
 @router.post("/guidelines")
 def write_guidelines(request: Request, person: Researcher, body: TextBody) -> dict[str, Any]:
     """Store the next version in a language."""
-    db = study_of(request).db
-    with db.transaction():
-        before = _required_latest(guidelines.listing(db), body)
-        made = guidelines.add(db, body.text, language=body.language, by=actor(person))
-        _note(db, person, "write guidelines", "guideline", made, before)
-    return _versions(db, person, guidelines.listing(db))
+    return _written(study_of(request).db, person, GUIDELINES, body)
 
 
 @router.get("/information/versions")
 def information_versions(request: Request, person: Researcher) -> dict[str, Any]:
     """Every version of the information text, the newest first."""
-    db = study_of(request).db
-    return _versions(db, person, information_texts.listing(db))
+    return _versions(study_of(request).db, person, INFORMATION)
 
 
 @router.post("/information")
 def write_information(request: Request, person: Researcher, body: TextBody) -> dict[str, Any]:
     """Store the next version, or the translation of the newest one; people are asked to agree to a new version."""
-    db = study_of(request).db
+    return _written(study_of(request).db, person, INFORMATION, body)
+
+
+def _written(db: Database, person: Person, kind: Kind, body: TextBody) -> dict[str, Any]:
+    """Store a text; one line in the audit trail tells of a version that is new, and none of the text in force."""
     with db.transaction():
-        before = _required_latest(information_texts.listing(db), body)
-        made = information_texts.add(db, body.text, language=body.language, by=actor(person))
-        _note(db, person, "write information text", "information text", made, before)
-    return _versions(db, person, information_texts.listing(db))
+        before = _required_latest(kind.listing(db), body)
+        made = kind.add(db, body.text, language=body.language, by=actor(person))
+        if before is None or made.id != before.id:
+            detail = {"version": made.version, "language": made.language}
+            subject = f"{kind.subject} {made.id}"
+            audit.note(db, actor=actor(person), action=kind.action, subject=subject, detail=detail)
+    return _versions(db, person, kind)
 
 
-def _versions(db: Database, person: Person, found: list[VersionedText]) -> dict[str, Any]:
+def _versions(db: Database, person: Person, kind: Kind) -> dict[str, Any]:
     read = reader(db, person)
     rows = [
         {
@@ -89,7 +105,7 @@ def _versions(db: Database, person: Person, found: list[VersionedText]) -> dict[
             "by": read(one.set_by),
             "at": one.created_at,
         }
-        for one in found[::-1]
+        for one in kind.listing(db)[::-1]
     ]
     return {"versions": rows}
 
@@ -100,12 +116,3 @@ def _required_latest(known: list[VersionedText], body: TextBody) -> VersionedTex
     if body.after != (latest.id if latest else None):
         raise Conflict("Somebody else wrote a newer version meanwhile. Copy your text, reload, and put both together.")
     return latest
-
-
-def _note(
-    db: Database, person: Person, action: str, what: str, made: VersionedText, before: VersionedText | None
-) -> None:
-    """One line in the audit trail for a version that is new; the text that is in force already makes none."""
-    if before is None or made.id != before.id:
-        detail = {"version": made.version, "language": made.language}
-        audit.note(db, actor=actor(person), action=action, subject=f"{what} {made.id}", detail=detail)

@@ -3,7 +3,8 @@
 import { el } from "../page/elements.js";
 import { momentWords } from "../page/moments.js";
 import { pairView } from "../people/pair.js";
-import { anyOr, comparisonTable, facts, foreign, link, textLink } from "./pieces.js";
+import { choiceField, policyField, splitField, standsField } from "./filter_fields.js";
+import { comparisonTable, facts, foreign, link, standsFact, textLink } from "./pieces.js";
 
 export function completionTable({ words, language }) {
   const sealedOr = (row, value) => (row.sealed ? el("span", { class: "tm-tag" }, words("data.sealed")) : value);
@@ -17,39 +18,13 @@ export function completionTable({ words, language }) {
     links: ["prompt", "run"],
     fields: (choices) => [
       { key: "search", label: words("data.search"), help: words("data.search_completions") },
-      {
-        key: "policy",
-        label: words("data.column.policy"),
-        options: anyOr(
-          words,
-          choices.policies.map((name) => [name, name]),
-        ),
-        help: words("data.policy_help"),
-      },
-      {
-        key: "split",
-        label: words("data.column.split"),
-        options: anyOr(
-          words,
-          choices.splits.map((name) => [name, words(`data.split.${name}`)]),
-        ),
-      },
-      {
-        key: "cut_off",
-        label: words("data.column.cut_off"),
-        options: anyOr(words, [
-          ["true", words("data.yes")],
-          ["false", words("data.no")],
-        ]),
-      },
-      {
-        key: "taken_back",
-        label: words("data.state_of"),
-        options: [
-          ["", words("data.stands")],
-          ["true", words("data.taken_back")],
-        ],
-      },
+      policyField(words, choices),
+      splitField(words, choices),
+      choiceField(words, "cut_off", "data.column.cut_off", [
+        ["true", words("data.yes")],
+        ["false", words("data.no")],
+      ]),
+      standsField(words),
     ],
     columns: [
       [words("data.column.completion"), false],
@@ -83,7 +58,7 @@ export function completionTable({ words, language }) {
         [words("data.column.cut_off"), cut(one)],
         [words("data.column.run"), sealedOr(one, run(one))],
         [words("data.made_at"), sealedOr(one, one.sealed ? null : momentWords(one.created_at, language))],
-        [words("data.state_of"), words(one.taken_back ? "data.taken_back" : "data.stands")],
+        standsFact(words, one),
       ]),
       el("p", {}, link(`#judgments?completion=${one.id}`, words("data.judgments_on_it"))),
       comparisonTable(words, one.comparisons),

@@ -3,7 +3,7 @@
 import { el } from "../page/elements.js";
 import { button, choice, field, form, listed, textInput } from "../page/fields.js";
 import { languageWords } from "../page/moments.js";
-import { anyOr } from "./pieces.js";
+import { named, orAny } from "./filter_fields.js";
 
 const FILTERS = [
   "snapshot",
@@ -88,13 +88,13 @@ export class ExportForm {
     const { words, choices, tools } = this;
     const lists = {
       snapshot: choices.snapshots.map((one) => [String(one.run), snapshotWords(words, one)]),
-      split: choices.splits.map((one) => [one, words(`data.split.${one}`)]),
-      purpose: choices.purposes.map((one) => [one, words(`data.purpose.${one}`)]),
+      split: named(words, choices.splits, "data.split"),
+      purpose: named(words, choices.purposes, "data.purpose"),
       policy: choices.policies.map((one) => [one, one]),
       person: choices.people.map((one) => [one.name, one.name]),
       language: choices.languages.map((one) => [one, languageWords(one, tools.language)]),
     };
-    if (name in lists) return choice(anyOr(words, lists[name]), value);
+    if (name in lists) return choice(orAny(words, lists[name]), value);
     if (name === "since" || name === "until") return textInput({ type: "date", value });
     if (NUMBERS.includes(name)) {
       const share = name !== "round";

@@ -2,6 +2,7 @@
 
 import { el, setText } from "../page/elements.js";
 import { filtersOf } from "../page/address.js";
+import { doneOrSaid } from "../page/refusals.js";
 import { Remote } from "../page/remote.js";
 import { ProgressBar, untilEnded } from "./errands.js";
 import { ExportForm } from "./export_form.js";
@@ -89,14 +90,11 @@ export class ExportPart {
   async work(act) {
     if (this.busy) return;
     this.busy = true;
-    for (const node of [this.failed, this.said]) setText(node, "");
+    setText(this.said, "");
     this.result.replaceChildren();
     this.progress.at(this.words("data.export.working"), 0, null);
     try {
-      await act();
-    } catch (failure) {
-      if (!("status" in failure)) throw failure;
-      setText(this.failed, failure.message);
+      await doneOrSaid(this.failed, act);
     } finally {
       this.busy = false;
       this.progress.hide();

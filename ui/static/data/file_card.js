@@ -2,6 +2,7 @@
 
 import { el, foreignText, setText } from "../page/elements.js";
 import { button, choice, field } from "../page/fields.js";
+import { doneOrSaid } from "../page/refusals.js";
 import { acting } from "../people/acting.js";
 import { ProgressBar, untilEnded } from "./errands.js";
 import { Report } from "./report.js";
@@ -148,13 +149,9 @@ export class FileCard {
   async work(act) {
     if (this.busy) return;
     this.busy = true;
-    setText(this.failed, "");
     for (const one of [this.try, this.import]) one.disabled = true;
     try {
-      await act();
-    } catch (failure) {
-      if (!("status" in failure)) throw failure;
-      setText(this.failed, failure.message);
+      await doneOrSaid(this.failed, act);
     } finally {
       this.busy = false;
       this.progress.hide();

@@ -1,9 +1,10 @@
 // All imports of the study, the newest first, and undoing one: it is said first what goes and what stays.
 
 import { askBack } from "../page/dialog.js";
-import { el, foreignText, setText } from "../page/elements.js";
+import { el, foreignText } from "../page/elements.js";
 import { button } from "../page/fields.js";
 import { momentWords } from "../page/moments.js";
+import { doneOrSaid } from "../page/refusals.js";
 import { table } from "../page/table.js";
 import { History } from "../settings/history.js";
 import { link } from "./pieces.js";
@@ -47,10 +48,6 @@ export class Imports {
 
   row(one) {
     const { words, tools } = this;
-    const cut =
-      one.state === "taken_back"
-        ? one.problems.map(({ reason }) => reason).filter((reason) => reason.startsWith("The import was cut off"))
-        : [];
     return [
       foreignText(link(`#prompts?imported=${one.id}`, "", { class: "tm-inline-link tm-data-short" }), one.file_name),
       one.format,
@@ -60,9 +57,10 @@ export class Imports {
       momentWords(one.created_at, tools.language),
       [
         words(`data.imports.${one.state}`),
-        cut.length ? el("span", { class: "tm-help" }, ` ${words("data.imports.was_cut_off")}`) : "",
+        one.was_cut_off ? el("span", { class: "tm-help" }, ` ${words("data.imports.was_cut_off")}`) : "",
+        one.state === "cut_off" ? el("span", { class: "tm-help" }, ` ${words("data.imports.cut_off_help")}`) : "",
       ],
-      one.state === "stands"
+      one.state === "stands" || one.state === "cut_off"
         ? button(words("data.imports.undo"), () => this.undo(one), {
             class: "tm-button tm-slim",
             "data-focus": `undo-${one.id}`,
@@ -74,15 +72,9 @@ export class Imports {
   /** Say what goes and what stays, then take the import back. */
   async undo(one) {
     const { words, tools } = this;
-    setText(this.failed, "");
     let effect;
-    try {
-      effect = await tools.ask(`/api/imports/${one.id}`);
-    } catch (failure) {
-      if (!("status" in failure)) throw failure;
-      setText(this.failed, failure.message);
-      return;
-    }
+    const look = async () => (effect = await tools.ask(`/api/imports/${one.id}`));
+    if (!(await doneOrSaid(this.failed, look))) return;
     const made = [...effect.trained.reward_models, ...effect.trained.policies];
     const lines = [
       foreignText(el("p", { class: "tm-note" }), one.file_name),

@@ -1,15 +1,15 @@
 // The table of judgments, and one judgment with its pair, its history, and what it trained.
 
 import { el, foreignText } from "../page/elements.js";
-import { languageWords, momentWords } from "../page/moments.js";
+import { momentWords } from "../page/moments.js";
 import { pairView } from "../people/pair.js";
-import { anyOr, facts, foreign, link, sideWords, verdictWords } from "./pieces.js";
+import { choiceField, languageField, named, policyField, splitField } from "./filter_fields.js";
+import { facts, foreign, link, sideWords, verdictWords } from "./pieces.js";
 
 const VERDICTS = ["decided", "tie", "both_bad", "skipped", "undo"];
 const STATES = ["counts", "superseded", "undo", "left_out", "taken_back"];
 
 export function judgmentTable({ words, language }) {
-  const named = (names, prefix) => names.map((name) => [name, words(`${prefix}.${name}`)]);
   const person = (row) =>
     foreignText(link(`/people#people/${row.person_id}`, "", { class: "tm-inline-link tm-data-short" }), row.person);
   const state = (row) =>
@@ -25,40 +25,19 @@ export function judgmentTable({ words, language }) {
     links: ["comparison", "completion", "prompt", "run", "imported"],
     fields: (choices) => [
       { key: "round", label: words("data.column.round"), type: "number", min: "0" },
-      {
-        key: "purpose",
-        label: words("data.column.purpose"),
-        options: anyOr(words, named(choices.purposes, "data.purpose")),
-      },
-      { key: "verdict", label: words("data.column.verdict"), options: anyOr(words, named(VERDICTS, "data.verdict")) },
-      { key: "state", label: words("data.column.state"), options: anyOr(words, named(STATES, "data.state")) },
-      { key: "split", label: words("data.column.split"), options: anyOr(words, named(choices.splits, "data.split")) },
-      {
-        key: "language",
-        label: words("data.column.language"),
-        options: anyOr(
-          words,
-          choices.languages.map((code) => [code, languageWords(code, language)]),
-        ),
-      },
-      {
-        key: "who",
-        label: words("data.column.person"),
-        options: anyOr(
-          words,
-          choices.people.map(({ id, name }) => [String(id), name]),
-        ),
-        help: choices.more_people ? words("data.more_people") : "",
-      },
-      {
-        key: "policy",
-        label: words("data.column.policy"),
-        options: anyOr(
-          words,
-          choices.policies.map((name) => [name, name]),
-        ),
-        help: words("data.policy_help"),
-      },
+      choiceField(words, "purpose", "data.column.purpose", named(words, choices.purposes, "data.purpose")),
+      choiceField(words, "verdict", "data.column.verdict", named(words, VERDICTS, "data.verdict")),
+      choiceField(words, "state", "data.column.state", named(words, STATES, "data.state")),
+      splitField(words, choices),
+      languageField(words, choices, language),
+      choiceField(
+        words,
+        "who",
+        "data.column.person",
+        choices.people.map(({ id, name }) => [String(id), name]),
+        { help: choices.more_people ? words("data.more_people") : "" },
+      ),
+      policyField(words, choices),
       { key: "since", label: words("data.since"), type: "date" },
       { key: "until", label: words("data.until"), type: "date" },
     ],

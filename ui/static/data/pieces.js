@@ -34,9 +34,9 @@ export function facts(pairs) {
   );
 }
 
-/** An option for "any", then the others. */
-export function anyOr(words, options) {
-  return [["", words("data.any")], ...options];
+/** Whether something stands or went with an import that was undone, as a fact. */
+export function standsFact(words, one) {
+  return [words("data.state_of"), words(one.taken_back ? "data.taken_back" : "data.stands")];
 }
 
 /** The comparisons of a prompt or a completion, each leading to the judgments on it. */

@@ -3,14 +3,10 @@
 import { el, foreignText } from "../page/elements.js";
 import { languageWords } from "../page/moments.js";
 import { pairView } from "../people/pair.js";
-import { anyOr, comparisonTable, facts, foreign, link, tags, textLink } from "./pieces.js";
+import { choiceField, languageField, splitField, standsField } from "./filter_fields.js";
+import { comparisonTable, facts, foreign, link, standsFact, tags, textLink } from "./pieces.js";
 
 export function promptTable({ words, language }) {
-  const splits = (choices) =>
-    anyOr(
-      words,
-      choices.splits.map((name) => [name, words(`data.split.${name}`)]),
-    );
   const imported = (id) => link(`#prompts?imported=${id}`, words("data.import", { id }));
   return {
     name: "prompts",
@@ -19,32 +15,16 @@ export function promptTable({ words, language }) {
     links: ["imported"],
     fields: (choices) => [
       { key: "search", label: words("data.search"), help: words("data.search_prompts") },
-      { key: "split", label: words("data.column.split"), options: splits(choices) },
-      {
-        key: "language",
-        label: words("data.column.language"),
-        options: anyOr(
-          words,
-          choices.languages.map((code) => [code, languageWords(code, language)]),
-        ),
-      },
-      {
-        key: "tag",
-        label: words("data.column.tag"),
-        options: anyOr(
-          words,
-          choices.tags.map((tag) => [tag, tag]),
-        ),
-      },
+      splitField(words, choices),
+      languageField(words, choices, language),
+      choiceField(
+        words,
+        "tag",
+        "data.column.tag",
+        choices.tags.map((tag) => [tag, tag]),
+      ),
       { key: "group", label: words("data.column.group") },
-      {
-        key: "taken_back",
-        label: words("data.state_of"),
-        options: [
-          ["", words("data.stands")],
-          ["true", words("data.taken_back")],
-        ],
-      },
+      standsField(words),
     ],
     columns: [
       [words("data.column.prompt"), false],
@@ -80,7 +60,7 @@ export function promptTable({ words, language }) {
         [words("data.column.tags"), tags(one.tags)],
         [words("data.column.completions"), link(`#completions?prompt=${one.id}`, String(one.counts.completions))],
         [words("data.column.answers"), link(`#judgments?prompt=${one.id}`, String(one.counts.answers))],
-        [words("data.state_of"), words(one.taken_back ? "data.taken_back" : "data.stands")],
+        standsFact(words, one),
         [
           words("data.column.source"),
           one.imports.length ? one.imports.map((each) => source(words, each)) : words("data.own"),

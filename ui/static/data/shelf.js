@@ -79,6 +79,7 @@ export class Shelf {
       : words("data.shelf.unknown");
     return [
       el("h3", { class: "tm-label", dir: "auto" }, one.name),
+      one.trouble ? el("p", { class: "tm-field-error" }, words(`data.shelf.${one.trouble}`)) : null,
       el("p", { class: "tm-help" }, made),
       filters.length ? foreignText(el("p", {}), filters.join(" · ")) : null,
       one.filters.snapshot

@@ -3,6 +3,7 @@
 import { el, setText } from "../page/elements.js";
 import { button, form, manyOf } from "../page/fields.js";
 import { languageWords } from "../page/moments.js";
+import { doneOrSaid } from "../page/refusals.js";
 import { section } from "./section.js";
 
 export function asked({ words, language, send }, mine) {
@@ -13,14 +14,8 @@ export function asked({ words, language, send }, mine) {
   const failed = el("p", { class: "tm-field-error", role: "alert" });
   const save = async () => {
     setText(said, "");
-    setText(failed, "");
-    try {
-      await send("/api/me/languages", { languages: boxes.chosen() });
-      setText(said, words("me.saved"));
-    } catch (failure) {
-      if (!("status" in failure)) throw failure;
-      setText(failed, failure.message);
-    }
+    const chosen = () => send("/api/me/languages", { languages: boxes.chosen() });
+    if (await doneOrSaid(failed, chosen)) setText(said, words("me.saved"));
   };
   const choose =
     known.length === 0

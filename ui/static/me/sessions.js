@@ -4,6 +4,7 @@ import { el } from "../page/elements.js";
 import { button } from "../page/fields.js";
 import { request } from "../page/http.js";
 import { momentWords } from "../page/moments.js";
+import { doneOrSaid } from "../page/refusals.js";
 import { Remote } from "../page/remote.js";
 import { section } from "./section.js";
 
@@ -31,16 +32,11 @@ export class Sessions {
     const { words } = this;
     const others = sessions.filter((session) => !session.own);
     const failed = el("p", { class: "tm-field-error", role: "alert" });
-    const act = async (path) => {
-      failed.textContent = "";
-      try {
+    const act = (path) =>
+      doneOrSaid(failed, async () => {
         await this.send(path);
         await this.list.load();
-      } catch (failure) {
-        if (!("status" in failure)) throw failure;
-        failed.textContent = failure.message;
-      }
-    };
+      });
     const end = () => act("/api/me/sessions/end-others");
     return [
       el(

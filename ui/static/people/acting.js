@@ -1,7 +1,8 @@
 // A button that does something on the server, and says beside it what went wrong.
 
-import { el, setText } from "../page/elements.js";
+import { el } from "../page/elements.js";
 import { button } from "../page/fields.js";
+import { doneOrSaid } from "../page/refusals.js";
 
 /** `act()` does it and may reject with words; the button does not work twice at once. Returns [button, words]. */
 export function acting(title, act, attributes = {}) {
@@ -10,12 +11,8 @@ export function acting(title, act, attributes = {}) {
   const press = async () => {
     if (busy) return;
     busy = true;
-    setText(failed, "");
     try {
-      await act();
-    } catch (failure) {
-      if (!("status" in failure)) throw failure;
-      setText(failed, failure.message);
+      await doneOrSaid(failed, act);
     } finally {
       busy = false;
     }
