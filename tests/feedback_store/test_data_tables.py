@@ -282,7 +282,8 @@ def test_a_judgment_leads_to_its_pair_its_history_and_what_it_trained(lived: Stu
         judgment_table.one(db, 10000)
 
 
-FEW = ("VIRTUAL TABLE", "SCAN e", "SCAN policies")  # lists given with the question, people left out, policies
+FEW = ("VIRTUAL TABLE", "SCAN e", "SCAN policies", "SCAN sealed_runs")
+"""Lists given with the question, people left out, policies, the runs of evaluations that are sealed now."""
 
 
 @pytest.mark.parametrize(
