@@ -1,0 +1,20 @@
+"""Settings of the reward's training loss: frozen, checked when built, free of torch."""
+
+from pydantic import BaseModel, ConfigDict, Field
+
+
+class LossSettings(BaseModel):
+    """What shapes the training loss. Reported figures never use it."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    margins: tuple[float, float, float] = Field(
+        (1 / 3, 2 / 3, 1.0),
+        description="Lead (logits) wanted of an answer of strength slightly, better, much; 0,0,0: none.",
+    )
+    smoothing: float = Field(
+        0.0, ge=0, lt=0.5, description="Share of decided answers taken as given the wrong way round."
+    )
+    both_bad: float = Field(
+        0.25, ge=0, le=10, description="Weight of 'both bad' as two losses against the average reference text; 0: a tie."
+    )
