@@ -6,9 +6,10 @@ expectation (how likely is it that this answer follows quality?) and maximisatio
 weights) in turns. Added: ties, side bias, own rates in place of a coin, and priors. The model of a person is in
 person_posterior.py. Left out: difficulty of a pair, skill by topic.
 
-- The reward comes in as a callable, `fit(weights, side_bias) -> (differences, log nu)`: a head on features, or strengths
-  of items. Its differences should be cross-fitted: a reward that has seen an answer finds it right whoever gave it.
-- Answers of inverted people lose their weight, they are not turned round: what somebody said is never made its opposite.
+- The reward comes in as a callable, `fit(weights, side_bias) -> (differences, log nu)`: a head on features, or
+  strengths of items. Its differences should be cross-fitted: a reward that has seen an answer finds it right whoever
+  gave it.
+- Answers of inverted people lose their weight, they are not turned round: what was said is never made its opposite.
 - Check questions (an expert's answer is known) and repeats tell about people and do not train the reward.
 """
 
@@ -30,6 +31,8 @@ SAME_PAIR_VARIANCE = 1.0
 times the derivative of its log-probability, one Newton step on a Gaussian prior."""
 OWN_RATES_PRIOR = 10.0
 """Answers at everybody's rates that a person's own rates start from."""
+LEAST = 1e-6
+"""Responsibility of an answer at least: weights never add up to nothing."""
 SETTLED = 0.01
 STEPS_A_TURN = 30
 
@@ -61,7 +64,7 @@ class Evidence:
 
 @dataclass(frozen=True)
 class Person:
-    """One person. `answers` that trained, `checks` and `repeats` beside them; shares of left, tie and right as given."""
+    """One person: `answers` that trained, `checks` and `repeats` beside them, shares of what was said."""
 
     answers: int
     checks: int
@@ -89,26 +92,22 @@ class AnnotatorModel:
 NO_EVIDENCE = Evidence([], np.zeros(0, np.int64), np.zeros(0), np.zeros(0, np.int64), np.zeros(0, np.int64))
 
 
-def learn(
-    answers: Answers, fit: Fit, settings: AnnotatorSettings, evidence: Evidence = NO_EVIDENCE
-) -> AnnotatorModel:
+def learn(answers: Answers, fit: Fit, settings: AnnotatorSettings, evidence: Evidence = NO_EVIDENCE) -> AnnotatorModel:
     """Turns until no responsibility moves by more than SETTLED, or as many as the settings allow."""
     people = _People(answers, evidence, settings)
     given = answers.weights
     responsibilities, bias = np.full(len(given), people.expected), np.zeros(len(given))
-    for turn in range(1, settings.iterations + 1):
+    turns, settled = 0, False
+    while not settled and turns < settings.iterations:
         differences, log_nu = fit(given * responsibilities, bias)
         posteriors = people.posteriors(differences, log_nu)
         before = responsibilities
         responsibilities, bias = people.responsibilities(posteriors, differences, log_nu)
-        if settled := bool(np.abs(responsibilities - before).max() < SETTLED):
-            break
-    return AnnotatorModel(responsibilities, bias, people.described(posteriors), turn, settled)
+        settled, turns = bool(np.abs(responsibilities - before).max() < SETTLED), turns + 1
+    return AnnotatorModel(responsibilities, bias, people.described(posteriors), turns, settled)
 
 
-def cross_fitted(
-    differences: Floats, outcomes: NDArray[np.int64], groups: Sequence[str], l2: float
-) -> Fit | None:
+def cross_fitted(differences: Floats, outcomes: NDArray[np.int64], groups: Sequence[str], l2: float) -> Fit | None:
     """The M-step of a head on (N, H) differences of features: each pair is read by the head of the other folds, which
     goes on from where it was. None where there are too few groups to hold any out."""
     folds = folds_of(groups)
@@ -200,7 +199,7 @@ class _People:
             chances = outcome_probabilities(differences[rows], log_nu, bias[rows])
             follows = person.eta * chances[np.arange(len(rows)), self.outcomes[rows]]
             other = (1 - person.eta) * self._own_chances(name, rows)
-            shares[rows] = (1 - person.inverted) * follows / (follows + other)
+            shares[rows] = np.maximum((1 - person.inverted) * follows / (follows + other), LEAST)
         return shares, bias
 
     def described(self, posteriors: dict[str, Posterior]) -> dict[str, Person]:

@@ -80,10 +80,14 @@ def choose_l2(
     pair_weights: Floats,
     groups: Sequence[str],
     candidates: Sequence[float],
+    *,
+    margins: Floats | None = None,
+    smoothing: float = 0.0,
 ) -> tuple[float, dict[float, float]]:
     """The strength with the least cross-validated loss, and the loss of each; folds never split a group.
 
-    With fewer groups than folds there is nothing to validate on: the strongest candidate is taken.
+    Margins and smoothing shape the fits; the loss that decides is plain. With fewer groups than folds there is
+    nothing to validate on: the strongest candidate is taken.
     """
     folds = folds_of(groups)
     if folds is None or len(candidates) == 1:
@@ -93,7 +97,10 @@ def choose_l2(
         total = 0.0
         for fold in range(FOLDS):
             inside, outside = folds != fold, folds == fold
-            head = fit_head(differences[inside], outcomes[inside], pair_weights[inside], l2)
+            head = fit_head(
+                differences[inside], outcomes[inside], pair_weights[inside], l2,
+                margins=0.0 if margins is None else margins[inside], smoothing=smoothing,
+            )  # fmt: skip
             held = davidson(differences[outside] @ head.weights, outcomes[outside], pair_weights[outside], head.log_nu)
             total += held.loss * float(pair_weights[outside].sum())
         losses[l2] = total / float(pair_weights.sum())

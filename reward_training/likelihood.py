@@ -24,7 +24,7 @@ Floats = NDArray[np.float64]
 
 
 def log_probabilities(differences: Floats, log_nu: float, side_bias: Floats | float = 0.0) -> Floats:
-    """(..., 3) logarithms of the probabilities of first, tie, second; shapes and units as in `outcome_probabilities`."""
+    """(..., 3) logarithms of what `outcome_probabilities` returns, for differences of any shape."""
     seen = np.asarray(differences, dtype=np.float64) + side_bias
     logits = np.stack([seen / 2, np.full_like(seen, log_nu), -seen / 2], axis=-1)
     logits -= logits.max(axis=-1, keepdims=True)

@@ -16,5 +16,5 @@ class LossSettings(BaseModel):
         0.0, ge=0, lt=0.5, description="Share of decided answers taken as given the wrong way round."
     )
     both_bad: float = Field(
-        0.25, ge=0, le=10, description="Weight of 'both bad' as two losses against the average reference text; 0: a tie."
+        0.25, ge=0, le=10, description="Weight of 'both bad' as two losses to the average reference text; 0: a tie."
     )

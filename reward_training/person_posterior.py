@@ -13,7 +13,6 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import logsumexp
 
 from reward_training.likelihood import FIRST, SECOND, Floats, log_probabilities, outcome_probabilities
 
@@ -76,7 +75,7 @@ def posterior(rows: Rows, log_nu: float, own_sides: tuple[float, float], prior: 
     """The posterior of one person; `own_sides` are P_own of left and of right."""
     straight, inverted = (_look(rows, sign, log_nu, prior) for sign in (1.0, -1.0))
     odds = np.array([straight.log_evidence + np.log1p(-INVERTED), inverted.log_evidence + np.log(INVERTED)])
-    chance = np.exp(odds - logsumexp(odds))
+    chance = np.exp(odds - odds.max()) / np.exp(odds - odds.max()).sum()
     mass = np.concatenate([chance[0] * straight.mass, chance[1] * inverted.mass])
     eta = np.concatenate([straight.eta, inverted.eta])
     bias = np.concatenate([straight.bias, inverted.bias])
@@ -133,7 +132,8 @@ def _grid(
     log_mass = np.stack([rows.weights @ np.log(share * follows + (1 - share) * own) for share in eta])
     log_mass += ((prior.reliable - 1) * np.log(eta) + (prior.unreliable - 1) * np.log1p(-eta))[:, None]
     log_mass -= (bias / prior.side_bias_sd) ** 2 / 2
-    total = float(logsumexp(log_mass))
+    most = log_mass.max()
+    total = float(most + np.log(np.exp(log_mass - most).sum()))
     return _Grid(
         eta=np.repeat(eta, cells),
         bias=np.tile(bias, cells),
