@@ -14,7 +14,7 @@ person_posterior.py. Left out: difficulty of a pair, skill by topic.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 from numpy.typing import NDArray
@@ -33,7 +33,9 @@ OWN_RATES_PRIOR = 10.0
 """Answers at everybody's rates that a person's own rates start from."""
 LEAST = 1e-6
 """Responsibility of an answer at least: weights never add up to nothing."""
-SETTLED = 0.01
+COMMON_LEAN_PRIOR = 5.0
+"""People without side bias that the common lean, from which everybody's own is estimated, starts from."""
+SETTLED = 0.02
 STEPS_A_TURN = 30
 
 Fit = Callable[[Floats, Floats], tuple[Floats, float]]
@@ -101,6 +103,7 @@ def learn(answers: Answers, fit: Fit, settings: AnnotatorSettings, evidence: Evi
     while not settled and turns < settings.iterations:
         differences, log_nu = fit(given * responsibilities, bias)
         posteriors = people.posteriors(differences, log_nu)
+        people.lean_together(posteriors)
         before = responsibilities
         responsibilities, bias = people.responsibilities(posteriors, differences, log_nu)
         settled, turns = bool(np.abs(responsibilities - before).max() < SETTLED), turns + 1
@@ -173,6 +176,12 @@ class _People:
             said = Rows(seen[rows], self.outcomes[rows], self.side[rows], self.weights[rows], moved[rows], own)
             found[name] = posterior(said, log_nu, (float(self.own[name][0]), float(self.own[name][2])), self.prior)
         return found
+
+    def lean_together(self, posteriors: dict[str, Posterior]) -> None:
+        """The next turn expects of everybody the side bias that reliable people have in common."""
+        shares = np.array([found.reliability.value for found in posteriors.values()])
+        biases = np.array([found.side_bias_point for found in posteriors.values()])
+        self.prior = replace(self.prior, side_bias=float(shares @ biases / (shares.sum() + COMMON_LEAN_PRIOR)))
 
     def _evidence_differences(self, differences: Floats, log_nu: float) -> tuple[Floats, Floats]:
         """What is known of the pairs of the evidence, and what a first answer adds to it."""

@@ -20,9 +20,14 @@ from reward_training.loss_settings import LossSettings
 from reward_training.records import Pair
 
 
+def side_of(first_on_left: bool | None) -> float:
+    """+1 where the first was shown first, -1 where the second was, 0 where nobody knows."""
+    return 0.0 if first_on_left is None else 1.0 if first_on_left else -1.0
+
+
 @dataclass(frozen=True)
 class PairArrays:
-    """N pairs. `side`: +1 where the first was shown first, -1 where the second was, 0 where nobody knows.
+    """N pairs. `side` as `side_of` has it.
 
     `margins` (logits) and `side_bias` (logits towards the first) are what the training loss adds; `both_bad` (N,) is
     true where a tie also says that neither is good.
@@ -40,11 +45,10 @@ class PairArrays:
         """Nothing known of people yet: no side bias, weights as they came."""
         outcomes = np.array([OUTCOMES[pair.outcome] for pair in pairs], dtype=np.int64)
         strengths = np.array([pair.strength or 0 for pair in pairs], dtype=np.int64)
-        sides = [0.0 if pair.first_on_left is None else 1.0 if pair.first_on_left else -1.0 for pair in pairs]
         return cls(
             outcomes=outcomes,
             weights=np.array([pair.weight for pair in pairs], dtype=np.float64),
-            side=np.array(sides, dtype=np.float64),
+            side=np.array([side_of(pair.first_on_left) for pair in pairs], dtype=np.float64),
             side_bias=np.zeros(len(pairs)),
             margins=np.where(outcomes == TIE, 0.0, np.array([0.0, *loss.margins])[strengths]),
             both_bad=np.array([pair.both_bad and loss.both_bad > 0 for pair in pairs], dtype=np.bool_),
