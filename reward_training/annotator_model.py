@@ -13,7 +13,7 @@ person_posterior.py. Left out: difficulty of a pair, skill by topic.
 - Check questions (an expert's answer is known) and repeats tell about people and do not train the reward.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from dataclasses import dataclass, replace
 
 import numpy as np
@@ -22,7 +22,7 @@ from numpy.typing import NDArray
 from reward_training.annotator_settings import AnnotatorSettings
 from reward_training.head import LinearHead, fit_head, folds_of
 from reward_training.likelihood import FIRST, SECOND, TIE, WINNER, Floats, outcome_probabilities
-from reward_training.person_posterior import Estimate, Posterior, Prior, Rows, posterior
+from reward_training.person_posterior import FINE, Estimate, Look, Prior, Rows, described, look
 
 EXPERT_DIFFERENCE = 2.0
 """Logits between the completions of a check question: people who look agree with the expert in seven of eight."""
@@ -102,12 +102,12 @@ def learn(answers: Answers, fit: Fit, settings: AnnotatorSettings, evidence: Evi
     turns, settled = 0, False
     while not settled and turns < settings.iterations:
         differences, log_nu = fit(given * responsibilities, bias)
-        posteriors = people.posteriors(differences, log_nu)
-        people.lean_together(posteriors)
+        looks = people.looks(differences, log_nu)
+        people.lean_together(looks)
         before = responsibilities
-        responsibilities, bias = people.responsibilities(posteriors, differences, log_nu)
+        responsibilities, bias = people.responsibilities(looks, differences, log_nu)
         settled, turns = bool(np.abs(responsibilities - before).max() < SETTLED), turns + 1
-    return AnnotatorModel(responsibilities, bias, people.described(posteriors), turns, settled)
+    return AnnotatorModel(responsibilities, bias, people.described(differences, log_nu), turns, settled)
 
 
 def cross_fitted(differences: Floats, outcomes: NDArray[np.int64], groups: Sequence[str], l2: float) -> Fit | None:
@@ -148,6 +148,9 @@ class _People:
                 self.rows.setdefault(name, []).append(row)
         everybody = self._rates(slice(None), np.full(3, 1 / 3), 3.0)
         self.own = {name: self._rates(np.array(rows), everybody, OWN_RATES_PRIOR) for name, rows in self.rows.items()}
+        self.chances = np.full(len(self.outcomes), 1 / 3)  # P_own of each answer given
+        for name, members in self.rows.items():
+            self.chances[members] = self._own_chances(name, np.array(members))
 
     def _rates(self, rows: NDArray[np.int64] | slice, start: Floats, strength: float) -> Floats:
         """Smoothed rates of left, tie and right; where the sides are not known a decided answer is half of each."""
@@ -164,23 +167,22 @@ class _People:
         decided = np.select([leans > 0, leans < 0], [left, right], (left + right) / 2)
         return np.where(self.outcomes[rows] == TIE, tie, decided)
 
-    def posteriors(self, differences: Floats, log_nu: float) -> dict[str, Posterior]:
+    def looks(self, differences: Floats, log_nu: float) -> dict[str, Look]:
         """What everybody's answers say, given what the reward says of the N pairs."""
+        return {name: look(rows, log_nu, self.prior) for name, rows in self._said(differences, log_nu)}
+
+    def _said(self, differences: Floats, log_nu: float) -> Iterator[tuple[str, Rows]]:
         known, offsets = self._evidence_differences(differences, log_nu)
         seen = np.concatenate([differences, known])
         moved = np.concatenate([np.zeros_like(differences), offsets])
-        found = {}
         for name, members in self.rows.items():
-            rows = np.array(members)
-            own = self._own_chances(name, rows)
-            said = Rows(seen[rows], self.outcomes[rows], self.side[rows], self.weights[rows], moved[rows], own)
-            found[name] = posterior(said, log_nu, (float(self.own[name][0]), float(self.own[name][2])), self.prior)
-        return found
+            rows, own = np.array(members), self.chances[members]
+            yield name, Rows(seen[rows], self.outcomes[rows], self.side[rows], self.weights[rows], moved[rows], own)
 
-    def lean_together(self, posteriors: dict[str, Posterior]) -> None:
+    def lean_together(self, looks: dict[str, Look]) -> None:
         """The next turn expects of everybody the side bias that reliable people have in common."""
-        shares = np.array([found.reliability.value for found in posteriors.values()])
-        biases = np.array([found.side_bias_point for found in posteriors.values()])
+        shares = np.array([(1 - found.inverted) * found.eta for found in looks.values()])
+        biases = np.array([found.side_bias for found in looks.values()])
         self.prior = replace(self.prior, side_bias=float(shares @ biases / (shares.sum() + COMMON_LEAN_PRIOR)))
 
     def _evidence_differences(self, differences: Floats, log_nu: float) -> tuple[Floats, Floats]:
@@ -195,27 +197,27 @@ class _People:
         known[~checks], offsets[~checks] = differences[original], SAME_PAIR_VARIANCE * lean / 2
         return known, offsets
 
-    def responsibilities(
-        self, posteriors: dict[str, Posterior], differences: Floats, log_nu: float
-    ) -> tuple[Floats, Floats]:
+    def responsibilities(self, looks: dict[str, Look], differences: Floats, log_nu: float) -> tuple[Floats, Floats]:
         """(N,) chance that each training answer follows quality, and (N,) its author's lean towards the first."""
         count = len(differences)
-        shares, bias = np.full(count, self.expected), np.zeros(count)
-        for name, members in self.rows.items():
-            rows = np.array([row for row in members if row < count], dtype=np.int64)
-            person = posteriors[name]
-            bias[rows] = self.side[rows] * person.side_bias_point
-            chances = outcome_probabilities(differences[rows], log_nu, bias[rows])
-            follows = person.eta * chances[np.arange(len(rows)), self.outcomes[rows]]
-            other = (1 - person.eta) * self._own_chances(name, rows)
-            shares[rows] = np.maximum((1 - person.inverted) * follows / (follows + other), LEAST)
-        return shares, bias
+        eta, upright, bias = np.full(count, np.nan), np.ones(count), np.zeros(count)
+        for name, found in looks.items():
+            rows = [row for row in self.rows[name] if row < count]
+            eta[rows], upright[rows] = found.eta, 1 - found.inverted
+            bias[rows] = self.side[rows] * found.side_bias
+        chances = outcome_probabilities(differences, log_nu, bias)[np.arange(count), self.answers.outcomes]
+        follows = upright * eta * chances / (eta * chances + (1 - eta) * self.chances[:count])
+        return np.where(np.isnan(eta), self.expected, np.maximum(follows, LEAST)), bias
 
-    def described(self, posteriors: dict[str, Posterior]) -> dict[str, Person]:
+    def described(self, differences: Floats, log_nu: float) -> dict[str, Person]:
         """Everybody as a report shows them."""
-        return {name: self._person(np.array(self.rows[name]), found) for name, found in posteriors.items()}
+        return {
+            name: self._person(np.array(self.rows[name]), name, look(rows, log_nu, self.prior, FINE), log_nu)
+            for name, rows in self._said(differences, log_nu)
+        }
 
-    def _person(self, rows: NDArray[np.int64], found: Posterior) -> Person:
+    def _person(self, rows: NDArray[np.int64], name: str, seen: Look, log_nu: float) -> Person:
+        found = described(seen, log_nu, (float(self.own[name][0]), float(self.own[name][2])))
         trained = int((rows < len(self.answers.outcomes)).sum())
         checks = int((self.evidence.expert[rows[trained:] - len(self.answers.outcomes)] >= 0).sum())
         sided = self.side[rows] != 0

@@ -14,6 +14,7 @@ from dataclasses import dataclass
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import expit
 
 from reward_training.likelihood import FIRST, SECOND, Floats, log_probabilities, outcome_probabilities
 
@@ -59,39 +60,54 @@ class Estimate:
 
 @dataclass(frozen=True)
 class Posterior:
-    """`reliability`: chance that an answer follows quality; `inverted`: chance that the person is inverted.
-
-    `eta`, `side_bias_point`: posterior means of one who looks, for responsibilities. `first_shown_wins`: chance that,
-    of two equally good texts, a decided answer is for the one shown first.
-    """
+    """`reliability`: chance that an answer follows quality; `inverted`: that the person is. `first_shown_wins`: chance
+    that, of two equally good texts, a decided answer is for the one shown first."""
 
     reliability: Estimate
     inverted: float
     side_bias: Estimate
     first_shown_wins: Estimate
-    eta: float
-    side_bias_point: float
 
 
-def posterior(rows: Rows, log_nu: float, own_sides: tuple[float, float], prior: Prior) -> Posterior:
-    """The posterior of one person; `own_sides` are P_own of left and of right."""
-    straight, inverted = (_look(rows, sign, log_nu, prior) for sign in (1.0, -1.0))
-    odds = np.array([straight.log_evidence + np.log1p(-INVERTED), inverted.log_evidence + np.log(INVERTED)])
-    chance = np.exp(odds - odds.max()) / np.exp(odds - odds.max()).sum()
-    mass = np.concatenate([chance[0] * straight.mass, chance[1] * inverted.mass])
-    eta = np.concatenate([straight.eta, inverted.eta])
-    bias = np.concatenate([straight.bias, inverted.bias])
+@dataclass(frozen=True)
+class Look:
+    """A person's posterior on two grids: one who looks, an inverted one. `inverted`: the chance of the second."""
+
+    straight: "_Grid"
+    turned: "_Grid"
+    inverted: float
+
+    @property
+    def eta(self) -> float:
+        """Posterior mean of eta, of one who looks."""
+        return float(self.straight.mass @ self.straight.eta)
+
+    @property
+    def side_bias(self) -> float:
+        """Posterior mean of the side bias (logits), of one who looks."""
+        return float(self.straight.mass @ self.straight.bias)
+
+
+def look(rows: Rows, log_nu: float, prior: Prior, cells: int = COARSE) -> Look:
+    """The posterior of one person on grids of `cells` by `cells`."""
+    straight, turned = (_look(rows, sign, log_nu, prior, cells) for sign in (1.0, -1.0))
+    odds = turned.log_evidence - straight.log_evidence + np.log(INVERTED / (1 - INVERTED))
+    return Look(straight, turned, float(expit(odds)))
+
+
+def described(found: Look, log_nu: float, own_sides: tuple[float, float]) -> Posterior:
+    """Means and intervals; `own_sides` are P_own of left and of right."""
+    straight, turned = found.straight, found.turned
+    mass = np.concatenate([(1 - found.inverted) * straight.mass, found.inverted * turned.mass])
+    eta, bias = np.concatenate([straight.eta, turned.eta]), np.concatenate([straight.bias, turned.bias])
     at_equal = outcome_probabilities(np.zeros_like(bias), log_nu, bias)
     left = eta * at_equal[:, FIRST] + (1 - eta) * own_sides[0]
     right = eta * at_equal[:, SECOND] + (1 - eta) * own_sides[1]
-    follows = np.concatenate([straight.eta, np.zeros_like(inverted.eta)])
     return Posterior(
-        reliability=_estimate(follows, mass),
-        inverted=float(chance[1]),
+        reliability=_estimate(np.concatenate([straight.eta, np.zeros_like(turned.eta)]), mass),
+        inverted=found.inverted,
         side_bias=_estimate(bias, mass),
         first_shown_wins=_estimate(left / (left + right), mass),
-        eta=float(straight.mass @ straight.eta),
-        side_bias_point=float(straight.mass @ straight.bias),
     )
 
 
@@ -105,18 +121,21 @@ class _Grid:
     log_evidence: float
 
 
-def _look(rows: Rows, sign: float, log_nu: float, prior: Prior) -> _Grid:
+def _look(rows: Rows, sign: float, log_nu: float, prior: Prior, cells: int) -> _Grid:
     """Twice: over all that is possible, then finer where the first look found something."""
     reach = WIDEST_BIAS * prior.side_bias_sd
     limits = ((0.0, 1.0), (prior.side_bias - reach, prior.side_bias + reach))
     coarse = _grid(rows, sign, log_nu, prior, limits, COARSE)
-    around = []
-    for values, (low, high) in zip((coarse.eta, coarse.bias), limits, strict=True):
-        mean = coarse.mass @ values
-        cell = (high - low) / COARSE
-        reach = WIDEST_BIAS * np.sqrt(coarse.mass @ (values - mean) ** 2 + cell**2 / 12)
-        around.append((max(low, mean - reach), min(high, mean + reach)))
-    return _grid(rows, sign, log_nu, prior, (around[0], around[1]), FINE)
+    around = (_around(coarse.eta, coarse.mass, limits[0]), _around(coarse.bias, coarse.mass, limits[1]))
+    return _grid(rows, sign, log_nu, prior, around, cells)
+
+
+def _around(values: Floats, mass: Floats, limits: tuple[float, float]) -> tuple[float, float]:
+    """Limits within which nearly all of the posterior lies."""
+    low, high = limits
+    mean = float(mass @ values)
+    reach = WIDEST_BIAS * float(np.sqrt(mass @ (values - mean) ** 2 + ((high - low) / COARSE) ** 2 / 12))
+    return max(low, mean - reach), min(high, mean + reach)
 
 
 def _grid(
@@ -147,7 +166,7 @@ def _grid(
 
 def _middles(low: float, high: float, cells: int) -> tuple[Floats, float]:
     width = (high - low) / cells
-    return low + width * (np.arange(cells) + 0.5), width
+    return np.asarray(low + width * (np.arange(cells, dtype=np.float64) + 0.5)), width
 
 
 def _estimate(values: Floats, mass: Floats) -> Estimate:

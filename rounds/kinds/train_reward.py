@@ -131,9 +131,9 @@ def _pairs(context: RunContext, found: list[Preference]) -> list[Pair]:
 def _evidence(context: RunContext, snapshot: list[int], found: Sequence[Preference]) -> Evidence:
     """Check questions and repeats, with the rows that they repeat among the pairs outside the hold-out."""
     rows: dict[int, list[int]] = {}  # of each judgment, in the order of pairs_of
-    for row, one in enumerate(one for one in found if one.split != "holdout"):
-        if one.improved is None:
-            rows.setdefault(one.judgment_id, []).append(row)
+    for row, pair in enumerate(pair for pair in found if pair.split != "holdout"):
+        if pair.improved is None:
+            rows.setdefault(pair.judgment_id, []).append(row)
     said = []
     for one in annotator_evidence.derive(context.db, snapshot):
         if one.repeats is None:

@@ -9,7 +9,7 @@ from reward_training.annotator_model import NO_EVIDENCE, Answers, Evidence, cros
 from reward_training.annotator_settings import AnnotatorSettings
 from reward_training.head import choose_l2, fit_head
 from reward_training.likelihood import FIRST, SECOND, TIE, outcome_probabilities
-from reward_training.person_posterior import Prior, Rows, posterior
+from reward_training.person_posterior import FINE, Prior, Rows, described, look
 from reward_training.settings import RewardSettings
 
 WIDTH, EACH, L2 = 12, 100, 0.001
@@ -178,6 +178,6 @@ def test_the_grid_gives_the_beta_posterior_where_it_is_known() -> None:
     eta = (np.arange(20_000) + 0.5) / 20_000
     density = eta**7 * (1 - eta) * ((1 + eta) / 2) ** rows
     cumulated = np.cumsum(density) / density.sum()
-    found = posterior(hits, -60.0, (0.5, 0.5), PRIOR).reliability
+    found = described(look(hits, -60.0, PRIOR, FINE), -60.0, (0.5, 0.5)).reliability
     assert found.value == pytest.approx((eta * density).sum() / density.sum(), abs=0.003)
     assert (found.low, found.high) == pytest.approx(np.interp((0.025, 0.975), cumulated, eta), abs=0.01)

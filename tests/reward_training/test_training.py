@@ -191,17 +191,20 @@ def test_both_bad_pulls_below_the_reference_samples_through_head_and_adapter(
     base: LanguageModel, tmp_path: Path
 ) -> None:
     draw = np.random.default_rng(8)
-    pairs = pairs_that_like_commas(24, 7)
-    bad = [text(draw, 0) for _ in range(12)]
-    pairs += [
-        Pair(bad[place], bad[place + 1], "tie", f"bad-{place}", False, both_bad=True) for place in range(0, 12, 2)
+    bad = [text(draw, 3) for _ in range(8)]
+    pairs = [
+        Pair(one, other, "tie", one.completion, False, both_bad=True)
+        for one, other in zip(bad[::2], bad[1::2], strict=True)
     ]
-    reference = [text(draw, 3) for _ in range(12)]
+    pairs += pairs_that_like_commas(24, 7)
+    reference = [text(draw, 1) for _ in range(8)]
 
     def gap(weight: float) -> float:
-        settings = SETTINGS.model_copy(update={"loss": LossSettings(both_bad=weight)})
+        """How far they are above the reference samples; they have the commas that are liked."""
+        settings = SETTINGS.model_copy(update={"loss": LossSettings(both_bad=weight), "epochs": 1})
         folder = tmp_path / str(weight)
         model = train(base, pairs, reference, settings, checkpoint_folder=folder, on_step=lambda _: None).model
-        return float((model.raw_scores(reference).mean() - model.raw_scores(bad).mean()).item())
+        return float((model.raw_scores(bad).mean() - model.raw_scores(reference).mean()).item())
 
-    assert gap(4.0) > gap(0.0) > 0
+    plain = gap(0.0)
+    assert plain > 0 and gap(2.0) < plain / 2
