@@ -17,12 +17,25 @@ from numpy.typing import NDArray
 from reward_training.annotator_model import Answers
 from reward_training.likelihood import OUTCOMES, SECOND, TIE, Floats
 from reward_training.loss_settings import LossSettings
-from reward_training.records import Pair
+from reward_training.records import Pair, Text
 
 
 def side_of(first_on_left: bool | None) -> float:
     """+1 where the first was shown first, -1 where the second was, 0 where nobody knows."""
     return 0.0 if first_on_left is None else 1.0 if first_on_left else -1.0
+
+
+def unique_texts(pairs: Sequence[Pair]) -> tuple[list[Text], NDArray[np.int64], NDArray[np.int64]]:
+    """Each text once, however many pairs it is in, and where each pair's two texts stand."""
+    place: dict[int, int] = {}
+    texts: list[Text] = []
+    for text in (text for pair in pairs for text in (pair.first, pair.second)):
+        if id(text) not in place:
+            place[id(text)] = len(texts)
+            texts.append(text)
+    first = np.array([place[id(pair.first)] for pair in pairs], dtype=np.int64)
+    second = np.array([place[id(pair.second)] for pair in pairs], dtype=np.int64)
+    return texts, first, second
 
 
 @dataclass(frozen=True)

@@ -26,12 +26,13 @@ from language_models.checkpoints import (
 )
 from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
+from reward_training import criteria_heads
 from reward_training.annotator_model import NO_EVIDENCE, AnnotatorModel, Evidence, cross_fitted, learn
 from reward_training.head import choose_l2, fit_head
 from reward_training.likelihood import OUTCOMES, Floats, davidson
 from reward_training.metrics import evaluate
 from reward_training.model import RewardModel
-from reward_training.pair_arrays import PairArrays
+from reward_training.pair_arrays import PairArrays, unique_texts
 from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
 
@@ -96,6 +97,10 @@ def train(
     }
     held_out = [pair for pair in pairs if pair.holdout]
     readings = read(model, held_out)
+    report["criteria"] = criteria_heads.report(
+        lambda texts: _standard(model, model.all_features(texts)),
+        training, held_out, model.head.linear.weight.detach()[0].double().cpu().numpy(), head_report["head_l2"],
+    )  # fmt: skip
     report["training"] = figures(model, training)
     report["holdout"] = _figures(readings, held_out, model.log_nu)
     return TrainedReward(model, report, readings)
@@ -103,7 +108,7 @@ def train(
 
 def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
     """What a trained reward says of pairs."""
-    texts, first, second = _unique_texts(pairs)
+    texts, first, second = unique_texts(pairs)
     raw = model.raw_scores(texts).double().cpu().numpy() if texts else np.zeros(0)
     lengths = np.array([len(text.completion) for text in texts], dtype=np.float64)
     return Readings(raw[first] - raw[second], lengths[first] - lengths[second])
@@ -123,19 +128,6 @@ def _outcomes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
     return np.array([OUTCOMES[pair.outcome] for pair in pairs], dtype=np.int64)
 
 
-def _unique_texts(pairs: Sequence[Pair]) -> tuple[list[Text], NDArray[np.int64], NDArray[np.int64]]:
-    """Each text once, however many pairs it is in, and where each pair's two texts stand."""
-    place: dict[int, int] = {}
-    texts: list[Text] = []
-    for text in (text for pair in pairs for text in (pair.first, pair.second)):
-        if id(text) not in place:
-            place[id(text)] = len(texts)
-            texts.append(text)
-    first = np.array([place[id(pair.first)] for pair in pairs], dtype=np.int64)
-    second = np.array([place[id(pair.second)] for pair in pairs], dtype=np.int64)
-    return texts, first, second
-
-
 @dataclass(frozen=True)
 class _Fitted:
     """The pairs as they weigh, the raw score of the average reference text, what is known of people, figures."""
@@ -151,7 +143,7 @@ def _fit_head(
 ) -> _Fitted:
     """Fits the head on features of the untouched base, with what the same answers tell about people, and puts it into
     the model."""
-    texts, first, second = _unique_texts(pairs)
+    texts, first, second = unique_texts(pairs)
     features = model.all_features(texts)
     model.standardise_on(features)
     standard = _standard(model, features)
@@ -251,7 +243,7 @@ def _step(
     settings: RewardSettings,
 ) -> float:
     """One optimiser step on a few pairs. The loss's derivative by the score differences comes from the likelihood."""
-    texts, first, second = _unique_texts([pairs[row] for row in rows])
+    texts, first, second = unique_texts([pairs[row] for row in rows])
     scores: Tensor = torch.zeros(len(texts), device=model.trunk.device)
     for places, batch in model.batches(texts):
         scores = scores.index_put((torch.tensor(places, device=scores.device),), model.raw(model.features(batch)))

@@ -123,6 +123,7 @@ def _pairs(context: RunContext, found: list[Preference]) -> list[Pair]:
             first_on_left=one.first_shown_on_left,
             strength=one.strength,
             both_bad=one.both_bad,
+            criteria=one.criteria,
         )
         for one in found
     ]
