@@ -29,6 +29,7 @@ BENCHMARKS = {
     "console": "console",
     "data": "data_tables",
     "security": "security",
+    "annotators": "annotators",
 }
 SAME = ("benchmark", "cell", "seed", "base", "short")
 

@@ -7,14 +7,15 @@
   comparisons: for two that is one pair of weight 1 (all pairs of one ranking are not independent; Ouyang et al. 2022,
   section 3.5, train them as one).
 - Equal ranks are a tie. Both bad is a tie that also says so. Strength is handed on as it is.
+- What was said by criteria is the same pair by each criterion; where imported data has another shape, it is none.
 - A completion that the person improved gives one pair more, of weight 1: the person's text against the completion that
   it improves. The text is a demonstration as well: `improved` holds it. A text that equals the completion but for white
   space says nothing. On held-out prompts it is no pair: accuracies there are about what policies write.
 """
 
 import json
-from collections.abc import Iterator, Sequence
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import dataclass, field
 from itertools import combinations
 from typing import Any, Literal
 
@@ -31,7 +32,7 @@ class Preference:
 
     `first_shown_on_left` tells whether the first was shown before the second; None where the order is not known. Where
     the first is no stored completion, but a text that the person wrote to improve the second, `first_id` is None and
-    `improved` is that text.
+    `improved` is that text. `criteria`: which one was better by each criterion that was answered.
     """
 
     judgment_id: int
@@ -47,6 +48,7 @@ class Preference:
     both_bad: bool
     first_shown_on_left: bool | None
     improved: str | None = None
+    criteria: Mapping[str, Outcome] = field(default_factory=dict)
 
 
 def derive(db: Database, judgment_ids: Sequence[int] | None = None) -> list[Preference]:
@@ -94,8 +96,8 @@ _TEXTS = """
 CASE WHEN j.improved IS NULL THEN '[]' ELSE (SELECT json_group_array(text) FROM (SELECT m.text FROM candidates k
   JOIN completions m ON m.id = k.completion_id WHERE k.comparison_id = c.id ORDER BY k.position)) END"""
 _SELECT = f"""
-SELECT j.id, j.comparison_id, j.annotator_id, j.ranks, j.shown, j.strength, j.both_bad, j.improved, c.prompt_id,
-  c.split, {_TEXTS} AS texts,
+SELECT j.id, j.comparison_id, j.annotator_id, j.ranks, j.shown, j.strength, j.both_bad, j.improved, j.criteria,
+  c.prompt_id, c.split, {_TEXTS} AS texts,
   (SELECT json_group_array(completion_id) FROM
     (SELECT completion_id FROM candidates WHERE comparison_id = c.id ORDER BY position)) AS completion_ids
 FROM {{source}} j JOIN comparisons c ON c.id = j.comparison_id
@@ -121,6 +123,7 @@ def _of_row(row: Row) -> Iterator[Preference]:
     shown = json.loads(row["shown"]) if row["shown"] else None
     common = {name: row[name] for name in ("comparison_id", "prompt_id", "split", "annotator_id", "strength")}
     common |= {"judgment_id": row["id"], "both_bad": bool(row["both_bad"])}
+    by_criterion = _by_criterion(json.loads(row["criteria"] or "null"), len(completion_ids))
     for i, j, result, weight in pairs_of(json.loads(row["ranks"])):
         on_left = None if shown is None else shown.index(i) < shown.index(j)
         yield Preference(
@@ -129,6 +132,7 @@ def _of_row(row: Row) -> Iterator[Preference]:
             outcome=result,
             weight=weight,
             first_shown_on_left=on_left,
+            criteria={name: outcome(ranks[i], ranks[j]) for name, ranks in by_criterion.items()},
             **common,
         )
     texts = json.loads(row["texts"])
@@ -144,3 +148,14 @@ def _of_row(row: Row) -> Iterator[Preference]:
             improved=text,
             **{**common, "strength": None, "both_bad": False},
         )
+
+
+def _by_criterion(criteria: Any, candidates: int) -> dict[str, list[int]]:
+    """The ranks by criterion: {"true": {"ranks": [1, 2]}}."""
+    said = criteria if isinstance(criteria, dict) else {}
+    ranks = {str(name): one.get("ranks") for name, one in said.items() if isinstance(one, dict)}
+    return {
+        name: found
+        for name, found in ranks.items()
+        if isinstance(found, list) and len(found) == candidates and all(type(rank) is int for rank in found)
+    }

@@ -28,9 +28,21 @@ class LinearHead:
 
 
 def fit_head(
-    differences: Floats, outcomes: NDArray[np.int64], pair_weights: Floats, l2: float, start: LinearHead | None = None
+    differences: Floats,
+    outcomes: NDArray[np.int64],
+    pair_weights: Floats,
+    l2: float,
+    start: LinearHead | None = None,
+    *,
+    side_bias: Floats | float = 0.0,
+    margins: Floats | float = 0.0,
+    smoothing: float = 0.0,
+    most_steps: int = 500,
 ) -> LinearHead:
     """Minimises the mean loss + l2/2 * H * |weights|^2 over (N, H) differences of standardised features.
+
+    `side_bias`, `margins` and `smoothing` as in likelihood.davidson. `start`: where the search begins; near the answer
+    a few of `most_steps` are enough.
 
     The ridge is scaled by H so that one strength means the same for bases of different width: with unit features the
     reward difference of two unrelated texts has variance of about 2 H |weights|^2.
@@ -39,15 +51,27 @@ def fit_head(
 
     def objective(parameters: Floats) -> tuple[float, Floats]:
         weights, log_nu = parameters[:-1], parameters[-1]
-        likelihood = davidson(differences @ weights, outcomes, pair_weights, float(log_nu))
+        likelihood = davidson(
+            differences @ weights, outcomes, pair_weights, float(log_nu), side_bias,
+            margins=margins, smoothing=smoothing,
+        )  # fmt: skip
         # a weak prior on log nu keeps it finite where nobody ever tied
         loss = likelihood.loss + l2 * width * (weights @ weights) / 2 + 0.005 * (log_nu - LOG_NU_START) ** 2
         gradient = differences.T @ likelihood.by_difference + l2 * width * weights
         return float(loss), np.append(gradient, likelihood.by_log_nu + 0.01 * (log_nu - LOG_NU_START))
 
     first = np.append(np.zeros(width), LOG_NU_START) if start is None else np.append(start.weights, start.log_nu)
-    found = minimize(objective, first, jac=True, method="L-BFGS-B", options={"maxiter": 500})
+    found = minimize(objective, first, jac=True, method="L-BFGS-B", options={"maxiter": most_steps})
     return LinearHead(weights=found.x[:-1], log_nu=float(found.x[-1]))
+
+
+def folds_of(groups: Sequence[str]) -> NDArray[np.int64] | None:
+    """The fold (0 to FOLDS - 1) of each pair; a group is never split. None where there are fewer groups than folds."""
+    names = sorted(set(groups))
+    if len(names) < FOLDS:
+        return None
+    fold_of = {name: index % FOLDS for index, name in enumerate(np.random.default_rng(0).permutation(names))}
+    return np.array([fold_of[group] for group in groups])
 
 
 def choose_l2(
@@ -56,22 +80,27 @@ def choose_l2(
     pair_weights: Floats,
     groups: Sequence[str],
     candidates: Sequence[float],
+    *,
+    margins: Floats | None = None,
+    smoothing: float = 0.0,
 ) -> tuple[float, dict[float, float]]:
     """The strength with the least cross-validated loss, and the loss of each; folds never split a group.
 
-    With fewer groups than folds there is nothing to validate on: the strongest candidate is taken.
+    Margins and smoothing shape the fits; the loss that decides is plain. With fewer groups than folds there is
+    nothing to validate on: the strongest candidate is taken.
     """
-    names = sorted(set(groups))
-    if len(names) < FOLDS or len(candidates) == 1:
+    folds = folds_of(groups)
+    if folds is None or len(candidates) == 1:
         return max(candidates), {}
-    fold_of = {name: index % FOLDS for index, name in enumerate(np.random.default_rng(0).permutation(names))}
-    folds = np.array([fold_of[group] for group in groups])
     losses: dict[float, float] = {}
     for l2 in candidates:
         total = 0.0
         for fold in range(FOLDS):
             inside, outside = folds != fold, folds == fold
-            head = fit_head(differences[inside], outcomes[inside], pair_weights[inside], l2)
+            head = fit_head(
+                differences[inside], outcomes[inside], pair_weights[inside], l2,
+                margins=0.0 if margins is None else margins[inside], smoothing=smoothing,
+            )  # fmt: skip
             held = davidson(differences[outside] @ head.weights, outcomes[outside], pair_weights[outside], head.log_nu)
             total += held.loss * float(pair_weights[outside].sum())
         losses[l2] = total / float(pair_weights.sum())

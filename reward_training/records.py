@@ -1,7 +1,7 @@
 """What reward training reads: plain records, free of torch and of any database."""
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, field
 from typing import Literal
 
 Outcome = Literal["first", "tie", "second"]
@@ -21,7 +21,8 @@ class Pair:
     """One preference. Pairs of a `group` (a prompt, a debate) are never split between training and hold-out.
 
     `annotator` names who said it, `first_on_left` tells whether the first was shown before the second, `strength` (1 to
-    3) how much better the preferred one is; None where nobody knows. `both_bad` is a tie that also says so.
+    3) how much better the preferred one is; None where nobody knows. `both_bad` is a tie that also says so. `criteria`:
+    which one was better by each criterion that was answered.
     """
 
     first: Text
@@ -34,3 +35,4 @@ class Pair:
     first_on_left: bool | None = None
     strength: int | None = None
     both_bad: bool = False
+    criteria: Mapping[str, Outcome] = field(default_factory=dict)

@@ -3,6 +3,8 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from language_models.settings import LoraSettings
+from reward_training.annotator_settings import AnnotatorSettings
+from reward_training.loss_settings import LossSettings
 
 
 class RewardSettings(BaseModel):
@@ -22,6 +24,8 @@ class RewardSettings(BaseModel):
         min_length=1,
         description="Ridge strengths tried for the head; cross-validation over prompts picks one.",
     )
+    loss: LossSettings = Field(LossSettings(), description="Margins, smoothing, both bad.")
+    annotators: AnnotatorSettings = Field(AnnotatorSettings(), description="Reliability and side bias of people.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     tokens_per_batch: int = Field(1500, ge=64, description="Tokens in one forward pass at most (memory).")
     seed: int = Field(0, ge=0, description="Order of the pairs and the adapter's start.")

@@ -1,11 +1,14 @@
 """Trains a reward from preferences: first the head on frozen features, then head and adapter together.
 
-Kept: Bradley-Terry with Davidson's ties, a split by group, plain reported losses, normalisation on reference samples.
-Left out: margins and label smoothing, annotator reliability, calibration.
+Kept: Bradley-Terry with Davidson's ties, reliability and side bias of people, margins, a split by group, plain reported
+losses, normalisation on reference samples. Left out: calibration.
+
+What is known of people (annotator_model.py) is learned with the head, on features of the untouched base, and then
+stays: the adapter is trained with the last responsibilities as weights.
 """
 
 from collections.abc import Callable, Sequence
-from dataclasses import dataclass
+from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
@@ -23,10 +26,13 @@ from language_models.checkpoints import (
 )
 from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
+from reward_training import criteria_heads
+from reward_training.annotator_model import NO_EVIDENCE, AnnotatorModel, Evidence, cross_fitted, learn
 from reward_training.head import choose_l2, fit_head
 from reward_training.likelihood import OUTCOMES, Floats, davidson
 from reward_training.metrics import evaluate
 from reward_training.model import RewardModel
+from reward_training.pair_arrays import PairArrays, unique_texts
 from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
 
@@ -65,23 +71,36 @@ def train(
     *,
     checkpoint_folder: Path,
     on_step: OnStep,
+    evidence: Evidence = NO_EVIDENCE,
 ) -> TrainedReward:
     """Trains from the start on all pairs outside the hold-out; goes on from the newest checkpoint in
     `checkpoint_folder`.
 
+    `evidence` tells about people beside the pairs; what it repeats are rows of the pairs outside the hold-out.
     `on_step` is called after each step and may raise to stop. Raises TooFewPairs.
     """
     training = [pair for pair in pairs if not pair.holdout]
     if len(training) < 2:
         raise TooFewPairs(f"{len(training)} training judgments: at least 2 are needed before a reward can be trained")
     model = RewardModel.fresh(base, settings)
-    head_report = _fit_head(model, training, settings)
+    fitted = _fit_head(model, training, reference, settings, evidence)
+    head_report = fitted.report
     on_step({"stage": "head", "done": 0, "steps": _steps(len(training), settings), **head_report})
-    _fine_tune(model, training, settings, checkpoint_folder, on_step)
+    _fine_tune(model, training, fitted, settings, checkpoint_folder, on_step)
     model.normalise_on(reference)
-    report = {**head_report, "log_nu": model.log_nu, "reference_mean": model.mean, "reference_sd": model.sd}
+    report = {
+        **head_report,
+        "people": _people(fitted.people),
+        "log_nu": model.log_nu,
+        "reference_mean": model.mean,
+        "reference_sd": model.sd,
+    }
     held_out = [pair for pair in pairs if pair.holdout]
     readings = read(model, held_out)
+    report["criteria"] = criteria_heads.report(
+        lambda texts: _standard(model, model.all_features(texts)),
+        training, held_out, model.head.linear.weight.detach()[0].double().cpu().numpy(), head_report["head_l2"],
+    )  # fmt: skip
     report["training"] = figures(model, training)
     report["holdout"] = _figures(readings, held_out, model.log_nu)
     return TrainedReward(model, report, readings)
@@ -89,7 +108,7 @@ def train(
 
 def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
     """What a trained reward says of pairs."""
-    texts, first, second = _unique_texts(pairs)
+    texts, first, second = unique_texts(pairs)
     raw = model.raw_scores(texts).double().cpu().numpy() if texts else np.zeros(0)
     lengths = np.array([len(text.completion) for text in texts], dtype=np.float64)
     return Readings(raw[first] - raw[second], lengths[first] - lengths[second])
@@ -109,37 +128,61 @@ def _outcomes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
     return np.array([OUTCOMES[pair.outcome] for pair in pairs], dtype=np.int64)
 
 
-def _weights(pairs: Sequence[Pair]) -> Floats:
-    return np.array([pair.weight for pair in pairs], dtype=np.float64)
+@dataclass(frozen=True)
+class _Fitted:
+    """The pairs as they weigh, the raw score of the average reference text, what is known of people, figures."""
+
+    arrays: PairArrays
+    anchor: float
+    people: AnnotatorModel | None
+    report: dict[str, Any]
 
 
-def _unique_texts(pairs: Sequence[Pair]) -> tuple[list[Text], NDArray[np.int64], NDArray[np.int64]]:
-    """Each text once, however many pairs it is in, and where each pair's two texts stand."""
-    place: dict[int, int] = {}
-    texts: list[Text] = []
-    for text in (text for pair in pairs for text in (pair.first, pair.second)):
-        if id(text) not in place:
-            place[id(text)] = len(texts)
-            texts.append(text)
-    first = np.array([place[id(pair.first)] for pair in pairs], dtype=np.int64)
-    second = np.array([place[id(pair.second)] for pair in pairs], dtype=np.int64)
-    return texts, first, second
-
-
-def _fit_head(model: RewardModel, pairs: Sequence[Pair], settings: RewardSettings) -> dict[str, Any]:
-    """Fits the head on features of the untouched base and puts it into the model."""
-    texts, first, second = _unique_texts(pairs)
+def _fit_head(
+    model: RewardModel, pairs: Sequence[Pair], reference: Sequence[Text], settings: RewardSettings, evidence: Evidence
+) -> _Fitted:
+    """Fits the head on features of the untouched base, with what the same answers tell about people, and puts it into
+    the model."""
+    texts, first, second = unique_texts(pairs)
     features = model.all_features(texts)
     model.standardise_on(features)
-    standard = ((features - model.centre) / model.spread).double().cpu().numpy()
-    differences, outcomes, weights = standard[first] - standard[second], _outcomes(pairs), _weights(pairs)
-    l2, losses = choose_l2(differences, outcomes, weights, [pair.group for pair in pairs], settings.head_l2)
-    head = fit_head(differences, outcomes, weights, l2)
+    standard = _standard(model, features)
+    differences, arrays = standard[first] - standard[second], PairArrays.of(pairs, settings.loss)
+    groups, smoothing = [pair.group for pair in pairs], settings.loss.smoothing
+    l2, losses = choose_l2(
+        differences, arrays.outcomes, arrays.weights, groups, settings.head_l2,
+        margins=arrays.margins, smoothing=smoothing,
+    )  # fmt: skip
+    turn = cross_fitted(differences, arrays.outcomes, groups, l2) if settings.annotators.enabled else None
+    people = learn(arrays.answers(pairs), turn, settings.annotators, evidence) if turn else None
+    if people is not None:
+        arrays = arrays.weighed(people.responsibilities, people.side_bias)
+    bad = arrays.both_bad
+    anchor = _standard(model, model.all_features(reference)).mean(0) if bad.any() and reference else standard.mean(0)
+    rows, all_rows = (first[bad], second[bad]), arrays.anchored(settings.loss.both_bad)
+    head = fit_head(
+        np.concatenate([differences, *(standard[row] - anchor for row in rows)]),
+        all_rows.outcomes, all_rows.weights, l2,
+        side_bias=all_rows.side_bias, margins=all_rows.margins, smoothing=smoothing,
+    )  # fmt: skip
     with torch.no_grad():
         model.head.linear.weight.copy_(torch.as_tensor(head.weights, dtype=torch.float32).unsqueeze(0))
         model.head.linear.bias.zero_()
     model.log_nu = head.log_nu
-    return {"head_l2": l2, "cross_validated_log_loss": losses.get(l2)}
+    report = {"head_l2": l2, "cross_validated_log_loss": losses.get(l2)}
+    return _Fitted(arrays, float(anchor @ head.weights), people, report)
+
+
+def _standard(model: RewardModel, features: Tensor) -> Floats:
+    return np.asarray(((features - model.centre) / model.spread).double().cpu().numpy())
+
+
+def _people(found: AnnotatorModel | None) -> dict[str, Any]:
+    """What a report says of people, by annotator; `enabled` is false where nothing was or could be learned of them."""
+    if found is None:
+        return {"enabled": False, "people": {}}
+    people = {name: asdict(person) for name, person in found.people.items()}
+    return {"enabled": True, "turns": found.turns, "settled": found.settled, "people": people}
 
 
 def _steps(pairs: int, settings: RewardSettings) -> int:
@@ -147,7 +190,12 @@ def _steps(pairs: int, settings: RewardSettings) -> int:
 
 
 def _fine_tune(
-    model: RewardModel, pairs: Sequence[Pair], settings: RewardSettings, folder: Path, on_step: OnStep
+    model: RewardModel,
+    pairs: Sequence[Pair],
+    fitted: _Fitted,
+    settings: RewardSettings,
+    folder: Path,
+    on_step: OnStep,
 ) -> None:
     """Trains the adapter under the fitted head, which stays as it is.
 
@@ -162,9 +210,9 @@ def _fine_tune(
         for step in range(done, total):
             order = np.random.default_rng([settings.seed, step // per_epoch]).permutation(len(pairs))
             start = (step % per_epoch) * settings.pairs_per_step
-            chosen = [pairs[index] for index in order[start : start + settings.pairs_per_step]]
+            chosen = order[start : start + settings.pairs_per_step]
             optimizer.param_groups[0]["lr"] = settings.learning_rate * (1 - step / total)
-            loss = _step(model, chosen, parameters, optimizer, settings)
+            loss = _step(model, pairs, chosen, fitted, parameters, optimizer, settings)
             if (step + 1) % CHECKPOINT_EVERY == 0:
                 _save(model, optimizer, folder, step + 1)
             on_step({"stage": "adapter", "done": step + 1, "steps": total, "loss": loss})
@@ -188,19 +236,29 @@ def _resume(model: RewardModel, optimizer: torch.optim.Optimizer, checkpoint: Ch
 def _step(
     model: RewardModel,
     pairs: Sequence[Pair],
+    rows: NDArray[np.int64],
+    fitted: _Fitted,
     parameters: list[torch.nn.Parameter],
     optimizer: torch.optim.Optimizer,
     settings: RewardSettings,
 ) -> float:
     """One optimiser step on a few pairs. The loss's derivative by the score differences comes from the likelihood."""
-    texts, first, second = _unique_texts(pairs)
+    texts, first, second = unique_texts([pairs[row] for row in rows])
     scores: Tensor = torch.zeros(len(texts), device=model.trunk.device)
-    for rows, batch in model.batches(texts):
-        scores = scores.index_put((torch.tensor(rows, device=scores.device),), model.raw(model.features(batch)))
-    differences = scores[first] - scores[second]
-    likelihood = davidson(differences.detach().double().cpu().numpy(), _outcomes(pairs), _weights(pairs), model.log_nu)
+    for places, batch in model.batches(texts):
+        scores = scores.index_put((torch.tensor(places, device=scores.device),), model.raw(model.features(batch)))
+    few = fitted.arrays.chosen(rows)
+    against = [scores[first[few.both_bad]] - fitted.anchor, scores[second[few.both_bad]] - fitted.anchor]
+    differences = torch.cat([scores[first] - scores[second], *against])
+    few = few.anchored(settings.loss.both_bad)
+    likelihood = davidson(
+        differences.detach().double().cpu().numpy(), few.outcomes, few.weights, model.log_nu, few.side_bias,
+        margins=few.margins, smoothing=settings.loss.smoothing,
+    )  # fmt: skip
+    # The likelihood is a mean: without this, pairs of unreliable people would count in full where they meet in a step.
+    share = float(few.weights.sum() / (len(rows) * fitted.arrays.weights.mean()))
     optimizer.zero_grad(set_to_none=True)
-    differences.backward(gradient=torch.as_tensor(likelihood.by_difference).to(differences))
+    differences.backward(gradient=torch.as_tensor(share * likelihood.by_difference).to(differences))
     torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
     pause_point("inside-optimiser-step")
     optimizer.step()

@@ -8,9 +8,23 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from feedback_store import completions, policies, preferences, prompts, reward_models, runs, snapshots
+import numpy as np
+
+from feedback_store import (
+    annotator_evidence,
+    completions,
+    policies,
+    preferences,
+    prompts,
+    reward_models,
+    runs,
+    snapshots,
+)
 from feedback_store.preferences import Preference
+from reward_training.annotator_model import Evidence
+from reward_training.likelihood import OUTCOMES
 from reward_training.model import RewardModel
+from reward_training.pair_arrays import side_of
 from reward_training.records import Pair, Text
 from reward_training.training import TrainedReward, train
 from rounds.context import RunContext
@@ -34,7 +48,8 @@ class TooFewJudgments(ValueError):
 def run(context: RunContext) -> dict[str, Any]:
     """Train, save, publish; the result is the training's report and what it was made from."""
     settings: TrainRewardSettings = context.settings
-    found = preferences.derive(context.db, _snapshot(context))
+    snapshot = _snapshot(context)
+    found = preferences.derive(context.db, snapshot)
     counts = _counts(found)
     _require_enough(counts)
     pairs = _pairs(context, found)
@@ -47,6 +62,7 @@ def run(context: RunContext) -> dict[str, Any]:
         settings.reward,
         checkpoint_folder=context.checkpoints,
         on_step=lambda report: _after_step(context, report),
+        evidence=_evidence(context, snapshot, found),
     )
     _keep_readings(context, trained, found)
     return _publish(context, trained, counts, {"reference_samples": len(reference), **_taste(context, trained.model)})
@@ -107,9 +123,31 @@ def _pairs(context: RunContext, found: list[Preference]) -> list[Pair]:
             first_on_left=one.first_shown_on_left,
             strength=one.strength,
             both_bad=one.both_bad,
+            criteria=one.criteria,
         )
         for one in found
     ]
+
+
+def _evidence(context: RunContext, snapshot: list[int], found: Sequence[Preference]) -> Evidence:
+    """Check questions and repeats, with the rows that they repeat among the pairs outside the hold-out."""
+    rows: dict[int, list[int]] = {}  # of each judgment, in the order of pairs_of
+    for row, pair in enumerate(pair for pair in found if pair.split != "holdout"):
+        if pair.improved is None:
+            rows.setdefault(pair.judgment_id, []).append(row)
+    said = []
+    for one in annotator_evidence.derive(context.db, snapshot):
+        if one.repeats is None:
+            said.append((one, -1))
+        elif one.repeats in rows:
+            said.append((one, rows[one.repeats][one.pair]))
+    return Evidence(
+        annotators=[str(one.annotator_id) for one, _ in said],
+        outcomes=np.array([OUTCOMES[one.outcome] for one, _ in said], dtype=np.int64),
+        side=np.array([side_of(one.first_shown_on_left) for one, _ in said], dtype=np.float64),
+        expert=np.array([-1 if one.expert is None else OUTCOMES[one.expert] for one, _ in said], dtype=np.int64),
+        repeats=np.array([row for _, row in said], dtype=np.int64),
+    )
 
 
 def _reference(context: RunContext, number: int) -> list[Text]:

@@ -50,6 +50,15 @@ def test_both_bad_is_a_tie_that_says_so_and_a_skip_is_nothing(db: Database, comp
     assert [(one.outcome, one.both_bad) for one in derive(db)] == [("tie", False), ("tie", True)]
 
 
+def test_what_was_said_by_criteria_comes_with_each_pair_and_other_shapes_are_none(
+    db: Database, compare: Callable, judge: Callable
+) -> None:
+    one, other = compare(db, 2)
+    judge(db, one, [1, 2], criteria={"true": {"ranks": [2, 1], "strength": 2}, "short": {"ranks": [1, 1]}})
+    judge(db, other, [1, 2], criteria={"true": "very", "long": {"ranks": [1]}, "kind": {"ranks": ["a", 1]}})
+    assert [one.criteria for one in derive(db)] == [{"true": "second", "short": "tie"}, {}]
+
+
 def test_a_ranking_of_three_gives_its_three_pairs(db: Database, compare: Callable, judge: Callable) -> None:
     [comparison] = compare(db, candidates=3)
     judge(db, comparison, [2, 1, 2], shown=[2, 0, 1])

@@ -1,5 +1,6 @@
 """Reward training on the tiny model: learning, batching, saving, resuming."""
 
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -9,6 +10,8 @@ import torch
 
 from language_models.errors import WrongBase
 from language_models.model import LanguageModel
+from reward_training.annotator_settings import AnnotatorSettings
+from reward_training.loss_settings import LossSettings
 from reward_training.model import RewardModel, completion_mean
 from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
@@ -151,3 +154,57 @@ def test_a_run_cut_at_any_step_ends_bit_equal_to_an_uncut_one(base: LanguageMode
 def test_one_judgment_is_too_few_and_says_so(base: LanguageModel, tmp_path: Path) -> None:
     with pytest.raises(TooFewPairs, match="at least 2"):
         train(base, pairs_that_like_commas(1, 0), [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
+
+
+def pairs_of_four_people(count: int) -> list[Pair]:
+    """The last of four people says the opposite."""
+    turned = {"first": "second", "second": "first"}
+    pairs = pairs_that_like_commas(count, 5)
+    return [
+        replace(
+            pair,
+            annotator=str(place % 4),
+            outcome=turned[pair.outcome] if place % 4 == 3 else pair.outcome,
+            first_on_left=place % 8 < 4,
+            strength=1 + place % 3,
+        )
+        for place, pair in enumerate(pairs)
+    ]
+
+
+def test_who_can_be_relied_on_is_learned_with_the_reward_and_reported(base: LanguageModel, tmp_path: Path) -> None:
+    pairs, unseen = pairs_of_four_people(120), pairs_that_like_commas(80, 6)
+    settings = SETTINGS.model_copy(update={"epochs": 0})
+    off = settings.model_copy(update={"annotators": AnnotatorSettings(enabled=False)})
+    weighed, plain = (
+        train(base, pairs, [], one, checkpoint_folder=tmp_path / name, on_step=lambda _: None)
+        for name, one in (("on", settings), ("off", off))
+    )
+    people = weighed.report["people"]["people"]
+    assert set(people) == {"0", "1", "2", "3"} and people["3"]["answers"] == 30
+    assert people["3"]["reliability"]["high"] < min(people[name]["reliability"]["value"] for name in "012")
+    assert plain.report["people"] == {"enabled": False, "people": {}}
+    assert figures(weighed.model, unseen)["accuracy"] >= figures(plain.model, unseen)["accuracy"]
+
+
+def test_both_bad_pulls_below_the_reference_samples_through_head_and_adapter(
+    base: LanguageModel, tmp_path: Path
+) -> None:
+    draw = np.random.default_rng(8)
+    bad = [text(draw, 3) for _ in range(8)]
+    pairs = [
+        Pair(one, other, "tie", one.completion, False, both_bad=True)
+        for one, other in zip(bad[::2], bad[1::2], strict=True)
+    ]
+    pairs += pairs_that_like_commas(24, 7)
+    reference = [text(draw, 1) for _ in range(8)]
+
+    def gap(weight: float) -> float:
+        """How far they are above the reference samples; they have the commas that are liked."""
+        settings = SETTINGS.model_copy(update={"loss": LossSettings(both_bad=weight), "epochs": 1})
+        folder = tmp_path / str(weight)
+        model = train(base, pairs, reference, settings, checkpoint_folder=folder, on_step=lambda _: None).model
+        return float((model.raw_scores(bad).mean() - model.raw_scores(reference).mean()).item())
+
+    plain = gap(0.0)
+    assert plain > 0 and gap(2.0) < plain / 2
