@@ -21,7 +21,8 @@ class Pair:
     """One preference. Pairs of a `group` (a prompt, a debate) are never split between training and hold-out.
 
     `annotator` names who said it, `first_on_left` tells whether the first was shown before the second, `strength` (1 to
-    3) how much better the preferred one is; None where nobody knows. `both_bad` is a tie that also says so.
+    3) how much better the preferred one is; None where nobody knows. `both_bad` is a tie that also says so. `at_random`
+    is false where the pair was picked to learn the most from it: it trains, and is no fair sample to measure on.
     """
 
     first: Text
@@ -34,3 +35,4 @@ class Pair:
     first_on_left: bool | None = None
     strength: int | None = None
     both_bad: bool = False
+    at_random: bool = True

@@ -1,7 +1,7 @@
 """Trains a reward from preferences: first the head on frozen features, then head and adapter together.
 
 Kept: Bradley-Terry with Davidson's ties, a split by group, plain reported losses, normalisation on reference samples.
-Left out: margins and label smoothing, annotator reliability, calibration.
+Left out: margins and label smoothing, annotator reliability.
 """
 
 from collections.abc import Callable, Sequence
@@ -23,9 +23,11 @@ from language_models.checkpoints import (
 )
 from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
+from reward_training.calibration import Calibration, cross_calibrated, cross_fitted, fit_temperature
 from reward_training.head import choose_l2, fit_head
+from reward_training.human_ceiling import human_ceiling, said_of
 from reward_training.likelihood import OUTCOMES, Floats, davidson
-from reward_training.metrics import evaluate
+from reward_training.metrics import Readings, evaluate
 from reward_training.model import RewardModel
 from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
@@ -40,21 +42,22 @@ class TooFewPairs(ValueError):
 
 
 @dataclass(frozen=True)
-class Readings:
-    """For each pair in order: raw score and length (characters) of its first completion minus those of its second."""
+class CrossFitted:
+    """What heads made of the other folds say of pairs drawn at random: `rows` are their places among the pairs that
+    train() was given, `readings` what stands there. Held-out pairs are among them."""
 
-    differences: Floats
-    length_differences: Floats
+    rows: NDArray[np.int64]
+    readings: Readings
 
 
 @dataclass(frozen=True)
 class TrainedReward:
-    """A reward model and what it scored: figures on the training pairs and, where there are any, on the hold-out
-    pairs."""
+    """A reward model and what it scored: figures on the training pairs, on the hold-out pairs, and cross-fitted."""
 
     model: RewardModel
     report: dict[str, Any]
     holdout: Readings
+    cross_fitted: CrossFitted
 
 
 def train(
@@ -75,34 +78,38 @@ def train(
     if len(training) < 2:
         raise TooFewPairs(f"{len(training)} training judgments: at least 2 are needed before a reward can be trained")
     model = RewardModel.fresh(base, settings)
-    head_report = _fit_head(model, training, settings)
+    head_report, outside = _fit_head(model, training, settings)
     on_step({"stage": "head", "done": 0, "steps": _steps(len(training), settings), **head_report})
     _fine_tune(model, training, settings, checkpoint_folder, on_step)
+    temperature = _calibrate(model, training, outside)
     model.normalise_on(reference)
     report = {**head_report, "log_nu": model.log_nu, "reference_mean": model.mean, "reference_sd": model.sd}
-    held_out = [pair for pair in pairs if pair.holdout]
-    readings = read(model, held_out)
+    report["temperature"] = temperature
+    readings = read(model, [pair for pair in pairs if pair.holdout])
+    crossed = _cross_fitted(model, pairs, training, outside, readings)
     report["training"] = figures(model, training)
-    report["holdout"] = _figures(readings, held_out, model.log_nu)
-    return TrainedReward(model, report, readings)
+    report["holdout"] = evaluate(readings, model.log_nu)
+    report["cross_fitted"] = evaluate(crossed.readings, model.log_nu)
+    report["ceiling"] = human_ceiling(said_of(pairs))
+    return TrainedReward(model, report, readings, crossed)
 
 
 def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
     """What a trained reward says of pairs."""
     texts, first, second = _unique_texts(pairs)
     raw = model.raw_scores(texts).double().cpu().numpy() if texts else np.zeros(0)
-    lengths = np.array([len(text.completion) for text in texts], dtype=np.float64)
-    return Readings(raw[first] - raw[second], lengths[first] - lengths[second])
+    return _readings(pairs, raw[first] - raw[second])
 
 
 def figures(model: RewardModel, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Accuracy, interval, log-loss and length baseline of a trained reward on pairs."""
-    return _figures(read(model, pairs), pairs, model.log_nu)
+    """All figures of a trained reward on pairs (metrics.evaluate)."""
+    return evaluate(read(model, pairs), model.log_nu)
 
 
-def _figures(readings: Readings, pairs: Sequence[Pair], log_nu: float) -> dict[str, Any]:
+def _readings(pairs: Sequence[Pair], differences: Floats) -> Readings:
+    lengths = [(len(pair.first.completion), len(pair.second.completion)) for pair in pairs]
     groups = [pair.group for pair in pairs]
-    return evaluate(readings.differences, readings.length_differences, _outcomes(pairs), log_nu, groups)
+    return Readings(differences, np.array(lengths, dtype=np.float64).reshape(-1, 2), _outcomes(pairs), groups)
 
 
 def _outcomes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
@@ -126,20 +133,61 @@ def _unique_texts(pairs: Sequence[Pair]) -> tuple[list[Text], NDArray[np.int64],
     return texts, first, second
 
 
-def _fit_head(model: RewardModel, pairs: Sequence[Pair], settings: RewardSettings) -> dict[str, Any]:
-    """Fits the head on features of the untouched base and puts it into the model."""
+def _fit_head(
+    model: RewardModel, pairs: Sequence[Pair], settings: RewardSettings
+) -> tuple[dict[str, Any], Floats | None]:
+    """Fits the head on features of the untouched base and puts it into the model.
+
+    Returns its report and, for each pair, what heads of the other folds say of it (None where all pairs are of one
+    group).
+    """
     texts, first, second = _unique_texts(pairs)
     features = model.all_features(texts)
     model.standardise_on(features)
     standard = ((features - model.centre) / model.spread).double().cpu().numpy()
     differences, outcomes, weights = standard[first] - standard[second], _outcomes(pairs), _weights(pairs)
-    l2, losses = choose_l2(differences, outcomes, weights, [pair.group for pair in pairs], settings.head_l2)
+    groups = [pair.group for pair in pairs]
+    l2, losses = choose_l2(differences, outcomes, weights, groups, settings.head_l2)
     head = fit_head(differences, outcomes, weights, l2)
+    outside = cross_fitted(
+        differences, groups, lambda rows: fit_head(differences[rows], outcomes[rows], weights[rows], l2)
+    )
     with torch.no_grad():
         model.head.linear.weight.copy_(torch.as_tensor(head.weights, dtype=torch.float32).unsqueeze(0))
         model.head.linear.bias.zero_()
     model.log_nu = head.log_nu
-    return {"head_l2": l2, "cross_validated_log_loss": losses.get(l2)}
+    return {"head_l2": l2, "cross_validated_log_loss": losses.get(l2)}, outside
+
+
+def _calibrate(model: RewardModel, pairs: Sequence[Pair], outside: Floats | None) -> float:
+    """Divides the head by a temperature, so that raw differences are log-odds that mean what they say; returns it.
+
+    It is fitted on the cross-fitted differences of the training pairs, before the adapter: fitting adapters for it
+    would take as many trainings as there are folds. Normalised scores are the same with and without it.
+    """
+    if outside is None:
+        return 1.0
+    found: Calibration = fit_temperature(outside, _outcomes(pairs), _weights(pairs), model.log_nu)
+    with torch.no_grad():
+        model.head.linear.weight.div_(found.temperature)
+    model.log_nu = found.log_nu
+    return found.temperature
+
+
+def _cross_fitted(
+    model: RewardModel, pairs: Sequence[Pair], training: Sequence[Pair], outside: Floats | None, holdout: Readings
+) -> CrossFitted:
+    """Training pairs as heads of the other folds read them (by temperatures of the other folds), held-out pairs as the
+    model does; of both those drawn at random, as pairs picked to learn from are no fair sample."""
+    said = np.full(len(pairs), np.nan)
+    held_out = np.array([pair.holdout for pair in pairs], dtype=bool)
+    said[held_out] = holdout.differences
+    if outside is not None:
+        groups = [pair.group for pair in training]
+        said[~held_out] = cross_calibrated(outside, _outcomes(training), _weights(training), groups, model.log_nu)
+    drawn = np.array([pair.at_random for pair in pairs], dtype=bool)
+    rows = np.flatnonzero(np.isfinite(said) & drawn)
+    return CrossFitted(rows, _readings([pairs[row] for row in rows], said[rows]))
 
 
 def _steps(pairs: int, settings: RewardSettings) -> int:

@@ -6,6 +6,7 @@ import { button } from "../page/fields.js";
 import { Remote } from "../page/remote.js";
 import { chart, numbersOf } from "../page/chart.js";
 import { LogTail } from "./log_tail.js";
+import { rewardQuality } from "./reward_quality.js";
 import { runFacts, runSettings } from "./run_facts.js";
 import { SampleSteps } from "./sample_steps.js";
 import { drawable, isActive, progressWords, readingsOf, readingWords, runWords, statusChip } from "./words.js";
@@ -74,6 +75,7 @@ export class OneRun {
         this.failure(run),
         runFacts(tools, run),
       ),
+      rewardQuality(tools, run.reward_quality),
       this.curves(run),
       runSettings(tools, run),
     ];

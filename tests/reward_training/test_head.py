@@ -1,11 +1,8 @@
-import math
-
 import numpy as np
 import pytest
 
 from reward_training.head import choose_l2, fit_head
-from reward_training.likelihood import FIRST, SECOND, TIE, outcome_probabilities
-from reward_training.metrics import accuracy, bootstrap_interval, evaluate
+from reward_training.likelihood import FIRST, outcome_probabilities
 
 
 def simulated(pairs: int, width: int, seed: int, log_nu: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -47,29 +44,3 @@ def test_cross_validation_picks_a_strong_ridge_for_noise_and_a_weak_one_for_sign
 def test_too_few_prompts_to_validate_on_take_the_strongest_ridge() -> None:
     differences, outcomes, _ = simulated(10, 3, 0)
     assert choose_l2(differences, outcomes, np.ones(10), ["a", "b"] * 5, (0.1, 1.0)) == (1.0, {})
-
-
-def test_accuracy_counts_decided_pairs_and_an_exact_tie_of_rewards_half() -> None:
-    assert accuracy(np.array([1.0, 1.0, 0.0, 5.0]), np.array([FIRST, SECOND, FIRST, TIE])) == pytest.approx(0.5)
-    assert math.isnan(accuracy(np.array([1.0]), np.array([TIE])))
-
-
-def test_the_bootstrap_draws_whole_prompts() -> None:
-    """Ten copies of each of 20 prompts say no more than one copy."""
-    values = np.tile(np.arange(20) % 2, 10).astype(float)
-    groups = [str(index % 20) for index in range(200)]
-    low, high = bootstrap_interval(lambda rows: float(values[rows].mean()), groups)
-    assert low == pytest.approx(0.28, abs=0.06)
-    assert high == pytest.approx(0.72, abs=0.06)
-
-
-def test_figures_without_decided_pairs_are_none_not_nan() -> None:
-    report = evaluate(np.array([0.1]), np.array([1.0]), np.array([TIE]), 0.0, ["a"])
-    assert report == {"pairs": 1, "decided": 0, "accuracy": None, "accuracy_low": None}
-
-
-def test_the_length_baseline_says_how_often_the_longer_one_wins() -> None:
-    outcomes = np.array([FIRST, FIRST, SECOND, SECOND])
-    report = evaluate(np.ones(4), np.array([3.0, 2.0, 1.0, -1.0]), outcomes, 0.0, list("abcd"))
-    assert report["length_baseline"] == pytest.approx(0.75)
-    assert report["accuracy"] == pytest.approx(0.5)
