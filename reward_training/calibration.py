@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from reward_training.head import LinearHead
+from reward_training.head import LinearHead, PairDifferences
 from reward_training.likelihood import Floats, davidson
 
 FOLDS = 5
@@ -58,7 +58,7 @@ def folds_of(groups: Sequence[str], folds: int = FOLDS) -> NDArray[np.int64]:
 
 
 def cross_fitted(
-    differences: Floats, groups: Sequence[str], fit: Callable[[NDArray[np.int64]], LinearHead]
+    differences: Floats | PairDifferences, groups: Sequence[str], fit: Callable[[NDArray[np.int64]], LinearHead]
 ) -> Floats | None:
     """(N, H) feature differences -> (N,) reward differences, each by a head that `fit(rows)` made of the other folds.
 

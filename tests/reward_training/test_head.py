@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reward_training.head import choose_l2, fit_head
+from reward_training.head import PairDifferences, choose_l2, fit_head
 from reward_training.likelihood import FIRST, outcome_probabilities
 
 
@@ -44,3 +44,18 @@ def test_cross_validation_picks_a_strong_ridge_for_noise_and_a_weak_one_for_sign
 def test_too_few_prompts_to_validate_on_take_the_strongest_ridge() -> None:
     differences, outcomes, _ = simulated(10, 3, 0)
     assert choose_l2(differences, outcomes, np.ones(10), ["a", "b"] * 5, (0.1, 1.0)) == (1.0, {})
+
+
+def test_differences_of_shared_texts_fit_the_same_head_without_the_matrix() -> None:
+    draw = np.random.default_rng(5)
+    features, (first, second) = draw.normal(size=(20, 6)), draw.integers(20, size=(2, 150))
+    outcomes, weights = draw.integers(3, size=150), draw.uniform(0.5, 1.5, size=150)
+    matrix, lazy = features[first] - features[second], PairDifferences(features, first, second)
+    assert lazy.shape == matrix.shape
+    assert lazy.transposed_times(weights) == pytest.approx(matrix.T @ weights)
+    groups = [str(place % 7) for place in range(150)]
+    chosen, losses = choose_l2(lazy, outcomes, weights, groups, (0.01, 0.1))
+    plain, plain_losses = choose_l2(matrix, outcomes, weights, groups, (0.01, 0.1))
+    assert (chosen, losses) == (plain, pytest.approx(plain_losses, rel=1e-5))
+    both = [fit_head(one, outcomes, weights, chosen).weights for one in (lazy, matrix)]
+    assert both[0] == pytest.approx(both[1], abs=1e-3)
