@@ -7,6 +7,7 @@ const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.
 const { asked, listAddress } = await from("runs/address.js");
 const { endedSince, titleOf } = await from("runs/notice.js");
 const { readingsOf } = await from("runs/words.js");
+const { rewardQuality } = await from("runs/reward_quality.js");
 const { flat } = await from("runs/run_facts.js");
 
 const tools = { words: (key) => key, has: () => false };
@@ -59,4 +60,9 @@ test("settings within settings get dotted names; lists stay whole", () => {
     ["b.c", null],
     ["b.d", [1, 2]],
   ]);
+});
+
+test("runs that measured no reward show no part for it", () => {
+  assert.equal(rewardQuality(tools, null), null);
+  assert.equal(rewardQuality(tools, { holdout: null }), null);
 });
