@@ -46,15 +46,17 @@ class Resamples:
         known: dict[str, int] = {}
         self.place = np.array([known.setdefault(group, len(known)) for group in groups], dtype=np.int64)
         self.groups = len(known)
-        drawn = np.random.default_rng(seed).integers(max(1, self.groups), size=(RESAMPLES, self.groups))
-        shifted = drawn + np.arange(RESAMPLES)[:, None] * self.groups
-        self.counts = np.bincount(shifted.ravel(), minlength=RESAMPLES * self.groups).reshape(RESAMPLES, -1)
+        generator = np.random.default_rng(seed)
+        self.counts = np.zeros((RESAMPLES, self.groups), dtype=np.uint16)
+        for of_draw in self.counts if self.groups else ():
+            drawn = generator.integers(self.groups, size=self.groups)
+            of_draw[:] = np.bincount(drawn, minlength=self.groups)
 
     def sums(self, values: Floats) -> Floats:
         """(N,) or (N, K) values by row -> (RESAMPLES,) or (RESAMPLES, K): their sums over the rows of each draw."""
         of_groups = np.zeros((self.groups, *values.shape[1:]))
         np.add.at(of_groups, self.place, values)
-        return np.asarray(self.counts @ of_groups)
+        return np.concatenate([part @ of_groups for part in np.array_split(self.counts, 20)])  # few at once: memory
 
     def ratio_interval(self, amounts: Floats, weights: Floats) -> tuple[float | None, float | None]:
         """The interval of sum(amounts) / sum(weights) over the rows; draws without weight are left out."""

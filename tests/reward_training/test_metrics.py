@@ -103,9 +103,15 @@ def test_a_calibrated_reward_has_a_small_error_and_an_overconfident_one_a_large_
 
 
 def test_the_intervals_cover_the_truth_about_as_often_as_they_say() -> None:
-    truth = evaluate(simulated(40_000, 11), -3.0)["accuracy"]
-    reports = [evaluate(simulated(80, seed), -3.0) for seed in range(100, 160)]
-    assert 50 <= sum(report["accuracy_low"] <= truth <= report["accuracy_high"] for report in reports) <= 60
+    many = simulated(100_000, 11)
+    truth = accuracy(many.differences, many.outcomes)
+    covered = 0
+    for seed in range(100, 160):
+        found = simulated(80, seed)
+        low, high = Resamples(found.groups).ratio_interval(hits(found.differences, found.outcomes), np.ones(80))
+        assert low is not None and high is not None
+        covered += low <= truth <= high
+    assert 52 <= covered <= 60
 
 
 @pytest.mark.parametrize(
