@@ -102,13 +102,13 @@ def choose_l2(
         return max(candidates), {}
     fold_of = {name: index % FOLDS for index, name in enumerate(np.random.default_rng(0).permutation(names))}
     folds = np.array([fold_of[group] for group in groups])
-    losses: dict[float, float] = {}
-    for l2 in candidates:
-        total = 0.0
-        for fold in range(FOLDS):
-            inside, outside = folds != fold, folds == fold
-            head = fit_head(differences[inside], outcomes[inside], pair_weights[inside], l2)
+    totals = dict.fromkeys(sorted(candidates, reverse=True), 0.0)
+    for fold in range(FOLDS):
+        inside, outside = folds != fold, folds == fold
+        head = None  # each fit starts where a stronger ridge ended: it is near
+        for l2 in totals:
+            head = fit_head(differences[inside], outcomes[inside], pair_weights[inside], l2, head)
             held = davidson(differences[outside] @ head.weights, outcomes[outside], pair_weights[outside], head.log_nu)
-            total += held.loss * float(pair_weights[outside].sum())
-        losses[l2] = total / float(pair_weights.sum())
+            totals[l2] += held.loss * float(pair_weights[outside].sum())
+    losses = {l2: total / float(pair_weights.sum()) for l2, total in totals.items()}
     return min(losses, key=lambda l2: losses[l2]), losses

@@ -174,7 +174,7 @@ def reliability(readings: Readings, resamples: Resamples) -> dict[str, Any]:
     are nearly empty where a reward is seldom sure. With few pairs the error is biased upwards: chance alone moves bins.
     """
     decided = np.flatnonzero(readings.outcomes != TIE)
-    empty = {"ece": None, "ece_low": None, "ece_high": None, "reliability": []}
+    empty: dict[str, Any] = {"ece": None, "ece_low": None, "ece_high": None, "reliability": []}
     if not len(decided):
         return empty
     confidence = np.zeros(len(readings.outcomes))

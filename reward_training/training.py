@@ -187,7 +187,7 @@ def _cross_fitted(
         said[~held_out] = cross_calibrated(outside, _outcomes(training), _weights(training), groups, model.log_nu)
     drawn = np.array([pair.at_random for pair in pairs], dtype=bool)
     rows = np.flatnonzero(np.isfinite(said) & drawn)
-    return CrossFitted(rows, _readings([pairs[row] for row in rows], said[rows]))
+    return CrossFitted(rows, _readings([pairs[int(row)] for row in rows], said[rows]))
 
 
 def _steps(pairs: int, settings: RewardSettings) -> int:
