@@ -112,7 +112,8 @@ def _pairs(context: RunContext, found: list[Preference], known: Mapping[int, Pro
             first_on_left=one.first_shown_on_left,
             strength=one.strength,
             both_bad=one.both_bad,
-            at_random=one.at_random,
+            # what a person wrote trains, but accuracies are about what policies write
+            at_random=one.at_random and one.first_id is not None,
         )
         for one in found
     ]
