@@ -23,6 +23,7 @@ BENCHMARKS = {
     "sampling": "sampling_speed",
     "ppo": "ppo_iteration",
     "reward": "reward_training_speed",
+    "reward_quality": "reward_quality",
     "durability": "durability",
     "scale": "scale",
     "annotate": "annotate",

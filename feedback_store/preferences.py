@@ -32,7 +32,8 @@ class Preference:
 
     `first_shown_on_left` tells whether the first was shown before the second; None where the order is not known. Where
     the first is no stored completion, but a text that the person wrote to improve the second, `first_id` is None and
-    `improved` is that text. `criteria`: which one was better by each criterion that was answered.
+    `improved` is that text. `criteria`: which one was better by each criterion that was answered. `at_random` tells
+    whether chance picked the comparison, `round` is the number of its round.
     """
 
     judgment_id: int
@@ -49,6 +50,8 @@ class Preference:
     first_shown_on_left: bool | None
     improved: str | None = None
     criteria: Mapping[str, Outcome] = field(default_factory=dict)
+    at_random: bool = True
+    round: int | None = None
 
 
 def derive(db: Database, judgment_ids: Sequence[int] | None = None) -> list[Preference]:
@@ -97,7 +100,7 @@ CASE WHEN j.improved IS NULL THEN '[]' ELSE (SELECT json_group_array(text) FROM 
   JOIN completions m ON m.id = k.completion_id WHERE k.comparison_id = c.id ORDER BY k.position)) END"""
 _SELECT = f"""
 SELECT j.id, j.comparison_id, j.annotator_id, j.ranks, j.shown, j.strength, j.both_bad, j.improved, j.criteria,
-  c.prompt_id, c.split, {_TEXTS} AS texts,
+  c.prompt_id, c.split, c.is_random, (SELECT number FROM rounds r WHERE r.id = c.round_id) AS round, {_TEXTS} AS texts,
   (SELECT json_group_array(completion_id) FROM
     (SELECT completion_id FROM candidates WHERE comparison_id = c.id ORDER BY position)) AS completion_ids
 FROM {{source}} j JOIN comparisons c ON c.id = j.comparison_id
@@ -121,8 +124,8 @@ def _named(db: Database, ids: Sequence[int]) -> Iterator[Row]:
 def _of_row(row: Row) -> Iterator[Preference]:
     completion_ids = json.loads(row["completion_ids"])
     shown = json.loads(row["shown"]) if row["shown"] else None
-    common = {name: row[name] for name in ("comparison_id", "prompt_id", "split", "annotator_id", "strength")}
-    common |= {"judgment_id": row["id"], "both_bad": bool(row["both_bad"])}
+    common = {name: row[name] for name in ("comparison_id", "prompt_id", "split", "annotator_id", "strength", "round")}
+    common |= {"judgment_id": row["id"], "both_bad": bool(row["both_bad"]), "at_random": bool(row["is_random"])}
     by_criterion = _by_criterion(json.loads(row["criteria"] or "null"), len(completion_ids))
     for i, j, result, weight in pairs_of(json.loads(row["ranks"])):
         on_left = None if shown is None else shown.index(i) < shown.index(j)

@@ -20,6 +20,32 @@ LOG_NU_START = -1.0
 
 
 @dataclass(frozen=True)
+class PairDifferences:
+    """The (N, H) differences features[first] - features[second] without the matrix: it multiplies and is sliced by rows
+    as that would be. Where each text is in many pairs this is as much faster as it is smaller."""
+
+    features: Floats  # (M, H)
+    first: NDArray[np.int64]  # (N,) rows of features
+    second: NDArray[np.int64]
+
+    @property
+    def shape(self) -> tuple[int, int]:
+        return len(self.first), self.features.shape[1]
+
+    def __getitem__(self, rows: NDArray[np.int64] | NDArray[np.bool_]) -> "PairDifferences":
+        return PairDifferences(self.features, self.first[rows], self.second[rows])
+
+    def __matmul__(self, weights: Floats) -> Floats:
+        scores = self.features @ weights
+        return np.asarray(scores[self.first] - scores[self.second])
+
+    def transposed_times(self, by_pair: Floats) -> Floats:
+        """differences.T @ by_pair"""
+        of_texts = np.bincount(self.first, by_pair, len(self.features))
+        return np.asarray(self.features.T @ (of_texts - np.bincount(self.second, by_pair, len(self.features))))
+
+
+@dataclass(frozen=True)
 class LinearHead:
     """reward(x) = weights . x, on standardised features; `log_nu` is Davidson's tie parameter."""
 
@@ -28,7 +54,7 @@ class LinearHead:
 
 
 def fit_head(
-    differences: Floats,
+    differences: Floats | PairDifferences,
     outcomes: NDArray[np.int64],
     pair_weights: Floats,
     l2: float,
@@ -57,7 +83,7 @@ def fit_head(
         )  # fmt: skip
         # a weak prior on log nu keeps it finite where nobody ever tied
         loss = likelihood.loss + l2 * width * (weights @ weights) / 2 + 0.005 * (log_nu - LOG_NU_START) ** 2
-        gradient = differences.T @ likelihood.by_difference + l2 * width * weights
+        gradient = _transposed_times(differences, likelihood.by_difference) + l2 * width * weights
         return float(loss), np.append(gradient, likelihood.by_log_nu + 0.01 * (log_nu - LOG_NU_START))
 
     first = np.append(np.zeros(width), LOG_NU_START) if start is None else np.append(start.weights, start.log_nu)
@@ -74,8 +100,14 @@ def folds_of(groups: Sequence[str]) -> NDArray[np.int64] | None:
     return np.array([fold_of[group] for group in groups])
 
 
+def _transposed_times(differences: Floats | PairDifferences, by_pair: Floats) -> Floats:
+    if isinstance(differences, PairDifferences):
+        return differences.transposed_times(by_pair)
+    return np.asarray(differences.T @ by_pair)
+
+
 def choose_l2(
-    differences: Floats,
+    differences: Floats | PairDifferences,
     outcomes: NDArray[np.int64],
     pair_weights: Floats,
     groups: Sequence[str],
@@ -92,16 +124,16 @@ def choose_l2(
     folds = folds_of(groups)
     if folds is None or len(candidates) == 1:
         return max(candidates), {}
-    losses: dict[float, float] = {}
-    for l2 in candidates:
-        total = 0.0
-        for fold in range(FOLDS):
-            inside, outside = folds != fold, folds == fold
+    totals = dict.fromkeys(sorted(candidates, reverse=True), 0.0)
+    for fold in range(FOLDS):
+        inside, outside = folds != fold, folds == fold
+        head = None  # each fit starts where a stronger ridge ended: it is near
+        for l2 in totals:
             head = fit_head(
-                differences[inside], outcomes[inside], pair_weights[inside], l2,
+                differences[inside], outcomes[inside], pair_weights[inside], l2, head,
                 margins=0.0 if margins is None else margins[inside], smoothing=smoothing,
             )  # fmt: skip
             held = davidson(differences[outside] @ head.weights, outcomes[outside], pair_weights[outside], head.log_nu)
-            total += held.loss * float(pair_weights[outside].sum())
-        losses[l2] = total / float(pair_weights.sum())
+            totals[l2] += held.loss * float(pair_weights[outside].sum())
+    losses = {l2: total / float(pair_weights.sum()) for l2, total in totals.items()}
     return min(losses, key=lambda l2: losses[l2]), losses

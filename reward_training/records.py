@@ -22,7 +22,8 @@ class Pair:
 
     `annotator` names who said it, `first_on_left` tells whether the first was shown before the second, `strength` (1 to
     3) how much better the preferred one is; None where nobody knows. `both_bad` is a tie that also says so. `criteria`:
-    which one was better by each criterion that was answered.
+    which one was better by each criterion that was answered. `at_random` is false where the pair was picked to learn
+    the most from it: it trains, and is no fair sample to measure on.
     """
 
     first: Text
@@ -36,3 +37,4 @@ class Pair:
     strength: int | None = None
     both_bad: bool = False
     criteria: Mapping[str, Outcome] = field(default_factory=dict)
+    at_random: bool = True

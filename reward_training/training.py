@@ -1,7 +1,7 @@
 """Trains a reward from preferences: first the head on frozen features, then head and adapter together.
 
 Kept: Bradley-Terry with Davidson's ties, reliability and side bias of people, margins, a split by group, plain reported
-losses, normalisation on reference samples. Left out: calibration.
+losses, a temperature, normalisation on reference samples.
 
 What is known of people (annotator_model.py) is learned with the head, on features of the untouched base, and then
 stays: the adapter is trained with the last responsibilities as weights.
@@ -26,11 +26,13 @@ from language_models.checkpoints import (
 )
 from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
-from reward_training import criteria_heads
-from reward_training.annotator_model import NO_EVIDENCE, AnnotatorModel, Evidence, cross_fitted, learn
+from reward_training import annotator_model, criteria_heads
+from reward_training.annotator_model import NO_EVIDENCE, AnnotatorModel, Evidence
+from reward_training.calibration import Calibration, cross_calibrated, cross_fitted, fit_temperature
 from reward_training.head import choose_l2, fit_head
+from reward_training.human_ceiling import human_ceiling, said_of
 from reward_training.likelihood import OUTCOMES, Floats, davidson
-from reward_training.metrics import evaluate
+from reward_training.metrics import Readings, evaluate
 from reward_training.model import RewardModel
 from reward_training.pair_arrays import PairArrays, unique_texts
 from reward_training.records import Pair, Text
@@ -46,21 +48,22 @@ class TooFewPairs(ValueError):
 
 
 @dataclass(frozen=True)
-class Readings:
-    """For each pair in order: raw score and length (characters) of its first completion minus those of its second."""
+class CrossFitted:
+    """What heads made of the other folds say of pairs drawn at random: `rows` are their places among the pairs that
+    train() was given, `readings` what stands there. Held-out pairs are among them."""
 
-    differences: Floats
-    length_differences: Floats
+    rows: NDArray[np.int64]
+    readings: Readings
 
 
 @dataclass(frozen=True)
 class TrainedReward:
-    """A reward model and what it scored: figures on the training pairs and, where there are any, on the hold-out
-    pairs."""
+    """A reward model and what it scored: figures on the training pairs, on the hold-out pairs, and cross-fitted."""
 
     model: RewardModel
     report: dict[str, Any]
     holdout: Readings
+    cross_fitted: CrossFitted
 
 
 def train(
@@ -87,41 +90,46 @@ def train(
     head_report = fitted.report
     on_step({"stage": "head", "done": 0, "steps": _steps(len(training), settings), **head_report})
     _fine_tune(model, training, fitted, settings, checkpoint_folder, on_step)
+    temperature = _calibrate(model, training, fitted.outside)
     model.normalise_on(reference)
     report = {
         **head_report,
         "people": _people(fitted.people),
+        "temperature": temperature,
         "log_nu": model.log_nu,
         "reference_mean": model.mean,
         "reference_sd": model.sd,
     }
     held_out = [pair for pair in pairs if pair.holdout]
     readings = read(model, held_out)
+    crossed = _cross_fitted(model, pairs, training, fitted.outside, readings)
     report["criteria"] = criteria_heads.report(
         lambda texts: _standard(model, model.all_features(texts)),
         training, held_out, model.head.linear.weight.detach()[0].double().cpu().numpy(), head_report["head_l2"],
     )  # fmt: skip
     report["training"] = figures(model, training)
-    report["holdout"] = _figures(readings, held_out, model.log_nu)
-    return TrainedReward(model, report, readings)
+    report["holdout"] = evaluate(readings, model.log_nu)
+    report["cross_fitted"] = evaluate(crossed.readings, model.log_nu)
+    report["ceiling"] = human_ceiling(said_of(pairs))
+    return TrainedReward(model, report, readings, crossed)
 
 
 def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
     """What a trained reward says of pairs."""
     texts, first, second = unique_texts(pairs)
     raw = model.raw_scores(texts).double().cpu().numpy() if texts else np.zeros(0)
-    lengths = np.array([len(text.completion) for text in texts], dtype=np.float64)
-    return Readings(raw[first] - raw[second], lengths[first] - lengths[second])
+    return _readings(pairs, raw[first] - raw[second])
 
 
 def figures(model: RewardModel, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """Accuracy, interval, log-loss and length baseline of a trained reward on pairs."""
-    return _figures(read(model, pairs), pairs, model.log_nu)
+    """All figures of a trained reward on pairs (metrics.evaluate)."""
+    return evaluate(read(model, pairs), model.log_nu)
 
 
-def _figures(readings: Readings, pairs: Sequence[Pair], log_nu: float) -> dict[str, Any]:
+def _readings(pairs: Sequence[Pair], differences: Floats) -> Readings:
+    lengths = [(len(pair.first.completion), len(pair.second.completion)) for pair in pairs]
     groups = [pair.group for pair in pairs]
-    return evaluate(readings.differences, readings.length_differences, _outcomes(pairs), log_nu, groups)
+    return Readings(differences, np.array(lengths, dtype=np.float64).reshape(-1, 2), _outcomes(pairs), groups)
 
 
 def _outcomes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
@@ -130,12 +138,18 @@ def _outcomes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """The pairs as they weigh, the raw score of the average reference text, what is known of people, figures."""
+    """The pairs as they weigh, the raw score of the average reference text, what is known of people, what heads of the
+    other folds say of each pair (None where all pairs are of one group), figures."""
 
     arrays: PairArrays
     anchor: float
     people: AnnotatorModel | None
+    outside: Floats | None
     report: dict[str, Any]
+
+
+def _weights(pairs: Sequence[Pair]) -> Floats:
+    return np.array([pair.weight for pair in pairs], dtype=np.float64)
 
 
 def _fit_head(
@@ -153,8 +167,9 @@ def _fit_head(
         differences, arrays.outcomes, arrays.weights, groups, settings.head_l2,
         margins=arrays.margins, smoothing=smoothing,
     )  # fmt: skip
-    turn = cross_fitted(differences, arrays.outcomes, groups, l2) if settings.annotators.enabled else None
-    people = learn(arrays.answers(pairs), turn, settings.annotators, evidence) if turn else None
+    enabled = settings.annotators.enabled
+    turn = annotator_model.cross_fitted(differences, arrays.outcomes, groups, l2) if enabled else None
+    people = annotator_model.learn(arrays.answers(pairs), turn, settings.annotators, evidence) if turn else None
     if people is not None:
         arrays = arrays.weighed(people.responsibilities, people.side_bias)
     bad = arrays.both_bad
@@ -165,12 +180,19 @@ def _fit_head(
         all_rows.outcomes, all_rows.weights, l2,
         side_bias=all_rows.side_bias, margins=all_rows.margins, smoothing=smoothing,
     )  # fmt: skip
+    outside = cross_fitted(
+        differences, groups,
+        lambda rows: fit_head(
+            differences[rows], arrays.outcomes[rows], arrays.weights[rows], l2,
+            side_bias=arrays.side_bias[rows], margins=arrays.margins[rows], smoothing=smoothing,
+        ),
+    )  # fmt: skip
     with torch.no_grad():
         model.head.linear.weight.copy_(torch.as_tensor(head.weights, dtype=torch.float32).unsqueeze(0))
         model.head.linear.bias.zero_()
     model.log_nu = head.log_nu
     report = {"head_l2": l2, "cross_validated_log_loss": losses.get(l2)}
-    return _Fitted(arrays, float(anchor @ head.weights), people, report)
+    return _Fitted(arrays, float(anchor @ head.weights), people, outside, report)
 
 
 def _standard(model: RewardModel, features: Tensor) -> Floats:
@@ -183,6 +205,37 @@ def _people(found: AnnotatorModel | None) -> dict[str, Any]:
         return {"enabled": False, "people": {}}
     people = {name: asdict(person) for name, person in found.people.items()}
     return {"enabled": True, "turns": found.turns, "settled": found.settled, "people": people}
+
+
+def _calibrate(model: RewardModel, pairs: Sequence[Pair], outside: Floats | None) -> float:
+    """Divides the head by a temperature, so that raw differences are log-odds that mean what they say; returns it.
+
+    It is fitted on the cross-fitted differences of the training pairs, before the adapter: fitting adapters for it
+    would take as many trainings as there are folds. Normalised scores are the same with and without it.
+    """
+    if outside is None:
+        return 1.0
+    found: Calibration = fit_temperature(outside, _outcomes(pairs), _weights(pairs), model.log_nu)
+    with torch.no_grad():
+        model.head.linear.weight.div_(found.temperature)
+    model.log_nu = found.log_nu
+    return found.temperature
+
+
+def _cross_fitted(
+    model: RewardModel, pairs: Sequence[Pair], training: Sequence[Pair], outside: Floats | None, holdout: Readings
+) -> CrossFitted:
+    """Training pairs as heads of the other folds read them (by temperatures of the other folds), held-out pairs as the
+    model does; of both those drawn at random, as pairs picked to learn from are no fair sample."""
+    said = np.full(len(pairs), np.nan)
+    held_out = np.array([pair.holdout for pair in pairs], dtype=bool)
+    said[held_out] = holdout.differences
+    if outside is not None:
+        groups = [pair.group for pair in training]
+        said[~held_out] = cross_calibrated(outside, _outcomes(training), _weights(training), groups, model.log_nu)
+    drawn = np.array([pair.at_random for pair in pairs], dtype=bool)
+    rows = np.flatnonzero(np.isfinite(said) & drawn)
+    return CrossFitted(rows, _readings([pairs[int(row)] for row in rows], said[rows]))
 
 
 def _steps(pairs: int, settings: RewardSettings) -> int:

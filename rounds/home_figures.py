@@ -14,6 +14,7 @@ from feedback_store import (
     behind_figures,
     judged_policies,
     policies,
+    preferences,
     reward_models,
     run_records,
     shared_judgments,
@@ -21,6 +22,7 @@ from feedback_store import (
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from feedback_store.reward_models import RewardModel
+from reward_training.human_ceiling import same_share
 from rounds.latest_taste import taste_of
 from rounds.loop_state import HOLDOUT_SERIES, LoopState
 from rounds.next_step import FEWEST_JUDGMENTS, FIRST_JUDGMENTS, STEADY_JUDGMENTS
@@ -49,6 +51,7 @@ def figures(db: Database, state: LoopState, people: dict[str, Any] | None) -> di
     found = [
         *_counts(db, state),
         *_of_reward(db, state),
+        *_ceiling(db),
         *_of_policy_run(db, state),
         *_of_result(db, state),
         *_of_taste(db),
@@ -155,6 +158,42 @@ def _readings(db: Database, model: RewardModel, column: str) -> list[Row]:
         row = {"id": len(rows) + 1, "amount": amount * weight, "weight": weight, "kind": "judgment", "number": judgment}
         rows.append({**row, "text": text, "group": group})
     return rows
+
+
+def _ceiling(db: Database) -> list[Figure]:
+    """The best accuracy that any reward could show, from the agreement of two people on what the reward saw."""
+    model = reward_models.latest(db)
+    known = (model.metrics.get("ceiling") or {}) if model else {}
+    if model is None or known.get("ceiling") is None:
+        return []
+
+    def rows(after: int, limit: int) -> list[Row]:
+        return _agreements(db, model)[after : after + limit]
+
+    return [
+        Figure("reward.agreement", known["agreement"], "mean", rows),
+        Figure(
+            "reward.ceiling", known["ceiling"], "derived", inputs=("reward.agreement",),
+            rule="1/2 + 1 / (4^a a B(a, a)), a = (1 - A) / (2A - 1), A the agreement, B the beta function",
+        ),
+    ]  # fmt: skip
+
+
+def _agreements(db: Database, model: RewardModel) -> list[Row]:
+    """The pairs of completions that several people decided, as the reward saw them: how many pairs of two of these
+    people prefer the same."""
+    seen = preferences.derive(db, run_records.judgments_of(db, model.run_id))
+    votes: dict[tuple[int, int, int], dict[int, bool]] = {}
+    for one in seen:
+        if one.first_id is not None and one.at_random and one.outcome != "tie":
+            pair = (one.comparison_id, one.first_id, one.second_id)
+            votes.setdefault(pair, {})[one.annotator_id] = one.outcome == "first"
+    shared = [(pair, list(of_pair.values())) for pair, of_pair in votes.items() if len(of_pair) > 1]
+    return [
+        {"id": place, "amount": same_share(of_pair), "weight": 1.0, "kind": "comparison", "number": pair[0]}
+        | {"text": f"{sum(of_pair)} : {len(of_pair) - sum(of_pair)}"}
+        for place, (pair, of_pair) in enumerate(shared, start=1)
+    ]
 
 
 def _of_policy_run(db: Database, state: LoopState) -> list[Figure]:

@@ -10,7 +10,7 @@ from feedback_store import prompts, run_records
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from feedback_store.runs import Run
-from rounds import estimating, failures, resuming, run_plan, shown_samples
+from rounds import estimating, failures, resuming, reward_slices, run_plan, shown_samples
 from rounds.estimating import seconds_between
 from rounds.loop_state import run_row
 from rounds.settings import SettingsError
@@ -77,6 +77,7 @@ def run_view(db: Database, run_id: int, *, after_log: int = 0) -> dict[str, Any]
             "resume_step": None if related["retried_by"] else resuming.step_of(db, run),
         },
         "curves": curves(db, run_id),
+        "reward_quality": reward_slices.quality_view(db, run),
         "logs": [_line(line) for line in run_records.logs(db, run_id, after=after_log)],
     }
 

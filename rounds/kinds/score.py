@@ -1,6 +1,7 @@
 """Scores for the completions of a file in the format `comparisons` (runs/N/input.jsonl), into runs/N/scores.jsonl.
 
-Where the file has judgments: accuracy, log-loss and the length baseline on them.
+Where the file has judgments: all figures of the reward on them, and the best that any reward could show where people
+judged the same pairs.
 """
 
 from __future__ import annotations
@@ -10,6 +11,8 @@ from collections.abc import Iterator, Sequence
 from typing import Any
 
 from feedback_store import preferences
+from reward_training.human_ceiling import human_ceiling, said_of
+from reward_training.reading import all_readable
 from reward_training.records import Pair, Text
 from reward_training.training import figures
 from rounds.context import RunContext
@@ -28,7 +31,7 @@ def run(context: RunContext) -> dict[str, Any]:
     """Score every completion; a line that cannot be read is reported in the run's log and counted."""
     row = context.models.reward_row(context.settings.reward_model)
     model = context.models.reward(row)
-    rows, problems = _read(context)
+    rows, problems, cut = _read(context)
     texts = [text for _, _, line_texts in rows for text in line_texts]
     scores: list[float] = []
     for start in range(0, len(texts), BATCH):
@@ -42,34 +45,41 @@ def run(context: RunContext) -> dict[str, Any]:
         "reward_model": row.name,
         "rows": len(rows),
         "completions": len(texts),
+        "cut": cut,
         "problems": len(problems),
     }
     if pairs:
         context.report("comparing with the judgments")
-        result["judged"] = plain(figures(model, pairs))
+        result["judged"] = plain({**figures(model, pairs), "ceiling": human_ceiling(said_of(pairs))})
     return result
 
 
-def _read(context: RunContext) -> tuple[list[tuple[int, dict[str, Any], list[Text]]], list[str]]:
-    """(line number, record, texts) of each line that can be read, and what was wrong with the others."""
+def _read(context: RunContext) -> tuple[list[tuple[int, dict[str, Any], list[Text]]], list[str], int]:
+    """(line number, record, texts) of each line that can be read, what was wrong with the others, and how many
+    completions were cut to what can be read."""
     path = context.file(INPUT)
     if not path.is_file():
         raise UnusableInput(f"The run's folder has no {INPUT}. Start it again with the file.")
     rows: list[tuple[int, dict[str, Any], list[Text]]] = []
     problems: list[str] = []
+    cut = 0
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
-            rows.append((number, record, _texts(context, record)))
+            texts, shortened = all_readable(context.models.model, _texts(context, record))
+            rows.append((number, record, texts))
+            cut += shortened
         except (ValueError, KeyError, TypeError) as error:
             problems.append(f"Line {number} is no comparison ({type(error).__name__}: {error}).")
     for problem in problems[:20]:
         context.log(problem, level="warning")
+    if cut:
+        context.log(f"{cut} completions are longer than a reward reads: only their beginnings count.", level="warning")
     if not rows:
         raise UnusableInput(f"No line of the file is a comparison. {problems[0] if problems else 'It is empty.'}")
-    return rows, problems
+    return rows, problems, cut
 
 
 def _texts(context: RunContext, record: dict[str, Any]) -> list[Text]:
@@ -101,6 +111,7 @@ def judged_pairs(record: dict[str, Any], texts: Sequence[Text], *, group: str) -
                 group=str(record.get("group") or group),
                 holdout=True,
                 weight=weight,
+                annotator=None if judgment.get("annotator") is None else str(judgment["annotator"]),
             )
 
 

@@ -5,7 +5,7 @@ The judgments are written down as the run's label snapshot at the first attempt;
 
 from __future__ import annotations
 
-from collections.abc import Sequence
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 import numpy as np
@@ -21,10 +21,12 @@ from feedback_store import (
     snapshots,
 )
 from feedback_store.preferences import Preference
+from feedback_store.prompts import Prompt
 from reward_training.annotator_model import Evidence
 from reward_training.likelihood import OUTCOMES
 from reward_training.model import RewardModel
 from reward_training.pair_arrays import side_of
+from reward_training.reading import readable
 from reward_training.records import Pair, Text
 from reward_training.training import TrainedReward, train
 from rounds.context import RunContext
@@ -32,6 +34,7 @@ from rounds.drawing import Wanted, chosen_prompts, complete
 from rounds.loop_state import HOLDOUT_SERIES
 from rounds.plain import plain
 from rounds.publishing import write_weights
+from rounds.reward_slices import ENOUGH_HELD_OUT, slices_of
 from rounds.settings import TrainRewardSettings
 from rounds.texts import text_of, text_of_edit
 
@@ -52,7 +55,8 @@ def run(context: RunContext) -> dict[str, Any]:
     found = preferences.derive(context.db, snapshot)
     counts = _counts(found)
     _require_enough(counts)
-    pairs = _pairs(context, found)
+    known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=sorted({one.prompt_id for one in found}))}
+    pairs = _pairs(context, found, known)
     reference = _reference(context, settings.reference_samples)
     context.report("reading the texts")
     trained = train(
@@ -65,7 +69,8 @@ def run(context: RunContext) -> dict[str, Any]:
         evidence=_evidence(context, snapshot, found),
     )
     _keep_readings(context, trained, found)
-    return _publish(context, trained, counts, {"reference_samples": len(reference), **_taste(context, trained.model)})
+    more = {"reference_samples": len(reference), "slices": _slices(trained, found, known)}
+    return _publish(context, trained, counts, {**more, **_taste(context, trained.model)})
 
 
 def _snapshot(context: RunContext) -> list[int]:
@@ -96,19 +101,19 @@ def _require_enough(counts: dict[str, int]) -> None:
         )
 
 
-def _pairs(context: RunContext, found: list[Preference]) -> list[Pair]:
+def _pairs(context: RunContext, found: list[Preference], known: Mapping[int, Prompt]) -> list[Pair]:
     """Plain records for the trainer; a text that stands in several pairs is one object."""
-    known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=sorted({one.prompt_id for one in found}))}
     named = {completion_id for one in found for completion_id in (one.first_id, one.second_id)}
     ids = sorted(completion_id for completion_id in named if completion_id is not None)
+    model = context.models.model
     texts: dict[int, Text] = {
-        completion.id: text_of(known[completion.prompt_id], completion, context.study)
+        completion.id: readable(model, text_of(known[completion.prompt_id], completion, context.study))
         for completion in completions.get(context.db, ids)
     }
 
     def first(one: Preference) -> Text:
         if one.first_id is None:
-            return text_of_edit(known[one.prompt_id], one.improved or "", context.study)
+            return readable(model, text_of_edit(known[one.prompt_id], one.improved or "", context.study))
         return texts[one.first_id]
 
     return [
@@ -124,6 +129,8 @@ def _pairs(context: RunContext, found: list[Preference]) -> list[Pair]:
             strength=one.strength,
             both_bad=one.both_bad,
             criteria=one.criteria,
+            # what a person wrote trains, but accuracies are about what policies write
+            at_random=one.at_random and one.first_id is not None,
         )
         for one in found
     ]
@@ -182,6 +189,13 @@ def _keep_readings(context: RunContext, trained: TrainedReward, found: Sequence[
         "length_differences": trained.holdout.length_differences.tolist(),
     }
     runs.add_metrics(context.db, context.lease, HOLDOUT_SERIES, 0, readings)
+
+
+def _slices(trained: TrainedReward, found: Sequence[Preference], known: Mapping[int, Prompt]) -> dict[str, Any]:
+    """Of held-out pairs where there are enough, else of all pairs that can be cross-fitted."""
+    if trained.report["holdout"]["decided"] >= ENOUGH_HELD_OUT:
+        return slices_of([one for one in found if one.split == "holdout"], trained.holdout, known)
+    return slices_of([found[row] for row in trained.cross_fitted.rows], trained.cross_fitted.readings, known)
 
 
 def _taste(context: RunContext, model: RewardModel) -> dict[str, Any]:

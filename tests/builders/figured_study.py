@@ -2,15 +2,26 @@
 
 import numpy as np
 
-from feedback_store import annotators, comparisons, completions, judgments, policies, prompts, reward_models, runs
+from feedback_store import (
+    annotators,
+    comparisons,
+    completions,
+    judgments,
+    policies,
+    preferences,
+    prompts,
+    reward_models,
+    runs,
+)
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from feedback_store.judgments import NewJudgment
 from feedback_store.policies import Policy
 from feedback_store.prompts import NewPrompt
+from reward_training.human_ceiling import Said, human_ceiling
 from reward_training.likelihood import FIRST, SECOND, TIE
-from reward_training.metrics import evaluate
+from reward_training.metrics import Readings, evaluate
 from rounds.loop_state import HOLDOUT_SERIES
 from web_studies import claim
 
@@ -56,10 +67,10 @@ def _reward(db: Database, base: Policy) -> None:
     outcomes = ["first" if one.ranks == [1, 2] else "second" if one.ranks == [2, 1] else "tie" for one in held_out]
     draw = np.random.default_rng(3)
     differences = draw.normal(0.4, 1, len(held_out)).round(3)
-    lengths = draw.integers(-2, 3, len(held_out)).astype(float)
+    lengths = 20.0 + draw.integers(-1, 2, (len(held_out), 2))
     readings = {
         "judgments": [one.id for one in held_out], "outcomes": outcomes,
-        "differences": differences.tolist(), "length_differences": lengths.tolist(),
+        "differences": differences.tolist(), "length_differences": (lengths[:, 0] - lengths[:, 1]).tolist(),
     }  # fmt: skip
     runs.add_metrics(db, lease, HOLDOUT_SERIES, 0, readings)
     codes = np.array([{"first": FIRST, "second": SECOND, "tie": TIE}[outcome] for outcome in outcomes])
@@ -71,12 +82,21 @@ def _reward(db: Database, base: Policy) -> None:
         base_sha256="a" * 64,
         manifest_sha256="d" * 64,
         metrics={
-            "holdout": evaluate(differences, lengths, codes, 0.0, groups),
+            "ceiling": human_ceiling(_said(db, [one.id for one in seen])),
+            "holdout": evaluate(Readings(differences, lengths, codes, groups), 0.0),
             "judgments": len(seen),
             "taste": _taste(db, base),
             "taste_policy": base.name,
         },
     )
+
+
+def _said(db: Database, judgment_ids: list[int]) -> list[Said]:
+    return [
+        Said(f"{one.comparison_id} {one.first_id}", str(one.prompt_id), str(one.annotator_id), one.outcome == "first")
+        for one in preferences.derive(db, judgment_ids)
+        if one.outcome != "tie"
+    ]
 
 
 def _taste(db: Database, base: Policy) -> list[dict]:

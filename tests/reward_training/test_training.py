@@ -2,6 +2,7 @@
 
 from dataclasses import replace
 from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
 import numpy as np
@@ -12,10 +13,11 @@ from language_models.errors import WrongBase
 from language_models.model import LanguageModel
 from reward_training.annotator_settings import AnnotatorSettings
 from reward_training.loss_settings import LossSettings
+from reward_training.metrics import Readings
 from reward_training.model import RewardModel, completion_mean
 from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
-from reward_training.training import TooFewPairs, TrainedReward, figures, train
+from reward_training.training import TooFewPairs, TrainedReward, _cross_fitted, figures, train
 from tiny_models import fresh_tiny, randomise
 
 SETTINGS = RewardSettings(epochs=2, learning_rate=3e-3, pairs_per_step=8, tokens_per_batch=800)
@@ -59,6 +61,25 @@ def test_a_taste_that_can_be_read_off_the_text_is_learned_on_unseen_prompts(trai
     assert holdout["accuracy"] >= 0.9
     assert holdout["accuracy_low"] > 0.5
     assert holdout["log_loss"] < np.log(2)
+    crossed = trained.report["cross_fitted"]
+    assert (crossed["pairs"], trained.cross_fitted.rows.tolist()) == (100, list(range(100)))
+    assert crossed["accuracy"] >= 0.85
+    assert 0.2 < trained.report["temperature"] < 5
+    assert trained.report["ceiling"]["ceiling"] is None  # nobody knows who said it
+
+
+def test_pairs_that_were_picked_train_but_are_no_sample_to_measure_on() -> None:
+    pairs = [
+        Pair(pair.first, pair.second, pair.outcome, pair.group, place >= 8, at_random=place % 2 == 0)
+        for place, pair in enumerate(pairs_that_like_commas(12, 0))
+    ]
+    outside = np.arange(1.0, 9.0)
+    holdout = Readings(np.arange(9.0, 13.0), np.ones((4, 2)), np.zeros(4, dtype=np.int64), ["g"] * 4)
+    model = SimpleNamespace(log_nu=-1.0)
+    found = _cross_fitted(model, pairs, pairs[:8], outside, holdout)  # type: ignore[arg-type]
+    assert found.rows.tolist() == [0, 2, 4, 6, 8, 10]
+    assert found.readings.differences[-2:].tolist() == [9.0, 11.0]
+    assert _cross_fitted(model, pairs, pairs[:8], None, holdout).rows.tolist() == [8, 10]  # type: ignore[arg-type]
 
 
 def test_permuted_labels_teach_nothing(base: LanguageModel, tmp_path: Path) -> None:

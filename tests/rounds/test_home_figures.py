@@ -9,6 +9,7 @@ import home_walk
 from feedback_store import annotators, questions
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
+from reward_training.human_ceiling import best_accuracy
 from rounds import home_figures, people_figures, studies, verbs
 from rounds.home_figures import SAID, Figure
 from rounds.latest_taste import taste_shown
@@ -69,6 +70,7 @@ def test_what_is_derived_follows_from_its_inputs(db):
     expected = {
         "reward.half": (values["reward.high"] - values["reward.low"]) / 2,
         "reward.more": more,
+        "reward.ceiling": best_accuracy(values["reward.agreement"]),
         "result.for_new": values["result.wins"] + values["result.ties"] / 2,
         "result.of": values["result.wins"] + values["result.ties"] + values["result.losses"],
         "result.half": (high - low) / 2,

@@ -4,6 +4,7 @@ import json
 import shutil
 from pathlib import Path
 
+import numpy as np
 import pytest
 import torch
 
@@ -306,10 +307,36 @@ def test_a_file_is_scored_and_compared_with_its_judgments(study):
     assert run.result["completions"] == 6
     assert run.result["problems"] == 1
     assert run.result["judged"]["decided"] == 3
-    assert run.result["judged"]["length_baseline"] == 1.0
+    judged = run.result["judged"]
+    assert judged["length_baseline"] == 1.0
+    assert 0 <= judged["ece"] <= 1 and judged["three_way_log_loss"] > 0 and judged["like_length_pairs"] == 3
+    assert judged["ceiling"]["pairs"] == 0
     scores = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
     assert [len(row["scores"]) for row in scores] == [2, 2, 2]
     assert (scores[0]["scores"][0] > scores[0]["scores"][1]) == (run.result["judged"]["accuracy"] > 0.5)
+
+
+def test_odd_texts_are_scored_and_ties_alone_tell_no_accuracy(study):
+    run = start_run(study, "score", file="odd.jsonl")
+    folder = study.folder / "runs" / str(run.id)
+    folder.mkdir()
+    tie = [{"annotator": "a", "ranks": [1, 1]}, {"annotator": "b", "ranks": [1, 1]}]
+    rows = [
+        {"prompt": "odd", "completions": [{"text": ""}, {"text": "🙂🏽"}, {"text": "word " * 50_000}]},
+        {"prompt": "tied", "completions": [{"text": "x"}, {"text": "y"}], "judgments": tie},
+        {"prompt": "word " * 50_000, "completions": [{"text": "x"}]},
+    ]
+    (folder / "input.jsonl").write_text("\n".join(map(json.dumps, rows)) + "\n")
+    idle_worker(study.folder).work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert run.status == "succeeded", run.error
+    assert (run.result["completions"], run.result["cut"], run.result["problems"]) == (5, 1, 1)
+    assert (run.result["judged"]["decided"], run.result["judged"]["accuracy"]) == (0, None)
+    assert run.result["judged"]["three_way_log_loss"] > 0
+    log = " ".join(line.text for line in run_records.logs(study, run.id))
+    assert "Line 3 is no comparison (TooLong: a prompt of" in log and "1 completions are longer than" in log
+    scores = [json.loads(line)["scores"] for line in (folder / "scores.jsonl").read_text().splitlines()]
+    assert np.isfinite(np.concatenate(scores)).all()
 
 
 def test_a_damaged_policy_is_refused_by_name(study, tmp_path):

@@ -6,7 +6,7 @@ import tomllib
 import pytest
 from starlette.testclient import TestClient
 
-from feedback_store import clock, run_records, runs
+from feedback_store import annotators, clock, reward_models, run_records, runs
 from feedback_store.database import Database
 from rounds import beginnings, resuming, shown_samples, verbs
 from rounds.settings import parse
@@ -239,3 +239,25 @@ def test_numbers_that_are_none_are_refused_everywhere(client: TestClient, study:
         )
         assert refused, path
         assert answer.status_code < 500
+
+
+def test_a_training_tells_what_it_measured_with_people_by_their_names(client: TestClient, study: Database):
+    person = annotators.ensure(study, "ann").id
+    row = {"pairs": 3, "decided": 3, "accuracy": 2 / 3, "low": 0.1, "high": 1.0, "length_baseline": 0.5}
+    slices = {"person": [{"value": str(person), **row}, {"value": "999999", **row}], "tag": [{"value": "x", **row}]}
+    runs.enqueue(study, "train-reward", parse("train-reward", {}))
+    lease = claim(study)
+    reward_models.publish(
+        study,
+        lease,
+        folder="models/reward-1",
+        base_sha256="a" * 64,
+        manifest_sha256="d" * 64,
+        metrics={"holdout": {"accuracy": 0.7}, "ceiling": {"ceiling": 0.8}, "slices": slices, "temperature": 1.1},
+    )
+    told = client.get(f"/api/runs/{lease.run_id}").json()["reward_quality"]
+    assert [one["name"] for one in told["slices"]["person"]] == ["ann", None]
+    assert [one["name"] for one in told["slices"]["tag"]] == ["x"]
+    assert (told["holdout"], told["ceiling"], told["temperature"]) == ({"accuracy": 0.7}, {"ceiling": 0.8}, 1.1)
+    assert told["cross_fitted"] is None and told["enough"] == 300
+    assert client.get(f"/api/runs/{ended(study)}").json()["reward_quality"] is None

@@ -3,11 +3,14 @@
 import re
 from collections.abc import Callable
 
+import numpy as np
 import pytest
 from playwright.sync_api import expect
 
-from feedback_store import prompts, run_records, runs
+from feedback_store import prompts, reward_models, run_records, runs
 from feedback_store.database import Database
+from reward_training.human_ceiling import Said, human_ceiling
+from reward_training.metrics import Readings, by_slice, evaluate
 from rounds import beginnings, resuming, shown_samples, verbs
 from rounds.settings import parse
 from rounds.shown_samples import ShownSample
@@ -188,3 +191,38 @@ def test_narrow_and_without_anything_it_says_what_fills_it(study: Database, serv
         expect(page.get_by_text(words[locale]).first).to_be_visible()
         assert page.evaluate("document.documentElement.scrollWidth") <= 320, hash
     context.close()
+
+
+def test_a_training_shows_how_good_its_reward_is(study: Database, served: Callable, page):
+    """Figures beside the best that could be, a drawing with its numbers, slices with what people called themselves."""
+    draw = np.random.default_rng(0)
+    read = Readings(draw.normal(0.5, 1, 60), draw.integers(5, 9, (60, 2)) * 1.0, draw.integers(3, size=60), ["g"] * 60)
+    said = [Said(str(pair), str(pair), who, who < "y" or pair > 2) for pair in range(9) for who in "xyz"]
+    slices = {"tag": by_slice(read, [[HOSTILE]] * 60), "person": by_slice(read, [["9999"]] * 60)}
+    runs.enqueue(study, "train-reward", parse("train-reward", {}))
+    lease = claim(study)
+    reward_models.publish(
+        study,
+        lease,
+        folder="models/reward-1",
+        base_sha256="a" * 64,
+        manifest_sha256="d" * 64,
+        metrics={
+            "holdout": evaluate(read.taken(np.arange(12)), 0.0),
+            "cross_fitted": evaluate(read, 0.0),
+            "ceiling": human_ceiling(said),
+            "slices": slices,
+            "temperature": 1.25,
+        },
+    )
+    page.set_viewport_size({"width": 320, "height": 800})
+    open_runs(page, served(study), f"#{lease.run_id}")
+    part = page.get_by_role("region", name="How good the reward is").first
+    expect(part).to_contain_text("Best that any reward could show")
+    assert part.get_by_role("img").get_attribute("aria-label").count("said 0.") == len(
+        evaluate(read, 0.0)["reliability"]
+    )
+    expect(part.get_by_role("table", name="Where it is right")).to_contain_text("person 9999")
+    expect(part).to_contain_text("a temperature of 1.25")
+    assert page.evaluate("document.documentElement.scrollWidth <= innerWidth")
+    harmless(page)

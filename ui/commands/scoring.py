@@ -1,13 +1,27 @@
 """`score`: scores for completions of a file by a reward model."""
 
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
-from typing import Annotated
+from typing import Annotated, Any
 
 import typer
 
 from ui.commands.arguments import AsJson, Study
-from ui.commands.output import print_json
+from ui.commands.output import print_json, print_table
+
+NO_JUDGMENTS = "The file has no judgment of a pair, so there is nothing to measure the scores against."
+FIGURES = {
+    "accuracy": ("accuracy", "decided"),
+    "length_baseline": ("'the longer one wins'", "decided"),
+    "like_length_accuracy": ("accuracy, texts of like length", "like_length_pairs"),
+    "like_length_baseline": ("'the longer one wins', like length", "like_length_pairs"),
+    "log_loss": ("log-loss of who wins (a coin: 0.693)", "decided"),
+    "three_way_log_loss": ("log-loss of first, tie or second", "pairs"),
+    "ece": ("calibration error (ECE)", "decided"),
+    "brier": ("Brier score (a coin: 0.25)", "decided"),
+}
+"""Figures of the report on judged pairs: words, and which count each is of."""
 
 
 def score(
@@ -24,7 +38,7 @@ def score(
     to: Annotated[Path | None, typer.Option(help="Write the scores here too.", show_default=False)] = None,
     as_json: AsJson = False,
 ) -> None:
-    """Score completions; where the file has judgments, also accuracy, log-loss, ECE and the length baseline.
+    """Score completions; where the file has judgments, also accuracy, log-loss, ECE, Brier and the length baseline.
 
     Each line of the scores stands for a line of the file. A worker is started where none is at work.
     """
@@ -47,3 +61,26 @@ def score(
         return
     print_result(result)
     print(f"scores  {to or scores}")
+    print_table(["on the judgments", "value", "95 %", "n"], judged_rows(result.get("judged")), empty=NO_JUDGMENTS)
+
+
+def judged_rows(judged: Mapping[str, Any] | None) -> list[list[Any]]:
+    """A row a figure: words, value, interval, of how many pairs. None without judgments."""
+    if not judged:
+        return []
+    rows = [
+        [words, judged.get(name), interval(judged, name), judged.get(count)] for name, (words, count) in FIGURES.items()
+    ]
+    ceiling = judged.get("ceiling") or {}
+    if ceiling.get("ceiling") is not None:
+        rows.insert(
+            1,
+            ["best accuracy where people disagree", ceiling["ceiling"], interval(ceiling, "ceiling"), ceiling["pairs"]],
+        )
+    return rows
+
+
+def interval(figures: Mapping[str, Any], name: str) -> str | None:
+    """The 95 % interval of a figure in words."""
+    low, high = figures.get(f"{name}_low"), figures.get(f"{name}_high")
+    return None if low is None or high is None else f"{low:.3f} to {high:.3f}"

@@ -7,6 +7,7 @@ const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.
 const { asked, listAddress } = await from("runs/address.js");
 const { endedSince, titleOf } = await from("runs/notice.js");
 const { readingsOf } = await from("runs/words.js");
+const { rewardQuality } = await from("runs/reward_quality.js");
 const { flat } = await from("runs/run_facts.js");
 const { overRootKl } = await from("runs/over_kl.js");
 
@@ -88,4 +89,9 @@ test("a reading over the root of KL has the steps that have both, in their order
   ]);
   assert.deepEqual(overRootKl({ score: curves.score }, "score"), []);
   assert.deepEqual(overRootKl(curves, "reward"), []);
+});
+
+test("runs that measured no reward show no part for it", () => {
+  assert.equal(rewardQuality(tools, null), null);
+  assert.equal(rewardQuality(tools, { holdout: null }), null);
 });

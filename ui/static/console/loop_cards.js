@@ -76,13 +76,17 @@ export class LoopCards {
     if (reward.decided < FEWEST_DECIDED)
       return [words("card.reward.too_few"), [this.line("card.reward.of", { right, n: decided }), on]];
     const half = reward.low === null || reward.high === null ? null : (reward.high - reward.low) / 2;
-    const ceiling = this.figures["people.agreement"];
+    const ceiling = this.figures["reward.ceiling"];
+    const agreement = this.figures["people.agreement"];
     return [
       [this.figure(...right), ...(half === null ? [] : [" ± ", this.figure("reward.half", number(100 * half, 0))])],
       [
         this.line("card.reward.right", { n: decided }),
         this.line("card.reward.length", { share: ["reward.length_baseline", percent(reward.length_baseline)] }),
-        ceiling ? this.line("card.reward.people", { share: ["people.agreement", percent(ceiling.value)] }) : null,
+        ceiling ? this.line("card.reward.ceiling", { share: ["reward.ceiling", percent(ceiling.value)] }) : null,
+        agreement && !ceiling
+          ? this.line("card.reward.people", { share: ["people.agreement", percent(agreement.value)] })
+          : null,
         reward.cannot_tell ? words("card.reward.cannot_tell") : null,
         reward.cannot_tell && reward.more_judgments
           ? this.line("card.reward.more", { n: ["reward.more", reward.more_judgments] })

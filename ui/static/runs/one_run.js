@@ -7,6 +7,7 @@ import { Remote } from "../page/remote.js";
 import { chart, numbersOf } from "../page/chart.js";
 import { LogTail } from "./log_tail.js";
 import { rewardsOverKl } from "./over_kl.js";
+import { rewardQuality } from "./reward_quality.js";
 import { runFacts, runSettings } from "./run_facts.js";
 import { SampleSteps } from "./sample_steps.js";
 import { drawable, isActive, progressWords, readingsOf, readingWords, runWords, statusChip } from "./words.js";
@@ -78,6 +79,7 @@ export class OneRun {
           : null,
         runFacts(tools, run),
       ),
+      rewardQuality(tools, run.reward_quality),
       this.curves(run),
       runSettings(tools, run),
     ];

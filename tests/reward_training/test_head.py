@@ -1,11 +1,8 @@
-import math
-
 import numpy as np
 import pytest
 
-from reward_training.head import choose_l2, fit_head
-from reward_training.likelihood import FIRST, SECOND, TIE, outcome_probabilities
-from reward_training.metrics import accuracy, bootstrap_interval, evaluate
+from reward_training.head import PairDifferences, choose_l2, fit_head
+from reward_training.likelihood import FIRST, outcome_probabilities
 
 
 def simulated(pairs: int, width: int, seed: int, log_nu: float = 0.0) -> tuple[np.ndarray, np.ndarray, np.ndarray]:
@@ -49,27 +46,16 @@ def test_too_few_prompts_to_validate_on_take_the_strongest_ridge() -> None:
     assert choose_l2(differences, outcomes, np.ones(10), ["a", "b"] * 5, (0.1, 1.0)) == (1.0, {})
 
 
-def test_accuracy_counts_decided_pairs_and_an_exact_tie_of_rewards_half() -> None:
-    assert accuracy(np.array([1.0, 1.0, 0.0, 5.0]), np.array([FIRST, SECOND, FIRST, TIE])) == pytest.approx(0.5)
-    assert math.isnan(accuracy(np.array([1.0]), np.array([TIE])))
-
-
-def test_the_bootstrap_draws_whole_prompts() -> None:
-    """Ten copies of each of 20 prompts say no more than one copy."""
-    values = np.tile(np.arange(20) % 2, 10).astype(float)
-    groups = [str(index % 20) for index in range(200)]
-    low, high = bootstrap_interval(lambda rows: float(values[rows].mean()), groups)
-    assert low == pytest.approx(0.28, abs=0.06)
-    assert high == pytest.approx(0.72, abs=0.06)
-
-
-def test_figures_without_decided_pairs_are_none_not_nan() -> None:
-    report = evaluate(np.array([0.1]), np.array([1.0]), np.array([TIE]), 0.0, ["a"])
-    assert report == {"pairs": 1, "decided": 0, "accuracy": None, "accuracy_low": None}
-
-
-def test_the_length_baseline_says_how_often_the_longer_one_wins() -> None:
-    outcomes = np.array([FIRST, FIRST, SECOND, SECOND])
-    report = evaluate(np.ones(4), np.array([3.0, 2.0, 1.0, -1.0]), outcomes, 0.0, list("abcd"))
-    assert report["length_baseline"] == pytest.approx(0.75)
-    assert report["accuracy"] == pytest.approx(0.5)
+def test_differences_of_shared_texts_fit_the_same_head_without_the_matrix() -> None:
+    draw = np.random.default_rng(5)
+    features, (first, second) = draw.normal(size=(20, 6)), draw.integers(20, size=(2, 150))
+    outcomes, weights = draw.integers(3, size=150), draw.uniform(0.5, 1.5, size=150)
+    matrix, lazy = features[first] - features[second], PairDifferences(features, first, second)
+    assert lazy.shape == matrix.shape
+    assert lazy.transposed_times(weights) == pytest.approx(matrix.T @ weights)
+    groups = [str(place % 7) for place in range(150)]
+    chosen, losses = choose_l2(lazy, outcomes, weights, groups, (0.01, 0.1))
+    plain, plain_losses = choose_l2(matrix, outcomes, weights, groups, (0.01, 0.1))
+    assert (chosen, losses) == (plain, pytest.approx(plain_losses, rel=1e-5))
+    both = [fit_head(one, outcomes, weights, chosen).weights for one in (lazy, matrix)]
+    assert both[0] == pytest.approx(both[1], abs=1e-3)
