@@ -11,7 +11,7 @@ import numpy as np
 
 from reward_training.head import LinearHead, fit_head
 from reward_training.likelihood import OUTCOMES, TIE, Floats
-from reward_training.metrics import evaluate
+from reward_training.metrics import Readings, evaluate
 from reward_training.pair_arrays import unique_texts
 from reward_training.records import Pair, Text
 
@@ -61,5 +61,7 @@ def _correlation(one: Floats, other: Floats) -> float | None:
 def _held_out(features_of: FeaturesOf, pairs: Sequence[Pair], name: str, head: LinearHead) -> dict[str, Any]:
     outcomes = np.array([OUTCOMES[pair.criteria[name]] for pair in pairs], dtype=np.int64)
     read = _differences(features_of, pairs) @ head.weights if pairs else np.zeros(0)
-    lengths = np.array([len(pair.first.completion) - len(pair.second.completion) for pair in pairs], dtype=np.float64)
-    return evaluate(read, lengths, outcomes, head.log_nu, [pair.group for pair in pairs])
+    lengths = np.array([[len(text.completion) for text in (pair.first, pair.second)] for pair in pairs])
+    return evaluate(
+        Readings(read, lengths.reshape(-1, 2).astype(float), outcomes, [pair.group for pair in pairs]), head.log_nu
+    )
