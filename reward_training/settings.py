@@ -23,5 +23,10 @@ class RewardSettings(BaseModel):
         description="Ridge strengths tried for the head; cross-validation over prompts picks one.",
     )
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
-    tokens_per_batch: int = Field(1500, ge=64, description="Tokens in one forward pass at most (memory).")
+    tokens_per_batch: int = Field(1500, ge=64, description="Tokens whose states are in memory at a time, about.")
+    tokens_per_text: int = Field(
+        2048,
+        ge=64,
+        description="Tokens read of a prompt with its completion: the prompt's last ones, the completion's first ones.",
+    )
     seed: int = Field(0, ge=0, description="Order of the pairs and the adapter's start.")

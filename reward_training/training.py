@@ -12,7 +12,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from language_models.checkpoints import (
     Checkpoint,
@@ -192,16 +191,20 @@ def _step(
     optimizer: torch.optim.Optimizer,
     settings: RewardSettings,
 ) -> float:
-    """One optimiser step on a few pairs. The loss's derivative by the score differences comes from the likelihood."""
-    texts, first, second = _unique_texts(pairs)
-    scores: Tensor = torch.zeros(len(texts), device=model.trunk.device)
-    for rows, batch in model.batches(texts):
-        scores = scores.index_put((torch.tensor(rows, device=scores.device),), model.raw(model.features(batch)))
-    differences = scores[first] - scores[second]
-    likelihood = davidson(differences.detach().double().cpu().numpy(), _outcomes(pairs), _weights(pairs), model.log_nu)
+    """One optimiser step on a few pairs, their gradients taken part by part. The loss's derivative by the score
+    differences comes from the likelihood."""
     optimizer.zero_grad(set_to_none=True)
-    differences.backward(gradient=torch.as_tensor(likelihood.by_difference).to(differences))
+    weights, loss = _weights(pairs), 0.0
+    for rows in model.parts(pairs):
+        part = [pairs[row] for row in rows]
+        texts, first, second = _unique_texts(part)
+        scores = model.raw(model.features(texts))
+        differences = scores[first] - scores[second]
+        likelihood = davidson(differences.detach().double().cpu().numpy(), _outcomes(part), weights[rows], model.log_nu)
+        share = float(weights[rows].sum() / weights.sum())  # the likelihood is a mean over its pairs
+        differences.backward(gradient=torch.as_tensor(likelihood.by_difference * share).to(differences))
+        loss += share * likelihood.loss
     torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
     pause_point("inside-optimiser-step")
     optimizer.step()
-    return likelihood.loss
+    return loss
