@@ -24,6 +24,7 @@ BENCHMARKS = {
     "sampling": "sampling_speed",
     "ppo": "ppo_iteration",
     "reward": "reward_speed",
+    "reward_scaling": "reward_scaling",
     "durability": "durability",
     "scale": "scale",
     "annotate": "annotate",

@@ -131,6 +131,18 @@ class LanguageModel:
         ).last_hidden_state
         return states
 
+    def save_network(self, folder: Path) -> None:
+        """Writes the network without its adapters, and the tokenizer, into an existing folder, in the layout of
+        `save_pretrained`."""
+        network = self.network.get_base_model() if self.adapters.names else self.network
+        plain = {key.replace(".base_layer", ""): value for key, value in network.state_dict().items()}
+        config = copy.deepcopy(network.config)
+        with torch.random.fork_rng(devices=[]):
+            written = type(network)(config)
+        written.load_state_dict({key: plain[key] for key in written.state_dict()}, assign=True)
+        written.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
+
     def sampling_network(self, adapter: str | None) -> Any:
         """The network to sample an adapter's policy from (None: the base's), to be called with no adapter in use."""
         if adapter is None:

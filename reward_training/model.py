@@ -118,14 +118,18 @@ class RewardModel(nn.Module):
         with self.trunk.adapters.using(self.adapter):
             return self.features(texts)
 
+    @property
+    def tokens_per_text(self) -> int:
+        """Tokens read of a prompt and its completion: what is set, or what the base can take where that is less."""
+        return min(self.settings.tokens_per_text, self.trunk.context or self.settings.tokens_per_text)
+
     def _tokens(self, texts: Sequence[Text]) -> tuple[list[list[int]], list[list[int]]]:
         """Prompts and completions as token ids, as much of each as is read."""
-        limit = min(self.settings.tokens_per_text, self.trunk.context or self.settings.tokens_per_text)
         both = [
             cut_to(
                 self.trunk.tokens(text.prompt),
                 self.trunk.completion_tokens(text.completion, text.finished is not False),
-                limit,
+                self.tokens_per_text,
             )
             for text in texts
         ]
