@@ -66,7 +66,8 @@ class RewardModel(nn.Module):
     def fresh(cls, base: LanguageModel, settings: RewardSettings) -> "RewardModel":
         """An untrained reward on a trunk of its own: its adapter has no effect yet and its head says 0."""
         trunk = base.trunk(max(1, round(settings.depth * base.layers)))
-        trunk.adapters.add("reward", settings.lora, settings.seed)
+        frozen = min(trunk.layers - 1, round(settings.frozen_share * trunk.layers))
+        trunk.adapters.add("reward", settings.lora, settings.seed, frozen_layers=frozen)
         return cls(trunk, "reward", settings)
 
     def batches(self, texts: Sequence[Text]) -> list[tuple[list[int], Batch]]:

@@ -12,6 +12,12 @@ class RewardSettings(BaseModel):
 
     depth: float = Field(2 / 3, gt=0, le=1, description="Share of the base's layers, from below, that the reward uses.")
     lora: LoraSettings = Field(LoraSettings(), description="The reward's own adapter.")
+    frozen_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of those layers, from below, that the adapter leaves alone: faster, less memory.",
+    )
     epochs: int = Field(
         1, ge=0, le=100, description="Passes over the training pairs with adapter and head (0: head only)."
     )

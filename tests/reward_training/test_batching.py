@@ -40,7 +40,7 @@ def pairs(count: int, seed: int = 0) -> list[Pair]:
     ]
 
 
-def random_model(**settings: int) -> RewardModel:
+def random_model(**settings: float) -> RewardModel:
     """Adapter and head hold random weights: with those of the start a test would be empty."""
     model = RewardModel.fresh(fresh_tiny(), RewardSettings(**settings))  # type: ignore[arg-type]
     randomise(model.trunk, "reward", 3)
@@ -65,9 +65,9 @@ def plain_scores(model: RewardModel, read: Sequence[Text]) -> Tensor:
     return torch.stack(scores)
 
 
-@pytest.mark.parametrize("budget", [64, 300, 5000])
-def test_scores_and_gradients_are_those_of_one_text_at_a_time(budget: int) -> None:
-    model, judged = random_model(tokens_per_batch=budget), pairs(12)
+@pytest.mark.parametrize(("budget", "frozen"), [(64, 0.0), (300, 0.0), (5000, 0.0), (300, 0.5)])
+def test_scores_and_gradients_are_those_of_one_text_at_a_time(budget: int, frozen: float) -> None:
+    model, judged = random_model(tokens_per_batch=budget, frozen_share=frozen), pairs(12)
     signs = torch.tensor(np.random.default_rng(1).normal(size=12) / 12).float()
     with model.trunk.adapters.training("reward") as parameters:
         ours, scores = [torch.zeros_like(parameter) for parameter in parameters], torch.zeros(12)
@@ -85,6 +85,19 @@ def test_scores_and_gradients_are_those_of_one_text_at_a_time(budget: int) -> No
     for one, other in zip(ours, plain, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=0)
     assert scores.std() > 1e-2 and max(gradient.abs().max() for gradient in plain) > 1e-3
+
+
+def test_frozen_layers_have_no_adapter_and_the_others_have_one_on_every_linear_layer(tmp_path: Path) -> None:
+    model, whole = random_model(frozen_share=0.5, depth=1.0), random_model(depth=1.0)
+
+    def upper(names: Sequence[str]) -> set[str]:
+        return {name for name in names if ".layers.2." in name}
+
+    names = list(model.trunk.adapters.parameters("reward"))
+    assert model.trunk.layers == 3 and upper(names) == set(names)
+    assert upper(names) == upper(list(whole.trunk.adapters.parameters("reward")))
+    model.save(tmp_path)
+    assert RewardModel.load(fresh_tiny(), tmp_path).score(texts(4)) == model.score(texts(4))
 
 
 def test_parts_hold_every_pair_once_and_stay_within_the_budget() -> None:
