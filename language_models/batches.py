@@ -77,7 +77,7 @@ def token_batches(lengths: Sequence[int], tokens_per_batch: int) -> list[list[in
 
 
 def shared_prompt_batches(
-    prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], tokens_per_batch: int, *, waste: int = 16
+    prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], tokens_per_batch: int, *, waste: int = 32
 ) -> list[list[int]]:
     """Splits row indices into batches in which rows of one prompt stand together: a pass computes a prompt once.
 

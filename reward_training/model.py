@@ -19,6 +19,7 @@ from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
 
 ADAPTER, CARD, SCALES = "adapter", "reward.json", "scales.safetensors"
+CHUNK = 512  # texts whose tokens are in memory while many are read
 LENGTH_WEIGHT = (
     10.0  # the length feature's standard deviation, so that the ridge hardly shrinks it beside hundreds of states
 )
@@ -115,9 +116,10 @@ class RewardModel(nn.Module):
 
     @torch.no_grad()
     def all_features(self, texts: Sequence[Text]) -> Tensor:
-        """(N, 2 H + 1): `features` under the reward's adapter, for reading."""
+        """(N, 2 H + 1): `features` under the reward's adapter, for reading; few texts' tokens in memory at a time."""
+        chunks = [texts[start : start + CHUNK] for start in range(0, max(len(texts), 1), CHUNK)]
         with self.trunk.adapters.using(self.adapter):
-            return self.features(texts)
+            return torch.cat([self.features(chunk) for chunk in chunks])
 
     @property
     def tokens_per_text(self) -> int:

@@ -29,7 +29,7 @@ class RewardSettings(BaseModel):
         description="Ridge strengths tried for the head; cross-validation over prompts picks one.",
     )
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
-    tokens_per_batch: int = Field(768, ge=64, description="Tokens whose states are in memory at a time, about.")
+    tokens_per_batch: int = Field(512, ge=64, description="Tokens whose states are in memory at a time, about.")
     tokens_per_text: int = Field(
         2048,
         ge=64,

@@ -196,6 +196,8 @@ def _step(
     optimizer.zero_grad(set_to_none=True)
     weights, loss = _weights(pairs), 0.0
     for rows in model.parts(pairs):
+        if not weights[rows].any():
+            continue
         part = [pairs[row] for row in rows]
         texts, first, second = _unique_texts(part)
         scores = model.raw(model.features(texts))
