@@ -13,6 +13,7 @@ import platform
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,7 +23,8 @@ from benchmarks.setting import Setting
 BENCHMARKS = {
     "sampling": "sampling_speed",
     "ppo": "ppo_iteration",
-    "reward": "reward_training_speed",
+    "reward": "reward_speed",
+    "reward_scaling": "reward_scaling",
     "reward_quality": "reward_quality",
     "durability": "durability",
     "scale": "scale",
@@ -78,10 +80,11 @@ def main() -> int:
     parser.add_argument("--short", action="store_true", help="cut down, to see that it works")
     parser.add_argument("--to", type=Path, metavar="FILE", help="write each row there, skip what is there")
     parser.add_argument("--work", type=Path, help="where studies are made: a real disk, not memory")
+    parser.add_argument("--peer", type=Path, metavar="PYTHON", help="python of an environment with trl")
     given = parser.parse_args()
-    setting = Setting(given.base, given.seed, given.data, given.short)
+    setting = Setting(given.base, given.seed, given.data, given.short, peer=given.peer)
     if given.work:
-        setting = Setting(given.base, given.seed, given.data, given.short, given.work)
+        setting = replace(setting, work=given.work)
     done = finished(given.to)
     for (name, cell), measure in cells(given.only).items():
         base = given.base if cell is None else None  # what has cells measures the store, which knows no model

@@ -29,7 +29,8 @@ class Setting:
     """One benchmark run.
 
     `data` is the folder of real preferences, None for the demo's prompts. `short`: cut down, to see that it works.
-    `work`: where studies are made; it has to be a real disk, in memory an fsync tells nothing.
+    `work`: where studies are made; it has to be a real disk, in memory an fsync tells nothing. `peer`: the python of an
+    environment with the libraries that ours are measured beside, None where there is none.
     """
 
     base: str = ""
@@ -37,6 +38,7 @@ class Setting:
     data: Path | None = None
     short: bool = False
     work: Path = field(default_factory=lambda: Path(tempfile.gettempdir()) / "tastemaker-benchmarks")
+    peer: Path | None = None
 
     @cached_property
     def model(self) -> LanguageModel:

@@ -34,18 +34,40 @@ class Adapters:
     def names(self) -> list[str]:
         return list(self.network.peft_config) if isinstance(self.network, PeftModel) else []
 
-    def add(self, name: str, settings: LoraSettings, seed: int) -> None:
-        """Adds an adapter whose effect is zero: B is zero, A is drawn from `seed`. The one in use stays in use."""
+    def add(self, name: str, settings: LoraSettings, seed: int, *, frozen_layers: int = 0) -> None:
+        """Adds an adapter whose effect is zero: B is zero, A is drawn from `seed`. The one in use stays in use.
+
+        The lowest `frozen_layers` layers get none: training neither keeps their states nor goes back through them.
+        """
         config = LoraConfig(
             r=settings.rank,
             lora_alpha=settings.alpha,
             lora_dropout=0.0,
-            target_modules="all-linear",
+            target_modules=self._linear_from(frozen_layers) if frozen_layers else "all-linear",
             base_model_name_or_path=self.base_name,
         )
         with torch.random.fork_rng(devices=[]):
             torch.manual_seed(seed)
             self._insert(name, config)
+
+    def _linear_from(self, layer: int) -> list[str]:
+        """Names of the linear layers from the `layer`-th layer of the stack up."""
+        network = self.network.get_base_model() if isinstance(self.network, PeftModel) else self.network
+        count = network.config.get_text_config().num_hidden_layers
+        stacks = [
+            (path, module)
+            for path, module in network.named_modules()
+            if isinstance(module, nn.ModuleList) and len(module) == count
+        ]
+        if len(stacks) != 1:
+            raise ValueError(f"layers cannot be told apart in {type(network).__name__}: freeze none of them")
+        path, stack = stacks[0]
+        return [
+            f"{path}.{place}.{name}".removesuffix(".base_layer")
+            for place in range(layer, count)
+            for name, module in stack[place].named_modules()
+            if isinstance(module, nn.Linear) and "lora_" not in name
+        ]
 
     def load(self, name: str, folder: Path) -> None:
         """Adds an adapter from a folder in PEFT's layout."""

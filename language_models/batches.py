@@ -77,19 +77,42 @@ def token_batches(lengths: Sequence[int], tokens_per_batch: int) -> list[list[in
 
 
 def shared_prompt_batches(
-    prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], tokens_per_batch: int
+    prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], tokens_per_batch: int, *, waste: int = 32
 ) -> list[list[int]]:
-    """Splits row indices into batches in which rows of one prompt stand together, for passes that compute a prompt
-    once: distinct prompts and completions, padded, stay within `tokens_per_batch` (at least one row)."""
+    """Splits row indices into batches in which rows of one prompt stand together: a pass computes a prompt once.
+
+    Distinct prompts and completions, padded, stay within `tokens_per_batch`; where a prompt leaves less than half,
+    completions may still fill half, and there is always one row. Rows of like length stand together, and a row joins a
+    batch only where this costs at most `waste` padded tokens more than a pass of its own: that is about what the pass
+    itself costs.
+    """
     _, place = distinct(prompts)
-    order = sorted(range(len(prompts)), key=lambda row: (-len(prompts[row]), place[row], -len(completions[row]), row))
+    longest = [0] * (max(place, default=-1) + 1)  # completion, by prompt
+    for row, where in enumerate(place):
+        longest[where] = max(longest[where], len(completions[row]))
+    order = sorted(
+        range(len(prompts)),
+        key=lambda row: (-len(prompts[row]) - longest[place[row]], place[row], -len(completions[row]), row),
+    )
     batches: list[list[int]] = []
+    size = 0
     for row in order:
         together = [*batches[-1], row] if batches else [row]
-        width = len({place[one] for one in together}) * max(len(prompts[one]) for one in together)
-        size = width + len(together) * max(len(completions[one]) for one in together)
-        if batches and size <= tokens_per_batch:
-            batches[-1] = together
+        joined = _padded_size([place[one] for one in together], prompts, completions, together)
+        alone = len(prompts[row]) + len(completions[row])
+        limit = max(tokens_per_batch, len(prompts[together[0]]) + tokens_per_batch // 2)
+        if batches and joined <= min(limit, size + alone + waste):
+            batches[-1], size = together, joined
         else:
             batches.append([row])
+            size = alone
     return batches
+
+
+def _padded_size(
+    places: Sequence[int], prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], rows: Sequence[int]
+) -> int:
+    """Tokens of a pass over rows whose distinct prompts are padded to the widest, and completions to the longest."""
+    return len(set(places)) * max(len(prompts[row]) for row in rows) + len(rows) * max(
+        len(completions[row]) for row in rows
+    )

@@ -62,6 +62,7 @@ class LanguageModel:
         self.hidden_size: int = network.config.get_text_config().hidden_size
         self.layers: int = network.config.get_text_config().num_hidden_layers
         name = BUNDLED_HUB_ID if identity.source.startswith("bundled:") else identity.source.removeprefix("hub:")
+        self.context: int | None = getattr(network.config.get_text_config(), "max_position_embeddings", None)
         self.adapters = Adapters(network.eval(), name)
         self._merged = MergedCopy()
         self.device = next(network.parameters()).device
@@ -105,21 +106,9 @@ class LanguageModel:
         """The text of completion tokens, without the EOS."""
         return str(self.tokenizer.decode(list(completion_ids), skip_special_tokens=True))
 
-    def hidden_states(self, batch: Batch) -> Tensor:
-        """(B, T, H): the states above the top layer, for models without an output layer (see `trunk`)."""
-        output: Tensor = self.network(
-            input_ids=batch.input_ids,
-            attention_mask=batch.attention_mask,
-            position_ids=batch.position_ids,
-            use_cache=False,
-        ).last_hidden_state
-        return output
-
     def completion_states(self, batch: Batch) -> Tensor:
-        """(B, C, H): `hidden_states` at the completions' own tokens; a prompt that several rows share is computed once.
-
-        For reading alone: run it without gradients.
-        """
+        """(B, C, H): the states above the top layer at the completions' own tokens, for models without an output layer
+        (see `trunk`). A prompt that several rows share is computed once; gradients reach it through the cache."""
         width = batch.prompt_width
         masked = batch.input_ids[:, :width].masked_fill(batch.attention_mask[:, :width] == 0, -1)
         prompts, prompt_of = distinct(masked.tolist())
@@ -141,6 +130,18 @@ class LanguageModel:
             use_cache=True,
         ).last_hidden_state
         return states
+
+    def save_network(self, folder: Path) -> None:
+        """Writes the network without its adapters, and the tokenizer, into an existing folder, in the layout of
+        `save_pretrained`."""
+        network = self.network.get_base_model() if self.adapters.names else self.network
+        plain = {key.replace(".base_layer", ""): value for key, value in network.state_dict().items()}
+        config = copy.deepcopy(network.config)
+        with torch.random.fork_rng(devices=[]):
+            written = type(network)(config)
+        written.load_state_dict({key: plain[key] for key in written.state_dict()}, assign=True)
+        written.save_pretrained(folder)
+        self.tokenizer.save_pretrained(folder)
 
     def sampling_network(self, adapter: str | None) -> Any:
         """The network to sample an adapter's policy from (None: the base's), to be called with no adapter in use."""

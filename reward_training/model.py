@@ -11,14 +11,15 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from language_models.batches import Batch, collate, shared_prompt_batches, token_batches
+from language_models.batches import Batch, collate, shared_prompt_batches
 from language_models.errors import WrongBase
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
-from reward_training.records import Text
+from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
 
 ADAPTER, CARD, SCALES = "adapter", "reward.json", "scales.safetensors"
+CHUNK = 512  # texts whose tokens are in memory while many are read
 LENGTH_WEIGHT = (
     10.0  # the length feature's standard deviation, so that the ridge hardly shrinks it beside hundreds of states
 )
@@ -29,6 +30,13 @@ def completion_mean(states: Tensor, mask: Tensor) -> Tensor:
     and padding out."""
     kept = states[:, states.shape[1] - mask.shape[1] :] * mask.unsqueeze(-1)
     return torch.as_tensor(kept.sum(1) / mask.sum(1, keepdim=True))
+
+
+def cut_to(prompt: list[int], completion: list[int], limit: int) -> tuple[list[int], list[int]]:
+    """The first tokens of a completion and the last of its prompt, `limit` together; a quarter is the prompt's if it
+    needs it, and what the completion leaves."""
+    completion = completion[: limit - min(len(prompt), limit // 4)]
+    return prompt[-(limit - len(completion)) :], completion
 
 
 class RewardModel(nn.Module):
@@ -59,17 +67,13 @@ class RewardModel(nn.Module):
     def fresh(cls, base: LanguageModel, settings: RewardSettings) -> "RewardModel":
         """An untrained reward on a trunk of its own: its adapter has no effect yet and its head says 0."""
         trunk = base.trunk(max(1, round(settings.depth * base.layers)))
-        trunk.adapters.add("reward", settings.lora, settings.seed)
+        frozen = min(trunk.layers - 1, round(settings.frozen_share * trunk.layers))
+        trunk.adapters.add("reward", settings.lora, settings.seed, frozen_layers=frozen)
         return cls(trunk, "reward", settings)
 
-    def batches(self, texts: Sequence[Text], *, share_prompts: bool = False) -> list[tuple[list[int], Batch]]:
-        """(which rows, padded batch) within the settings' token budget: texts of like length together, or (with
-        `share_prompts`) texts of the same prompt."""
-        prompts = [self.trunk.tokens(text.prompt) for text in texts]
-        completions = [self.trunk.completion_tokens(text.completion, text.finished is not False) for text in texts]
-        lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
-        budget = self.settings.tokens_per_batch
-        split = shared_prompt_batches(prompts, completions, budget) if share_prompts else token_batches(lengths, budget)
+    def batches(self, texts: Sequence[Text]) -> list[tuple[list[int], Batch]]:
+        """(which rows, padded batch) within the settings' token budget, texts of a prompt together: it counts once."""
+        prompts, completions = self._tokens(texts)
         return [
             (
                 rows,
@@ -80,19 +84,31 @@ class RewardModel(nn.Module):
                     self.trunk.device,
                 ),
             )
-            for rows in split
+            for rows in shared_prompt_batches(prompts, completions, self.settings.tokens_per_batch)
         ]
 
-    def features(self, batch: Batch) -> Tensor:
-        """(B, 2 H + 1), not standardised: the mean over the completion of its tokens' embeddings (which words it
-        uses), of the trunk's top states under the adapter in use (what it says), and the logarithm of its length (a
-        mean cannot tell)."""
-        return self._features(batch, self.trunk.hidden_states(batch))
+    def parts(self, pairs: Sequence[Pair]) -> list[list[int]]:
+        """Rows of pairs, split so that the texts of each part stay within the token budget: gradients are taken
+        part by part, and only one part's states are in memory (a pair that is too long alone stands alone)."""
+        prompts, firsts = self._tokens([pair.first for pair in pairs])
+        _, seconds = self._tokens([pair.second for pair in pairs])
+        widths = [[0] * (2 * max(len(one), len(other))) for one, other in zip(firsts, seconds, strict=True)]
+        budget = self.settings.tokens_per_batch
+        return shared_prompt_batches(prompts, widths, budget, waste=budget)
 
-    def _features(self, batch: Batch, states: Tensor) -> Tensor:
-        mask = batch.completion_mask
-        words = completion_mean(self.trunk.network.get_input_embeddings()(batch.input_ids), mask)
-        return torch.cat([words, completion_mean(states, mask), mask.sum(1, keepdim=True).log()], 1)
+    def features(self, texts: Sequence[Text]) -> Tensor:
+        """(N, 2 H + 1) for any number of texts, in their order, not standardised: the mean over the completion of its
+        tokens' embeddings (which words it uses), of the trunk's top states under the adapter in use (what it says), and
+        the logarithm of its length (a mean cannot tell). With gradients where the adapter is being trained."""
+        result = torch.zeros(len(texts), self.width, device=self.trunk.device)
+        for rows, batch in self.batches(texts):
+            mask = batch.completion_mask
+            words = completion_mean(self.trunk.network.get_input_embeddings()(batch.completion_ids), mask)
+            meaning = completion_mean(self.trunk.completion_states(batch), mask)
+            length = mask.sum(1, keepdim=True).log()
+            places = torch.tensor(rows, device=result.device)
+            result = result.index_copy(0, places, torch.cat([words, meaning, length], 1))
+        return result
 
     def raw(self, features: Tensor) -> Tensor:
         """(B, 2 H + 1) features -> (B,) scores before normalisation; the log-odds of winning are their differences."""
@@ -100,12 +116,27 @@ class RewardModel(nn.Module):
 
     @torch.no_grad()
     def all_features(self, texts: Sequence[Text]) -> Tensor:
-        """(N, 2 H + 1) for any number of texts, in their order."""
-        result = torch.zeros(len(texts), self.width, device=self.trunk.device)
+        """(N, 2 H + 1): `features` under the reward's adapter, for reading; few texts' tokens in memory at a time."""
+        chunks = [texts[start : start + CHUNK] for start in range(0, max(len(texts), 1), CHUNK)]
         with self.trunk.adapters.using(self.adapter):
-            for rows, batch in self.batches(texts, share_prompts=True):
-                result[rows] = self._features(batch, self.trunk.completion_states(batch))
-        return result
+            return torch.cat([self.features(chunk) for chunk in chunks])
+
+    @property
+    def tokens_per_text(self) -> int:
+        """Tokens read of a prompt and its completion: what is set, or what the base can take where that is less."""
+        return min(self.settings.tokens_per_text, self.trunk.context or self.settings.tokens_per_text)
+
+    def _tokens(self, texts: Sequence[Text]) -> tuple[list[list[int]], list[list[int]]]:
+        """Prompts and completions as token ids, as much of each as is read."""
+        both = [
+            cut_to(
+                self.trunk.tokens(text.prompt),
+                self.trunk.completion_tokens(text.completion, text.finished is not False),
+                self.tokens_per_text,
+            )
+            for text in texts
+        ]
+        return [prompt for prompt, _ in both], [completion for _, completion in both]
 
     def raw_scores(self, texts: Sequence[Text]) -> Tensor:
         """(N,) scores before normalisation."""

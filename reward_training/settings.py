@@ -14,6 +14,12 @@ class RewardSettings(BaseModel):
 
     depth: float = Field(2 / 3, gt=0, le=1, description="Share of the base's layers, from below, that the reward uses.")
     lora: LoraSettings = Field(LoraSettings(), description="The reward's own adapter.")
+    frozen_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of those layers, from below, that the adapter leaves alone: faster, less memory.",
+    )
     epochs: int = Field(
         1, ge=0, le=100, description="Passes over the training pairs with adapter and head (0: head only)."
     )
@@ -27,5 +33,10 @@ class RewardSettings(BaseModel):
     loss: LossSettings = Field(LossSettings(), description="Margins, smoothing, both bad.")
     annotators: AnnotatorSettings = Field(AnnotatorSettings(), description="Reliability and side bias of people.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
-    tokens_per_batch: int = Field(1500, ge=64, description="Tokens in one forward pass at most (memory).")
+    tokens_per_batch: int = Field(512, ge=64, description="Tokens whose states are in memory at a time, about.")
+    tokens_per_text: int = Field(
+        2048,
+        ge=64,
+        description="Tokens read of a prompt with its completion: the prompt's last ones, the completion's first ones.",
+    )
     seed: int = Field(0, ge=0, description="Order of the pairs and the adapter's start.")

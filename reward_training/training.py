@@ -15,7 +15,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from torch import Tensor
 
 from language_models.checkpoints import (
     Checkpoint,
@@ -295,24 +294,30 @@ def _step(
     optimizer: torch.optim.Optimizer,
     settings: RewardSettings,
 ) -> float:
-    """One optimiser step on a few pairs. The loss's derivative by the score differences comes from the likelihood."""
-    texts, first, second = unique_texts([pairs[row] for row in rows])
-    scores: Tensor = torch.zeros(len(texts), device=model.trunk.device)
-    for places, batch in model.batches(texts):
-        scores = scores.index_put((torch.tensor(places, device=scores.device),), model.raw(model.features(batch)))
-    few = fitted.arrays.chosen(rows)
-    against = [scores[first[few.both_bad]] - fitted.anchor, scores[second[few.both_bad]] - fitted.anchor]
-    differences = torch.cat([scores[first] - scores[second], *against])
-    few = few.anchored(settings.loss.both_bad)
-    likelihood = davidson(
-        differences.detach().double().cpu().numpy(), few.outcomes, few.weights, model.log_nu, few.side_bias,
-        margins=few.margins, smoothing=settings.loss.smoothing,
-    )  # fmt: skip
-    # The likelihood is a mean: without this, pairs of unreliable people would count in full where they meet in a step.
-    share = float(few.weights.sum() / (len(rows) * fitted.arrays.weights.mean()))
+    """One optimiser step on a few pairs, their gradients taken part by part. The loss's derivative by the score
+    differences comes from the likelihood."""
     optimizer.zero_grad(set_to_none=True)
-    differences.backward(gradient=torch.as_tensor(share * likelihood.by_difference).to(differences))
+    # The likelihood is a mean: without this, pairs of unreliable people would count in full where they meet in a step.
+    whole = len(rows) * fitted.arrays.weights.mean()
+    loss, weight = 0.0, 0.0
+    for places in model.parts([pairs[row] for row in rows]):
+        part = rows[places]
+        few = fitted.arrays.chosen(part)
+        if not few.weights.any():
+            continue
+        texts, first, second = unique_texts([pairs[row] for row in part])
+        scores = model.raw(model.features(texts))
+        against = [scores[first[few.both_bad]] - fitted.anchor, scores[second[few.both_bad]] - fitted.anchor]
+        differences = torch.cat([scores[first] - scores[second], *against])
+        few = few.anchored(settings.loss.both_bad)
+        likelihood = davidson(
+            differences.detach().double().cpu().numpy(), few.outcomes, few.weights, model.log_nu, few.side_bias,
+            margins=few.margins, smoothing=settings.loss.smoothing,
+        )  # fmt: skip
+        share = float(few.weights.sum())
+        differences.backward(gradient=torch.as_tensor(share / whole * likelihood.by_difference).to(differences))
+        loss, weight = loss + share * likelihood.loss, weight + share
     torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
     pause_point("inside-optimiser-step")
     optimizer.step()
-    return likelihood.loss
+    return loss / weight if weight else 0.0

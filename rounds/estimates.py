@@ -158,7 +158,7 @@ def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float
         return float(base + config["reward"]["tokens_per_batch"] * TRAINING_GB_A_TOKEN * scale)
     if kind == "train-policy":
         return float(base + config["ppo"]["tokens_per_batch"] * TRAINING_GB_A_TOKEN * scale)
-    if kind == "policy-export" and config["merged"]:
+    if kind == "reward-export" or (kind == "policy-export" and config["merged"]):
         return float(base + facts.parameters * BYTES_A_PARAMETER / GIGABYTE)
     return float(base + 64 * SAMPLING_GB_A_ROW * scale)
 
@@ -167,8 +167,9 @@ def kept_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence[
     """What lies on the disk when it has ended: what it publishes."""
     known = [one.published_gb for one in basis if one.published_gb]
     scale = facts.parameters / REFERENCE_PARAMETERS
-    if kind == "policy-export":
-        merged = facts.parameters * BYTES_A_PARAMETER / GIGABYTE if config["merged"] else 0.0
+    if kind in ("policy-export", "reward-export"):
+        whole = kind == "reward-export" or config["merged"]
+        merged = facts.parameters * BYTES_A_PARAMETER / GIGABYTE if whole else 0.0
         return merged + ADAPTER_GB_AT_RANK_16 * scale
     if kind not in ("train-reward", "train-policy"):
         return 0.001

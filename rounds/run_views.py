@@ -48,6 +48,7 @@ def published(run: Run) -> dict[str, str] | None:
         ("train-policy", "policy", "policy"),
         ("train-reward", "reward_model", "reward_model"),
         ("policy-export", "folder", "export"),
+        ("reward-export", "folder", "export"),
     ):
         if run.kind == kind and isinstance(result.get(key), str):
             return {name: result[key]}

@@ -170,6 +170,17 @@ class PolicyExportSettings(_Settings):
     merged: bool = Field(False, description="the adapter merged into a copy of the base instead of the adapter alone")
 
 
+class RewardExportSettings(_Settings):
+    """A reward model as a folder that other programs load."""
+
+    reward_model: str | None = Field(None, description="name of the reward model; none: the latest")
+    format: Literal["module", "classifier"] = Field(
+        "module", description="module: equal scores, with a file of its own; classifier: near it, as TRL loads it"
+    )
+    data_licence: str | None = Field(None, max_length=200, description="licence of prompts and texts, for the card")
+    base_licence: str | None = Field(None, max_length=200, description="licence of the base, for the card")
+
+
 KIND_SETTINGS: dict[str, type[_Settings]] = {
     "sample": SampleSettings,
     "train-reward": TrainRewardSettings,
@@ -177,6 +188,7 @@ KIND_SETTINGS: dict[str, type[_Settings]] = {
     "evaluate": EvaluateSettings,
     "score": ScoreSettings,
     "policy-export": PolicyExportSettings,
+    "reward-export": RewardExportSettings,
 }
 
 

@@ -6,17 +6,15 @@ With `merged` the folder holds a whole model instead: the adapter merged into a 
 
 from __future__ import annotations
 
-import os
 import shutil
-import uuid
 from pathlib import Path
 from typing import Any
 
 from feedback_store import policies
 from feedback_store.policies import Policy
-from language_models.folders import file_sha256
-from language_models.sources import BUNDLED_HUB_ID, parse
+from rounds.base_names import base_name
 from rounds.context import RunContext
+from rounds.export_folder import described, export_folder
 from rounds.model_host import ADAPTER, base_source
 from rounds.settings import PolicyExportSettings
 
@@ -37,27 +35,16 @@ def run(context: RunContext) -> dict[str, Any]:
         )
     context.report("checking the policy's folder")
     source = context.models.folder(policy.folder) / ADAPTER
-    exports = context.study_folder / "exports"
-    exports.mkdir(exist_ok=True)
-    final = exports / (f"{policy.name}-merged" if settings.merged else policy.name)
-    temporary = exports / f".writing-{final.name}-{uuid.uuid4().hex[:8]}"
-    temporary.mkdir()
-    try:
+    name = f"{policy.name}-merged" if settings.merged else policy.name
+    with export_folder(context, name) as folder:
         context.report("writing")
         if settings.merged:
-            _write_merged(context, source, temporary)
+            _write_merged(context, source, folder)
         else:
-            for name in ADAPTER_FILES:
-                shutil.copyfile(source / name, temporary / name)
-        (temporary / "README.md").write_text(card(context, policy, merged=settings.merged), encoding="utf-8")
-        _write_sums(temporary)
-        context.check()
-        shutil.rmtree(final, ignore_errors=True)
-        os.rename(temporary, final)
-    finally:
-        shutil.rmtree(temporary, ignore_errors=True)
-    files = sorted(path.name for path in final.iterdir())
-    return {"policy": policy.name, "folder": str(final.relative_to(context.study_folder)), "files": files}
+            for file in ADAPTER_FILES:
+                shutil.copyfile(source / file, folder / file)
+        (folder / "README.md").write_text(card(context, policy, merged=settings.merged), encoding="utf-8")
+    return {"policy": policy.name, **described(context, name)}
 
 
 def _write_merged(context: RunContext, adapter: Path, folder: Path) -> None:
@@ -72,19 +59,6 @@ def _write_merged(context: RunContext, adapter: Path, folder: Path) -> None:
     merged = PeftModel.from_pretrained(network, str(adapter)).merge_and_unload()
     merged.save_pretrained(folder)
     context.models.model.tokenizer.save_pretrained(folder)
-
-
-def _write_sums(folder: Path) -> None:
-    lines = [f"{file_sha256(path)}  {path.name}" for path in sorted(folder.iterdir()) if path.is_file()]
-    (folder / "SHA256SUMS").write_text("\n".join(lines) + "\n", encoding="utf-8")
-
-
-def base_name(source: str) -> str:
-    """The name by which others find the base: the hub id where there is one."""
-    parsed = parse(source) if ":" in source else None
-    if parsed is not None and parsed.kind == "bundled":
-        return BUNDLED_HUB_ID
-    return parsed.name if parsed is not None and parsed.kind == "hub" else source
 
 
 def card(context: RunContext, policy: Policy, *, merged: bool) -> str:

@@ -112,6 +112,12 @@ def test_the_loop_by_commands(tastemaker, study_folder, worker, tmp_path):
     names = {path.name for path in Path(exported["folder"]).iterdir()}
     assert {"adapter_config.json", "adapter_model.safetensors", "README.md", "SHA256SUMS"} <= names
 
+    out = succeeded("reward", "export", study_folder, "--format", "module", "--to", tmp_path / "reward")
+    assert out["reward_model"] == "reward-1"
+    assert {"reward.py", "README.md", "SHA256SUMS"} <= {path.name for path in Path(out["folder"]).iterdir()}
+    refused = tastemaker("reward", "export", study_folder, "--to", tmp_path / "reward")
+    assert refused.code == 2 and "exists already" in refused.err
+
     all_of_it = succeeded("export", study_folder, "--format", "comparisons", "--to", tmp_path / "all")
     lines = (Path(all_of_it["folder"]) / "comparisons.jsonl").read_text().splitlines()
     assert lines

@@ -99,20 +99,36 @@ def test_a_trunk_shares_the_bases_tensors_and_its_adapters_are_its_own(tiny: Lan
     with torch.no_grad():
         expected = tiny.network(input_ids=batch.input_ids, output_hidden_states=True).hidden_states[2]
         normed = tiny.network.get_base_model().model.norm(expected)
-        torch.testing.assert_close(trunk.hidden_states(batch), normed, atol=1e-5, rtol=0)
+        found = trunk.network(input_ids=batch.input_ids).last_hidden_state
+        torch.testing.assert_close(found, normed, atol=1e-5, rtol=0)
     assert trunk.adapters.names == [] and tiny.adapters.names == ["policy", "other"]
 
 
-def test_states_with_a_prompt_computed_once_are_those_of_whole_rows(tiny: LanguageModel) -> None:
+def test_states_with_a_prompt_computed_once_are_those_of_whole_rows_and_so_are_their_gradients(
+    tiny: LanguageModel,
+) -> None:
     trunk = tiny.trunk(2)
+    trunk.adapters.add("reward", LoraSettings(rank=4, alpha=8), 0)
+    randomise(trunk, "reward", 3)
     prompts = [[5, 6, 7], [8], [5, 6, 7], [8], [8, 9]]
-    batch = collate(prompts, [[9, 2], [11], [10, 12, 2], [13, 2], [9, 2]], tiny.pad_id)
-    with torch.no_grad():
-        whole = trunk.hidden_states(batch)[:, batch.prompt_width :]
-        shared = trunk.completion_states(batch)
-    mask = batch.completion_mask
-    assert shared.shape == whole.shape
-    torch.testing.assert_close(shared[mask], whole[mask], atol=1e-5, rtol=0)
+    completions = [[9, 2], [11], [10, 12, 2], [13, 2], [9, 2]]
+    batch = collate(prompts, completions, tiny.pad_id)
+    with trunk.adapters.training("reward") as parameters:
+        found = trunk.completion_states(batch)[batch.completion_mask]
+        whole = torch.cat(
+            [
+                trunk.network(input_ids=torch.tensor([prompt + own]), use_cache=False).last_hidden_state[
+                    0, len(prompt) :
+                ]
+                for prompt, own in zip(prompts, completions, strict=True)
+            ]
+        )
+        torch.testing.assert_close(found, whole, atol=1e-5, rtol=0)
+        weights = torch.randn(whole.shape, generator=torch.Generator().manual_seed(0)) / whole.numel()
+        gradients = [torch.autograd.grad((states * weights).sum(), parameters) for states in (found, whole)]
+    for ours, plain in zip(*gradients, strict=True):
+        torch.testing.assert_close(ours, plain, atol=1e-5, rtol=0)
+    assert max(gradient.abs().max() for gradient in gradients[1]) > 1e-3
 
 
 def test_batches_of_shared_prompts_hold_every_row_once_within_the_budget() -> None:

@@ -115,9 +115,9 @@ def test_only_the_completions_real_tokens_are_averaged() -> None:
 
 def test_the_features_are_words_states_and_length(trained: TrainedReward) -> None:
     model = trained.model
-    (_, batch), *_ = model.batches([Text([{"role": "user", "content": "Hi"}], "ab", True)])
-    features = model.features(batch)[0].detach()
-    embeddings = model.trunk.network.get_input_embeddings().weight[batch.completion_ids[0]]
+    features = model.all_features([Text([{"role": "user", "content": "Hi"}], "ab", True)])[0]
+    ids = torch.tensor(model.trunk.completion_tokens("ab", finished=True))
+    embeddings = model.trunk.network.get_input_embeddings().weight[ids]
     width = model.trunk.hidden_size
     torch.testing.assert_close(features[:width], embeddings.mean(0).detach())
     assert features[-1].item() == pytest.approx(np.log(3))  # two bytes and the EOS

@@ -287,6 +287,29 @@ def test_a_merged_export_is_a_whole_model(study):
         assert torch.allclose(merged(input_ids=ids).logits, model.network(input_ids=ids).logits, atol=1e-4)
 
 
+@pytest.mark.parametrize("form", ["module", "classifier"])
+def test_an_exported_reward_is_a_checksummed_folder_with_a_card(study, form):
+    run = start_run(study, "reward-export", format=form, base_licence="Apache-2.0")
+    worker = idle_worker(study.folder)
+    worker.work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert run.status == "succeeded", run.error
+    folder = study.folder / run.result["folder"]
+    assert folder.name == f"reward-1-{form}"
+    listed = dict(line.split("  ")[::-1] for line in (folder / "SHA256SUMS").read_text().splitlines())
+    assert {name: folders.file_sha256(folder / name) for name in listed} == listed
+    assert {*listed, "SHA256SUMS"} == set(run.result["files"])
+    card = (folder / "README.md").read_text()
+    reward = reward_models.listing(study)[0]
+    assert reward.manifest_sha256 in card and reward.base_sha256 in card and "Apache-2.0" in card
+    assert ("reward.py" in listed) == (form == "module")
+    if form == "classifier":
+        told = run.result["agreement"]
+        assert told["texts"] > 4 and told["fitted_on"] >= 8 and -1 <= told["rank_correlation"] <= 1
+        assert f"{told['rank_correlation']:.3f}" in card and "accuracy lost" in card
+    assert not list(folder.parent.glob(".writing-*"))
+
+
 def test_a_file_is_scored_and_compared_with_its_judgments(study):
     run = start_run(study, "score", file="mine.jsonl")
     folder = study.folder / "runs" / str(run.id)

@@ -1,0 +1,117 @@
+"""One side of benchmarks.reward_speed: a process that trains a reward, one optimiser step for each line it is sent.
+
+The first line is the task. It answers {} once it is ready, and a step with its seconds and the process's peak memory.
+Run as `PYTHON -m benchmarks.reward_speed_sides ours|trl`; `trl` needs trl, peft and datasets, and nothing of ours.
+"""
+
+import json
+import os
+import resource
+import sys
+import time
+from pathlib import Path
+from typing import Any
+
+
+class Turns:
+    """Waits for its turn before a step, and tells how long it took after it."""
+
+    def __init__(self) -> None:
+        self._began = self._processor = 0.0
+
+    def await_turn(self) -> None:
+        if sys.stdin.readline().strip() != "step":
+            sys.exit(0)
+        self._began, self._processor = time.perf_counter(), time.process_time()
+
+    def tell(self) -> None:
+        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
+        answer = {
+            "seconds": time.perf_counter() - self._began,
+            "processor_seconds": time.process_time() - self._processor,
+            "peak_gb": round(peak, 2),
+        }
+        print(json.dumps(answer), flush=True)
+
+
+def ours(task: dict[str, Any]) -> None:
+    """Our reward training: the head is fitted before the first turn, the adapter's steps are told."""
+    from language_models.model import LanguageModel, use_threads
+    from reward_training.records import Pair, Text
+    from reward_training.settings import RewardSettings
+    from reward_training.training import train
+
+    use_threads()
+    pairs = [
+        Pair(
+            Text(one["prompt"], one["chosen"], True),
+            Text(one["prompt"], one["rejected"], True),
+            "first",
+            str(row),
+            False,
+        )
+        for row, one in enumerate(task["pairs"])
+    ]
+    settings = RewardSettings(epochs=1, seed=task["seed"], pairs_per_step=task["pairs_per_step"])
+    if task["depth"]:
+        settings = settings.model_copy(update={"depth": task["depth"]})
+    turns = Turns()
+
+    def on_step(report: dict[str, Any]) -> None:
+        if report["stage"] == "adapter":
+            turns.tell()
+        else:
+            print("{}", flush=True)
+        if report["done"] < report["steps"]:
+            turns.await_turn()
+
+    train(
+        LanguageModel.load(task["base"]), pairs, [], settings, checkpoint_folder=Path(task["work"]) / "ours",
+        on_step=on_step,
+    )  # fmt: skip
+
+
+def trl(task: dict[str, Any]) -> None:
+    """TRL's RewardTrainer with LoRA on all linear layers, on tokens that are exactly ours."""
+    import torch
+    from datasets import Dataset
+    from peft import LoraConfig
+    from transformers import AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
+    from trl import RewardConfig, RewardTrainer
+
+    torch.set_num_threads(int(os.environ.get("TASTEMAKER_THREADS", "0")) or os.cpu_count() or 1)
+    turns, tokenizer = Turns(), AutoTokenizer.from_pretrained(task["base"])
+
+    class InTurns(TrainerCallback):
+        def on_train_begin(self, *_: Any, **__: Any) -> None:
+            print("{}", flush=True)
+
+        def on_step_begin(self, *_: Any, **__: Any) -> None:
+            turns.await_turn()
+
+        def on_step_end(self, *_: Any, **__: Any) -> None:
+            turns.tell()
+
+    def tokens(one: dict[str, Any], completion: str) -> list[int]:
+        prompt = tokenizer.apply_chat_template(one["prompt"], add_generation_prompt=True, return_dict=False)
+        return [*prompt, *tokenizer(completion, add_special_tokens=False)["input_ids"], tokenizer.eos_token_id]
+
+    rows = [
+        {"chosen_ids": tokens(one, one["chosen"]), "rejected_ids": tokens(one, one["rejected"])}
+        for one in task["pairs"]
+    ]
+    config = RewardConfig(
+        output_dir=str(Path(task["work"]) / "trl"), per_device_train_batch_size=task["pairs_per_step"],
+        num_train_epochs=1, gradient_checkpointing=task["recompute"], max_length=None, seed=task["seed"],
+        use_cpu=True, bf16=False, report_to="none", save_strategy="no", logging_strategy="no", disable_tqdm=True,
+    )  # fmt: skip
+    model = AutoModelForSequenceClassification.from_pretrained(task["base"], num_labels=1, dtype=torch.float32)
+    lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="SEQ_CLS")
+    RewardTrainer(
+        model=model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer,
+        peft_config=lora, callbacks=[InTurns()],
+    ).train()  # fmt: skip
+
+
+if __name__ == "__main__":
+    {"ours": ours, "trl": trl}[sys.argv[1]](json.loads(sys.stdin.readline()))
