@@ -21,6 +21,7 @@ from rounds.settings import SettingsError, settings_model, validate
 RESUMABLE = ("train-policy",)
 CHECKPOINTS = "checkpoints"  # in a run's folder
 BEGAN_WITH = "began_with.json"  # beside it: the policy and reward model that the first attempt took, by name
+REWARD = "reward.json"  # what the first attempt fixed of the reward's parts
 OF_NO_ACCOUNT = ("resume_from", "start_policy", "reward_model", "shown_prompts", "shown_times")
 """Settings that may differ: names are given for what the old run took as the latest."""
 
@@ -54,8 +55,17 @@ def newest_valid(checkpoints: Path) -> Path | None:
 
 def began_with(study: Path, run_id: int) -> dict[str, str]:
     """`start_policy` and `reward_model` of a run by name; empty where it never got so far."""
+    return _kept(study, run_id, BEGAN_WITH)
+
+
+def reward_of(study: Path, run_id: int) -> dict[str, Any]:
+    """Zero and unit of the reward's parts, and what else a run fixed of them; empty where it never got so far."""
+    return _kept(study, run_id, REWARD)
+
+
+def _kept(study: Path, run_id: int, name: str) -> dict[str, Any]:
     try:
-        found = json.loads((run_folder(study, run_id) / BEGAN_WITH).read_text(encoding="utf-8"))
+        found = json.loads((run_folder(study, run_id) / name).read_text(encoding="utf-8"))
     except (OSError, ValueError):
         return {}
     return found if isinstance(found, dict) else {}

@@ -27,6 +27,8 @@ def take_over(context: RunContext) -> None:
     runs.take_over_metrics(context.db, context.lease, old, below=step)
     (context.folder / shown_samples.FILE).unlink(missing_ok=True)
     shown_samples.add(context.folder, [one for one in shown_samples.read(folder) if one.step <= step])
+    if (folder / resuming.REWARD).is_file():
+        shutil.copyfile(folder / resuming.REWARD, context.file(resuming.REWARD))
     context.checkpoints.mkdir(parents=True, exist_ok=True)
     temporary = context.checkpoints / f".writing-{newest.name}"
     shutil.rmtree(temporary, ignore_errors=True)

@@ -25,6 +25,9 @@ def _lines(settings: Mapping[str, Any], table: str) -> list[str]:
 def _value(value: Any) -> str:
     if isinstance(value, list | tuple):
         return f"[{', '.join(_value(one) for one in value)}]"
+    if isinstance(value, Mapping):  # inside a list: an inline table, where none can only be left out
+        inside = (f"{_value(str(key))} = {_value(one)}" for key, one in value.items() if one is not None)
+        return f"{{{', '.join(inside)}}}"
     if isinstance(value, str):
         # A basic string of TOML is one of JSON, but for the one control character that JSON lets stand.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

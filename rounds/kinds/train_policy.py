@@ -1,4 +1,4 @@
-"""The next policy: the current one, improved against a reward model by PPO.
+"""The next policy: the current one, improved against a reward by PPO.
 
 The reference is the study's base in every round, so the KL shown is cumulative. When the new policy is published it
 has written a few completions beside its parent's already, so that the two can be looked at side by side; what it wrote
@@ -8,21 +8,19 @@ on the way is kept in the run's folder.
 from __future__ import annotations
 
 import json
-from collections.abc import Sequence
 from typing import Any
 
 from feedback_store import completions, policies, prompts
 from feedback_store.policies import Policy
 from feedback_store.reward_models import RewardModel as RewardRow
-from language_models.sampling import Sampled
 from policy_training.algorithms import ppo
-from policy_training.records import PromptItem, RewardFunction, StepReport
+from policy_training.records import PromptItem, StepReport
 from policy_training.settings import PPOSettings
-from reward_training.records import Text
 from rounds import resuming
 from rounds.context import RunContext
-from rounds.drawing import Wanted, as_completion, storable
+from rounds.drawing import Wanted, as_completion
 from rounds.plain import plain
+from rounds.policy_reward import PolicyReward
 from rounds.publishing import write_weights
 from rounds.settings import TrainPolicySettings
 from rounds.showing import ShownTexts
@@ -45,30 +43,33 @@ def run(context: RunContext) -> dict[str, Any]:
         take_over(context)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
+    reward = PolicyReward(context, row)
     try:
-        shown = ShownTexts(context, start, context.models.reward(row), TRAINED)
+        shown = ShownTexts(context, start, reward, TRAINED)
         trained = ppo.train(
             context.models.model,
             items,
-            _reward_function(context, row),
+            reward,
             _ppo_settings(context),
             start_folder=context.models.folder(start.folder) if start.folder else None,
             reference_adapter=None,
             checkpoint_folder=context.checkpoints,
-            on_step=lambda report: _after_step(context, report, shown),
+            on_step=lambda report: _after_step(context, report, shown, reward),
             adapter=TRAINED,
         )
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
-        policy = _publish(context, trained, start, row, shown)
+        policy = _publish(context, trained, start, reward, shown)
     finally:
         if TRAINED in adapters.names:
             adapters.remove(TRAINED)
     return {"policy": policy.name}
 
 
-def _begin_with(context: RunContext) -> tuple[Policy, RewardRow]:
-    """The policy to start from and the reward: the first attempt writes down which, later ones take the same."""
+def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None]:
+    """The policy to start from and the reward model, where the reward has it as a part: the first attempt writes down
+    which, later ones take the same.
+    """
     settings: TrainPolicySettings = context.settings
     began = resuming.began_with(context.study_folder, context.run.id)
     name = began.get("start_policy", settings.start_policy)
@@ -76,10 +77,11 @@ def _begin_with(context: RunContext) -> tuple[Policy, RewardRow]:
     assert policy is not None  # the base was registered when the worker started
     if policy.kind == "external":
         raise NothingToTrainOn(f"{policy.name} is only the author of imported texts; it has no weights to start from.")
-    row = context.models.reward_row(began.get("reward_model", settings.reward_model))
-    context.file(resuming.BEGAN_WITH).write_text(
-        json.dumps({"start_policy": policy.name, "reward_model": row.name}), encoding="utf-8"
-    )
+    with_learned = any(one.function == "learned" for one in settings.rewards)
+    wanted = began.get("reward_model", settings.reward_model)
+    row = context.models.reward_row(wanted) if with_learned else None
+    began_with = {"start_policy": policy.name, **({"reward_model": row.name} if row else {})}
+    context.file(resuming.BEGAN_WITH).write_text(json.dumps(began_with), encoding="utf-8")
     return policy, row
 
 
@@ -97,22 +99,6 @@ def _items(context: RunContext) -> list[PromptItem]:
     ]
 
 
-def _reward_function(context: RunContext, row: RewardRow) -> RewardFunction:
-    """The learned reward as the trainer takes it. Stops for a cancel and gives way to others between sampling and
-    update.
-    """
-    model = context.models.reward(row)
-
-    def reward(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
-        context.check()
-        context.let_others_in()
-        return model.score(
-            [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
-        )
-
-    return reward
-
-
 def _ppo_settings(context: RunContext) -> PPOSettings:
     """The run's settings; the temperature is the study's, as everywhere."""
     settings: TrainPolicySettings = context.settings
@@ -120,13 +106,17 @@ def _ppo_settings(context: RunContext) -> PPOSettings:
     return settings.ppo.model_copy(update={"sampling": sampling})
 
 
-def _after_step(context: RunContext, report: StepReport, shown: ShownTexts) -> None:
+def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
     if report.metrics["kl_nats"] <= context.settings.ppo.kl_budget_nats:
         shown.reached = report.step
     if "policy_loss" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
         shown.on_the_way(report.step + 1)
     context.between_steps(
-        "improving the policy", step=report.step, steps=report.steps, series="steps", values=plain(report.metrics)
+        "improving the policy",
+        step=report.step,
+        steps=report.steps,
+        series="steps",
+        values=plain({**report.metrics, **reward.readings()}),
     )
 
 
@@ -134,14 +124,20 @@ def _publish(
     context: RunContext,
     trained: ppo.TrainedPolicy,
     start: Policy,
-    row: RewardRow,
+    reward: PolicyReward,
     shown: ShownTexts,
 ) -> Policy:
     context.report("sampling before and after")
     drawn = shown.at_the_end()
-    metrics = {**plain(trained.metrics), "stopped_early": trained.stopped_early, "reward_model": row.name}
+    row = reward.row
+    metrics = {
+        **plain(trained.metrics),
+        "stopped_early": trained.stopped_early,
+        "reward_model": row.name if row else None,
+    }
     name = f"policy-{policies.next_number(context.db, run_id=context.run.id)}"
-    card = {"parent": start.name, "reward_model": row.name, "metrics": metrics}
+    made_from = {"parent": start.name, "reward_model": row.name if row else None, "rewards": reward.provenance()}
+    card = {**made_from, "metrics": metrics}
     folder, manifest = write_weights(context, name, trained.save, card)
     with context.db.transaction():
         policy = policies.publish(
@@ -153,8 +149,7 @@ def _publish(
             manifest_sha256=manifest,
             metrics=metrics,
             result={
-                "parent": start.name,
-                "reward_model": row.name,
+                **made_from,
                 "shown_prompts": [one.prompt.id for one, _ in drawn],
             },
         )
