@@ -15,7 +15,7 @@ from reward_training.text_words import words
 
 LANGUAGES = ("en",)
 NEEDS = ()
-LONGEST = 10_000  # characters that are checked
+LONGEST = 5_000  # characters that are checked
 
 
 class Settings(FunctionSettings):
