@@ -25,32 +25,35 @@ FUNCTIONS_HEAD = """# Reward functions
 
 <!-- Written by `make docs` from the files of reward_training/functions; edit those, not this page. -->
 
-What `train-policy` may be asked to raise, in its setting `rewards`: a list of parts, each a function, a weight and settings.
+What `train-policy` may be asked to raise, in its setting `rewards`: a list of parts, each a function, a weight and
+settings.
 
     tastemaker run STUDY train-policy --set 'rewards=["learned", {"function": "length_window", "weight": 0.5,
       "settings": {"longest": 40}}]'
 
-A name alone is that function as it comes; the default is `learned` alone. `--set rewards=learned,grammar` is short for two
-names. The reward of a completion is the sum over the parts of weight × (score − mean) / sd, with mean and sd of the part's
-scores on samples of the base (setting `reference_samples`), so that a weight says what one standard deviation is worth.
-`learned` is on that scale already. The run's page draws what each part adds, and shows it with the samples.
+A name alone is that function as it comes; the default is `learned` alone. `--set rewards=learned,grammar` is short
+for two names. The reward of a completion is the sum over the parts of weight × (score − mean) / sd, with mean and sd
+of the part's scores on samples of the base (setting `reference_samples`), so that a weight says what one standard
+deviation is worth. `learned` is on that scale already. The run's page draws what each part adds, and shows it with
+the samples.
 
-**Nothing to say.** A text in a language that a function does not know, a prompt without a good answer, a text too short to
-tell: the part adds 0 there, neither better nor worse than the base's mean, and the run's log and curves count it. **The same
-for all.** A warning in the log; the run goes on. **No score** (not a number, infinite, too few or too many, an exception): the
-run fails with the function's name and the value.
+**Nothing to say.** A text in a language that a function does not know, a prompt without a good answer, a text too
+short to tell: the part adds 0 there, neither better nor worse than the base's mean, and the run's log and curves
+count it. **The same for all.** A warning in the log; the run goes on. **No score** (not a number, infinite, too few
+or too many, an exception): the run fails with the function's name and the value.
 
-**Your own.** A file NAME.py in a folder, `own:NAME` in the setting, and the worker (or `serve`) started with `--functions DIR`:
+**Your own.** A file NAME.py in a folder, `own:NAME` in the setting, and the worker (or `serve`) started with
+`--functions DIR`:
 
     def reward(prompts, completions):  # lists of messages ({"role", "content"}), and texts
         return [float(len(text)) for text in completions]  # one number a completion; None: nothing to say
 
-or a class `Reward` that is called in the same way, whose constructor takes the settings. `LANGUAGES = ("en",)` in the file says
-which languages it knows. The sha256 of the file is in the run's result and in the policy's card; a run that goes on after a
-stop refuses a file that changed in between. It is code: run only what you would run yourself.
+or a class `Reward` that is called in the same way, whose constructor takes the settings. `LANGUAGES = ("en",)` in the
+file says which languages it knows. The sha256 of the file is in the run's result and in the policy's card; a run that
+goes on after a stop refuses a file that changed in between. It is code: run only what you would run yourself.
 
-**From elsewhere.** A folder that transformers' AutoModelForSequenceClassification loads, with one output and safetensors, goes
-to STUDY/models/NAME; the function is `classifier` with the setting `name`.
+**From elsewhere.** A folder that transformers' AutoModelForSequenceClassification loads, with one output and
+safetensors, goes to STUDY/models/NAME; the function is `classifier` with the setting `name`.
 
 `tastemaker functions` prints this list, `tastemaker functions NAME` one of them.
 """

@@ -61,7 +61,7 @@ def test_what_is_wrong_is_said(folder, name, settings, words):
 
 
 def test_a_worker_without_a_folder_says_how_to_give_one():
-    with pytest.raises(RewardFunctionError, match="started without any.* --functions DIR"):
+    with pytest.raises(RewardFunctionError, match=r"started without any.* --functions DIR"):
         own_functions.load(None, "own:short", {})
 
 
