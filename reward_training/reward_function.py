@@ -10,7 +10,7 @@ from __future__ import annotations
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
-from typing import Any, Protocol
+from typing import Any, Literal, Protocol
 
 import numpy as np
 from numpy.typing import NDArray
@@ -56,8 +56,10 @@ class FunctionSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
-Embed = Callable[[Sequence[str]], NDArray[np.float64]]
-"""N texts -> (N, H) vectors; texts about the same thing point the same way."""
+TextKind = Literal["request", "answer"]
+
+Embed = Callable[[Sequence[str], TextKind], NDArray[np.float64]]
+"""N texts of a kind -> (N, H) vectors; texts about the same thing, of whichever kind, point the same way."""
 
 
 @dataclass(frozen=True)

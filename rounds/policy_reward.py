@@ -14,17 +14,26 @@ from functools import cached_property
 from pathlib import Path
 from typing import Any
 
-from feedback_store import completions
+from feedback_store import completions as completion_rows
+from feedback_store import prompts as prompt_rows
 from feedback_store.reward_models import RewardModel as RewardRow
 from language_models import folders
 from language_models.sampling import Sampled
 from policy_training.records import PromptItem
 from reward_training import function_registry
 from reward_training.composite import Composite, Part, Scored
-from reward_training.embedding import embedder
+from reward_training.embedding import centres_of, embedder
 from reward_training.languages import identify
 from reward_training.records import Text
-from reward_training.reward_function import Completion, Given, Prompt, RewardFunctionError, Scores, was_finished
+from reward_training.reward_function import (
+    Completion,
+    Given,
+    Prompt,
+    RewardFunctionError,
+    Scores,
+    request_of,
+    was_finished,
+)
 from rounds import own_functions, resuming
 from rounds.context import RunContext
 from rounds.drawing import storable
@@ -33,6 +42,8 @@ from rounds.reward_parts import OWN, RewardPart, names_of
 from rounds.reward_sources import PromptTexts, earlier_texts, good_answers
 from rounds.settings import TrainPolicySettings
 from rounds.texts import text_of
+
+MOST_REQUESTS = 200  # whose mean is taken off an embedding
 
 
 class PolicyReward:
@@ -119,7 +130,7 @@ class PolicyReward:
         return Given(
             learned=self._learned if self.row is not None else None,
             base=models.model if "base" in needs else None,
-            embed=embedder(models.model) if "embed" in needs else None,
+            embed=embedder(models.model, self._centres) if "embed" in needs else None,
             references=self._references if "references" in needs else None,
             earlier=self._earlier if "earlier" in needs else None,
             folder=folder,
@@ -146,10 +157,18 @@ class PolicyReward:
         return earlier_texts(self.context, self._until, self._reference_ids)
 
     @cached_property
+    def _centres(self) -> Any:
+        if "centres" in self._fixed:
+            return self._fixed["centres"]
+        asked = prompt_rows.listing(self.context.db, split="train")[:MOST_REQUESTS]
+        requests = [request_of(prompt.messages) for prompt in asked]
+        return centres_of(self.context.models.model, requests, [text.completion for text, _ in self._reference])
+
+    @cached_property
     def _until(self) -> int:
         if "earlier_until" in self._fixed:
             return int(self._fixed["earlier_until"])
-        return max((one.id for one in completions.listing(self.context.db)), default=0)
+        return max((one.id for one in completion_rows.listing(self.context.db)), default=0)
 
     @cached_property
     def _reference(self) -> list[tuple[Text, int]]:
@@ -193,6 +212,8 @@ class PolicyReward:
         fixed: dict[str, Any] = {"parts": {one["name"]: one for one in self.provenance()}}
         if "_earlier" in self.__dict__:
             fixed |= {"earlier_until": self._until, "reference_ids": self._reference_ids}
+        if "_centres" in self.__dict__:
+            fixed["centres"] = self._centres
         if "_references" in self.__dict__:
             fixed["judged_for"] = self.context.run.id
         self.context.file(resuming.REWARD).write_text(json.dumps(fixed, indent=1), encoding="utf-8")

@@ -25,7 +25,7 @@ def build(settings: Settings, given: Given) -> RewardFunction:
 
     def reward(prompts: Sequence[Prompt], completions: Sequence[str]) -> Scores:
         good = [list(references(prompt)) for prompt in prompts]
-        vectors = embed([*completions, *(text for texts in good for text in texts)])
+        vectors = embed([*completions, *(text for texts in good for text in texts)], "answer")
         unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
         scores: Scores = []
         at = len(completions)

@@ -32,10 +32,9 @@ def build(settings: Settings, given: Given) -> RewardFunction:
             without_echo(request, text) if settings.echo_free else str(text)
             for request, text in zip(asked, completions, strict=True)
         ]
-        vectors = embed([*asked, *said])
-        unit = vectors / np.maximum(np.linalg.norm(vectors, axis=1, keepdims=True), 1e-12)
-        cosines = (unit[: len(asked)] * unit[len(asked) :]).sum(1)
-        return [float(cosine) for cosine in cosines]
+        one, other = embed(asked, "request"), embed(said, "answer")
+        lengths = np.linalg.norm(one, axis=1) * np.linalg.norm(other, axis=1)
+        return [float(cosine) for cosine in (one * other).sum(1) / np.maximum(lengths, 1e-12)]
 
     return reward
 

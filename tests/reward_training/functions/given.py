@@ -7,7 +7,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from language_models.model import LanguageModel
-from reward_training.reward_function import Given, Prompt, Scores
+from reward_training.reward_function import Given, Prompt, Scores, TextKind
 from reward_training.text_words import words
 from tiny_models import fresh_tiny
 
@@ -23,7 +23,7 @@ def length(prompts: Sequence[Prompt], completions: Sequence[str]) -> Scores:
     return [float(len(text)) for text in completions]
 
 
-def bag(texts: Sequence[str]) -> NDArray[np.float64]:
+def bag(texts: Sequence[str], kind: TextKind) -> NDArray[np.float64]:
     """A vector that counts the letters a to z: texts of the same letters point the same way."""
     counts = [[" ".join(words(text)).count(chr(97 + place)) for place in range(26)] for text in texts]
     return np.array(counts, dtype=float).reshape(-1, 26)
