@@ -30,7 +30,11 @@ const list = (page, about, value) => textInput({ value: value.join(", "), dir: "
 
 // Parts of a list have settings of their own: they are written as JSON, and the server says what is wrong with them.
 const json = (page, about, value) =>
-  el("textarea", { rows: 6, spellcheck: "false", dir: "ltr", maxlength: 20000, class: "tm-editor tm-json" }, partsText(value));
+  el(
+    "textarea",
+    { rows: 6, spellcheck: "false", dir: "ltr", maxlength: 20000, class: "tm-editor tm-json" },
+    partsText(value),
+  );
 
 const INPUTS = {
   whole: number("1"),
