@@ -165,9 +165,12 @@ def test_a_constant_reward_is_warned_of_and_goes_on(study, folder):
 
 def test_without_the_learned_part_no_reward_model_is_needed(tmp_path, folder):
     db = new_study(tmp_path / "fresh")
-    run = trained(db, folder, ["length_window", "novelty"])
+    run = trained(db, folder, ["length_window", "novelty", "relevance"])
     assert run.status == "succeeded", run.error
     assert run.result["reward_model"] is None
+    fixed = resuming.reward_of(db.folder, run.id)
+    assert len(fixed["centres"]["request"]) == len(fixed["centres"]["answer"]) > 1
+    assert len(fixed["reference_ids"]) == 8
     assert policies.current(db).name == run.result["policy"]
     with pytest.raises(run_plan.Impossible, match="no reward model yet"):
         run_plan.resolve(db, "train-policy", {"rewards": ["learned", "novelty"]})

@@ -2,9 +2,9 @@
 
 import { el, foreignText } from "../page/elements.js";
 import { number } from "../page/figures.js";
-import { functionWords } from "./words.js";
 import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
+import { functionWords } from "./words.js";
 
 const SIZE = 3;
 
