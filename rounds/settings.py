@@ -36,8 +36,10 @@ def _split_names(value: Any) -> Any:
 def _part_list(value: Any) -> Any:
     """Let `rewards=learned,length_window` stand for functions as they come, each with the weight 1."""
     if isinstance(value, str):
-        if value[:1] in ("[", "{"):  # such a text would have been read already, were it JSON
+        value = _typed(value)
+        if isinstance(value, str) and value[:1] in ("[", "{"):
             raise ValueError('this is no JSON that can be read. Write a list, such as ["learned", "length_window"].')
+    if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     if value in ([], ()):
         raise ValueError("at least one reward function is needed, such as learned.")
