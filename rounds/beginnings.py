@@ -18,19 +18,19 @@ FILE = "began_with.json"  # in a run's folder
 
 @dataclass(frozen=True)
 class Beginning:
-    """Policy and reward model by name, the study's system prompt and how it draws texts, the ids of the training
-    prompts. None where a version before did not write it down.
+    """Policy and reward model by name (None where the reward has no learned part), the study's system prompt and how it
+    draws texts, the ids of the training prompts. None where a version before did not write it down.
     """
 
     start_policy: str
-    reward_model: str
+    reward_model: str | None
     system_prompt: str | None = None
     sampling: dict[str, Any] | None = None
     prompt_ids: list[int] | None = None
 
     def names(self) -> dict[str, str]:
         """What is a setting of the run, by its name."""
-        return {"start_policy": self.start_policy, "reward_model": self.reward_model}
+        return {"start_policy": self.start_policy, **({"reward_model": self.reward_model} if self.reward_model else {})}
 
     def completed(self, study: StudySettings, prompt_ids: Sequence[int]) -> Beginning:
         """With what the study says now where nothing was written down."""

@@ -42,6 +42,7 @@ class RunContext:
     heartbeat: Heartbeat
     stopping: Callable[[], bool]
     let_others_in: Callable[[], None]
+    functions: Path | None = None  # the folder of own reward functions, from the worker's command line
     ended: bool = False
     _started: float = field(default_factory=time.monotonic)
     _first_step: int | None = None

@@ -7,6 +7,7 @@ compared here, what the study says is taken from what the old run began with (be
 
 from __future__ import annotations
 
+import json
 from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
@@ -22,6 +23,7 @@ from rounds.settings import SettingsError, settings_model, validate
 RESUMABLE = ("train-policy",)
 ENDED_EARLY = ("failed", "cancelled")
 CHECKPOINTS = "checkpoints"  # in a run's folder
+REWARD = "reward.json"  # what the first attempt fixed of the reward's parts
 OF_NO_ACCOUNT = ("resume_from", "start_policy", "reward_model", "shown_prompts", "shown_times")
 """Settings that may differ: names are given for what the old run took as the latest."""
 
@@ -66,6 +68,15 @@ def source_of(db: Database, run: Run) -> Run | None:
             return None
         run = runs.get(db, before)
     return None
+
+
+def reward_of(study: Path, run_id: int) -> dict[str, Any]:
+    """Zero and unit of the reward's parts, and what else a run fixed of them; empty where it never got so far."""
+    try:
+        found = json.loads((run_folder(study, run_id) / REWARD).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return {}
+    return found if isinstance(found, dict) else {}
 
 
 def step_of(db: Database, run: Run) -> int | None:

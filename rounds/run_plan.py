@@ -18,6 +18,7 @@ from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from rounds import presets, resuming, setting_fields, studies
 from rounds.resuming import CannotResume as CannotResume
+from rounds.reward_parts import uses_learned
 from rounds.settings import SettingsError, StudySettings, pairs, parse, settings_model
 from rounds.toml_text import toml_of
 
@@ -60,7 +61,7 @@ def resolve(
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
-    reason = impossible(db, kind, expected)
+    reason = impossible(db, kind, expected, learned=uses_learned(config.get("rewards")))
     if reason:
         raise Impossible(reason)
     _require_finite(config)
@@ -111,14 +112,20 @@ def own_settings(db: Database, kind: str) -> dict[str, Any]:
     return setting_fields.flat(parse(kind, defaults=_defaults(db, kind)))
 
 
-def impossible(db: Database, kind: str, expected: Iterable[str] = ()) -> str:
-    """Why a kind of run has nothing to work on; empty where it has."""
+def impossible(db: Database, kind: str, expected: Iterable[str] = (), *, learned: bool = True) -> str:
+    """Why a kind of run has nothing to work on; empty where it has. `learned`: whether its reward is, or is in part, a
+    reward model."""
     coming = {run.kind for run in run_rows.active(db)} | set(expected)
     if kind in ("sample", "train-reward", "train-policy", "evaluate") and prompts.count(db) == 0:
         return "There are no prompts yet. Import some: tastemaker import STUDY FILE --format prompts."
     if kind == "train-reward" and judgments.count(db, purpose="training") == 0:
         return "There are no judgments yet to train a reward model on. Compare some pairs first."
-    if kind in ("train-policy", "score") and reward_models.latest(db) is None and "train-reward" not in coming:
+    if (
+        kind in ("train-policy", "score")
+        and learned
+        and reward_models.latest(db) is None
+        and "train-reward" not in coming
+    ):
         return "There is no reward model yet. Train one first: train-reward."
     return ""
 

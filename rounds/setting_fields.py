@@ -9,6 +9,7 @@ from __future__ import annotations
 import json
 from collections.abc import Mapping
 from dataclasses import dataclass
+from itertools import takewhile
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError
@@ -30,7 +31,8 @@ KINDS = {"string": "text", "integer": "whole", "number": "number", "boolean": "s
 
 @dataclass(frozen=True)
 class SettingField:
-    """One field. `kind`: text, whole, number, switch, choice, and two lists, names and numbers. `least` and `most`
+    """One field. `kind`: text, whole, number, switch, choice, two lists, names and numbers, and parts: a list of parts
+    with settings of their own, which is written as JSON. `least` and `most`
     are the ends of its range, for a text its length; where it is `open` the lower end itself is not allowed.
     `optional`: it may be empty, which means none. `part`: the group that it stands in.
     """
@@ -109,9 +111,11 @@ def faults_of(model: type[BaseModel], settings: Mapping[str, Any], changes: Mapp
         model.model_validate(changed(settings, changes))
     except ValidationError as error:
         for fault in error.errors(include_url=False):
-            words = str(fault["msg"])
-            name = ".".join(part for part in fault["loc"] if isinstance(part, str))
-            found[name] = f"{words[:1].upper()}{words[1:]}."
+            words = str(fault["msg"]).removeprefix("Value error, ").removesuffix(".")
+            # Within a list it is the list that has a field.
+            inside = takewhile(lambda part: isinstance(part, str), fault["loc"])
+            name = ".".join(map(str, inside))
+            found.setdefault(name, f"{words[:1].upper()}{words[1:]}.")
     return found
 
 
@@ -129,7 +133,7 @@ def _field(name: str, part: str, values: dict[str, Any], schema: dict[str, Any])
     typed = next(choice for choice in choices if choice.get("type") != "null")
     kind = "choice" if "enum" in typed else KINDS.get(typed.get("type", "string"), "")
     if typed.get("type") == "array":
-        kind = "numbers" if typed["items"]["type"] == "number" else "names"
+        kind = "parts" if "$ref" in typed["items"] else "numbers" if typed["items"]["type"] == "number" else "names"
     least = typed.get("minimum", typed.get("exclusiveMinimum", typed.get("minLength")))
     most = typed.get("maximum", typed.get("exclusiveMaximum", typed.get("maxLength")))
     if most is not None and most >= LARGEST_OF_A_BROWSER:

@@ -10,13 +10,14 @@ import json
 import tomllib
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar
+from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.settings import PPOSettings
 from reward_training.settings import RewardSettings
+from rounds.reward_parts import LEARNED_ALONE, RewardPart
 
 Model = TypeVar("Model", bound=BaseModel)
 
@@ -29,6 +30,19 @@ def _split_names(value: Any) -> Any:
     """Let `policies=base,policy-1` stand for a list on the command line."""
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
+    return value
+
+
+def _part_list(value: Any) -> Any:
+    """Let `rewards=learned,length_window` stand for functions as they come, each with the weight 1."""
+    if isinstance(value, str):
+        value = _typed(value)
+        if isinstance(value, str) and value[:1] in ("[", "{"):
+            raise ValueError('this is no JSON that can be read. Write a list, such as ["learned", "length_window"].')
+    if isinstance(value, str):
+        value = [part.strip() for part in value.split(",") if part.strip()]
+    if value in ([], ()):
+        raise ValueError("at least one reward function is needed, such as learned.")
     return value
 
 
@@ -119,9 +133,17 @@ class TrainRewardSettings(_Settings):
 
 
 class TrainPolicySettings(_Settings):
-    """The next policy: the current one, improved against a reward model by PPO."""
+    """The next policy: the current one, improved against a reward by PPO."""
 
     ppo: PPOSettings = Field(default_factory=PPOSettings, description="the update")
+    rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
+        LEARNED_ALONE,
+        max_length=20,
+        description="reward functions that are summed, each with its weight and settings (docs/reward-functions.md)",
+    )
+    reference_samples: int = Field(
+        64, ge=2, le=10000, description="completions of the base that set zero and unit of the reward's parts"
+    )
     reward_model: str | None = Field(None, description="name of the reward model, such as reward-2; none: the latest")
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
@@ -237,13 +259,18 @@ def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
     if fault["type"] == "missing":
         return f"{key!r} is missing and has no default."
     allowed = str(fault["msg"])
+    if fault["type"] == "value_error":
+        return f"{key}: {allowed.removeprefix('Value error, ')}"
     return f"{key} = {fault['input']!r} is not allowed: {allowed[:1].lower()}{allowed[1:]}."
 
 
 def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
     """Names of the fields that could have stood at the last place of the path, with the path that leads there."""
     for part in path[:-1]:
+        if part.isdigit():  # a place in a list, whose model is that of its items
+            continue
         inner = model.model_fields[part].annotation if part in model.model_fields else None
+        inner = next(iter(get_args(inner)), inner)
         if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
             break
         model = inner

@@ -10,11 +10,11 @@ from collections.abc import Sequence
 from feedback_store import prompts
 from feedback_store.policies import Policy
 from language_models.sampling import Sampled
-from reward_training.model import RewardModel
 from reward_training.records import Text
 from rounds import shown_samples
 from rounds.context import RunContext
 from rounds.drawing import Wanted, chosen_prompts, complete, draw_with, storable
+from rounds.policy_reward import PolicyReward
 from rounds.shown_samples import ShownSample
 from rounds.texts import text_of, with_system_prompt
 
@@ -24,7 +24,7 @@ SEED = 0  # seeds and prompts of what is shown are those of an evaluation with t
 class ShownTexts:
     """The texts of one run. Made before training, when the policy that it starts from writes (or wrote already)."""
 
-    def __init__(self, context: RunContext, start: Policy, reward: RewardModel, adapter: str) -> None:
+    def __init__(self, context: RunContext, start: Policy, reward: PolicyReward, adapter: str) -> None:
         settings = context.settings
         self.context, self.reward, self.adapter = context, reward, adapter
         kept = shown_samples.read(context.folder)
@@ -45,8 +45,8 @@ class ShownTexts:
         ]
         self._keep(
             [
-                ShownSample(0, one.prompt_id, one.text, one.finish_reason == "length", one.token_count, score)
-                for one, score in zip(found, self.reward.score(texts), strict=True)
+                ShownSample(0, one.prompt_id, one.text, one.finish_reason == "length", one.token_count, *score)
+                for one, score in zip(found, self._scores(texts), strict=True)
             ]
         )
 
@@ -68,11 +68,20 @@ class ShownTexts:
         ]
         self._keep(
             [
-                ShownSample(step, one.prompt.id, text.completion, not sampled.finished, len(sampled.token_ids), score)
-                for one, text, sampled, score in zip(self.wanted, texts, drawn, self.reward.score(texts), strict=True)
+                ShownSample(step, one.prompt.id, text.completion, not sampled.finished, len(sampled.token_ids), *score)
+                for one, text, sampled, score in zip(self.wanted, texts, drawn, self._scores(texts), strict=True)
             ]
         )
         return list(zip(self.wanted, drawn, strict=True))
+
+    def _scores(self, texts: Sequence[Text]) -> list[tuple[float, dict[str, float] | None]]:
+        """For each text its score, and what the parts of the reward add to it where there are several."""
+        found = self.reward.scored(texts)
+        several = len(found.parts) > 1
+        return [
+            (total, {name: adds[row] for name, adds in found.parts.items()} if several else None)
+            for row, total in enumerate(found.totals)
+        ]
 
     def _keep(self, samples: Sequence[ShownSample]) -> None:
         shown_samples.add(self.context.folder, samples)

@@ -17,7 +17,9 @@ FILE = "samples.jsonl"
 
 @dataclass(frozen=True)
 class ShownSample:
-    """A text of a prompt after `step` steps (0: the policy that it started from). `score`: by the run's reward."""
+    """A text of a prompt after `step` steps (0: the policy that it started from). `score`: by the run's reward;
+    `parts`: what each part of it adds, where there are several.
+    """
 
     step: int
     prompt_id: int
@@ -25,6 +27,7 @@ class ShownSample:
     cut_off: bool
     tokens: int | None = None
     score: float | None = None
+    parts: dict[str, float] | None = None
 
 
 def steps_to_show(steps: int, times: int) -> list[int]:

@@ -34,6 +34,10 @@ class StudyServed(ValueError):
     """Another process serves this study; the words name it."""
 
 
+class NoSuchFolder(ValueError):
+    """The folder of own reward functions is not there."""
+
+
 class WorkerSupervisor:
     """One worker process (`python -m rounds.worker`), started again with growing pauses when it dies.
 
@@ -42,9 +46,15 @@ class WorkerSupervisor:
     """
 
     def __init__(
-        self, study_folder: Path, *, env: Mapping[str, str] | None = None, command: list[str] | None = None
+        self,
+        study_folder: Path,
+        *,
+        env: Mapping[str, str] | None = None,
+        command: list[str] | None = None,
+        functions: Path | None = None,
     ) -> None:
         self.folder = Path(study_folder).resolve()
+        self._functions = functions
         self.restarts = 0
         self._env = dict(env or {})
         self._command = command
@@ -122,7 +132,7 @@ class WorkerSupervisor:
                 if self._ending.is_set():
                     return 0
                 self._process = subprocess.Popen(
-                    self._command or worker_command(self.folder, parent=os.getpid()),
+                    self._command or worker_command(self.folder, parent=os.getpid(), functions=self._functions),
                     env={**os.environ, **worker_environment(self.folder), **self._env},
                     stdin=subprocess.DEVNULL,
                     stdout=subprocess.DEVNULL,
@@ -139,9 +149,19 @@ class WorkerSupervisor:
         return f"The worker ended with code {code}" + (f": {lines[-1]}" if lines and code else "")
 
 
-def worker_command(folder: Path, *, parent: int) -> list[str]:
-    """The command line of a worker. -P: a file in the current folder must not shadow a module."""
-    return [sys.executable, "-P", "-m", "rounds.worker", str(folder), "--parent", str(parent)]
+def worker_command(folder: Path, *, parent: int, functions: Path | None = None) -> list[str]:
+    """The command line of a worker. -P: a file in the current folder must not shadow a module. `functions`: the folder
+    of own reward functions. Raises NoSuchFolder where it is none.
+    """
+    command = [sys.executable, "-P", "-m", "rounds.worker", str(folder), "--parent", str(parent)]
+    require_folder(functions)
+    return command if functions is None else [*command, "--functions", str(functions.resolve())]
+
+
+def require_folder(functions: Path | None) -> None:
+    """Raises NoSuchFolder where own reward functions are to come from a folder that is not there."""
+    if functions is not None and not functions.is_dir():
+        raise NoSuchFolder(f"--functions: there is no folder {str(functions)!r}. Give one that holds NAME.py files.")
 
 
 def worker_environment(folder: Path) -> dict[str, str]:

@@ -22,9 +22,19 @@ def _lines(settings: Mapping[str, Any], table: str) -> list[str]:
     return lines
 
 
+def _holds_none(value: Any) -> bool:
+    inner = value.values() if isinstance(value, Mapping) else value if isinstance(value, list | tuple) else ()
+    return value is None or any(map(_holds_none, inner))
+
+
 def _value(value: Any) -> str:
+    if isinstance(value, list | tuple) and any(isinstance(one, Mapping) and _holds_none(one) for one in value):
+        value = json.dumps(value, ensure_ascii=False)  # settings read a list of parts from JSON as well
     if isinstance(value, list | tuple):
         return f"[{', '.join(_value(one) for one in value)}]"
+    if isinstance(value, Mapping):  # inside a list: an inline table
+        inside = (f"{_value(str(key))} = {_value(one)}" for key, one in value.items())
+        return f"{{{', '.join(inside)}}}"
     if isinstance(value, str):
         # A basic string of TOML is one of JSON, but for the one control character that JSON lets stand.
         return json.dumps(value, ensure_ascii=False).replace("\x7f", "\\u007f")

@@ -1,4 +1,4 @@
-"""The process that computes: `python -m rounds.worker STUDY [--until-idle] [--parent PID]`.
+"""The process that computes: `python -m rounds.worker STUDY [--until-idle] [--functions DIR] [--parent PID]`.
 
 It claims the runs of one study one after another, executes each (rounds/kinds has one file for each kind), and writes
 down how it ended. Whatever happens to it, a run is never lost and never published twice: a run is leased,
@@ -45,8 +45,16 @@ log = logging.getLogger("rounds.worker")
 class Worker:
     """Executes the runs of one study, one at a time; `stop()` may be called from any thread."""
 
-    def __init__(self, folder: Path, *, lease_seconds: float | None = None, name: str | None = None) -> None:
+    def __init__(
+        self,
+        folder: Path,
+        *,
+        lease_seconds: float | None = None,
+        name: str | None = None,
+        functions: Path | None = None,
+    ) -> None:
         self.folder = folder
+        self.functions = functions
         self.db = Database.open(folder)
         self.name = name or f"{socket.gethostname()}:{os.getpid()}"
         self.lease_seconds = lease_seconds or float(os.environ.get("TASTEMAKER_LEASE_SECONDS") or LEASE_SECONDS)
@@ -121,6 +129,7 @@ class Worker:
                 folder=folder,
                 models=self.models,
                 heartbeat=heartbeat,
+                functions=self.functions,
                 stopping=lambda: self.stopping,
                 let_others_in=self._execute_first_in_line if run.kind in GIVE_WAY else lambda: None,
             )
@@ -239,6 +248,7 @@ def _arguments(argv: list[str] | None) -> argparse.Namespace:
     parser = argparse.ArgumentParser(prog="rounds.worker", description="Executes the runs of a study.")
     parser.add_argument("study", type=Path)
     parser.add_argument("--until-idle", action="store_true", help="end when no run is queued or running")
+    parser.add_argument("--functions", type=Path, metavar="DIR", help="folder of own reward functions")
     parser.add_argument("--parent", type=int, metavar="PID", help="end when this process is no longer the parent")
     return parser.parse_args(argv)
 
@@ -256,7 +266,7 @@ def main(argv: list[str] | None = None) -> int:
             lock = stack.enter_context(WorkerLock(arguments.study, stale_seconds=lease_seconds))
             _log_to(arguments.study)
             os.nice(NICENESS)
-            worker = Worker(arguments.study, lease_seconds=lease_seconds)
+            worker = Worker(arguments.study, lease_seconds=lease_seconds, functions=arguments.functions)
             told_to_end: list[int] = []
             for number in (signal.SIGTERM, signal.SIGINT):
                 # Not worker.stop(): setting an event in a handler hangs where it interrupts the wait on that event.

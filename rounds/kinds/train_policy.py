@@ -1,4 +1,4 @@
-"""The next policy: the current one, improved against a reward model by PPO.
+"""The next policy: the current one, improved against a reward by PPO.
 
 The reference is the study's base in every round, so the KL shown is cumulative. When the new policy is published it
 has written a few completions beside its parent's already, so that the two can be looked at side by side; what it wrote
@@ -7,22 +7,20 @@ on the way is kept in the run's folder.
 
 from __future__ import annotations
 
-from collections.abc import Sequence
 from typing import Any
 
 from feedback_store import completions, policies, prompts
 from feedback_store.policies import Policy
 from feedback_store.reward_models import RewardModel as RewardRow
-from language_models.sampling import Sampled
 from policy_training.algorithms import ppo
-from policy_training.records import PromptItem, RewardFunction, StepReport
+from policy_training.records import PromptItem, StepReport
 from policy_training.settings import PPOSettings
-from reward_training.records import Text
 from rounds import beginnings, resuming
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
-from rounds.drawing import Wanted, as_completion, storable
+from rounds.drawing import Wanted, as_completion
 from rounds.plain import plain
+from rounds.policy_reward import PolicyReward
 from rounds.publishing import write_weights
 from rounds.settings import TrainPolicySettings
 from rounds.showing import ShownTexts
@@ -49,31 +47,33 @@ def run(context: RunContext) -> dict[str, Any]:
         take_over(context)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
+    reward = PolicyReward(context, row)
     try:
-        shown = ShownTexts(context, start, context.models.reward(row), TRAINED)
+        shown = ShownTexts(context, start, reward, TRAINED)
         trained = ppo.train(
             context.models.model,
             items,
-            _reward_function(context, row),
+            reward,
             _ppo_settings(context),
             start_folder=context.models.folder(start.folder) if start.folder else None,
             reference_adapter=None,
             checkpoint_folder=context.checkpoints,
-            on_step=lambda report: _after_step(context, report, shown),
+            on_step=lambda report: _after_step(context, report, shown, reward),
             adapter=TRAINED,
         )
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
-        policy = _publish(context, trained, start, row, shown)
+        policy = _publish(context, trained, start, reward, shown)
     finally:
         if TRAINED in adapters.names:
             adapters.remove(TRAINED)
     return {"policy": policy.name}
 
 
-def _begin_with(context: RunContext) -> tuple[Policy, RewardRow, Beginning]:
-    """The policy to start from, the reward, and what the study said: the first attempt writes all of it down, later
-    ones and runs that go on from here take the same, whatever the study says since.
+def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginning]:
+    """The policy to start from, the reward model (where the reward has it as a part), and what the study said: the
+    first attempt writes all of it down, later ones and runs that go on from here take the same, whatever the study says
+    since.
     """
     settings: TrainPolicySettings = context.settings
     own = beginnings.read(context.folder)
@@ -85,9 +85,12 @@ def _begin_with(context: RunContext) -> tuple[Policy, RewardRow, Beginning]:
     assert policy is not None  # the base was registered when the worker started
     if policy.kind == "external":
         raise NothingToTrainOn(f"{policy.name} is only the author of imported texts; it has no weights to start from.")
-    row = context.models.reward_row(began.reward_model if began else settings.reward_model)
+    with_learned = any(one.function == "learned" for one in settings.rewards)
+    row = context.models.reward_row(began.reward_model if began else settings.reward_model) if with_learned else None
     known = prompts.listing(context.db, split="train")
-    began = (began or Beginning(policy.name, row.name)).completed(context.study, [prompt.id for prompt in known])
+    began = (began or Beginning(policy.name, row.name if row else None)).completed(
+        context.study, [prompt.id for prompt in known]
+    )
     if began != own:
         began.write(context.folder)
     if changed := began.differences(context.study, [prompt.id for prompt in known]):
@@ -117,22 +120,6 @@ def _items(context: RunContext, began: Beginning) -> list[PromptItem]:
     ]
 
 
-def _reward_function(context: RunContext, row: RewardRow) -> RewardFunction:
-    """The learned reward as the trainer takes it. Stops for a cancel and gives way to others between sampling and
-    update.
-    """
-    model = context.models.reward(row)
-
-    def reward(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
-        context.check()
-        context.let_others_in()
-        return model.score(
-            [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
-        )
-
-    return reward
-
-
 def _ppo_settings(context: RunContext) -> PPOSettings:
     """The run's settings; the temperature is the study's, as everywhere."""
     settings: TrainPolicySettings = context.settings
@@ -140,9 +127,13 @@ def _ppo_settings(context: RunContext) -> PPOSettings:
     return settings.ppo.model_copy(update={"sampling": sampling})
 
 
-def _after_step(context: RunContext, report: StepReport, shown: ShownTexts) -> None:
+def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
     context.between_steps(
-        "improving the policy", step=report.step, steps=report.steps, series="steps", values=plain(report.metrics)
+        "improving the policy",
+        step=report.step,
+        steps=report.steps,
+        series="steps",
+        values=plain({**report.metrics, **reward.readings()}),
     )
     if "policy_loss" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
         shown.on_the_way(report.step + 1)
@@ -152,14 +143,20 @@ def _publish(
     context: RunContext,
     trained: ppo.TrainedPolicy,
     start: Policy,
-    row: RewardRow,
+    reward: PolicyReward,
     shown: ShownTexts,
 ) -> Policy:
     context.report("sampling before and after")
     drawn = shown.at_the_end(trained.steps)
-    metrics = {**plain(trained.metrics), "stopped_early": trained.stopped_early, "reward_model": row.name}
+    row = reward.row
+    metrics = {
+        **plain(trained.metrics),
+        "stopped_early": trained.stopped_early,
+        "reward_model": row.name if row else None,
+    }
     name = f"policy-{policies.next_number(context.db, run_id=context.run.id)}"
-    card = {"parent": start.name, "reward_model": row.name, "metrics": metrics}
+    made_from = {"parent": start.name, "reward_model": row.name if row else None, "rewards": reward.provenance()}
+    card = {**made_from, "metrics": metrics}
     folder, manifest = write_weights(context, name, trained.save, card)
     with context.db.transaction():
         policy = policies.publish(
@@ -171,8 +168,7 @@ def _publish(
             manifest_sha256=manifest,
             metrics=metrics,
             result={
-                "parent": start.name,
-                "reward_model": row.name,
+                **made_from,
                 "shown_prompts": [one.prompt.id for one, _ in drawn],
             },
         )

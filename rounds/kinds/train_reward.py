@@ -34,12 +34,12 @@ from rounds.drawing import Wanted, chosen_prompts, complete
 from rounds.loop_state import HOLDOUT_SERIES
 from rounds.plain import plain
 from rounds.publishing import write_weights
+from rounds.reference_samples import reference_samples
 from rounds.reward_slices import ENOUGH_HELD_OUT, slices_of
 from rounds.settings import TrainRewardSettings
 from rounds.texts import text_of, text_of_edit
 
 FEWEST_PAIRS = 2
-MOST_SAMPLES_A_PROMPT = 4  # new ones for the reference
 TASTE_SAMPLES = 8  # of each prompt, of which the best and the worst are shown
 TASTE_SEED = -1  # run seeds are never below 0: an evaluation with any seed draws texts of its own
 
@@ -57,7 +57,8 @@ def run(context: RunContext) -> dict[str, Any]:
     _require_enough(counts)
     known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=sorted({one.prompt_id for one in found}))}
     pairs = _pairs(context, found, known)
-    reference = _reference(context, settings.reference_samples)
+    samples = reference_samples(context, settings.reference_samples)
+    reference = [text_of(prompt, one, context.study) for prompt, one in samples]
     context.report("reading the texts")
     trained = train(
         context.models.model,
@@ -155,20 +156,6 @@ def _evidence(context: RunContext, snapshot: list[int], found: Sequence[Preferen
         expert=np.array([-1 if one.expert is None else OUTCOMES[one.expert] for one, _ in said], dtype=np.int64),
         repeats=np.array([row for _, row in said], dtype=np.int64),
     )
-
-
-def _reference(context: RunContext, number: int) -> list[Text]:
-    """Samples of the reference policy, on which the scores get zero and unit: stored ones, and new ones where few
-    are.
-    """
-    base = policies.base(context.db)
-    assert base is not None  # registered when the worker starts
-    known = {prompt.id: prompt for prompt in prompts.listing(context.db, split="train")}
-    chosen = [one for one in completions.listing(context.db, policy_id=base.id) if one.prompt_id in known][:number]
-    missing = max(0, min(number, MOST_SAMPLES_A_PROMPT * len(known)) - len(chosen))
-    passes = [Wanted(prompt, base, 0, place) for place in range(MOST_SAMPLES_A_PROMPT) for prompt in known.values()]
-    chosen += complete(context, passes[:missing], phase="sampling the reference policy")
-    return [text_of(known[one.prompt_id], one, context.study) for one in chosen if one.text.strip()]
 
 
 def _after_step(context: RunContext, report: dict[str, Any]) -> None:

@@ -7,7 +7,7 @@ from pathlib import Path
 import pytest
 from typer.main import get_command
 
-from docs.generate import settings_page
+from docs.generate import functions_page, settings_page
 from ui.commands.main import app
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -60,11 +60,11 @@ def test_changelog_names_every_command_group():
 
 def test_the_tree_of_the_readme_is_the_tree_of_the_repository():
     text = (REPOSITORY / "README.md").read_text(encoding="utf-8").split("## The tree")[1].split("\n## ")[0]
-    listed, parent = [], ""
+    listed: list[str] = []
+    inside: list[str] = []
     for indent, name in re.findall(r"^    ( *)([a-z_]+)/  ", text, re.M):
-        path = f"{parent}/{name}" if indent else name
-        parent = parent if indent else name
-        listed.append(path)
+        inside[len(indent) // 2 :] = [name]
+        listed.append("/".join(inside))
     assert [path for path in listed if not (REPOSITORY / path).is_dir()] == []
     packages = {
         path.parent.relative_to(REPOSITORY).as_posix()
@@ -78,6 +78,11 @@ def test_the_tree_of_the_readme_is_the_tree_of_the_repository():
 def test_settings_page_is_what_the_models_say():
     page = (REPOSITORY / "docs" / "settings.md").read_text(encoding="utf-8")
     assert page == settings_page(), "docs/settings.md is out of date: run `make docs`"
+
+
+def test_the_page_of_reward_functions_is_what_their_files_say():
+    page = (REPOSITORY / "docs" / "reward-functions.md").read_text(encoding="utf-8")
+    assert page == functions_page(), "docs/reward-functions.md is out of date: run `make docs`"
 
 
 @pytest.mark.parametrize("page", PAGES, ids=lambda page: page.name)

@@ -3,6 +3,7 @@
 import pytest
 
 from rounds.settings import KIND_SETTINGS, SettingsError, parse, settings_model
+from rounds.toml_text import toml_of
 
 
 def test_an_override_on_the_command_line_reaches_a_nested_field():
@@ -81,3 +82,41 @@ def test_every_setting_says_what_it_is():
     for kind, model in KIND_SETTINGS.items():
         for name, field in model.model_fields.items():
             assert field.description, f"{kind}: {name} has no description"
+
+
+def test_parts_of_a_reward_survive_the_file_with_none_inside_and_out(tmp_path):
+    schema = {"type": ["object", "null"], "properties": {"a b": {"enum": [None, 1, "x\u007f"]}}, "default": None}
+    for fits in (schema, {"type": "object", "required": ["a.b"]}):
+        rewards = ["learned", {"function": "json_schema", "weight": 0.25, "settings": {"fits": fits}}]
+        config = parse("train-policy", {"rewards": rewards})
+        file = tmp_path / "run.toml"
+        file.write_text(toml_of(config), encoding="utf-8")
+        again = parse("train-policy", config_file=file)
+        assert again["rewards"] == config["rewards"]
+        assert again["rewards"][1]["settings"]["fits"] == fits
+
+
+@pytest.mark.parametrize("text", ["learned, length-window", '["learned", "length_window"]'])
+def test_names_alone_are_functions_as_they_come(text):
+    rewards = parse("train-policy", [f"rewards={text}"])["rewards"]
+    assert [(one["function"], one["weight"]) for one in rewards] == [("learned", 1.0), ("length_window", 1.0)]
+    assert rewards[1]["settings"] == {"unit": "words", "shortest": 5, "longest": 60}
+
+
+@pytest.mark.parametrize(
+    ("text", "words"),
+    [
+        ("lerned", "There is no reward function 'lerned'. Valid: bleu, chrf"),
+        ('[{"function": "length_window", "settings": {"a": 1}}]', "length_window has no setting 'a'. Valid: unit"),
+        (
+            '[{"function": "learned", "wieght": 1}]',
+            "'rewards.0.wieght' is not a setting",
+        ),
+        ('[{"function": "learned", "weight": 1e999}]', "finite"),
+        ("[]", "at least one reward function is needed"),
+        ("[learned", "no JSON that can be read"),
+    ],
+)
+def test_what_is_wrong_with_a_part_is_said(text, words):
+    with pytest.raises(SettingsError, match=words):
+        parse("train-policy", [f"rewards={text}"])

@@ -117,7 +117,7 @@ def test_the_lock_dies_with_its_holder(study):
 
 
 def test_start_worker_if_none_gives_a_supervisor_that_was_started(study, monkeypatch):
-    monkeypatch.setattr(supervisor, "worker_command", lambda folder, parent: SLEEPS)
+    monkeypatch.setattr(supervisor, "worker_command", lambda folder, **more: SLEEPS)
     watched = start_worker_if_none(study)
     until(lambda: watched.state == "running")
     watched.stop()

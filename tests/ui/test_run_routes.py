@@ -76,6 +76,32 @@ def test_what_is_wrong_with_a_plan_stands_under_its_setting(client: TestClient):
     assert "quick, standard, thorough" in part["refused"]
 
 
+def test_the_parts_of_a_reward_are_one_field_of_json(client: TestClient, study: Database):
+    judge_all(study)
+    [kind] = [one for one in client.get("/api/runs/kinds").json()["kinds"] if one["kind"] == "train-policy"]
+    [field] = [one for one in kind["fields"] if one["name"] == "rewards"]
+    assert field["kind"] == "parts"
+    assert [part["function"] for part in kind["values"]["rewards"]] == ["learned"]
+
+    def planned(text: str) -> dict:
+        body = {"kind": "train-policy", "settings": {"rewards": text}}
+        return client.post("/api/runs/plan", json=body).json()["parts"][0]
+
+    made = planned('["novelty", {"function": "length_window", "weight": 0.5, "settings": {"longest": 40}}]')
+    assert made["settings"]["rewards"][1]["settings"] == {"unit": "words", "shortest": 5, "longest": 40}
+    assert "--set 'rewards=[" in made["command"]
+    assert [part["function"] for part in tomllib.loads(made["toml"])["rewards"]] == ["novelty", "length_window"]
+    for text, words in {
+        "[learned": "This is no JSON that can be read",
+        "[]": "At least one reward function",
+        '["lerned"]': "Valid: bleu, chrf",
+        '[{"function": "match"}]': "at least one pattern",
+        '[{"function": "length_window", "settings": {"longest": 0}}]': "longest = 0 is not allowed",
+        '[{"function": "own:../secret"}]': "names no own function",
+    }.items():
+        assert words in planned(text)["faults"]["rewards"], text
+
+
 def test_the_next_round_is_planned_and_started_with_settings_of_both(client: TestClient, study: Database):
     judge_all(study)
     body = {"reward": {"reward.epochs": 2}, "policy": {"ppo.steps": 2}}
@@ -217,7 +243,7 @@ def test_a_run_that_is_not_there_is_not_found(client: TestClient, path: str):
 
 @pytest.mark.parametrize(
     "body",
-    [{"kind": "sample", "settings": {"a" * 101: 1}}, {"kind": "sample", "settings": {"policy": "a" * 2001}},
+    [{"kind": "sample", "settings": {"a" * 101: 1}}, {"kind": "sample", "settings": {"policy": "a" * 20_001}},
      {"kind": "sample", "settings": {"pairs": {"x": 1}}}, {"kind": "score"}, {"kind": "sample", "more": 1}],
 )  # fmt: skip
 def test_a_malformed_plan_is_refused_with_words(client: TestClient, body: dict):

@@ -77,9 +77,17 @@ def test_a_whole_round_is_started_with_settings_of_both(study: Database, served:
     page.locator("details", has_text="Policy training (PPO)").locator("summary").click()
     page.get_by_label("Steps", exact=True).fill("2")
     expect(page.locator(".tm-command")).to_contain_text("--set ppo.steps=2")
+    rewards = page.get_by_label("Reward functions", exact=True)
+    page.locator("details", has=rewards).locator("summary").click()
+    expect(rewards).to_have_value(re.compile('"function":"learned"'))
+    rewards.fill('["learned", "lerned"]')
+    expect(page.locator(".tm-field", has=rewards)).to_contain_text("Valid: bleu, chrf")
+    rewards.fill('["learned", {"function": "length_window", "settings": {"longest": 40}}]')
+    expect(page.locator(".tm-command")).to_contain_text("length_window")
     page.get_by_role("button", name="Add to the queue").click()
     expect(page.locator(".tm-said .tm-inline-link")).to_have_count(2)
     policy, reward = runs.listing(study)
+    assert [part["function"] for part in policy.config["rewards"]] == ["learned", "length_window"]
     assert (policy.config["ppo"]["steps"], policy.needs, reward.kind) == (2, [reward.id], "train-reward")
 
 

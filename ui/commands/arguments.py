@@ -15,3 +15,7 @@ Base = Annotated[
         show_default=False,
     ),
 ]
+Functions = Annotated[
+    Path | None,
+    typer.Option("--functions", metavar="DIR", help="Folder of own reward functions: NAME.py is own:NAME."),
+]

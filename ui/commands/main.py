@@ -14,6 +14,7 @@ import typer
 from ui.commands import (
     doctor,
     exchange,
+    functions,
     keeping,
     models,
     people,
@@ -47,6 +48,7 @@ app.command("plan")(planning.plan)
 app.command("import")(exchange.import_file)
 app.command("export")(exchange.export)
 app.command("score")(scoring.score)
+app.command("functions")(functions.functions)
 app.command("backup")(keeping.backup)
 app.command("restore")(keeping.restore)
 app.command("check")(keeping.check)

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ui.commands.arguments import AsJson, Base, Study
+from ui.commands.arguments import AsJson, Base, Functions, Study
 from ui.commands.output import print_json, say
 
 
@@ -27,6 +27,7 @@ def serve(
         str, typer.Option(help="Proxies whose X-Forwarded-For counts: addresses or networks, parted by commas.")
     ] = "",
     demo: Annotated[bool, typer.Option("--demo", help="Fill a new study with the demo's prompts.")] = False,
+    functions: Functions = None,
     as_json: AsJson = False,
 ) -> None:
     """Open the study in the browser: compare pages, console, and the worker that samples and trains.
@@ -53,6 +54,7 @@ def serve(
         demo=demo,
         public_url=public_url,
         trusted_proxy=trusted_proxy,
+        functions=functions,
         on_ready=on_ready,
     )
 
@@ -60,13 +62,14 @@ def serve(
 def worker(
     study: Study,
     until_idle: Annotated[bool, typer.Option("--until-idle", help="End when no run is left.")] = False,
+    functions: Functions = None,
     as_json: AsJson = False,
 ) -> None:
     """Work off the study's runs in the foreground. Ctrl-C: it writes a checkpoint and hands its run back."""
     from rounds import studies, supervisor
 
     studies.open_or_create(study).close()  # says in words what is wrong with it
-    command = supervisor.worker_command(study.resolve(), parent=os.getpid())
+    command = supervisor.worker_command(study.resolve(), parent=os.getpid(), functions=functions)
     if until_idle:
         command.append("--until-idle")
     environment = {**os.environ, **supervisor.worker_environment(study)}

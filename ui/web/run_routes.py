@@ -36,7 +36,7 @@ LineId = Annotated[int | None, Query(ge=0, le=LARGEST_ID)]
 Page = Annotated[int, Query(ge=0, le=1_000_000)]
 Number = Annotated[float, Field(allow_inf_nan=False)]
 Settings = Annotated[
-    dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=2000)] | bool | int | Number | None],
+    dict[Annotated[str, Field(max_length=100)], Annotated[str, Field(max_length=20_000)] | bool | int | Number | None],
     Field(max_length=100),
 ]
 Preset = Annotated[str | None, Field(max_length=50)]

@@ -18,7 +18,7 @@ from feedback_store import importing
 from feedback_store.database import FILE_NAME
 from feedback_store.study_folder import warnings as folder_warnings
 from rounds import studies, verbs
-from rounds.supervisor import StudyLock, WorkerSupervisor
+from rounds.supervisor import StudyLock, WorkerSupervisor, require_folder
 from ui.web.access import require_guarded, require_local
 from ui.web.addresses import served_at, trusted_networks
 
@@ -43,14 +43,17 @@ def serve(
     demo: bool = False,
     public_url: str | None = None,
     trusted_proxy: str = "",
+    functions: Path | None = None,
     on_ready: Callable[[str], None] | None = None,
 ) -> None:
     """Serve a study, made where there is none, until SIGTERM or Ctrl-C; `port` 0 takes a free one.
 
     `public_url` and `trusted_proxy` as in create_app. `on_ready` gets the address to open; without it the address is
-    printed. Raises PortInUse, HostRefused, UnfitAddress, StudyServed, OtherBase and what opening a study raises.
+    printed. `functions`: the folder of the worker's own reward functions. Raises NoSuchFolder, PortInUse, HostRefused,
+    UnfitAddress, StudyServed, OtherBase and what opening a study raises.
     """
     trusted_networks(trusted_proxy)
+    require_folder(functions)
     if not (Path(study_folder) / FILE_NAME).exists():
         require_local(host, public_url)  # a new study has no accounts: nothing is made
     with ExitStack() as stack:
@@ -69,7 +72,7 @@ def serve(
         importing.mend(db)
         verbs.refill(db)
         if worker:
-            supervisor = WorkerSupervisor(db.folder)
+            supervisor = WorkerSupervisor(db.folder, functions=functions)
             stack.callback(supervisor.stop, WORKER_STOP_SECONDS)
             supervisor.start()
         address = app.state.access.address

@@ -6,7 +6,7 @@ import test from "node:test";
 const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.url));
 const { asked, listAddress } = await from("runs/address.js");
 const { endedSince, titleOf } = await from("runs/notice.js");
-const { readingsOf } = await from("runs/words.js");
+const { functionWords, readingWords, readingsOf } = await from("runs/words.js");
 const { rewardQuality } = await from("runs/reward_quality.js");
 const { flat } = await from("runs/run_facts.js");
 const { overRootKl } = await from("runs/over_kl.js");
@@ -53,6 +53,20 @@ test("readings have an order, unknown ones come last, and those without a number
     readingsOf([some]).map(([name]) => name),
     ["score", "loss", "zeta"],
   );
+});
+
+test("a part of the reward is told by the words of its function, one's own by its name", () => {
+  const known = { "function.match": "Patterns", "runs.curve_of.part": "Reward of it" };
+  const speaking = {
+    has: (key) => key in known,
+    words: (key, values = {}) => [known[key], values.name].filter(Boolean).join(": "),
+  };
+  assert.equal(functionWords(speaking, "match"), "Patterns");
+  assert.equal(functionWords(speaking, "match-2"), "Patterns 2");
+  assert.equal(functionWords(speaking, "own:mine"), "own:mine");
+  assert.equal(readingWords(speaking, "part.match-2"), "Reward of it: Patterns 2");
+  assert.equal(readingWords(speaking, "part.own:mine"), "Reward of it: own:mine");
+  assert.equal(readingWords(speaking, "other.thing"), "other.thing");
 });
 
 test("settings within settings get dotted names; lists stay whole", () => {

@@ -28,12 +28,21 @@ const number =
 
 const list = (page, about, value) => textInput({ value: value.join(", "), dir: "auto", spellcheck: "false" });
 
+// Parts of a list have settings of their own: they are written as JSON, and the server says what is wrong with them.
+const json = (page, about, value) =>
+  el(
+    "textarea",
+    { rows: 6, spellcheck: "false", dir: "ltr", maxlength: 20000, class: "tm-editor tm-json" },
+    partsText(value),
+  );
+
 const INPUTS = {
   whole: number("1"),
   number: number("any"),
   text: (page, { most }, value) => textInput({ maxlength: most, value, dir: "auto" }),
   names: list,
   numbers: list,
+  parts: json,
   switch: (page, about, value) => el("input", { type: "checkbox", checked: value }),
   choice: (page, { options, optional }, value) =>
     choice(
@@ -45,6 +54,20 @@ const INPUTS = {
     ),
 };
 
+/** A list of parts, one a line. */
+function partsText(parts) {
+  return `[\n${parts.map((part) => `  ${JSON.stringify(part)}`).join(",\n")}\n]`;
+}
+
+/** The list, or the text as it stands where it is no JSON: the server's words name the fault. */
+function readParts(input) {
+  try {
+    return JSON.parse(input.value);
+  } catch {
+    return input.value.trim();
+  }
+}
+
 const read = (input) => (input.value.trim() === "" ? null : Number(input.value));
 const READ = {
   whole: read,
@@ -52,6 +75,7 @@ const READ = {
   text: (input, { optional }) => (optional && input.value === "" ? null : input.value),
   names: (input) => listed(input.value),
   numbers: (input) => listed(input.value).map((each) => (Number.isNaN(Number(each)) ? each : Number(each))),
+  parts: readParts,
   switch: (input) => input.checked,
   choice: (input, { optional }) => (optional && input.value === "" ? null : input.value),
 };

@@ -17,7 +17,10 @@ export function valueWords({ words, has, names = "setting" }, value) {
   if (value === null || value === undefined) return words("settings.value.none");
   if (value === "") return words("settings.value.empty");
   if (typeof value === "boolean") return words(value ? "settings.value.on" : "settings.value.off");
-  if (Array.isArray(value)) return value.length ? value.join(", ") : words("settings.value.none");
+  if (Array.isArray(value)) {
+    const inside = value.map((one) => (one !== null && typeof one === "object" ? JSON.stringify(one) : one));
+    return value.length ? inside.join(", ") : words("settings.value.none");
+  }
   if (typeof value === "object") return JSON.stringify(value);
   const key = `${names}.option.${value}`;
   return has(key) ? words(key) : String(value);
@@ -26,7 +29,7 @@ export function valueWords({ words, has, names = "setting" }, value) {
 /** What is allowed in a field, or nothing where everything is. */
 export function rangeWords({ words }, { kind, least, most, open = false }) {
   const ends = { least, most };
-  if (kind === "choice" || kind === "names" || kind === "numbers") return "";
+  if (["choice", "names", "numbers", "parts"].includes(kind)) return "";
   if (open) return words(most === null ? "settings.range.above" : "settings.range.open", ends);
   if (kind === "text") return most === null ? "" : words("settings.range.length", ends);
   if (least !== null && most !== null) return words("settings.range.between", ends);

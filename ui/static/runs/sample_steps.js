@@ -4,6 +4,7 @@ import { el, foreignText } from "../page/elements.js";
 import { number } from "../page/figures.js";
 import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
+import { functionWords } from "./words.js";
 
 const SIZE = 3;
 
@@ -59,7 +60,13 @@ export class SampleSteps {
     ];
   }
 
-  text({ step, text, cut_off: cutOff, score }, steps) {
+  /** What each part of the reward adds to the score. */
+  partWords(parts) {
+    const each = Object.entries(parts).map(([name, value]) => `${functionWords(this, name)} ${number(value)}`);
+    return this.words("runs.parts_of", { parts: each.join(" · ") });
+  }
+
+  text({ step, text, cut_off: cutOff, score, parts }, steps) {
     const { words } = this;
     const when = step === 0 ? words("runs.before") : words("runs.after_steps", { n: step });
     const said = [
@@ -71,6 +78,7 @@ export class SampleSteps {
       "li",
       {},
       el("p", { class: "tm-label" }, [when, ...said.filter(Boolean)].join(" · ")),
+      parts ? foreignText(el("p", { class: "tm-help" }), this.partWords(parts)) : null,
       text.trim() === ""
         ? el("p", { class: "tm-empty" }, words("settings.value.empty"))
         : foreignText(el("p", { class: "tm-sample-text" }), text),

@@ -39,9 +39,21 @@ export function drawable(points) {
 }
 
 /** A reading in words. */
-export function readingWords({ words, has }, name) {
+export function readingWords(tools, name) {
+  const { words, has } = tools;
   for (const key of [`curve.${name}`, `runs.curve.${name}`]) if (has(key)) return words(key);
+  const [lead, ...rest] = name.split(".");
+  if (rest.length && has(`runs.curve_of.${lead}`)) {
+    return words(`runs.curve_of.${lead}`, { name: functionWords(tools, rest.join(".")) });
+  }
   return name;
+}
+
+/** A part of the reward by its name: a function that stands there again has a number behind it, one's own its file. */
+export function functionWords({ words, has }, name) {
+  const [, plain, number] = /^(.*?)(-\d+)?$/.exec(name);
+  const key = `function.${plain}`;
+  return has(key) ? `${words(key)}${number?.replace("-", " ") ?? ""}` : name;
 }
 
 /** A run by its kind and number. */

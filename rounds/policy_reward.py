@@ -1,0 +1,243 @@
+"""The reward of a run `train-policy`: its parts set up, brought to one scale, summed, and counted.
+
+What the first attempt fixed (zero and unit of each part, the hash of the code, where "earlier" ends) is written to
+runs/N/reward.json, and later attempts take the same, so that a run that is cut goes on as if it had not been.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Sequence
+from dataclasses import replace
+from functools import cached_property
+from pathlib import Path
+from typing import Any
+
+from feedback_store import completions as completion_rows
+from feedback_store import prompts as prompt_rows
+from feedback_store.reward_models import RewardModel as RewardRow
+from language_models import folders
+from language_models.sampling import Sampled
+from policy_training.records import PromptItem
+from reward_training import function_registry
+from reward_training.composite import Composite, Part, Scored
+from reward_training.embedding import centres_of, embedder
+from reward_training.languages import identify
+from reward_training.records import Text
+from reward_training.reward_function import (
+    Completion,
+    Given,
+    Prompt,
+    RewardFunctionError,
+    Scores,
+    request_of,
+    was_finished,
+)
+from rounds import own_functions, resuming
+from rounds.context import RunContext
+from rounds.drawing import storable
+from rounds.reference_samples import reference_samples
+from rounds.reward_parts import OWN, RewardPart, names_of
+from rounds.reward_sources import PromptTexts, earlier_texts, good_answers
+from rounds.settings import TrainPolicySettings
+from rounds.texts import text_of
+
+MOST_REQUESTS = 200  # whose mean is taken off an embedding
+
+
+class PolicyReward:
+    """(prompts, completions) -> scores as the trainer takes them; `readings` are those of the last batch."""
+
+    def __init__(self, context: RunContext, row: RewardRow | None) -> None:
+        """Raises RewardFunctionError, in words, where a part cannot be had."""
+        self.context = context
+        self.row = row
+        self._hashes: dict[str, str] = {}
+        self._warned: set[str] = set()
+        self._last: Scored | None = None
+        settings: TrainPolicySettings = context.settings
+        self.asked = dict(zip(names_of([one.function for one in settings.rewards]), settings.rewards, strict=True))
+        self._fixed = resuming.reward_of(context.study_folder, context.run.id)
+        self.composite = self._on_one_scale([self._part(name, asked) for name, asked in self.asked.items()])
+
+    def __call__(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        """Stops for a cancel and gives way to others between sampling and update."""
+        self.context.check()
+        self.context.let_others_in()
+        self._last = self.scored(
+            [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
+        )
+        return self._last.totals
+
+    def scored(self, texts: Sequence[Text]) -> Scored:
+        """Scores with their parts; what is odd about them is said in the log, once a part."""
+        found = self.composite.scored([one.prompt for one in texts], _completions(texts))
+        for name in found.constant if len(texts) > 1 else ():
+            self._warn(
+                f"The reward function {name} gave all {len(texts)} completions the same: it teaches nothing here."
+            )
+        for name, count in found.unscored.items():
+            if count:
+                self._warn(
+                    f"The reward function {name} said nothing of {count} of {len(texts)} completions (no reference, "
+                    "or a language that it does not know); they count as neutral.",
+                    about=f"unscored {name}",
+                )
+        return found
+
+    def readings(self) -> dict[str, float]:
+        """What each part added to the mean score of the last batch, and of which share it said nothing; empty where
+        there is one part alone."""
+        if self._last is None or len(self.asked) == 1:
+            return {}
+        count = max(1, len(self._last.totals))
+        parts = {f"part.{name}": sum(adds) / count for name, adds in self._last.parts.items()}
+        return parts | {f"unscored.{name}": n / count for name, n in self._last.unscored.items() if n}
+
+    def provenance(self) -> list[dict[str, Any]]:
+        """Each part: name, function, weight, zero and unit, and the hash of code or weights from elsewhere."""
+        return [
+            {
+                "name": part.name,
+                "function": self.asked[part.name].function,
+                "weight": part.weight,
+                "mean": part.mean,
+                "sd": part.sd,
+                **({"sha256": self._hashes[part.name]} if part.name in self._hashes else {}),
+            }
+            for part in self.composite.parts
+        ]
+
+    def _part(self, name: str, asked: RewardPart) -> Part:
+        if asked.function.startswith(OWN):
+            own = own_functions.load(self.context.functions, asked.function, asked.settings)
+            self._hashes[name] = own.sha256
+            return Part(name, asked.weight, own.function, own.languages)
+        settings = function_registry.parse_settings(asked.function, asked.settings)
+        function = function_registry.build(asked.function, settings, self._given(name, asked.function))
+        return Part(name, asked.weight, function, function_registry.languages_of(asked.function, settings))
+
+    def _given(self, name: str, function: str) -> Given:
+        needs = function_registry.describe(function).needs
+        models = self.context.models
+
+        def folder(wanted: str) -> Path:
+            path = models.beside(wanted)
+            self._hashes[name] = _sha256_of(path)
+            return path
+
+        return Given(
+            learned=self._learned if self.row is not None else None,
+            base=models.model if "base" in needs else None,
+            embed=embedder(models.model, self._centres) if "embed" in needs else None,
+            references=self._references if "references" in needs else None,
+            earlier=self._earlier if "earlier" in needs else None,
+            folder=folder,
+        )
+
+    def _learned(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> Scores:
+        assert self.row is not None
+        texts = [Text(prompt, text, was_finished(text)) for prompt, text in zip(prompts, completions, strict=True)]
+        return list(self.context.models.reward(self.row).score(texts))
+
+    @cached_property
+    def _references(self) -> PromptTexts:
+        found = good_answers(self.context, self._fixed.get("judged_for", self.context.run.id))
+        if not len(found):
+            raise RewardFunctionError(
+                "The study has no good answer to any prompt yet, which a reward by references needs. People make them "
+                "by judging pairs, and better ones by improving a response."
+            )
+        self.context.log(f"{len(found)} prompts have a good answer to be compared with.")
+        return found
+
+    @cached_property
+    def _earlier(self) -> PromptTexts:
+        return earlier_texts(self.context, self._until, self._reference_ids)
+
+    @cached_property
+    def _centres(self) -> Any:
+        if "centres" in self._fixed:
+            return self._fixed["centres"]
+        asked = prompt_rows.listing(self.context.db, split="train")[:MOST_REQUESTS]
+        requests = [request_of(prompt.messages) for prompt in asked]
+        return centres_of(self.context.models.model, requests, [text.completion for text, _ in self._reference])
+
+    @cached_property
+    def _until(self) -> int:
+        if "earlier_until" in self._fixed:
+            return int(self._fixed["earlier_until"])
+        return max((one.id for one in completion_rows.listing(self.context.db)), default=0)
+
+    @cached_property
+    def _reference(self) -> list[tuple[Text, int]]:
+        settings: TrainPolicySettings = self.context.settings
+        found = reference_samples(self.context, settings.reference_samples)
+        return [(text_of(prompt, one, self.context.study), one.id) for prompt, one in found]
+
+    @cached_property
+    def _reference_ids(self) -> list[int]:
+        fixed: list[int] | None = self._fixed.get("reference_ids")
+        return fixed if fixed is not None else [one for _, one in self._reference]
+
+    def _on_one_scale(self, parts: list[Part]) -> Composite:
+        """Zero and unit of the first attempt, or new ones, which are written down. Raises RewardFunctionError where
+        code or weights changed in between."""
+        fixed = self._fixed.get("parts", {})
+        if fixed:
+            for name, was in fixed.items():
+                if was.get("sha256") != self._hashes.get(name):
+                    raise RewardFunctionError(
+                        f"The reward function {name} is not what it was when this run began (sha256 then "
+                        f"{str(was.get('sha256'))[:12]}..., now {str(self._hashes.get(name))[:12]}...). Put it back, "
+                        "or start the run anew."
+                    )
+            made = [replace(part, mean=fixed[part.name]["mean"], sd=fixed[part.name]["sd"]) for part in parts]
+            return Composite(made, identify)
+        composite = Composite(parts, identify)
+        leave = [name for name, asked in self.asked.items() if _is_normalised(asked.function)]
+        if len(leave) < len(parts):
+            texts = [text for text, _ in self._reference]
+            self.context.report("scoring the reference policy")
+            composite = composite.normalised_on([one.prompt for one in texts], _completions(texts), leave)
+            for part in composite.parts:
+                if part.name not in leave and part.sd == 1.0:
+                    self._warn(f"The reward function {part.name} gave all reference samples the same; its unit stays.")
+        self.composite = composite
+        self._write_down()
+        return composite
+
+    def _write_down(self) -> None:
+        fixed: dict[str, Any] = {"parts": {one["name"]: one for one in self.provenance()}}
+        if "_earlier" in self.__dict__:
+            fixed |= {"earlier_until": self._until, "reference_ids": self._reference_ids}
+        if "_centres" in self.__dict__:
+            fixed["centres"] = self._centres
+        if "_references" in self.__dict__:
+            fixed["judged_for"] = self.context.run.id
+        self.context.file(resuming.REWARD).write_text(json.dumps(fixed, indent=1), encoding="utf-8")
+
+    def _warn(self, words: str, *, about: str | None = None) -> None:
+        about = about or words
+        if about not in self._warned:
+            self._warned.add(about)
+            self.context.log(words, level="warning")
+
+
+def _completions(texts: Sequence[Text]) -> list[Completion]:
+    return [Completion(one.completion, one.finished) for one in texts]
+
+
+def _sha256_of(folder: Path) -> str:
+    """One hash of the names and contents of a folder's files."""
+    lines = [
+        f"{path.relative_to(folder)} {folders.file_sha256(path)}"
+        for path in sorted(folder.rglob("*"))
+        if path.is_file()
+    ]
+    return hashlib.sha256("\n".join(lines).encode()).hexdigest()
+
+
+def _is_normalised(function: str) -> bool:
+    return not function.startswith(OWN) and function_registry.describe(function).normalised

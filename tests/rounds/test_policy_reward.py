@@ -1,0 +1,197 @@
+"""Rewards of several parts in a run: the default is what it was, parts are written down, what goes wrong is said."""
+
+import json
+from pathlib import Path
+
+import pytest
+import torch
+
+from feedback_store import policies, run_records, runs
+from feedback_store.database import Database
+from reward_training.records import Text
+from rounds import resuming, run_plan, settings, shown_samples
+from rounds.kinds import train_policy
+from rounds.policy_reward import PolicyReward
+from rounds.worker import Worker
+from tests.rounds.small_study import judge_everything, new_study, start_run
+
+OWN = {
+    "vowels": "def reward(prompts, completions):\n    return [sum(text.count(v) for v in 'aeiou') / (1 + len(text))"
+    " for text in completions]\n",
+    "nan": "def reward(prompts, completions):\n    return [float('nan')] * len(completions)\n",
+    "short": "def reward(prompts, completions):\n    return [1.0]\n",
+    "same": "def reward(prompts, completions):\n    return [3.0] * len(completions)\n",
+    "fails": "def reward(prompts, completions):\n    return [text['x'] for text in completions]\n",
+}
+FEW = {"ppo__steps": 1, "shown_prompts": 2, "shown_times": 0, "reference_samples": 8}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TASTEMAKER_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def folder(tmp_path_factory) -> Path:
+    made = tmp_path_factory.mktemp("own")
+    for name, code in OWN.items():
+        (made / f"{name}.py").write_text(code)
+    return made
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory, folder) -> Database:
+    """A judged study with a reward model."""
+    db = new_study(tmp_path_factory.mktemp("parts") / "study")
+    worker = worker_of(db, folder)
+    start_run(db, "sample", pairs=12)
+    worker.work(until_idle=True)
+    judge_everything(db, lambda text: text.count(",") - 0.01 * len(text))
+    start_run(db, "train-reward", reward__epochs=0)
+    worker.work(until_idle=True)
+    return db
+
+
+def worker_of(db: Database, functions: Path | None) -> Worker:
+    worker = Worker(db.folder, lease_seconds=60, functions=functions)
+    worker.models.register_base()
+    return worker
+
+
+def trained(db: Database, functions: Path | None, rewards, **more) -> runs.Run:
+    run = start_run(db, "train-policy", rewards=rewards, **{**FEW, **more})
+    worker_of(db, functions).work(until_idle=True)
+    return runs.get(db, run.id)
+
+
+@pytest.fixture(scope="module")
+def several(study, folder) -> runs.Run:
+    parts = ["learned", {"function": "length_window", "weight": 0.5, "settings": {"longest": 6}}, "own:vowels", "bleu"]
+    run = trained(study, folder, parts)
+    assert run.status == "succeeded", run.error
+    return run
+
+
+def test_the_default_gives_the_numbers_of_the_reward_model_alone(study, folder):
+    seen = []
+    plain = PolicyReward.__call__
+
+    def compared(self, items, sampled):
+        scores = plain(self, items, sampled)
+        texts = [Text(item.payload, one.text, one.finished) for item, one in zip(items, sampled, strict=True)]
+        seen.append((scores, self.context.models.reward(self.row).score(texts)))
+        return scores
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PolicyReward, "__call__", compared)
+        run = trained(study, folder, ["learned"])
+    assert run.status == "succeeded", run.error
+    assert len(seen) == 2
+    assert all(ours == theirs for ours, theirs in seen)
+    [metric, *_] = run_records.metrics(study, run.id, "steps")
+    assert not [name for name in metric.values if name.startswith("part.")]
+    assert settings.parse("train-policy")["rewards"] == [
+        {"function": "learned", "weight": 1.0, "settings": {"uncertainty_price": 0.0}}
+    ]
+
+
+def test_parts_sum_to_the_score_in_every_step_and_sample(study, several):
+    steps = run_records.metrics(study, several.id, "steps")
+    assert len(steps) == 2
+    for step in steps:
+        parts = {name: value for name, value in step.values.items() if name.startswith("part.")}
+        assert set(parts) == {"part.learned", "part.length_window", "part.own:vowels", "part.bleu"}
+        assert sum(parts.values()) == pytest.approx(step.values["score"], abs=1e-4)
+    samples = shown_samples.read(resuming.run_folder(study.folder, several.id))
+    assert samples
+    assert all(sum(one.parts.values()) == pytest.approx(one.score) for one in samples)
+
+
+def test_what_it_was_made_of_is_written_down(study, several, folder):
+    made = {one["name"]: one for one in several.result["rewards"]}
+    assert list(made) == ["learned", "length_window", "own:vowels", "bleu"]
+    assert (made["learned"]["mean"], made["learned"]["sd"]) == (0.0, 1.0)
+    assert made["length_window"]["weight"] == 0.5
+    import hashlib
+
+    assert made["own:vowels"]["sha256"] == hashlib.sha256(OWN["vowels"].encode()).hexdigest()
+    assert made["own:vowels"]["sd"] != 1.0
+    policy = policies.by_name(study, several.result["policy"])
+    card = json.loads((study.folder / policy.folder / "card.json").read_text())
+    assert card["rewards"] == several.result["rewards"]
+    assert str(folder) not in json.dumps([several.config, several.result, card])
+    assert runs.judgments_of(study, several.id)  # the good answers came from these
+
+
+def test_texts_without_a_good_answer_are_counted(study, several):
+    lines = " ".join(line.text for line in run_records.logs(study, several.id))
+    assert "prompts have a good answer to be compared with" in lines
+
+
+@pytest.mark.parametrize(
+    ("rewards", "words"),
+    [
+        (["own:nan"], "The reward function own:nan gave nan for the completion"),
+        (["own:short"], r"The reward function own:short gave 1 scores for \d+ completions"),
+        (["own:fails"], "The reward function own:fails raised TypeError"),
+        (["learned", "own:nowhere"], "There is no own:nowhere in the worker's folder. It has: own:fails"),
+        (
+            [{"function": "classifier", "settings": {"name": "toy"}}],
+            "There is no model 'toy' in the study's folder models. There are: none",
+        ),
+    ],
+)
+def test_what_is_no_score_fails_the_run_in_words(study, folder, rewards, words):
+    import re
+
+    run = trained(study, folder, rewards)
+    assert run.status == "failed"
+    assert re.search(words, run.error)
+
+
+def test_a_constant_reward_is_warned_of_and_goes_on(study, folder):
+    run = trained(study, folder, ["learned", "own:same"])
+    assert run.status == "succeeded", run.error
+    said = [line.text for line in run_records.logs(study, run.id) if line.level == "warning"]
+    assert any("own:same gave all reference samples the same" in words for words in said)
+    assert any(
+        words.startswith("The reward function own:same gave all") and "teaches nothing" in words for words in said
+    )
+
+
+def test_without_the_learned_part_no_reward_model_is_needed(tmp_path, folder):
+    db = new_study(tmp_path / "fresh")
+    run = trained(db, folder, ["length_window", "novelty", "relevance"])
+    assert run.status == "succeeded", run.error
+    assert run.result["reward_model"] is None
+    fixed = resuming.reward_of(db.folder, run.id)
+    assert len(fixed["centres"]["request"]) == len(fixed["centres"]["answer"]) > 1
+    assert len(fixed["reference_ids"]) == 8
+    assert policies.current(db).name == run.result["policy"]
+    with pytest.raises(run_plan.Impossible, match="no reward model yet"):
+        run_plan.resolve(db, "train-policy", {"rewards": ["learned", "novelty"]})
+    run_plan.resolve(db, "train-policy", {"rewards": ["novelty"]})
+
+
+def test_a_later_attempt_takes_the_scale_of_the_first_and_refuses_other_code(study, folder, monkeypatch):
+    run = start_run(study, "train-policy", rewards=["own:vowels"], **FEW)
+    monkeypatch.setattr(train_policy.ppo, "train", lambda *_, **__: 1 / 0)
+    worker_of(study, folder).work(until_idle=True)
+    fixed = resuming.reward_of(study.folder, run.id)
+    assert fixed["parts"]["own:vowels"]["sd"] != 1.0
+    monkeypatch.undo()
+    path = folder / "vowels.py"
+    try:
+        path.write_text(OWN["vowels"] + "# another\n")
+        again = start_run(study, "train-policy", rewards=["own:vowels"], **FEW)
+        kept = resuming.run_folder(study.folder, again.id)
+        kept.mkdir()
+        (kept / resuming.REWARD).write_text(json.dumps(fixed))
+        worker_of(study, folder).work(until_idle=True)
+        assert "own:vowels is not what it was when this run began" in runs.get(study, again.id).error
+    finally:
+        path.write_text(OWN["vowels"])
