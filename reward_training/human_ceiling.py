@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln
 
-from reward_training.metrics import Resamples, interval_of
+from reward_training.metrics import Resamples
 from reward_training.records import Pair
 
 
@@ -90,7 +90,7 @@ def human_ceiling(said: Sequence[Said]) -> dict[str, Any]:
     resamples = Resamples([groups[pair] for pair in shared])
     drawn = resamples.sums(same) / resamples.sums(np.ones(len(same)))
     agreement = float(same.mean())
-    low, high = interval_of(drawn)
+    low, high = resamples.interval(drawn)
     ends = {"_low": low, "_high": high, "": agreement}
     for end, share in ends.items():  # the ceiling rises with agreement: the ends of one give those of the other
         report |= {f"agreement{end}": share, f"ceiling{end}": None if share is None else best_accuracy(share)}

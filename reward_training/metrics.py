@@ -60,7 +60,11 @@ class Resamples:
 
     def ratio_interval(self, amounts: Floats, weights: Floats) -> tuple[float | None, float | None]:
         """The interval of sum(amounts) / sum(weights) over the rows; draws without weight are left out."""
-        return interval_of(_ratio(self.sums(amounts), self.sums(weights)))
+        return self.interval(_ratio(self.sums(amounts), self.sums(weights)))
+
+    def interval(self, values: Floats) -> tuple[float | None, float | None]:
+        """That of a value by draw. None for fewer than two groups: drawing one again and again tells nothing."""
+        return interval_of(values) if self.groups > 1 else (None, None)
 
 
 def interval_of(values: Floats, level: float = 0.95) -> tuple[float | None, float | None]:
@@ -75,12 +79,13 @@ def interval_of(values: Floats, level: float = 0.95) -> tuple[float | None, floa
 def bootstrap_interval(
     statistic: Callable[[NDArray[np.int64]], float], groups: Sequence[str], seed: int = 0, level: float = 0.95
 ) -> tuple[float, float]:
-    """Percentile interval of any `statistic(row indices)`, by the same draws as Resamples. NaN where undefined."""
+    """Percentile interval of any `statistic(row indices)`, by the same draws as Resamples. NaN where undefined, and for
+    fewer than two groups."""
     members: dict[str, list[int]] = {}
     for index, group in enumerate(groups):
         members.setdefault(group, []).append(index)
     blocks = [np.array(rows) for rows in members.values()]
-    if not blocks:
+    if len(blocks) < 2:
         return float("nan"), float("nan")
     generator = np.random.default_rng(seed)
     values = [
@@ -186,7 +191,7 @@ def reliability(readings: Readings, resamples: Resamples) -> dict[str, Any]:
         inside[rows, place] = 1.0
     gap = np.abs((inside * (right - confidence)[:, None]).sum(0)).sum() / len(decided)
     drawn_gaps = np.abs(resamples.sums(inside * (right - confidence)[:, None])).sum(1)
-    low, high = interval_of(_ratio(drawn_gaps, resamples.sums(inside).sum(1)))
+    low, high = resamples.interval(_ratio(drawn_gaps, resamples.sums(inside).sum(1)))
     bins = []
     for column in inside.T:
         of_bin = resamples.ratio_interval(right * column, column)

@@ -141,6 +141,7 @@ def test_like_length_is_a_matter_of_proportion() -> None:
 def test_people_who_contradict_one_another_are_half_right() -> None:
     report = evaluate(readings([1.0, 1.0], [FIRST, SECOND], groups=["a", "a"]), 0.0)
     assert report["accuracy"] == 0.5
+    assert report["accuracy_low"] is None and report["ece_high"] is None  # of one prompt no interval is known
 
 
 def test_slices_tell_accuracy_by_label_and_a_pair_may_have_several() -> None:

@@ -204,7 +204,9 @@ def test_narrow_and_without_anything_it_says_what_fills_it(study: Database, serv
 def test_a_training_shows_how_good_its_reward_is(study: Database, served: Callable, page):
     """Figures beside the best that could be, a drawing with its numbers, slices with what people called themselves."""
     draw = np.random.default_rng(0)
-    read = Readings(draw.normal(0.5, 1, 60), draw.integers(5, 9, (60, 2)) * 1.0, draw.integers(3, size=60), ["g"] * 60)
+    read = Readings(
+        draw.normal(0.5, 1, 60), draw.integers(5, 9, (60, 2)) * 1.0, draw.integers(3, size=60), list("abcdef") * 10
+    )
     said = [Said(str(pair), str(pair), who, who < "y" or pair > 2) for pair in range(9) for who in "xyz"]
     slices = {"tag": by_slice(read, [[HOSTILE]] * 60), "person": by_slice(read, [["9999"]] * 60)}
     runs.enqueue(study, "train-reward", parse("train-reward", {}))

@@ -73,7 +73,7 @@ function figuresTable(words, holdout, crossed, ceiling) {
       : []),
   ];
   return rows.length
-    ? table(words("reward.title"), columns, rows)
+    ? table(words("reward.figure"), columns, rows)
     : el("p", { class: "tm-empty" }, words("reward.nothing"));
 }
 
