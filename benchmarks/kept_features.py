@@ -1,0 +1,95 @@
+"""Features of the real data's texts by a base, computed once and kept in a folder: minutes of reading, then none.
+
+Files `ukp-reward.npz` (one row an argument) and `qa-reward.npz` (four rows a question, question only) hold `ids` and
+`features` (N, 2 H + 1) as the reward's head reads them.
+"""
+
+import gzip
+import json
+from collections.abc import Sequence
+from dataclasses import dataclass
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.setting import SYSTEM_PROMPT, Setting
+from reward_training.likelihood import FIRST, SECOND, TIE, Floats
+
+VERDICTS = {"a": FIRST, "b": SECOND, "tie": TIE}
+
+
+@dataclass(frozen=True)
+class Judged:
+    """Texts by feature and pairs of them: places `first`, `second`, what was said (`votes`: all that was), a group a
+    pair."""
+
+    features: Floats  # (M, D)
+    first: np.ndarray  # (N,)
+    second: np.ndarray  # (N,)
+    votes: list[list[int]]
+    gold: np.ndarray  # (N,) FIRST, TIE, SECOND; -1 where there is none
+    groups: list[str]
+
+
+def ukp(setting: Setting, folder: Path) -> Judged:
+    """UKPConvArg1: the comparisons of arguments, by debate."""
+    arguments = _lines(setting, "ukpconvarg1/arguments.jsonl.gz")
+    texts = [(one["title"], one["text"]) for one in arguments]
+    features = _kept(setting, folder / "ukp-reward.npz", [one["id"] for one in arguments], texts)
+    place = {one["id"]: number for number, one in enumerate(arguments)}
+    pairs = _lines(setting, "ukpconvarg1/comparisons.jsonl.gz")
+    return Judged(
+        features,
+        np.array([place[one["a"]] for one in pairs]),
+        np.array([place[one["b"]] for one in pairs]),
+        [[VERDICTS[vote] for _, vote in one["votes"]] for one in pairs],
+        np.array([VERDICTS.get(one["gold"], -1) for one in pairs]),
+        [one["debate"] for one in pairs],
+    )
+
+
+def qa(setting: Setting, folder: Path) -> Judged:
+    """qa_feedback: all pairs of a question's four answers, by question."""
+    questions = setting.questions()
+    texts = [(one["question"], text) for one in questions for text in one["completions"]]
+    ids = [f"{number}/{place}" for number, one in enumerate(questions) for place in range(len(one["completions"]))]
+    features = _kept(setting, folder / "qa-reward.npz", ids, texts)
+    place = {name: number for number, name in enumerate(ids)}
+    pairs = [(number, pair) for number, one in enumerate(questions) for pair in one["comparisons"]]
+    said = np.array([VERDICTS[pair["verdict"]] for _, pair in pairs])
+    return Judged(
+        features,
+        np.array([place[f"{number}/{pair['a']}"] for number, pair in pairs]),
+        np.array([place[f"{number}/{pair['b']}"] for number, pair in pairs]),
+        [[int(one)] for one in said],
+        said,
+        [f"{number:04}" for number, _ in pairs],
+    )
+
+
+def _kept(setting: Setting, path: Path, ids: Sequence[str], texts: Sequence[tuple[str, str]]) -> Floats:
+    if path.exists():
+        with np.load(path) as kept:
+            if list(kept["ids"]) == list(ids):
+                return np.asarray(kept["features"], dtype=np.float64)
+    from reward_training.model import RewardModel  # torch: where the features are kept none is needed
+    from reward_training.records import Text
+    from reward_training.settings import RewardSettings
+
+    model = RewardModel.fresh(setting.model, RewardSettings())
+    records = [
+        Text(({"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": prompt}), text, True)
+        for prompt, text in texts
+    ]
+    features = model.all_features(records).cpu().numpy()
+    path.parent.mkdir(parents=True, exist_ok=True)
+    np.savez(path, ids=np.array(ids), features=features.astype(np.float32))
+    return features.astype(np.float64)
+
+
+def _lines(setting: Setting, name: str) -> list[dict[str, Any]]:
+    if setting.data is None:
+        raise ValueError(f"this benchmark needs --data DIR with {name}")
+    with gzip.open(setting.data / name, "rt", encoding="utf-8") as lines:
+        return [json.loads(line) for line in lines]
