@@ -31,6 +31,7 @@ from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
 
 OnStep = Callable[[dict[str, Any]], None]
+FeaturesOf = Callable[[RewardModel, Sequence[Text]], NDArray[np.float32]]
 ADAM_EPSILON = 1e-5
 CHECKPOINT_EVERY = 4  # steps: a checkpoint costs about a fifth of a step of the bundled model
 
@@ -65,17 +66,19 @@ def train(
     *,
     checkpoint_folder: Path,
     on_step: OnStep,
+    features_of: FeaturesOf | None = None,
 ) -> TrainedReward:
     """Trains from the start on all pairs outside the hold-out; goes on from the newest checkpoint in
     `checkpoint_folder`.
 
-    `on_step` is called after each step and may raise to stop. Raises TooFewPairs.
+    `on_step` is called after each step and may raise to stop. `features_of` gives the features of texts on the
+    untouched base, (N, D), where they are kept; without it they are computed. Raises TooFewPairs.
     """
     training = [pair for pair in pairs if not pair.holdout]
     if len(training) < 2:
         raise TooFewPairs(f"{len(training)} training judgments: at least 2 are needed before a reward can be trained")
     model = RewardModel.fresh(base, settings)
-    head_report = _fit_head(model, training, settings)
+    head_report = _fit_head(model, training, settings, features_of)
     on_step({"stage": "head", "done": 0, "steps": _steps(len(training), settings), **head_report})
     _fine_tune(model, training, settings, checkpoint_folder, on_step)
     model.normalise_on(reference)
@@ -126,10 +129,15 @@ def _unique_texts(pairs: Sequence[Pair]) -> tuple[list[Text], NDArray[np.int64],
     return texts, first, second
 
 
-def _fit_head(model: RewardModel, pairs: Sequence[Pair], settings: RewardSettings) -> dict[str, Any]:
+def _fit_head(
+    model: RewardModel, pairs: Sequence[Pair], settings: RewardSettings, features_of: FeaturesOf | None
+) -> dict[str, Any]:
     """Fits the head on features of the untouched base and puts it into the model."""
     texts, first, second = _unique_texts(pairs)
-    features = model.all_features(texts)
+    if features_of is None:
+        features = model.all_features(texts)
+    else:
+        features = torch.as_tensor(features_of(model, texts), device=model.trunk.device)
     model.standardise_on(features)
     standard = ((features - model.centre) / model.spread).double().cpu().numpy()
     differences, outcomes, weights = standard[first] - standard[second], _outcomes(pairs), _weights(pairs)

@@ -21,9 +21,11 @@ from feedback_store.completions import NewCompletion
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from language_models.seeds import completion_seed
+from rounds.computing_features import features_of_drawn, keep
 from rounds.context import RunContext
 from rounds.drawing import Wanted, draw, folded, names_its_writer
-from rounds.settings import SampleSettings
+from rounds.settings import SampleSettings, TrainRewardSettings
+from rounds.taste_samples import taste_samples
 
 FIRST_BATCH = 2  # prompts of a fresh study's first batch: the first comparison within seconds
 TRIES = 3
@@ -78,6 +80,8 @@ def run(context: RunContext) -> dict[str, Any]:
         context.log(f"Left out: {totals['equal']} pairs of equal and {totals['empty']} of empty completions.")
     if totals["held_back"]:
         context.log(f"Held back until a lead decides: {totals['held_back']} pairs with a text that names its model.")
+    context.new_phase()
+    taste_samples(context, TrainRewardSettings().taste_prompts)
     return {"policy": writer.name, **totals}
 
 
@@ -187,6 +191,7 @@ def _commit(context: RunContext, plan: Plan, batch: list[PlannedPair], *, number
         if _fault(texts) is None
     ]
     named = [names_its_writer(context, texts) for _, texts in usable]
+    vectors = features_of_drawn(context, [one for _, texts in usable for one in texts])
     from_reserve = batch[0] in plan.reserve
     counts = {
         "planned": 0 if from_reserve else len(batch),
@@ -204,6 +209,7 @@ def _commit(context: RunContext, plan: Plan, batch: list[PlannedPair], *, number
         "cut_off": sum(one.finish_reason == "length" for texts in drawn for one in texts),
     }
     with context.db.transaction():
+        keep(context, vectors)
         ids = iter(completions.add(context.db, [one for _, texts in usable for one in texts], lease=context.lease))
         people = annotators.count_active(context.db)
         new = [

@@ -12,19 +12,20 @@ from feedback_store import completions, policies, preferences, prompts, reward_m
 from feedback_store.preferences import Preference
 from reward_training.model import RewardModel
 from reward_training.records import Pair, Text
-from reward_training.training import TrainedReward, train
+from reward_training.training import FeaturesOf, TrainedReward, train
+from rounds.computing_features import features_of
 from rounds.context import RunContext
-from rounds.drawing import Wanted, chosen_prompts, complete
+from rounds.drawing import Wanted, complete
+from rounds.kept_features import key_of
 from rounds.loop_state import HOLDOUT_SERIES
 from rounds.plain import plain
 from rounds.publishing import write_weights
 from rounds.settings import TrainRewardSettings
+from rounds.taste_samples import taste_samples
 from rounds.texts import text_of, text_of_edit
 
 FEWEST_PAIRS = 2
 MOST_SAMPLES_A_PROMPT = 4  # new ones for the reference
-TASTE_SAMPLES = 8  # of each prompt, of which the best and the worst are shown
-TASTE_SEED = 1  # not that of other samples to look at
 
 
 class TooFewJudgments(ValueError):
@@ -47,6 +48,7 @@ def run(context: RunContext) -> dict[str, Any]:
         settings.reward,
         checkpoint_folder=context.checkpoints,
         on_step=lambda report: _after_step(context, report),
+        features_of=_features_of(context, pairs, found),
     )
     _keep_readings(context, trained, found)
     return _publish(context, trained, counts, {"reference_samples": len(reference), **_taste(context, trained.model)})
@@ -112,6 +114,15 @@ def _pairs(context: RunContext, found: list[Preference]) -> list[Pair]:
     ]
 
 
+def _features_of(context: RunContext, pairs: Sequence[Pair], found: Sequence[Preference]) -> FeaturesOf:
+    """Features as they are kept; those that are missing are computed and kept, but for what people wrote themselves."""
+    settings: TrainRewardSettings = context.settings
+    written_by_people = {id(pair.first) for pair, one in zip(pairs, found, strict=True) if one.first_id is None}
+    texts = [text for pair in pairs for text in (pair.first, pair.second) if id(text) not in written_by_people]
+    keep = {key_of(text) for text in texts}
+    return lambda model, wanted: features_of(context, model, wanted, settings.reward, keep)
+
+
 def _reference(context: RunContext, number: int) -> list[Text]:
     """Samples of the reference policy, on which the scores get zero and unit: stored ones, and new ones where few
     are.
@@ -151,27 +162,15 @@ def _taste(context: RunContext, model: RewardModel) -> dict[str, Any]:
     looked at.
     """
     settings: TrainRewardSettings = context.settings
-    writer = policies.current(context.db)
-    assert writer is not None  # the base was registered when the worker started
-    held_out = prompts.listing(context.db, split="holdout") or prompts.listing(context.db)
-    chosen = chosen_prompts(held_out, settings.taste_prompts, TASTE_SEED)
-    wanted = [Wanted(prompt, writer, TASTE_SEED, place) for prompt in chosen for place in range(TASTE_SAMPLES)]
-    drawn = complete(context, wanted, phase="sampling for your taste so far")
-    scores = model.score(
-        [text_of(one.prompt, completion, context.study) for one, completion in zip(wanted, drawn, strict=True)]
-    )
-    samples = [
-        {
-            "prompt_id": prompt.id,
-            "scores": {
-                str(completion.id): score
-                for one, completion, score in zip(wanted, drawn, scores, strict=True)
-                if one.prompt.id == prompt.id
-            },
-        }
-        for prompt in chosen
-    ]
-    return {"taste": plain(samples), "taste_policy": writer.name}
+    samples = taste_samples(context, settings.taste_prompts)
+    if not samples:
+        return {"taste": []}
+    scores = model.score([text_of(one.prompt, completion, context.study) for one, completion in samples])
+    shown: dict[int, dict[str, float]] = {}
+    for (one, completion), score in zip(samples, scores, strict=True):
+        shown.setdefault(one.prompt.id, {})[str(completion.id)] = score
+    taste = [{"prompt_id": prompt_id, "scores": by_completion} for prompt_id, by_completion in shown.items()]
+    return {"taste": plain(taste), "taste_policy": samples[0][0].policy.name}
 
 
 def _publish(

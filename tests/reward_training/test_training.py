@@ -1,5 +1,6 @@
 """Reward training on the tiny model: learning, batching, saving, resuming."""
 
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
@@ -66,6 +67,27 @@ def test_permuted_labels_teach_nothing(base: LanguageModel, tmp_path: Path) -> N
     ]
     result = train(base, pairs, [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
     assert figures(result.model, pairs_that_like_commas(60, 1))["accuracy"] < 0.8
+
+
+def test_features_that_are_kept_train_the_reward_that_computed_ones_train(base: LanguageModel, tmp_path: Path) -> None:
+    pairs = pairs_that_like_commas(30, 0)
+    kept: list[int] = []
+
+    def features_of(model: RewardModel, texts: Sequence[Text]) -> np.ndarray:
+        kept.append(len(texts))
+        return model.all_features(texts).numpy()
+
+    results = []
+    for name, given in (("computed", None), ("kept", features_of)):
+        (tmp_path / name).mkdir()
+        results.append(
+            train(
+                base, pairs, [], SETTINGS, checkpoint_folder=tmp_path / name, on_step=lambda _: None, features_of=given
+            )
+        )
+    assert kept == [60]
+    texts = [pair.first for pair in pairs_that_like_commas(20, 5)]
+    assert results[1].model.score(texts) == results[0].model.score(texts)
 
 
 def test_scores_are_normalised_on_the_reference_samples(trained: TrainedReward) -> None:
