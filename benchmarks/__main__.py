@@ -29,6 +29,8 @@ BENCHMARKS = {
     "console": "console",
     "data": "data_tables",
     "security": "security",
+    "choosing": "choosing",
+    "refresh": "reward_refresh",
 }
 SAME = ("benchmark", "cell", "seed", "base", "short")
 
@@ -82,7 +84,7 @@ def main() -> int:
         setting = Setting(given.base, given.seed, given.data, given.short, given.work)
     done = finished(given.to)
     for (name, cell), measure in cells(given.only).items():
-        base = given.base if cell is None else None  # what has cells measures the store, which knows no model
+        base = given.base if cell is None else None  # what has cells names no model of its own
         head = {"benchmark": name, "cell": cell, "seed": given.seed, "base": base, "short": given.short}
         if tuple(head[part] for part in SAME) in done:
             continue

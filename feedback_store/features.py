@@ -57,6 +57,11 @@ def get(db: Database, name: str, keys: Iterable[str]) -> dict[str, Vector]:
     return found
 
 
+def count(db: Database) -> int:
+    """Count the vectors that are kept, of all sets."""
+    return int(db.value("SELECT COUNT(*) FROM text_features"))
+
+
 def forget_but(db: Database, names: Collection[str]) -> int:
     """Remove all sets but these; returns how many there were. Called when a base's features are read in another way."""
     with db.transaction():

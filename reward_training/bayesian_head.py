@@ -14,6 +14,7 @@ keeps its prior variance, so a text unlike all that was judged is uncertain.
 from __future__ import annotations
 
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
@@ -21,6 +22,7 @@ from scipy.linalg import cho_factor, cho_solve, eigh
 
 from reward_training.likelihood import FIRST, SECOND, TIE, Floats, outcome_probabilities
 
+AnyFloats = NDArray[np.floating[Any]]
 DIMENSIONS = 256
 LENGTH_WEIGHT = 10.0  # as in the trained reward: the length's standard deviation beside hundreds of unit features
 LOG_NU_START, LOG_NU_PRECISION = -1.0, 0.5  # a weak prior: nobody may ever have tied
@@ -39,13 +41,18 @@ class Directions:
     basis: Floats  # (K, D), orthonormal rows
 
     @classmethod
-    def of(cls, features: Floats, dimensions: int = DIMENSIONS) -> Directions:
+    def of(cls, features: AnyFloats, dimensions: int = DIMENSIONS) -> Directions:
         """From (M, D) features of M >= 1 texts; K is at most M, D and `dimensions`. The last feature is the length."""
-        features = np.asarray(features, dtype=np.float64)
-        centre, spread = features.mean(0), features.std(0)
+        whole = np.asarray(features, dtype=np.float64)
+        spread = whole.std(0)
         spread = np.maximum(spread, 0.05 * float(np.median(spread)) + 1e-8)
-        spread[-1] = max(float(features[:, -1].std()), 1e-3) / LENGTH_WEIGHT
-        standard = (features - centre) / spread
+        spread[-1] = max(float(whole[:, -1].std()), 1e-3) / LENGTH_WEIGHT
+        return cls.scaled_by(whole, whole.mean(0), spread, dimensions)
+
+    @classmethod
+    def scaled_by(cls, features: AnyFloats, centre: Floats, spread: Floats, dimensions: int = DIMENSIONS) -> Directions:
+        """The same with a given centre and spread of each feature."""
+        standard = (np.asarray(features, dtype=np.float64) - centre) / spread
         texts, width = standard.shape
         kept = min(dimensions, texts, width)
         if texts < width:  # the directions are combinations of the texts: the smaller problem
@@ -57,11 +64,11 @@ class Directions:
             basis = vectors.T
         return cls(centre, spread, np.ascontiguousarray(basis[::-1]))
 
-    def standardised(self, features: Floats) -> Floats:
+    def standardised(self, features: AnyFloats) -> Floats:
         """(M, D) raw features -> (M, D) of mean 0 and standard deviation 1 over the texts seen (length: 10)."""
         return (np.asarray(features, dtype=np.float64) - self.centre) / self.spread
 
-    def coordinates(self, features: Floats) -> tuple[Floats, Floats]:
+    def coordinates(self, features: AnyFloats) -> tuple[Floats, Floats]:
         """(M, D) raw features -> (M, K) coordinates and (M, D) what lies outside of them, standardised."""
         standard = self.standardised(features)
         inside = standard @ self.basis.T

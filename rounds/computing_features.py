@@ -49,13 +49,13 @@ def features_of(
     return np.stack([known[key] for key in keys]) if texts else np.zeros((0, model.width), dtype=np.float32)
 
 
-def features_of_drawn(context: RunContext, drawn: Sequence[NewCompletion]) -> dict[str, Vector]:
-    """Features of completions that were just drawn, by their key."""
+def features_of_drawn(context: RunContext, drawn: Sequence[NewCompletion]) -> list[tuple[str, Vector]]:
+    """Key and features of each of these completions, which were just drawn."""
     prompt_ids = sorted({one.prompt_id for one in drawn})
     known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=prompt_ids)}
     texts = [text_of(known[one.prompt_id], one, context.study) for one in drawn]
-    keys = [key_of(text) for text in texts]
-    return dict(zip(keys, compute(context.models.untouched_reward, texts), strict=True)) if texts else {}
+    vectors = compute(context.models.untouched_reward, texts) if texts else ()
+    return list(zip(map(key_of, texts), vectors, strict=True))
 
 
 def keep(context: RunContext, vectors: Mapping[str, Vector]) -> None:

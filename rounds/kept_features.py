@@ -11,9 +11,6 @@ from reward_training.feature_names import features_name, text_key
 from reward_training.records import Text
 from reward_training.settings import RewardSettings
 
-TASTE_SAMPLES = 8  # of each prompt, of which the best and the worst are shown
-TASTE_SEED = 1  # not that of other samples to look at
-
 
 def set_name(db: Database, settings: RewardSettings | None = None) -> str | None:
     """The set of features under these settings (default ones where none are given); None before a study has a base."""

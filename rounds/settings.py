@@ -67,6 +67,9 @@ class QualificationSettings(_Settings):
     window: int = Field(20, ge=1, le=1000, description="the latest live check questions that the floor looks at")
 
 
+Choosing = Literal["random", "margin", "information"]
+
+
 class StudySettings(_Settings):
     """What a study fixes for all its runs; stored when it is made, changes are new rows of its history."""
 
@@ -77,6 +80,8 @@ class StudySettings(_Settings):
     refill: bool = Field(True, description="whether new comparisons are sampled by themselves when the queue runs low")
     holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of questions on held-out prompts")
     previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons current against previous")
+    choosing: Choosing = Field("random", description="how a pair is chosen: by chance, or by what the reward lacks")
+    choose_from: int = Field(4, ge=2, le=16, description="completions drawn where a pair is not chosen by chance")
     overlap: int = Field(3, ge=1, le=100, description="people who judge the same comparison, where several are asked")
     overlap_share: float = Field(0.2, ge=0, le=1, description="share of comparisons that several people judge")
     check_share: float = Field(0.03, ge=0, le=0.5, description="share of questions whose expert answer is known")
@@ -103,6 +108,8 @@ class SampleSettings(_Settings):
     holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of comparisons on held-out prompts")
     previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons current against previous")
     candidates: int = Field(2, ge=2, le=5, description="completions of a comparison")
+    choosing: Choosing = Field("random", description="how a pair is chosen; more than two candidates: by chance")
+    choose_from: int = Field(4, ge=2, le=16, description="completions drawn where a pair is not chosen by chance")
     overlap: int = Field(3, ge=1, le=100, description="judgments of a shared comparison; no more than there are people")
     overlap_share: float = Field(0.2, ge=0, le=1, description="share of comparisons that several people judge")
     policy: str | None = Field(None, description="name of the policy that writes; none: the current one")

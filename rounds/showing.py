@@ -14,7 +14,8 @@ from reward_training.model import RewardModel
 from reward_training.records import Text
 from rounds import shown_samples
 from rounds.context import RunContext
-from rounds.drawing import Wanted, chosen_prompts, complete, draw_with, storable
+from rounds.drawing import Wanted, complete, draw_with, storable
+from rounds.prompts_looked_at import chosen_prompts
 from rounds.shown_samples import ShownSample
 from rounds.texts import text_of, with_system_prompt
 

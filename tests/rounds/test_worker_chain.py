@@ -25,7 +25,8 @@ from language_models.seeds import completion_seed
 from reward_training.model import RewardModel
 from reward_training.settings import RewardSettings
 from rounds import studies, verbs
-from rounds.kept_features import TASTE_SEED, key_of, set_name
+from rounds.kept_features import key_of, set_name
+from rounds.prompts_looked_at import TASTE_SEED
 from rounds.texts import text_of
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run
