@@ -215,12 +215,19 @@ def fit(
             size /= 2
         if not moved:  # as exact as floats allow
             break
+    return laplace(answers, precision, parameters[:-1], float(parameters[-1]))
+
+
+def laplace(answers: Answers, precision: float, mean: Floats, log_nu: float) -> Posterior:
+    """The Gaussian around weights that were found already: its covariance is the inverse Hessian there."""
+    width, parameters = len(mean), np.append(mean, log_nu)
     _, hessian = _derivatives(answers, precision, parameters)
     factor = cho_factor(hessian, lower=True)
     covariance = cho_solve(factor, np.eye(width + 1))[:width, :width]
     determinant = 2 * float(np.log(np.diag(factor[0])).sum())
+    value = _objective(answers, precision, parameters)
     evidence = -value + (width * np.log(precision) + np.log(LOG_NU_PRECISION) - determinant) / 2
-    return Posterior(parameters[:-1], (covariance + covariance.T) / 2, float(parameters[-1]), precision, evidence)
+    return Posterior(mean, (covariance + covariance.T) / 2, log_nu, precision, evidence)
 
 
 def fit_by_evidence(answers: Answers, expected_precision: float, start: Posterior | None = None) -> Posterior:

@@ -3,6 +3,7 @@
 from pydantic import BaseModel, ConfigDict, Field
 
 from language_models.settings import LoraSettings
+from reward_training.ensemble_settings import EnsembleSettings
 
 
 class RewardSettings(BaseModel):
@@ -24,4 +25,5 @@ class RewardSettings(BaseModel):
     )
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     tokens_per_batch: int = Field(1500, ge=64, description="Tokens in one forward pass at most (memory).")
+    ensemble: EnsembleSettings = Field(EnsembleSettings(), description="Further heads on the same features.")
     seed: int = Field(0, ge=0, description="Order of the pairs and the adapter's start.")

@@ -28,6 +28,7 @@ from reward_training.likelihood import OUTCOMES, Floats, davidson
 from reward_training.metrics import evaluate
 from reward_training.model import RewardModel
 from reward_training.records import Pair, Text
+from reward_training.reward_posterior import RewardPosterior, posterior_around
 from reward_training.settings import RewardSettings
 
 OnStep = Callable[[dict[str, Any]], None]
@@ -56,6 +57,12 @@ class TrainedReward:
     model: RewardModel
     report: dict[str, Any]
     holdout: Readings
+    posterior: RewardPosterior
+
+    def save(self, folder: Path) -> None:
+        """Writes the model and how sure it is into an existing folder."""
+        self.model.save(folder)
+        self.posterior.save(folder)
 
 
 def train(
@@ -85,17 +92,47 @@ def train(
     report = {**head_report, "log_nu": model.log_nu, "reference_mean": model.mean, "reference_sd": model.sd}
     held_out = [pair for pair in pairs if pair.holdout]
     readings = read(model, held_out)
-    report["training"] = figures(model, training)
+    texts, _, _ = _unique_texts(training)
+    features = model.all_features(texts)
+    report["training"] = _figures(_read(model, training, features), training, model.log_nu)
     report["holdout"] = _figures(readings, held_out, model.log_nu)
-    return TrainedReward(model, report, readings)
+    return TrainedReward(model, report, readings, _posterior(model, training, features, report["head_l2"], settings))
 
 
 def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
     """What a trained reward says of pairs."""
+    texts, _, _ = _unique_texts(pairs)
+    return _read(model, pairs, model.all_features(texts))
+
+
+def _read(model: RewardModel, pairs: Sequence[Pair], features: Tensor) -> Readings:
+    """`features`: those of the pairs' texts, each once, in their order."""
     texts, first, second = _unique_texts(pairs)
-    raw = model.raw_scores(texts).double().cpu().numpy() if texts else np.zeros(0)
+    with torch.no_grad():
+        raw = model.raw(features).double().cpu().numpy()
     lengths = np.array([len(text.completion) for text in texts], dtype=np.float64)
     return Readings(raw[first] - raw[second], lengths[first] - lengths[second])
+
+
+def _posterior(
+    model: RewardModel, pairs: Sequence[Pair], features: Tensor, l2: float, settings: RewardSettings
+) -> RewardPosterior:
+    """How sure the trained head is. The loss is a mean, the ridge l2/2 * D * |w|^2: their sum over all pairs gives the
+    prior's precision."""
+    _, first, second = _unique_texts(pairs)
+    weights = _weights(pairs)
+    return posterior_around(
+        model.head.linear.weight[0].detach().double().cpu().numpy(),
+        model.log_nu,
+        model.spread.double().cpu().numpy(),
+        features.cpu().numpy(),
+        (first, second, _outcomes(pairs), weights),
+        [pair.group for pair in pairs],
+        precision=float(weights.sum()) * l2 * model.width,
+        sd=model.sd,
+        members=settings.ensemble.members,
+        seed=settings.seed,
+    )
 
 
 def figures(model: RewardModel, pairs: Sequence[Pair]) -> dict[str, Any]:

@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.settings import PPOSettings
+from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -130,6 +131,10 @@ class TrainPolicySettings(_Settings):
 
     ppo: PPOSettings = Field(default_factory=PPOSettings, description="the update")
     reward_model: str | None = Field(None, description="name of the reward model, such as reward-2; none: the latest")
+    reward_combination: Combination = Field("head", description="which heads count: its own, or an ensemble's")
+    reward_uncertainty_penalty: float = Field(
+        0.0, ge=0, le=100, description="standard deviations taken off each score (of an ensemble: variances)"
+    )
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
     shown_times: int = Field(2, ge=0, le=100, description="how often they are sampled on the way as well")

@@ -18,6 +18,7 @@ from language_models.sampling import Sampled
 from policy_training.algorithms import ppo
 from policy_training.records import PromptItem, RewardFunction, StepReport
 from policy_training.settings import PPOSettings
+from reward_training.cautious import scorer
 from reward_training.records import Text
 from rounds import resuming
 from rounds.context import RunContext
@@ -101,12 +102,18 @@ def _reward_function(context: RunContext, row: RewardRow) -> RewardFunction:
     """The learned reward as the trainer takes it. Stops for a cancel and gives way to others between sampling and
     update.
     """
-    model = context.models.reward(row)
+    settings: TrainPolicySettings = context.settings
+    score = scorer(
+        context.models.reward(row),
+        context.models.folder(row.folder),
+        settings.reward_combination,
+        settings.reward_uncertainty_penalty,
+    )
 
     def reward(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
         context.check()
         context.let_others_in()
-        return model.score(
+        return score(
             [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
         )
 

@@ -179,7 +179,7 @@ def _publish(
     report = {**plain(trained.report), **counts, **more}
     name = f"reward-{reward_models.next_number(context.db, context.run.id)}"
 
-    folder, manifest = write_weights(context, name, trained.model.save, {"report": report})
+    folder, manifest = write_weights(context, name, trained.save, {"report": report})
     reward_models.publish(
         context.db,
         context.lease,

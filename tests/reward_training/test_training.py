@@ -10,6 +10,7 @@ import torch
 
 from language_models.errors import WrongBase
 from language_models.model import LanguageModel
+from reward_training.cautious import scorer
 from reward_training.model import RewardModel, completion_mean
 from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
@@ -88,6 +89,20 @@ def test_features_that_are_kept_train_the_reward_that_computed_ones_train(base: 
     assert kept == [60]
     texts = [pair.first for pair in pairs_that_like_commas(20, 5)]
     assert results[1].model.score(texts) == results[0].model.score(texts)
+
+
+def test_what_the_reward_does_not_know_is_taken_off_its_scores(trained: TrainedReward, tmp_path: Path) -> None:
+    trained.save(tmp_path)
+    texts = [pair.first for pair in pairs_that_like_commas(12, 4)]
+    own = np.array(trained.model.score(texts))
+    careful = np.array(scorer(trained.model, tmp_path, "head", 1.0)(texts))
+    twice = np.array(scorer(trained.model, tmp_path, "head", 2.0)(texts))
+    assert (careful < own).all()
+    assert twice - own == pytest.approx(2 * (careful - own), abs=1e-4)
+    assert scorer(trained.model, tmp_path, "head", 0.0)(texts) == own.tolist()
+    assert scorer(trained.model, tmp_path, "head", 1.0)([]) == []
+    with pytest.raises(ValueError, match="trained without further heads"):
+        scorer(trained.model, tmp_path, "worst", 0.0)
 
 
 def test_scores_are_normalised_on_the_reference_samples(trained: TrainedReward) -> None:
