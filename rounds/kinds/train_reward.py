@@ -13,6 +13,7 @@ from feedback_store.preferences import Preference
 from reward_training.model import RewardModel
 from reward_training.records import Pair, Text
 from reward_training.training import FeaturesOf, TrainedReward, train
+from rounds import choosing_result
 from rounds.computing_features import features_of
 from rounds.context import RunContext
 from rounds.drawing import Wanted, complete
@@ -51,7 +52,8 @@ def run(context: RunContext) -> dict[str, Any]:
         features_of=_features_of(context, pairs, found),
     )
     _keep_readings(context, trained, found)
-    return _publish(context, trained, counts, {"reference_samples": len(reference), **_taste(context, trained.model)})
+    more = {"reference_samples": len(reference), "choosing": choosing_result.compare(context.db)}
+    return _publish(context, trained, counts, {**more, **_taste(context, trained.model)})
 
 
 def _snapshot(context: RunContext) -> list[int]:

@@ -2,7 +2,7 @@
 
 import { el, foreignText } from "../page/elements.js";
 import { button } from "../page/fields.js";
-import { duration, moment } from "../page/figures.js";
+import { duration, moment, number } from "../page/figures.js";
 import { labelOf, valueWords } from "../page/setting_words.js";
 import { madeWords, runLink, statusChip } from "./words.js";
 
@@ -20,6 +20,7 @@ export function runFacts(tools, run) {
     ["made", madeWords(tools, run.published)],
     ["attempt", run.attempt > 1 ? words("runs.attempts", { n: run.attempt, most: run.max_attempts }) : null],
     ["memory", run.progress.peak_memory_gb ? `${run.progress.peak_memory_gb.toFixed(1)} GB` : null],
+    ["choosing", choosingWords(tools, run.result?.metrics?.choosing)],
     ["needs", links(run.needs)],
     ["needed_by", links(run.needed_by)],
     ["retries", one(run.retries)],
@@ -31,6 +32,22 @@ export function runFacts(tools, run) {
     { class: "tm-facts" },
     facts.map(([name, value]) => el("div", {}, el("dt", {}, words(`runs.fact.${name}`)), el("dd", {}, value))),
   );
+}
+
+/** Whether pairs chosen by rule taught this reward more than random ones, as far as can be told. */
+function choosingWords({ words }, found) {
+  if (!found) return null;
+  const { rule, judgments, pairs, chosen, random, low, high } = found;
+  const which = low > 0 ? "better" : high < 0 ? "worse" : "open";
+  return words(`runs.choosing.${which}`, {
+    rule: words(`runs.set.option.${rule}`),
+    chosen: number(100 * chosen, 0),
+    random: number(100 * random, 0),
+    low: number(100 * low, 0),
+    high: number(100 * high, 0),
+    n: judgments,
+    pairs,
+  });
 }
 
 /** Settings by name, the command that asks for the same, and the file. */
