@@ -131,12 +131,13 @@ async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
     ending = threading.Event()
     thread = threading.Thread(target=_checkpoints, args=(app.state.study.db, ending), name="checkpoints", daemon=True)
     thread.start()
-    app.state.study.refreshing.start()
+    refreshing = app.state.study.refreshing
+    refreshing.start()
     try:
         yield
     finally:
         ending.set()
-        app.state.study.refreshing.stop()
+        refreshing.stop()
         app.state.few_at_once.close()
         thread.join(timeout=2)
 
