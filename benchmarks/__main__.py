@@ -33,6 +33,8 @@ BENCHMARKS = {
     "data": "data_tables",
     "security": "security",
     "annotators": "annotators",
+    "choosing": "choosing",
+    "refresh": "reward_refresh",
 }
 SAME = ("benchmark", "cell", "seed", "base", "short")
 
@@ -87,7 +89,7 @@ def main() -> int:
         setting = replace(setting, work=given.work)
     done = finished(given.to)
     for (name, cell), measure in cells(given.only).items():
-        base = given.base if cell is None else None  # what has cells measures the store, which knows no model
+        base = given.base if cell is None else None  # what has cells names no model of its own
         head = {"benchmark": name, "cell": cell, "seed": given.seed, "base": base, "short": given.short}
         if tuple(head[part] for part in SAME) in done:
             continue

@@ -9,7 +9,7 @@ from typing import Any
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from feedback_store import schema_full_record, schema_people, schema_policies, schema_tokens
+from feedback_store import schema_features, schema_full_record, schema_people, schema_policies, schema_tokens
 from feedback_store.schema import INITIAL
 from feedback_store.schema_version import MIGRATION_SET
 
@@ -48,6 +48,13 @@ def m004_policies(db: sqlite_utils.Database) -> None:
 def m005_tokens(db: sqlite_utils.Database) -> None:
     """Tokens by which programs use the HTTP interface."""
     for statement in schema_tokens.STATEMENTS:
+        db.conn.execute(statement)
+
+
+@STEPS()
+def m006_features(db: sqlite_utils.Database) -> None:
+    """Features of texts, kept by content."""
+    for statement in schema_features.STATEMENTS:
         db.conn.execute(statement)
 
 

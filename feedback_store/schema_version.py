@@ -5,7 +5,14 @@ from typing import Any
 from feedback_store.errors import StoreError, StudyTooNew
 
 MIGRATION_SET = "feedback_store"
-STEP_NAMES = ("m001_initial", "m002_full_record", "m003_people", "m004_policies", "m005_tokens")
+STEP_NAMES = (
+    "m001_initial",
+    "m002_full_record",
+    "m003_people",
+    "m004_policies",
+    "m005_tokens",
+    "m006_features",
+)
 
 
 def apply(connection: Any) -> None:

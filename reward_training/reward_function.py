@@ -66,13 +66,11 @@ Embed = Callable[[Sequence[str], TextKind], NDArray[np.float64]]
 class Given:
     """What a reward function may need besides prompts and completions; whoever builds it passes what there is.
 
-    `learned`: the reward model's score, mean 0 and sd 1 on samples of the reference policy. `spread`: the standard
-    deviation of that score under the posterior of the reward's head, in the same unit. `references`: good answers to a
-    prompt. `earlier`: what was written to it before. `folder`: the checked folder of a model that the study has.
+    `learned`: the reward model's score, mean 0 and sd 1 on samples of the reference policy. `references`: good answers
+    to a prompt. `earlier`: what was written to it before. `folder`: the checked folder of a model that the study has.
     """
 
     learned: RewardFunction | None = None
-    spread: RewardFunction | None = None
     base: Any = None  # a LanguageModel, whose name would bring torch into everything that knows this one
     embed: Embed | None = None
     references: Callable[[Prompt], Sequence[str]] | None = None

@@ -4,6 +4,7 @@ from pydantic import BaseModel, ConfigDict, Field
 
 from language_models.settings import LoraSettings
 from reward_training.annotator_settings import AnnotatorSettings
+from reward_training.ensemble_settings import EnsembleSettings
 from reward_training.loss_settings import LossSettings
 
 
@@ -39,4 +40,5 @@ class RewardSettings(BaseModel):
         ge=64,
         description="Tokens read of a prompt with its completion: the prompt's last ones, the completion's first ones.",
     )
+    ensemble: EnsembleSettings = Field(EnsembleSettings(), description="Further heads on the same features.")
     seed: int = Field(0, ge=0, description="Order of the pairs and the adapter's start.")

@@ -36,9 +36,11 @@ from reward_training.metrics import Readings, evaluate
 from reward_training.model import RewardModel
 from reward_training.pair_arrays import PairArrays, unique_texts
 from reward_training.records import Pair, Text
+from reward_training.reward_posterior import RewardPosterior, posterior_around
 from reward_training.settings import RewardSettings
 
 OnStep = Callable[[dict[str, Any]], None]
+FeaturesOf = Callable[[RewardModel, Sequence[Text]], NDArray[np.float32]]
 ADAM_EPSILON = 1e-5
 CHECKPOINT_EVERY = 4  # steps: a checkpoint costs about a fifth of a step of the bundled model
 
@@ -64,6 +66,12 @@ class TrainedReward:
     report: dict[str, Any]
     holdout: Readings
     cross_fitted: CrossFitted
+    posterior: RewardPosterior
+
+    def save(self, folder: Path) -> None:
+        """Writes the model and how sure it is into an existing folder."""
+        self.model.save(folder)
+        self.posterior.save(folder)
 
 
 def train(
@@ -75,18 +83,20 @@ def train(
     checkpoint_folder: Path,
     on_step: OnStep,
     evidence: Evidence = NO_EVIDENCE,
+    features_of: FeaturesOf | None = None,
 ) -> TrainedReward:
     """Trains from the start on all pairs outside the hold-out; goes on from the newest checkpoint in
     `checkpoint_folder`.
 
     `evidence` tells about people beside the pairs; what it repeats are rows of the pairs outside the hold-out.
-    `on_step` is called after each step and may raise to stop. Raises TooFewPairs.
+    `on_step` is called after each step and may raise to stop. `features_of` gives the features of texts on the
+    untouched base, (N, D), where they are kept; without it they are computed. Raises TooFewPairs.
     """
     training = [pair for pair in pairs if not pair.holdout]
     if len(training) < 2:
         raise TooFewPairs(f"{len(training)} training judgments: at least 2 are needed before a reward can be trained")
     model = RewardModel.fresh(base, settings)
-    fitted = _fit_head(model, training, reference, settings, evidence)
+    fitted = _fit_head(model, training, reference, settings, evidence, features_of)
     head_report = fitted.report
     on_step({"stage": "head", "done": 0, "steps": _steps(len(training), settings), **head_report})
     _fine_tune(model, training, fitted, settings, checkpoint_folder, on_step)
@@ -107,18 +117,54 @@ def train(
         lambda texts: _standard(model, model.all_features(texts)),
         training, held_out, model.head.linear.weight.detach()[0].double().cpu().numpy(), head_report["head_l2"],
     )  # fmt: skip
-    report["training"] = figures(model, training)
+    texts, _, _ = unique_texts(training)
+    features = model.all_features(texts)
+    report["training"] = evaluate(_read(model, training, features), model.log_nu)
     report["holdout"] = evaluate(readings, model.log_nu)
     report["cross_fitted"] = evaluate(crossed.readings, model.log_nu)
     report["ceiling"] = human_ceiling(said_of(pairs))
-    return TrainedReward(model, report, readings, crossed)
+    precision = float(fitted.arrays.weights.sum()) * head_report["head_l2"] * model.width * temperature**2
+    posterior = _posterior(model, training, features, fitted.arrays.weights, precision, settings)
+    return TrainedReward(model, report, readings, crossed, posterior)
 
 
 def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
     """What a trained reward says of pairs."""
-    texts, first, second = unique_texts(pairs)
-    raw = model.raw_scores(texts).double().cpu().numpy() if texts else np.zeros(0)
+    texts, _, _ = unique_texts(pairs)
+    return _read(model, pairs, model.all_features(texts))
+
+
+def _read(model: RewardModel, pairs: Sequence[Pair], features: Tensor) -> Readings:
+    """`features`: those of the pairs' texts, each once, in their order."""
+    _, first, second = unique_texts(pairs)
+    with torch.no_grad():
+        raw = model.raw(features).double().cpu().numpy()
     return _readings(pairs, raw[first] - raw[second])
+
+
+def _posterior(
+    model: RewardModel,
+    pairs: Sequence[Pair],
+    features: Tensor,
+    weights: Floats,
+    precision: float,
+    settings: RewardSettings,
+) -> RewardPosterior:
+    """How sure the trained head is. `precision` of the prior: the loss is a mean, the ridge l2/2 * D * |w|^2, so their
+    sum over all pairs gives it; a head divided by a temperature T has T^2 of it."""
+    _, first, second = unique_texts(pairs)
+    return posterior_around(
+        model.head.linear.weight[0].detach().double().cpu().numpy(),
+        model.log_nu,
+        model.spread.double().cpu().numpy(),
+        features.cpu().numpy(),
+        (first, second, _outcomes(pairs), weights),
+        [pair.group for pair in pairs],
+        precision=precision,
+        sd=model.sd,
+        members=settings.ensemble.members,
+        seed=settings.seed,
+    )
 
 
 def figures(model: RewardModel, pairs: Sequence[Pair]) -> dict[str, Any]:
@@ -153,12 +199,20 @@ def _weights(pairs: Sequence[Pair]) -> Floats:
 
 
 def _fit_head(
-    model: RewardModel, pairs: Sequence[Pair], reference: Sequence[Text], settings: RewardSettings, evidence: Evidence
+    model: RewardModel,
+    pairs: Sequence[Pair],
+    reference: Sequence[Text],
+    settings: RewardSettings,
+    evidence: Evidence,
+    features_of: FeaturesOf | None,
 ) -> _Fitted:
     """Fits the head on features of the untouched base, with what the same answers tell about people, and puts it into
     the model."""
     texts, first, second = unique_texts(pairs)
-    features = model.all_features(texts)
+    if features_of is None:
+        features = model.all_features(texts)
+    else:
+        features = torch.as_tensor(features_of(model, texts), device=model.trunk.device)
     model.standardise_on(features)
     standard = _standard(model, features)
     differences, arrays = standard[first] - standard[second], PairArrays.of(pairs, settings.loss)

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import random
 from collections.abc import Sequence
 from dataclasses import dataclass
 
@@ -85,12 +84,6 @@ def complete(context: RunContext, wanted: Sequence[Wanted], *, phase: str = "sam
         found += [one for one in stored if one is not None]
     context.new_phase()
     return found
-
-
-def chosen_prompts(known: Sequence[Prompt], number: int, seed: int) -> list[Prompt]:
-    """At most `number` prompts, drawn by the seed, in id order."""
-    drawn = random.Random(seed).sample(list(known), min(number, len(known)))
-    return sorted(drawn, key=lambda prompt: prompt.id)
 
 
 def _stored(context: RunContext, request: Wanted) -> Completion | None:

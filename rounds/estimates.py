@@ -123,8 +123,10 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
     text = facts.max_new_tokens
     whole = text + PROMPT_TOKENS
     if kind == "sample":
-        comparisons = config["pairs"] * (1 + config["holdout_questions"])
-        return float(comparisons * config["candidates"] * text * SAMPLED_TOKEN_SECONDS)
+        by_rule = config.get("choosing", "random") != "random" and config["candidates"] == 2
+        training = config["choose_from"] if by_rule else config["candidates"]
+        texts = config["pairs"] * (training + config["holdout_questions"] * config["candidates"])
+        return float(texts * text * SAMPLED_TOKEN_SECONDS)
     if kind == "evaluate":
         prompts = facts.holdout_prompts if config["split"] == "holdout" else facts.train_prompts
         first = min(config["prompts"], prompts) * (len(config["policies"]) or 2)

@@ -23,13 +23,14 @@ from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from feedback_store.reward_models import RewardModel
 from reward_training.human_ceiling import same_share
-from rounds.latest_taste import taste_of
+from rounds.latest_taste import Scored, Taste
 from rounds.loop_state import HOLDOUT_SERIES, LoopState
 from rounds.next_step import FEWEST_JUDGMENTS, FIRST_JUDGMENTS, STEADY_JUDGMENTS
 
 How = Literal["sum", "mean", "low", "high", "latest", "most", "least", "derived"]
 Row = dict[str, Any]
 MOST_ROWS = 100
+HALF = 1.96  # of a standard deviation: half of a 95 % interval
 POLICY_READINGS = ("score", "kl_nats", "length_tokens", "entropy_nats")
 
 
@@ -46,15 +47,17 @@ class Figure:
     as_of: str | None = None
 
 
-def figures(db: Database, state: LoopState, people: dict[str, Any] | None) -> dict[str, Figure]:
-    """All figures of Home. `people`: the figures about people that were computed last (rounds.people_figures)."""
+def figures(db: Database, state: LoopState, people: dict[str, Any] | None, taste: Taste) -> dict[str, Figure]:
+    """All figures of Home. `people`: the figures about people that were computed last (rounds.people_figures); `taste`:
+    what is shown of the reward's taste (rounds.latest_taste).
+    """
     found = [
         *_counts(db, state),
         *_of_reward(db, state),
         *_ceiling(db),
         *_of_policy_run(db, state),
         *_of_result(db, state),
-        *_of_taste(db),
+        *_of_taste(db, taste),
         *_agreement(db, people),
     ]
     named = {figure.name: figure for figure in found}
@@ -267,22 +270,39 @@ def _judged(db: Database, newer: int, older: int) -> list[Row]:
     ]
 
 
-def _of_taste(db: Database) -> list[Figure]:
-    found = []
-    for place, one in enumerate(taste_of(db), start=1):
-        scores = one["scores"]
+def _of_taste(db: Database, taste: Taste) -> list[Figure]:
+    found: list[Figure] = []
+    if taste.prompts and taste.judgments is not None:
+        absorbed = taste.judgments
 
-        def rows(after: int, limit: int, scores: list[tuple[int, float]] = scores) -> list[Row]:
-            texts = behind_figures.texts(db, [completion for completion, _ in scores])
+        def judged(after: int, limit: int) -> list[Row]:
+            ids = list(absorbed[after : after + limit])
+            known = behind_figures.prompts_of_judgments(db, ids)
+            return [
+                {"id": number, "amount": 1.0, "weight": 1.0, "kind": "judgment", "number": judgment}
+                | {"text": known[judgment][1]}
+                for number, judgment in enumerate(ids, start=after + 1)
+            ]
+
+        found.append(Figure("taste.judgments", len(absorbed), "sum", judged))
+    for place, (_, scored) in enumerate(taste.prompts, start=1):
+
+        def rows(after: int, limit: int, scored: list[Scored] = scored) -> list[Row]:
+            texts = behind_figures.texts(db, [one.completion_id for one in scored])
             made = [
-                {"id": number, "amount": score, "weight": 1.0, "kind": "completion", "number": completion}
-                | {"text": texts.get(completion, "")}
-                for number, (completion, score) in enumerate(scores, start=1)
+                {"id": number, "amount": one.score, "weight": 1.0, "kind": "completion", "number": one.completion_id}
+                | {"text": texts.get(one.completion_id, "")}
+                for number, one in enumerate(scored, start=1)
             ]
             return made[after : after + limit]
 
-        found.append(Figure(f"taste.{place}.best", scores[0][1], "most", rows))
-        found.append(Figure(f"taste.{place}.worst", scores[-1][1], "least", rows))
+        ends: list[tuple[str, Scored, How]] = [("best", scored[0], "most"), ("worst", scored[-1], "least")]
+        for end, one, how in ends:
+            found.append(Figure(f"taste.{place}.{end}", one.score, how, rows))
+            if one.deviation is not None:
+                rule = "1.96 standard deviations of the score, given these judgments (Laplace's approximation)"
+                inputs = ("taste.judgments",)
+                found.append(Figure(f"taste.{place}.{end}_half", HALF * one.deviation, "derived", None, inputs, rule))
     return found
 
 

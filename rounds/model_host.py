@@ -44,6 +44,7 @@ class ModelHost:
         self._model: LanguageModel | None = None
         self._adapters: list[str] = []
         self._reward: tuple[str, RewardModel] | None = None
+        self._untouched: RewardModel | None = None
 
     @property
     def model(self) -> LanguageModel:
@@ -131,6 +132,16 @@ class ModelHost:
             self._require(row.base_sha256, row.name)
             self._reward = (row.name, RewardModel.load(self.model, self.folder(row.folder)))
         return self._reward[1]
+
+    @property
+    def untouched_reward(self) -> RewardModel:
+        """An untrained reward model under default settings, for the features that the base gives."""
+        if self._untouched is None:
+            from reward_training.model import RewardModel
+            from reward_training.settings import RewardSettings
+
+            self._untouched = RewardModel.fresh(self.model, RewardSettings())
+        return self._untouched
 
     def _forget_but(self, kept: Iterable[str]) -> None:
         keep = {*kept, self.model.adapters.active}

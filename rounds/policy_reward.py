@@ -8,7 +8,7 @@ from __future__ import annotations
 
 import hashlib
 import json
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -21,6 +21,7 @@ from language_models import folders
 from language_models.sampling import Sampled
 from policy_training.records import PromptItem
 from reward_training import function_registry
+from reward_training.cautious import scorer
 from reward_training.composite import Composite, Part, Scored
 from reward_training.embedding import centres_of, embedder
 from reward_training.languages import identify
@@ -137,9 +138,20 @@ class PolicyReward:
         )
 
     def _learned(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> Scores:
-        assert self.row is not None
         texts = [Text(prompt, text, was_finished(text)) for prompt, text in zip(prompts, completions, strict=True)]
-        return list(self.context.models.reward(self.row).score(texts))
+        return list(self._score(texts))
+
+    @cached_property
+    def _score(self) -> Callable[[Sequence[Text]], list[float]]:
+        """The reward model's scores, less what the run's settings take off for what it is not sure of."""
+        assert self.row is not None
+        models, settings = self.context.models, self.context.settings
+        return scorer(
+            models.reward(self.row),
+            models.folder(self.row.folder),
+            settings.reward_combination,
+            settings.reward_uncertainty_penalty,
+        )
 
     @cached_property
     def _references(self) -> PromptTexts:

@@ -136,7 +136,7 @@ def _defaults(db: Database, kind: str) -> dict[str, Any]:
     latest = run_rows.listing(db, limit=1)
     seed = study.seed * SEEDS_OF_A_STUDY + (latest[0].id + 1 if latest else 1)
     if kind == "sample":
-        names = ("holdout_questions", "previous_policy_share", "overlap", "overlap_share")
+        names = ("holdout_questions", "previous_policy_share", "choosing", "choose_from", "overlap", "overlap_share")
         asked = {"candidates": study.asked.candidates}
         return {**{name: getattr(study, name) for name in names}, **asked, "seed": seed}
     if kind == "train-reward":

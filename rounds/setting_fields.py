@@ -21,7 +21,7 @@ PARTS: tuple[Part, ...] = get_args(Part)
 _OWN: dict[Part, tuple[str, ...]] = {
     "asked": ("asked",),
     "qualification": ("qualification",),
-    "shares": ("overlap", "overlap_share", "check_share", "repeat_share", "repeat_after"),
+    "shares": ("choosing", "choose_from", "overlap", "overlap_share", "check_share", "repeat_share", "repeat_after"),
     "limits": ("daily_quota", "prompt_quota", "lease_seconds"),
 }
 

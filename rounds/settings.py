@@ -16,6 +16,7 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.settings import PPOSettings
+from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
 from rounds.reward_parts import LEARNED_ALONE, RewardPart
 
@@ -81,6 +82,9 @@ class QualificationSettings(_Settings):
     window: int = Field(20, ge=1, le=1000, description="the latest live check questions that the floor looks at")
 
 
+Choosing = Literal["random", "margin", "information"]
+
+
 class StudySettings(_Settings):
     """What a study fixes for all its runs; stored when it is made, changes are new rows of its history."""
 
@@ -91,6 +95,8 @@ class StudySettings(_Settings):
     refill: bool = Field(True, description="whether new comparisons are sampled by themselves when the queue runs low")
     holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of questions on held-out prompts")
     previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons current against previous")
+    choosing: Choosing = Field("random", description="how a pair is chosen: by chance, or by what the reward lacks")
+    choose_from: int = Field(4, ge=2, le=16, description="completions drawn where a pair is not chosen by chance")
     overlap: int = Field(3, ge=1, le=100, description="people who judge the same comparison, where several are asked")
     overlap_share: float = Field(0.2, ge=0, le=1, description="share of comparisons that several people judge")
     check_share: float = Field(0.03, ge=0, le=0.5, description="share of questions whose expert answer is known")
@@ -117,6 +123,8 @@ class SampleSettings(_Settings):
     holdout_questions: float = Field(0.15, ge=0, le=0.9, description="share of comparisons on held-out prompts")
     previous_policy_share: float = Field(0.2, ge=0, le=1, description="share of comparisons current against previous")
     candidates: int = Field(2, ge=2, le=5, description="completions of a comparison")
+    choosing: Choosing = Field("random", description="how a pair is chosen; more than two candidates: by chance")
+    choose_from: int = Field(4, ge=2, le=16, description="completions drawn where a pair is not chosen by chance")
     overlap: int = Field(3, ge=1, le=100, description="judgments of a shared comparison; no more than there are people")
     overlap_share: float = Field(0.2, ge=0, le=1, description="share of comparisons that several people judge")
     policy: str | None = Field(None, description="name of the policy that writes; none: the current one")
@@ -145,6 +153,10 @@ class TrainPolicySettings(_Settings):
         64, ge=2, le=10000, description="completions of the base that set zero and unit of the reward's parts"
     )
     reward_model: str | None = Field(None, description="name of the reward model, such as reward-2; none: the latest")
+    reward_combination: Combination = Field("head", description="which heads count: its own, or an ensemble's")
+    reward_uncertainty_penalty: float = Field(
+        0.0, ge=0, le=100, description="standard deviations taken off each score (of an ensemble: variances)"
+    )
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
     shown_times: int = Field(2, ge=0, le=100, description="how often they are sampled on the way as well")

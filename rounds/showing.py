@@ -13,8 +13,9 @@ from language_models.sampling import Sampled
 from reward_training.records import Text
 from rounds import shown_samples
 from rounds.context import RunContext
-from rounds.drawing import Wanted, chosen_prompts, complete, draw_with, storable
+from rounds.drawing import Wanted, complete, draw_with, storable
 from rounds.policy_reward import PolicyReward
+from rounds.prompts_looked_at import chosen_prompts
 from rounds.shown_samples import ShownSample
 from rounds.texts import text_of, with_system_prompt
 

@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from feedback_store.completions import Completion
+from feedback_store.completions import Completion, NewCompletion
 from feedback_store.prompts import Prompt
 from reward_training.records import Text
 from rounds.settings import StudySettings
@@ -15,7 +15,7 @@ def with_system_prompt(messages: list[dict[str, str]], study: StudySettings) -> 
     return [{"role": "system", "content": study.system_prompt}, *messages]
 
 
-def text_of(prompt: Prompt, completion: Completion, study: StudySettings) -> Text:
+def text_of(prompt: Prompt, completion: Completion | NewCompletion, study: StudySettings) -> Text:
     """A stored completion with its prompt; `finished` is None where nobody knows how it ended."""
     finished = None if completion.finish_reason is None else completion.finish_reason == "stop"
     return Text(prompt=with_system_prompt(prompt.messages, study), completion=completion.text, finished=finished)

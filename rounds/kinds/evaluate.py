@@ -17,11 +17,12 @@ from feedback_store.completions import Completion
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from rounds.context import RunContext
-from rounds.drawing import Wanted, chosen_prompts, complete
+from rounds.drawing import Wanted, complete
 from rounds.evaluating import sides_of
 from rounds.evaluation_texts import ask_people
 from rounds.plain import plain
 from rounds.policy_figures import Rewarded, figures
+from rounds.prompts_looked_at import chosen_prompts
 from rounds.settings import EvaluateSettings
 from rounds.text_chances import chances
 from rounds.texts import text_of

@@ -12,20 +12,30 @@ import json
 import os
 import random
 from collections.abc import Mapping, Sequence
-from dataclasses import asdict, dataclass
+from dataclasses import asdict, dataclass, replace
 from typing import Any
+
+import numpy as np
 
 from feedback_store import annotators, comparisons, completions, policies, prompts, rounds, runs
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
+from feedback_store.features import Vector
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from language_models.seeds import completion_seed
+from rounds.choosing import Chosen, choose_texts, random_share
+from rounds.computing_features import features_of_drawn, keep
 from rounds.context import RunContext
 from rounds.drawing import Wanted, draw, folded, names_its_writer
-from rounds.settings import SampleSettings
+from rounds.refreshed_reward import Follower, Refreshed
+from rounds.settings import SampleSettings, TrainRewardSettings
+from rounds.taste_samples import taste_samples
 
 FIRST_BATCH = 2  # prompts of a fresh study's first batch: the first comparison within seconds
+COUNTS = (
+    "comparisons", "holdout", "against_previous", "chosen", "held_back", "equal", "empty", "drawn", "cut_off",
+)  # fmt: skip
 TRIES = 3
 RETRY_STRIDE = 1000  # sample indices of second and third tries lie above those of first tries
 
@@ -36,12 +46,15 @@ class NoPrompts(ValueError):
 
 @dataclass(frozen=True)
 class PlannedPair:
-    """Completions to be of one prompt, as many as the study compares: `index` counts this run's on the prompt."""
+    """Completions to be of one prompt, as many as the study compares: `index` counts this run's on the prompt.
+    `chosen`: not by chance, but by the study's rule, out of more completions.
+    """
 
     prompt_id: int
     index: int
     against_previous: bool
     holdout: bool
+    chosen: bool = False
 
 
 @dataclass(frozen=True)
@@ -61,14 +74,13 @@ def run(context: RunContext) -> dict[str, Any]:
     settings: SampleSettings = context.settings
     plan = _plan(context)
     done = [metric.values for metric in runs.metrics(context.db, context.run.id, "batches")]
+    follower = Follower(context.db) if any(pair.chosen for pair in plan.pairs) else None
     while batch := next_batch(plan, done, settings.prompts_per_batch):
         made = _total(done, "comparisons")
         context.between_steps("sampling", step=made, steps=max(len(plan.pairs), made))
-        done.append(_commit(context, plan, batch, number=len(done)))
-    totals = {
-        name: _total(done, name)
-        for name in ("comparisons", "holdout", "against_previous", "held_back", "equal", "empty", "drawn", "cut_off")
-    }
+        refreshed = follower.look() if follower else None
+        done.append(_commit(context, plan, batch, refreshed, number=len(done)))
+    totals = {name: _total(done, name) for name in COUNTS}
     writer = policies.get(context.db, plan.policy_id)
     if totals["comparisons"] == 0:
         raise NoPrompts(
@@ -78,6 +90,8 @@ def run(context: RunContext) -> dict[str, Any]:
         context.log(f"Left out: {totals['equal']} pairs of equal and {totals['empty']} of empty completions.")
     if totals["held_back"]:
         context.log(f"Held back until a lead decides: {totals['held_back']} pairs with a text that names its model.")
+    context.new_phase()
+    taste_samples(context, TrainRewardSettings().taste_prompts)
     return {"policy": writer.name, **totals}
 
 
@@ -106,6 +120,7 @@ def _plan(context: RunContext) -> Plan:
         pairs=settings.pairs,
         holdout_questions=settings.holdout_questions,
         previous_share=settings.previous_policy_share if writer.parent_id is not None else 0.0,
+        by_rule=settings.choosing != "random" and settings.candidates == 2,
         seed=completion_seed(settings.seed, context.run.id, 1),
     )
     if not pairs:
@@ -128,13 +143,17 @@ def plan_pairs(
     pairs: int,
     holdout_questions: float,
     previous_share: float,
+    by_rule: bool = False,
     seed: int,
 ) -> tuple[list[PlannedPair], list[PlannedPair]]:
     """`pairs` on training prompts and on top as many on held-out prompts as make up their share of all, in a drawn
     order; and as many in reserve. Prompts with the fewest comparisons (`asked`) come first, none twice before each
-    came once.
+    came once. `by_rule`: those on training prompts are chosen by the study's rule, but for the share that is always
+    left to chance, and those against the previous policy.
     """
     generator = random.Random(seed)
+    chance = random.Random(f"{seed}/chance")
+    share = random_share(holdout_questions) if by_rule else 1.0
     drawn: list[PlannedPair] = []
     reserve: list[PlannedPair] = []
     held_out = round(pairs * holdout_questions / (1 - holdout_questions))
@@ -151,6 +170,8 @@ def plan_pairs(
             PlannedPair(prompt_id, index, place < number and previous[place], split == "holdout")
             for place, (prompt_id, index) in enumerate(places)
         ]
+        if split == "train" and by_rule:
+            made = [replace(pair, chosen=not pair.against_previous and chance.random() >= share) for pair in made]
         drawn += made[:number]
         reserve += made[number:]
     generator.shuffle(drawn)
@@ -178,25 +199,39 @@ def next_batch(plan: Plan, done: Sequence[dict[str, Any]], size: int) -> list[Pl
 # -- one batch
 
 
-def _commit(context: RunContext, plan: Plan, batch: list[PlannedPair], *, number: int) -> dict[str, Any]:
-    """Draw a batch and store its completions, its comparisons and its counts in one transaction."""
-    drawn = _draw_pairs(context, plan, batch)
-    usable = [
-        (pair, shuffled(distinct(texts), plan, pair))
-        for pair, texts in zip(batch, drawn, strict=True)
-        if _fault(texts) is None
+def _commit(
+    context: RunContext, plan: Plan, batch: list[PlannedPair], refreshed: Refreshed | None, *, number: int
+) -> dict[str, Any]:
+    """Draw a batch and store its completions, its comparisons and its counts in one transaction. With a refreshed
+    reward the pairs that are to be chosen are; without one, while there are few judgments, chance chooses them as well.
+    """
+    drawn = _draw_pairs(context, plan, batch, refreshed)
+    usable = [(pair, distinct(texts)) for pair, texts in zip(batch, drawn, strict=True) if _fault(texts) is None]
+    told = iter(features_of_drawn(context, [one for _, texts in usable for one in texts]))
+    vectors = [[next(told) for _ in texts] for _, texts in usable]
+    picks = _picks(context, plan, usable, vectors, refreshed, number)
+    asked = [
+        (pair, shuffled([texts[place] for place in picks[row][0]] if row in picks else texts, plan, pair))
+        for row, (pair, texts) in enumerate(usable)
     ]
-    named = [names_its_writer(context, texts) for _, texts in usable]
+    kept = {
+        key: vector
+        for row, own in enumerate(vectors)
+        for place, (key, vector) in enumerate(own)
+        if row not in picks or place in picks[row][0]
+    }
+    named = [names_its_writer(context, texts) for _, texts in asked]
     from_reserve = batch[0] in plan.reserve
     counts = {
         "planned": 0 if from_reserve else len(batch),
         "reserve_training": sum(not pair.holdout for pair in batch) if from_reserve else 0,
         "reserve_holdout": sum(pair.holdout for pair in batch) if from_reserve else 0,
-        "comparisons": len(usable),
-        "holdout": sum(pair.holdout for pair, _ in usable),
+        "comparisons": len(asked),
+        "holdout": sum(pair.holdout for pair, _ in asked),
         "against_previous": sum(
-            pair.against_previous and any(one.policy_id == plan.previous_id for one in texts) for pair, texts in usable
+            pair.against_previous and any(one.policy_id == plan.previous_id for one in texts) for pair, texts in asked
         ),
+        "chosen": len(picks),
         "held_back": sum(named),
         "equal": sum(_fault(texts) == "equal" for texts in drawn),
         "empty": sum(_fault(texts) == "empty" for texts in drawn),
@@ -204,25 +239,50 @@ def _commit(context: RunContext, plan: Plan, batch: list[PlannedPair], *, number
         "cut_off": sum(one.finish_reason == "length" for texts in drawn for one in texts),
     }
     with context.db.transaction():
-        ids = iter(completions.add(context.db, [one for _, texts in usable for one in texts], lease=context.lease))
+        keep(context, kept)
+        ids = iter(completions.add(context.db, [one for _, texts in asked for one in texts], lease=context.lease))
         people = annotators.count_active(context.db)
         new = [
             NewComparison(
                 prompt_id=pair.prompt_id,
                 completion_ids=[next(ids) for _ in texts],
                 purpose="training",
-                chosen_by="random",
-                is_random=True,
                 run_id=context.run.id,
                 overlap=overlap(context.settings, plan, pair, people),
                 priority=rounds.current(context.db).number,  # the newest policy's pairs are asked first
                 held_back=held_back,
+                **_how_chosen(context.settings, picks.get(row)),
             )
-            for (pair, texts), held_back in zip(usable, named, strict=True)
+            for row, ((pair, texts), held_back) in enumerate(zip(asked, named, strict=True))
         ]
         comparisons.add(context.db, new, lease=context.lease)
         runs.add_metrics(context.db, context.lease, "batches", number, counts)
     return counts
+
+
+def _picks(
+    context: RunContext,
+    plan: Plan,
+    usable: list[tuple[PlannedPair, list[NewCompletion]]],
+    vectors: list[list[tuple[str, Vector]]],
+    refreshed: Refreshed | None,
+    number: int,
+) -> dict[int, tuple[tuple[int, int], Chosen]]:
+    """By row the places of the two completions that the study's rule chose."""
+    if refreshed is None:
+        return {}
+    texts = {
+        row: np.stack([vector for _, vector in vectors[row]]) for row, (pair, _) in enumerate(usable) if pair.chosen
+    }
+    generator = np.random.default_rng([plan.run_seed, number])
+    return choose_texts(context.settings.choosing, refreshed.directions, refreshed.posterior, texts, generator)
+
+
+def _how_chosen(settings: SampleSettings, pick: tuple[tuple[int, int], Chosen] | None) -> dict[str, Any]:
+    if pick is None:
+        return {"chosen_by": "random", "is_random": True}
+    said = {"score": pick[1].score, "probability": pick[1].probability}
+    return {"chosen_by": settings.choosing, "is_random": False, **said}
 
 
 def overlap(settings: SampleSettings, plan: Plan, pair: PlannedPair, people: int) -> int:
@@ -238,20 +298,28 @@ def shuffled(texts: list[NewCompletion], plan: Plan, pair: PlannedPair) -> list[
     return order
 
 
-def _draw_pairs(context: RunContext, plan: Plan, batch: list[PlannedPair]) -> list[list[NewCompletion]]:
+def _draw_pairs(
+    context: RunContext, plan: Plan, batch: list[PlannedPair], refreshed: Refreshed | None
+) -> list[list[NewCompletion]]:
     """The completions of each planned pair; one that is empty or equal to one before is drawn again, twice at most."""
     writers = _writers(context, plan)
     known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=[pair.prompt_id for pair in batch])}
-    sides = range(context.settings.candidates)
+    settings: SampleSettings = context.settings
+    # Index 0 and 1 of a prompt must not share a draw, however many completions each of them takes.
+    stride = settings.candidates if settings.choosing == "random" else max(settings.candidates, settings.choose_from)
 
     def wanted(place: int, side: int, attempt: int) -> Wanted:
         pair = batch[place]
         policy = writers[1] if side == 1 and pair.against_previous else writers[0]
-        sample_index = attempt * RETRY_STRIDE + len(sides) * pair.index + side
+        sample_index = attempt * RETRY_STRIDE + stride * pair.index + side
         return Wanted(known[pair.prompt_id], policy, plan.run_seed, sample_index)
 
     drawn: list[list[NewCompletion]] = [[] for _ in batch]
-    missing = [(place, side) for place in range(len(batch)) for side in sides]
+    missing = [
+        (place, side)
+        for place, pair in enumerate(batch)
+        for side in range(settings.choose_from if refreshed and pair.chosen else settings.candidates)
+    ]
     for attempt in range(TRIES):
         requests = [wanted(place, side, attempt) for place, side in missing]
         new = draw(context, requests)

@@ -13,7 +13,6 @@ import numpy as np
 from feedback_store import (
     annotator_evidence,
     completions,
-    policies,
     preferences,
     prompts,
     reward_models,
@@ -28,20 +27,21 @@ from reward_training.model import RewardModel
 from reward_training.pair_arrays import side_of
 from reward_training.reading import readable
 from reward_training.records import Pair, Text
-from reward_training.training import TrainedReward, train
+from reward_training.training import FeaturesOf, TrainedReward, train
+from rounds import choosing_result
+from rounds.computing_features import features_of
 from rounds.context import RunContext
-from rounds.drawing import Wanted, chosen_prompts, complete
+from rounds.kept_features import key_of
 from rounds.loop_state import HOLDOUT_SERIES
 from rounds.plain import plain
 from rounds.publishing import write_weights
 from rounds.reference_samples import reference_samples
 from rounds.reward_slices import ENOUGH_HELD_OUT, slices_of
 from rounds.settings import TrainRewardSettings
+from rounds.taste_samples import taste_samples
 from rounds.texts import text_of, text_of_edit
 
 FEWEST_PAIRS = 2
-TASTE_SAMPLES = 8  # of each prompt, of which the best and the worst are shown
-TASTE_SEED = -1  # run seeds are never below 0: an evaluation with any seed draws texts of its own
 
 
 class TooFewJudgments(ValueError):
@@ -68,9 +68,14 @@ def run(context: RunContext) -> dict[str, Any]:
         checkpoint_folder=context.checkpoints,
         on_step=lambda report: _after_step(context, report),
         evidence=_evidence(context, snapshot, found),
+        features_of=_features_of(context, pairs, found),
     )
     _keep_readings(context, trained, found)
-    more = {"reference_samples": len(reference), "slices": _slices(trained, found, known)}
+    more = {
+        "reference_samples": len(reference),
+        "slices": _slices(trained, found, known),
+        "choosing": choosing_result.compare(context.db),
+    }
     return _publish(context, trained, counts, {**more, **_taste(context, trained.model)})
 
 
@@ -158,6 +163,15 @@ def _evidence(context: RunContext, snapshot: list[int], found: Sequence[Preferen
     )
 
 
+def _features_of(context: RunContext, pairs: Sequence[Pair], found: Sequence[Preference]) -> FeaturesOf:
+    """Features as they are kept; those that are missing are computed and kept, but for what people wrote themselves."""
+    settings: TrainRewardSettings = context.settings
+    written_by_people = {id(pair.first) for pair, one in zip(pairs, found, strict=True) if one.first_id is None}
+    texts = [text for pair in pairs for text in (pair.first, pair.second) if id(text) not in written_by_people]
+    keep = {key_of(text) for text in texts}
+    return lambda model, wanted: features_of(context, model, wanted, settings.reward, keep)
+
+
 def _after_step(context: RunContext, report: dict[str, Any]) -> None:
     phase = "fitting the head" if report["stage"] == "head" else "training the adapter"
     values = {
@@ -190,27 +204,15 @@ def _taste(context: RunContext, model: RewardModel) -> dict[str, Any]:
     looked at.
     """
     settings: TrainRewardSettings = context.settings
-    writer = policies.current(context.db)
-    assert writer is not None  # the base was registered when the worker started
-    held_out = prompts.listing(context.db, split="holdout") or prompts.listing(context.db)
-    chosen = chosen_prompts(held_out, settings.taste_prompts, TASTE_SEED)
-    wanted = [Wanted(prompt, writer, TASTE_SEED, place) for prompt in chosen for place in range(TASTE_SAMPLES)]
-    drawn = complete(context, wanted, phase="sampling for your taste so far")
-    scores = model.score(
-        [text_of(one.prompt, completion, context.study) for one, completion in zip(wanted, drawn, strict=True)]
-    )
-    samples = [
-        {
-            "prompt_id": prompt.id,
-            "scores": {
-                str(completion.id): score
-                for one, completion, score in zip(wanted, drawn, scores, strict=True)
-                if one.prompt.id == prompt.id
-            },
-        }
-        for prompt in chosen
-    ]
-    return {"taste": plain(samples), "taste_policy": writer.name}
+    samples = taste_samples(context, settings.taste_prompts)
+    if not samples:
+        return {"taste": []}
+    scores = model.score([text_of(one.prompt, completion, context.study) for one, completion in samples])
+    shown: dict[int, dict[str, float]] = {}
+    for (one, completion), score in zip(samples, scores, strict=True):
+        shown.setdefault(one.prompt.id, {})[str(completion.id)] = score
+    taste = [{"prompt_id": prompt_id, "scores": by_completion} for prompt_id, by_completion in shown.items()]
+    return {"taste": plain(taste), "taste_policy": samples[0][0].policy.name}
 
 
 def _publish(
@@ -219,7 +221,7 @@ def _publish(
     report = {**plain(trained.report), **counts, **more}
     name = f"reward-{reward_models.next_number(context.db, context.run.id)}"
 
-    folder, manifest = write_weights(context, name, trained.model.save, {"report": report})
+    folder, manifest = write_weights(context, name, trained.save, {"report": report})
     reward_models.publish(
         context.db,
         context.lease,

@@ -20,10 +20,10 @@ from feedback_store.sqlite import sqlite3
 TABLES = {
     "accounts", "annotators", "api_tokens", "assignments", "audit", "candidates", "comparisons", "completions",
     "consents", "criteria", "erasures", "evaluation_judgments", "evaluation_pairs", "evaluation_sides",
-    "evaluations", "exclusions", "flags", "guidelines", "import_items", "import_rows", "imports",
+    "evaluations", "exclusions", "feature_sets", "flags", "guidelines", "import_items", "import_rows", "imports",
     "information_texts", "invitations", "judgments", "policies", "policy_pairs", "prompts", "qualifications",
     "reward_models", "rounds", "run_dependencies", "run_judgments", "run_logs", "run_metrics", "runs", "sessions",
-    "study_settings", "tallies", "throttles", "withdrawn_judgments", "work_days",
+    "study_settings", "tallies", "text_features", "throttles", "withdrawn_judgments", "work_days",
 }  # fmt: skip
 
 

@@ -1,5 +1,6 @@
 """Reward training on the tiny model: learning, batching, saving, resuming."""
 
+from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
@@ -12,6 +13,7 @@ import torch
 from language_models.errors import WrongBase
 from language_models.model import LanguageModel
 from reward_training.annotator_settings import AnnotatorSettings
+from reward_training.cautious import scorer
 from reward_training.loss_settings import LossSettings
 from reward_training.metrics import Readings
 from reward_training.model import RewardModel, completion_mean
@@ -90,6 +92,41 @@ def test_permuted_labels_teach_nothing(base: LanguageModel, tmp_path: Path) -> N
     ]
     result = train(base, pairs, [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
     assert figures(result.model, pairs_that_like_commas(60, 1))["accuracy"] < 0.8
+
+
+def test_features_that_are_kept_train_the_reward_that_computed_ones_train(base: LanguageModel, tmp_path: Path) -> None:
+    pairs = pairs_that_like_commas(30, 0)
+    kept: list[int] = []
+
+    def features_of(model: RewardModel, texts: Sequence[Text]) -> np.ndarray:
+        kept.append(len(texts))
+        return model.all_features(texts).numpy()
+
+    results = []
+    for name, given in (("computed", None), ("kept", features_of)):
+        (tmp_path / name).mkdir()
+        results.append(
+            train(
+                base, pairs, [], SETTINGS, checkpoint_folder=tmp_path / name, on_step=lambda _: None, features_of=given
+            )
+        )
+    assert kept == [60]
+    texts = [pair.first for pair in pairs_that_like_commas(20, 5)]
+    assert results[1].model.score(texts) == results[0].model.score(texts)
+
+
+def test_what_the_reward_does_not_know_is_taken_off_its_scores(trained: TrainedReward, tmp_path: Path) -> None:
+    trained.save(tmp_path)
+    texts = [pair.first for pair in pairs_that_like_commas(12, 4)]
+    own = np.array(trained.model.score(texts))
+    careful = np.array(scorer(trained.model, tmp_path, "head", 1.0)(texts))
+    twice = np.array(scorer(trained.model, tmp_path, "head", 2.0)(texts))
+    assert (careful < own).all()
+    assert twice - own == pytest.approx(2 * (careful - own), abs=1e-4)
+    assert scorer(trained.model, tmp_path, "head", 0.0)(texts) == own.tolist()
+    assert scorer(trained.model, tmp_path, "head", 1.0)([]) == []
+    with pytest.raises(ValueError, match="trained without further heads"):
+        scorer(trained.model, tmp_path, "worst", 0.0)
 
 
 def test_scores_are_normalised_on_the_reference_samples(trained: TrainedReward) -> None:

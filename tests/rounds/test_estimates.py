@@ -24,6 +24,14 @@ def test_a_sample_run_without_history_is_rough_and_counts_its_tokens():
     assert found.runs == []
 
 
+def test_choosing_from_more_completions_takes_longer_on_training_prompts():
+    by_chance = estimate("sample", of("sample", pairs=20, holdout_questions=0.0), FACTS)
+    by_rule = estimate("sample", of("sample", pairs=20, holdout_questions=0.0, choosing="margin", choose_from=6), FACTS)
+    ranked = estimate("sample", of("sample", pairs=20, holdout_questions=0.0, choosing="margin", candidates=3), FACTS)
+    assert by_rule.seconds / by_chance.seconds == pytest.approx(3, rel=0.35)
+    assert ranked.seconds < 2 * by_chance.seconds
+
+
 def test_a_larger_model_takes_longer_and_more_memory():
     large = Facts(parameters=1350e6, judgments=100)
     config = of("sample", pairs=20, holdout_questions=0.25)

@@ -12,7 +12,7 @@ from feedback_store.errors import InvalidInput
 from reward_training.human_ceiling import best_accuracy
 from rounds import home_figures, people_figures, studies, verbs
 from rounds.home_figures import SAID, Figure
-from rounds.latest_taste import taste_shown
+from rounds.latest_taste import taste_of, taste_shown
 from rounds.next_step import told_apart
 from rounds.policy_results import wilson
 
@@ -25,7 +25,7 @@ def db(tmp_path) -> Iterator[Database]:
 
 
 def known(db: Database) -> dict[str, Figure]:
-    return home_figures.figures(db, verbs.loop_state(db), people_figures.compute(db))
+    return home_figures.figures(db, verbs.loop_state(db), people_figures.compute(db), taste_of(db, None))
 
 
 def all_rows(figure: Figure, size: int = 3) -> list[dict]:
@@ -112,7 +112,7 @@ def test_what_is_said_of_the_next_step_names_figures_that_there_are(db):
 
 
 def test_the_best_and_the_worst_of_eight(db):
-    shown = taste_shown(db)
+    shown = taste_shown(db, taste_of(db, None))
     assert [one["samples"] for one in shown] == [8, 8, 8]
     for one in shown:
         assert one["best"]["score"] > one["worst"]["score"]

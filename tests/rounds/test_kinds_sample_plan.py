@@ -110,3 +110,16 @@ def test_a_fifth_of_the_comparisons_is_judged_by_three_where_there_are_three():
     assert set(drawn) == {1, 3}
     assert 150 <= drawn[3] <= 250
     assert {overlap(SampleSettings(), plan, pair, people=1) for pair in pairs} == {1}
+
+
+def test_the_rule_chooses_on_training_prompts_but_for_the_share_that_is_left_to_chance():
+    many = prompts(600, "train") + prompts(120, "holdout", first_id=1001)
+    pairs, reserve = plan_pairs(many, {}, pairs=600, holdout_questions=0.15, previous_share=0.2, by_rule=True, seed=0)
+    chosen = [pair for pair in pairs if pair.chosen]
+    assert not any(pair.holdout or pair.against_previous for pair in chosen)
+    free = [pair for pair in pairs if not pair.holdout and not pair.against_previous]
+    assert 0.03 < 1 - len(chosen) / len(free) < 0.09
+    assert any(pair.chosen for pair in reserve)
+    without, _ = plan_pairs(many, {}, pairs=600, holdout_questions=0.15, previous_share=0.2, seed=0)
+    assert not any(pair.chosen for pair in without)
+    assert [pair.prompt_id for pair in without] == [pair.prompt_id for pair in pairs]

@@ -94,9 +94,7 @@ def test_the_default_gives_the_numbers_of_the_reward_model_alone(study, folder):
     assert all(ours == theirs for ours, theirs in seen)
     [metric, *_] = run_records.metrics(study, run.id, "steps")
     assert not [name for name in metric.values if name.startswith("part.")]
-    assert settings.parse("train-policy")["rewards"] == [
-        {"function": "learned", "weight": 1.0, "settings": {"uncertainty_price": 0.0}}
-    ]
+    assert settings.parse("train-policy")["rewards"] == [{"function": "learned", "weight": 1.0, "settings": {}}]
 
 
 def test_parts_sum_to_the_score_in_every_step_and_sample(study, several):

@@ -12,6 +12,7 @@ from feedback_store import (
     comparisons,
     completions,
     evaluations,
+    features,
     policies,
     prompts,
     reward_models,
@@ -21,8 +22,12 @@ from feedback_store import (
 from feedback_store.database import Database
 from language_models import folders
 from language_models.seeds import completion_seed
+from reward_training.model import RewardModel
+from reward_training.settings import RewardSettings
 from rounds import studies, verbs
 from rounds.evaluation_texts import seed_of
+from rounds.kept_features import key_of, set_name
+from rounds.prompts_looked_at import TASTE_SEED
 from rounds.texts import text_of
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run
@@ -70,6 +75,10 @@ def of_kind(db: Database, kind: str, place: int = 0) -> runs.Run:
     return sorted(runs.listing(db, kind=kind), key=lambda run: run.id)[place]
 
 
+def is_for_taste(one: completions.Completion) -> bool:
+    return one.seed == completion_seed(TASTE_SEED, one.prompt_id, one.sample_index or 0)
+
+
 def test_sampling_makes_the_comparisons_asked_for(study):
     run = of_kind(study, "sample")
     assert run.result["policy"] == "base"
@@ -78,7 +87,7 @@ def test_sampling_makes_the_comparisons_asked_for(study):
     assert run.result["against_previous"] == 0
     batches = runs.metrics(study, run.id, "batches")
     assert batches[0].values["planned"] == 2  # the first comparison of a fresh study is there at once
-    written = completions.of_run(study, run.id)
+    written = [one for one in completions.of_run(study, run.id) if not is_for_taste(one)]
     assert len(written) == 2 * run.result["comparisons"]
     assert all(one.text.strip() and one.token_count and one.finish_reason for one in written)
 
@@ -94,6 +103,23 @@ def test_a_later_round_compares_with_the_previous_policy(study):
     assert run.result["against_previous"] == 2
     writers = {one.policy_id for one in completions.of_run(study, run.id)}
     assert writers == {policies.by_name(study, "base").id, policies.by_name(study, "policy-1").id}
+
+
+def test_features_of_everything_written_are_kept_and_are_those_that_are_computed(study):
+    known = {prompt.id: prompt for prompt in prompts.listing(study)}
+    written = completions.of_run(study, of_kind(study, "sample").id)
+    texts = [text_of(known[one.prompt_id], one, studies.settings(study)) for one in written]
+    kept = features.get(study, set_name(study), map(key_of, texts))
+    model = RewardModel.fresh(Worker(study.folder).models.model, RewardSettings())
+    computed = model.all_features(texts).numpy()
+    assert np.stack([kept[key_of(text)] for text in texts]) == pytest.approx(computed, abs=1e-5)
+
+
+def test_eight_samples_of_a_few_held_out_prompts_are_there_to_be_looked_at(study):
+    written = [one for one in completions.of_run(study, of_kind(study, "sample").id) if is_for_taste(one)]
+    assert len(written) == 24
+    assert {one.prompt_id for one in written} <= {prompt.id for prompt in prompts.listing(study, "holdout")}
+    assert [len(one["scores"]) for one in reward_models.latest(study).metrics["taste"]] == [8, 8, 8]
 
 
 def test_the_reward_model_is_published_with_its_report(study):

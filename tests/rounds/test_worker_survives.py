@@ -232,10 +232,10 @@ def test_sampling_again_after_a_kill_adds_nothing_twice(study, monkeypatch):
 
     commit = sample._commit
 
-    def killed_after_two(context, plan, batch, *, number):
+    def killed_after_two(context, plan, batch, refreshed, *, number):
         if number == 2:
             raise KeyboardInterrupt
-        return commit(context, plan, batch, number=number)
+        return commit(context, plan, batch, refreshed, number=number)
 
     monkeypatch.setattr(sample, "_commit", killed_after_two)
     worker = idle_worker(study.folder)

@@ -5,6 +5,7 @@ from collections.abc import Callable
 
 import pytest
 
+import featured_study
 import figured_study
 import home_walk
 from feedback_store import run_records, runs
@@ -27,7 +28,7 @@ def test_an_empty_study_says_what_fills_each_place(study: Database, served: Call
         "Improves the policy against the reward",
         "about 12 more make a start",
         "Nothing is running",
-        "here stands what it has learned to like",
+        "stands here what they like so far",
         "people judge it blind against the one before",
         "stand here beside those of the one before",
     ):
@@ -116,6 +117,22 @@ def test_every_number_says_where_it_comes_from(study: Database, served: Callable
     page.get_by_role("button", name="Judgments that the new policy won").click()
     page.locator("dialog table tbody tr").nth(1).wait_for()
     assert page.locator("dialog [data-value]").get_attribute("data-value") == "2"
+
+
+def test_the_taste_follows_the_judgments_before_any_training(study: Database, server_for: Callable, page):
+    for one in featured_study.fill(study, 22):
+        featured_study.judge(study, one)
+    featured_study.keep_features(study)
+    app = server_for(study)
+    app.state.study.refreshing.look()
+    open_console(page, app.state.access.address)
+    page.wait_for_selector("[data-figure='taste.judgments']")
+    assert "22 judgments so far" in page.get_by_text("a quick fit, made anew").inner_text()
+    best, worst = (page.locator(f".tm-tastes .tm-pane >> nth={place}").inner_text() for place in (0, 1))
+    assert best.count("x") > worst.count("x")
+    names = home_walk.walk(page)
+    assert {"taste.judgments", "taste.1.best", "taste.1.best_half", "taste.3.worst_half"} <= names
+    home_walk.open_one(page, "taste.judgments")
 
 
 def test_a_long_list_behind_a_number_is_gone_through(study: Database, served: Callable, page):

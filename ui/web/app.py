@@ -129,14 +129,17 @@ def _add_own_pages(app: FastAPI) -> None:
 
 @asynccontextmanager
 async def _lifespan(app: FastAPI) -> AsyncIterator[None]:
-    """Fold the database's log back in a thread of its own, so that no answer waits for it."""
+    """Fold the database's log back, and follow the judgments, in threads of their own: no answer waits for them."""
     ending = threading.Event()
     thread = threading.Thread(target=_checkpoints, args=(app.state.study.db, ending), name="checkpoints", daemon=True)
     thread.start()
+    refreshing = app.state.study.refreshing
+    refreshing.start()
     try:
         yield
     finally:
         ending.set()
+        refreshing.stop()
         app.state.few_at_once.close()
         thread.join(timeout=2)
 

@@ -25,12 +25,14 @@ def loop(request: Request, person: Researcher) -> dict[str, Any]:
     """All that Home shows at a glance, with where its numbers come from."""
     study = study_of(request)
     state = verbs.loop_state(study.db)
-    known = _figures(study, state)
+    taste = latest_taste.taste_of(study.db, study.refreshing.current)
+    known = _figures(study, state, taste)
     return {
         **state.model_dump(mode="json"),
         "figures": {name: _plain(figure) for name, figure in known.items()},
         "said": home_figures.SAID,
-        "taste": latest_taste.taste_shown(study.db),
+        "taste": latest_taste.taste_shown(study.db, taste),
+        "taste_judgments": None if taste.judgments is None else len(taste.judgments),
     }
 
 
@@ -44,7 +46,8 @@ def behind(
 ) -> dict[str, Any]:
     """What a figure of the console comes from: the rows that it adds up from, or the figures it is derived from."""
     study = study_of(request)
-    known = _figures(study, verbs.loop_state(study.db))
+    taste = latest_taste.taste_of(study.db, study.refreshing.current)
+    known = _figures(study, verbs.loop_state(study.db), taste)
     if name not in known:
         raise NotThere(f"There is no figure {name!r} now. There are: {', '.join(known)}.")
     figure = known[name]
@@ -52,9 +55,11 @@ def behind(
     return {**_plain(figure), "name": name, "rows": rows, "next": rows[-1]["id"] if len(rows) == limit else None}
 
 
-def _figures(study: StudyAtHand, state: loop_state.LoopState) -> dict[str, home_figures.Figure]:
+def _figures(
+    study: StudyAtHand, state: loop_state.LoopState, taste: latest_taste.Taste
+) -> dict[str, home_figures.Figure]:
     people = study.figures.read(person_figures.latest_judgment(study.db), rest_seconds=PEOPLE_REST_SECONDS).figures
-    return home_figures.figures(study.db, state, people)
+    return home_figures.figures(study.db, state, people, taste)
 
 
 def _plain(figure: home_figures.Figure) -> dict[str, Any]:

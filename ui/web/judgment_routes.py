@@ -146,6 +146,7 @@ def save(request: Request, who: Annotator, body: JudgmentBody) -> dict[str, Any]
         annotator_id=who.annotator_id, asked_id=body.asked, guideline_id=body.guideline, view=view, **given
     )
     stored = annotating.answer(db, new)
+    study_of(request).refreshing.nudge()
     told = stored.feedback and {"right": stored.feedback.right, "expert": stored.feedback.expert}
     return {"saved": True, "key": body.key, "late": stored.judgment.late, "feedback": told}
 
@@ -163,6 +164,7 @@ def undo(request: Request, who: Annotator, body: UndoBody) -> dict[str, Any]:
     require_same_person(who, body.person)
     db, person = study_of(request).db, who.annotator_id
     undone = annotating.undo(db, person, key=body.key)
+    study_of(request).refreshing.nudge()
     question = questions.held_question(db, person, undone.comparison_id) if undone else None
     shown = None
     if question:

@@ -9,6 +9,7 @@ from fastapi import Request
 
 from feedback_store import annotators, study_settings
 from feedback_store.database import Database
+from rounds.refreshing import Refreshing
 from ui.web import roles
 from ui.web.latest_figures import LatestFigures
 from ui.web.roles import Person, Role
@@ -18,7 +19,9 @@ LOCAL_PERSON = "local"
 
 
 class StudyAtHand:
-    """An open study, with the figures about its people and its policies that were computed last."""
+    """An open study, with the figures about its people and its policies that were computed last, and the reward as the
+    latest judgments have it.
+    """
 
     def __init__(self, db: Database) -> None:
         self.db = db
@@ -26,11 +29,13 @@ class StudyAtHand:
         turn = threading.Lock()
         self.figures = LatestFigures(db.folder, "people", turn)
         self.policy_figures = LatestFigures(db.folder, "policies", turn)
+        self.refreshing = Refreshing(db)
 
     def people_changed(self) -> None:
         """Who counts was changed: all figures are out of date."""
         self.figures.changed()
         self.policy_figures.changed()
+        self.refreshing.changed()
 
     def person(self, name: str, role: Role) -> Person:
         """The person of this name, made where there is none."""

@@ -37,7 +37,6 @@ def tiny() -> LanguageModel:
 def everything() -> Given:
     return Given(
         learned=length,
-        spread=lambda prompts, completions: [0.5] * len(completions),
         base=tiny(),
         embed=bag,
         references=lambda prompt: GOOD,

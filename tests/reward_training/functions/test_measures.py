@@ -22,16 +22,8 @@ def scores(name, texts, prompts=None, **settings):
     return function(prompts or [PROMPT] * len(texts), texts)
 
 
-def test_the_learned_reward_is_handed_on_less_the_price_of_its_uncertainty():
+def test_the_learned_reward_is_handed_on_as_it_is():
     assert scores("learned", ["abc", "a"]) == [3.0, 1.0]
-    assert scores("learned", ["abc", "a"], uncertainty_price=2) == [2.0, 0.0]
-
-
-def test_a_price_without_a_posterior_is_refused():
-    without = type(everything())(learned=everything().learned)
-    settings = function_registry.parse_settings("learned", {"uncertainty_price": 1})
-    with pytest.raises(RewardFunctionError, match="uncertainty_price = 1 needs the uncertainty of the reward"):
-        function_registry.build("learned", settings, without)
 
 
 def test_the_language_model_score_is_the_mean_log_probability_of_the_tokens():

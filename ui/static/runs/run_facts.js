@@ -2,7 +2,7 @@
 
 import { el, foreignText } from "../page/elements.js";
 import { button } from "../page/fields.js";
-import { duration, moment } from "../page/figures.js";
+import { duration, moment, number } from "../page/figures.js";
 import { labelOf, valueWords } from "../page/setting_words.js";
 import { madeWords, runLink, statusChip } from "./words.js";
 
@@ -21,6 +21,7 @@ export function runFacts(tools, run) {
     ["made", madeWords(tools, run.published)],
     ["attempt", run.attempt > 1 ? words("runs.attempts", { n: run.attempt, most: run.max_attempts }) : null],
     ["memory", run.progress.peak_memory_gb ? `${run.progress.peak_memory_gb.toFixed(1)} GB` : null],
+    ["choosing", choosingWords(tools, run.result?.metrics?.choosing)],
     ["needs", links(run.needs)],
     ["needed_by", links(run.needed_by)],
     ["retries", one(run.retries)],
@@ -40,6 +41,22 @@ function predictedWords(words, predicted) {
   const { seconds, seconds_low: low, seconds_high: high } = predicted;
   const [time, least, most] = [seconds, low, high].map((value) => duration(words, value));
   return words("runs.takes", { time, low: least, high: most });
+}
+
+/** Whether pairs chosen by rule taught this reward more than random ones, as far as can be told. */
+function choosingWords({ words }, found) {
+  if (!found) return null;
+  const { rule, judgments, pairs, chosen, random, low, high } = found;
+  const which = low > 0 ? "better" : high < 0 ? "worse" : "open";
+  return words(`runs.choosing.${which}`, {
+    rule: words(`runs.set.option.${rule}`),
+    chosen: number(100 * chosen, 0),
+    random: number(100 * random, 0),
+    low: number(100 * low, 0),
+    high: number(100 * high, 0),
+    n: judgments,
+    pairs,
+  });
 }
 
 /** Settings by name, the command that asks for the same, and the file. */

@@ -1,0 +1,39 @@
+"""What a policy is trained against: the reward's scores, minus what it does not know of a text."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Sequence
+from pathlib import Path
+
+import numpy as np
+
+from reward_training.ensemble import combine
+from reward_training.ensemble_settings import Combination
+from reward_training.model import RewardModel
+from reward_training.records import Text
+from reward_training.reward_posterior import RewardPosterior
+
+
+def scorer(
+    model: RewardModel, folder: Path, combination: Combination, penalty: float
+) -> Callable[[Sequence[Text]], list[float]]:
+    """Scores of texts: the model's own minus `penalty` standard deviations, or an ensemble's combination.
+
+    Raises NoPosterior where `folder` does not say how sure the model is, ValueError where it has no ensemble.
+    """
+    if combination == "head" and penalty == 0:
+        return model.score
+    posterior = RewardPosterior.load(folder)
+    combine(combination, np.zeros(0), posterior.member_scores(np.zeros((0, model.width))), penalty)  # is there one?
+
+    def score(texts: Sequence[Text]) -> list[float]:
+        if not texts:
+            return []
+        features = model.all_features(texts)
+        own = ((model.raw(features) - model.mean) / model.sd).detach().double().cpu().numpy()
+        vectors = features.cpu().numpy()
+        if combination == "head":
+            return (own - penalty * posterior.deviations(vectors)).tolist()
+        return combine(combination, own, posterior.member_scores(vectors), penalty).tolist()
+
+    return score

@@ -1,0 +1,93 @@
+"""A thread that keeps the refreshed reward up to date, behind the answers: none waits for it. Torch-free."""
+
+from __future__ import annotations
+
+import logging
+import threading
+from typing import TYPE_CHECKING
+
+from feedback_store import features, judgments, newest_judgments
+from feedback_store.database import Database
+
+if TYPE_CHECKING:
+    from rounds.refreshed_reward import Absorber, Refreshed
+
+log = logging.getLogger("tastemaker.web")
+
+FEWEST_JUDGMENTS = 20
+LOOKS_EVERY_SECONDS = 15.0
+"""Imports, and features that the worker filled in, come without a nudge."""
+AT_LEAST_SECONDS = 0.25
+"""Between two rounds of absorbing: answers of many people come together."""
+
+
+class Refreshing:
+    """The refreshed reward of one study, None before FEWEST_JUDGMENTS. Any thread may nudge and read."""
+
+    def __init__(self, db: Database) -> None:
+        self._db = db
+        self._nudged = threading.Event()
+        self._ending = threading.Event()
+        self._changes = 0
+        self._seen: tuple[int, int, int] | None = None
+        self._thread: threading.Thread | None = None
+        self._absorber: Absorber | None = None
+        self._current: Refreshed | None = None
+
+    @property
+    def current(self) -> Refreshed | None:
+        """What is known now; seconds behind the latest judgment at most."""
+        found = self._current
+        return found if found is not None and len(found.judgments) >= FEWEST_JUDGMENTS else None
+
+    def nudge(self) -> None:
+        """A judgment was stored, or taken back."""
+        self._nudged.set()
+
+    def changed(self) -> None:
+        """Who counts was changed: everything is made from rows again."""
+        self._changes += 1
+        self._nudged.set()
+
+    def start(self) -> None:
+        """Begin to follow the study."""
+        self._thread = threading.Thread(target=self._follow, name="refreshing", daemon=True)
+        self._thread.start()
+
+    def stop(self, seconds: float = 2.0) -> None:
+        """End the thread; what it was at is lost, and made again from rows."""
+        self._ending.set()
+        self._nudged.set()
+        if self._thread is not None:
+            self._thread.join(seconds)
+
+    def _follow(self) -> None:
+        while not self._ending.is_set():
+            self._nudged.clear()
+            try:
+                self.look()
+            except Exception:
+                log.exception("The refreshed reward could not be brought up to date; it is made from rows next time")
+                self._absorber = None
+            self._ending.wait(AT_LEAST_SECONDS)
+            self._nudged.wait(LOOKS_EVERY_SECONDS)
+
+    def look(self) -> None:
+        """Bring it up to date once: by what was judged since, or from rows where anything else was changed."""
+        latest = newest_judgments.latest(self._db)
+        if latest == 0:
+            return
+        if self._current is not None and self._absorber is not None and latest > self._current.latest:
+            self._current = self._absorber.catch_up()
+            self._seen = self._state()
+        elif self._absorber is None or self._state() != self._seen:
+            from rounds.refreshed_reward import Absorber  # scipy: a server is ready before it is loaded
+
+            self._seen = self._state()
+            self._absorber = Absorber(self._db)
+            self._current = self._absorber.start()
+
+    def _state(self) -> tuple[int, int, int]:
+        """What tells that rows behind the latest judgment were changed: an import taken back, features filled in."""
+        counted = judgments.count(self._db, purpose="training")
+        return counted, features.count(self._db), self._changes

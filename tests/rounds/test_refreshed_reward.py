@@ -1,0 +1,144 @@
+"""The refreshed reward follows the judgments one by one, and is what it would be if made from rows."""
+
+from collections.abc import Iterator
+
+import numpy as np
+import pytest
+
+import featured_study
+from feedback_store import annotators, completions, exclusions, judgments, newest_judgments
+from feedback_store.database import Database
+from rounds import home_figures, latest_taste, people_figures, refreshed_reward, studies, verbs
+from rounds.refreshed_reward import Absorber, Follower, Refreshed
+from rounds.refreshing import Refreshing
+
+HELD_OUT_SAMPLES = [f"{'x' * place}." for place in range(8)]
+
+
+@pytest.fixture
+def db(tmp_path) -> Iterator[Database]:
+    with studies.open_or_create(tmp_path / "study", base="tiny:", create=True, refill=False) as db:
+        yield db
+
+
+def refreshed_now(db: Database) -> Refreshed | None:
+    return Absorber(db).start()
+
+
+def score(found: Refreshed | None, texts: list[str]) -> np.ndarray:
+    assert found is not None
+    return found.scores([featured_study.vector(text) for text in texts])[0]
+
+
+def test_what_people_like_is_liked_after_a_few_judgments(db):
+    made = featured_study.fill(db, 30)
+    featured_study.keep_features(db)
+    for one in made:
+        featured_study.judge(db, one)
+    found = refreshed_now(db)
+    assert len(found.judgments) == 30 and found.missing == 0
+    assert np.corrcoef(score(found, HELD_OUT_SAMPLES), np.arange(8))[0, 1] > 0.9
+    _, deviations = found.scores([featured_study.vector(text) for text in ("xxx.", "x" * 200)])
+    assert 0 < deviations[0] < deviations[1], "a text unlike all that was judged is less certain"
+
+
+def test_absorbed_one_by_one_it_is_about_what_it_is_from_rows(db, monkeypatch):
+    monkeypatch.setattr(refreshed_reward, "REFIT_EVERY", 1000)
+    made = featured_study.fill(db, 60)
+    featured_study.keep_features(db)
+    for one in made[:40]:
+        featured_study.judge(db, one)
+    follower = Absorber(db)
+    follower.start()
+    for one in made[40:]:
+        featured_study.judge(db, one)
+        found = follower.catch_up()
+    rows = refreshed_now(db)
+    assert found.judgments == rows.judgments and found.latest == rows.latest
+    assert score(found, HELD_OUT_SAMPLES) == pytest.approx(score(rows, HELD_OUT_SAMPLES), abs=0.35)
+
+
+def test_a_judgment_taken_back_counts_no_more(db):
+    made = featured_study.fill(db, 24)
+    featured_study.keep_features(db)
+    for one in made[:23]:
+        featured_study.judge(db, one)
+    follower = Absorber(db)
+    follower.start()
+    last = featured_study.judge(db, made[23], likes=-1)
+    assert last in follower.catch_up().judgments
+    judgments.undo(db, annotators.ensure(db, "ann").id, "undo-00000001", lease_seconds=60)
+    found = follower.catch_up()
+    assert last not in found.judgments
+    assert score(found, HELD_OUT_SAMPLES) == pytest.approx(score(refreshed_now(db), HELD_OUT_SAMPLES), abs=0.15)
+
+
+def test_texts_without_features_wait_until_the_worker_filled_them_in(db):
+    made = featured_study.fill(db, 25)
+    for one in made:
+        featured_study.judge(db, one)
+    assert refreshed_now(db) is None
+    featured_study.keep_features(db, [one.id for one in completions.listing(db)][:20])
+    assert (len(refreshed_now(db).judgments), refreshed_now(db).missing) == (10, 15)
+
+
+def test_held_out_pairs_never_go_in(db):
+    featured_study.fill(db, 3)
+    assert newest_judgments.training(db, 10) == []
+    made = featured_study.fill(db, 0)
+    assert made == []
+
+
+def test_no_judgments_and_one_and_contradicting_ones_have_a_reward(db):
+    made = featured_study.fill(db, 2)
+    featured_study.keep_features(db)
+    assert refreshed_now(db) is None
+    featured_study.judge(db, made[0])
+    assert np.isfinite(score(refreshed_now(db), HELD_OUT_SAMPLES)).all()
+    db.execute("UPDATE comparisons SET overlap = 2")
+    featured_study.judge(db, made[0], "bob", likes=-1)
+    found = refreshed_now(db)
+    assert found.posterior.mean == pytest.approx(np.zeros_like(found.posterior.mean), abs=1e-6)
+
+
+def test_the_thread_shows_it_from_twenty_judgments_on_and_who_is_left_out_is_forgotten(db):
+    made = featured_study.fill(db, 22)
+    featured_study.keep_features(db)
+    follower = Refreshing(db)
+    for place, one in enumerate(made):
+        featured_study.judge(db, one, "bob" if place < 2 else "ann")
+        follower.look()
+        assert (follower.current is not None) == (place >= 19)
+    exclusions.leave_out(db, annotator_id=annotators.ensure(db, "bob").id, by="test", reason="too fast")
+    follower.changed()
+    follower.look()
+    assert len(follower.current.judgments) == 20
+
+
+def test_chance_chooses_until_fifty_judgments_are_there(db):
+    made = featured_study.fill(db, 51)
+    featured_study.keep_features(db)
+    follower = Follower(db)
+    assert follower.look() is None
+    for one in made[:49]:
+        featured_study.judge(db, one)
+    assert follower.look() is None
+    featured_study.judge(db, made[49])
+    assert len(follower.look().judgments) == 50
+
+
+def test_home_shows_the_refreshed_taste_with_where_its_numbers_come_from(db):
+    made = featured_study.fill(db, 24)
+    featured_study.keep_features(db)
+    for one in made:
+        featured_study.judge(db, one)
+    taste = latest_taste.taste_of(db, refreshed_now(db))
+    shown = latest_taste.taste_shown(db, taste)
+    assert [one["samples"] for one in shown] == [8, 8, 8]
+    assert all(one["best"]["text"].count("x") > one["worst"]["text"].count("x") for one in shown)
+    figures = home_figures.figures(db, verbs.loop_state(db), people_figures.compute(db), taste)
+    assert figures["taste.judgments"].value == len(home_figures.rows_of(figures["taste.judgments"], 0, 100)) == 24
+    assert figures["taste.1.best"].value == shown[0]["best"]["score"]
+    assert figures["taste.1.best_half"].value == pytest.approx(1.96 * shown[0]["best"]["deviation"])
+    assert set(figures["taste.1.best_half"].inputs) <= figures.keys()
+    assert latest_taste.taste_of(db, None).prompts == []
