@@ -8,7 +8,7 @@ from __future__ import annotations
 from collections.abc import Sequence
 from typing import Any
 
-from feedback_store import completions, policies, preferences, prompts, reward_models, runs, snapshots
+from feedback_store import completions, features, policies, preferences, prompts, reward_models, runs, snapshots
 from feedback_store.preferences import Preference
 from reward_training.model import RewardModel
 from reward_training.records import Pair, Text
@@ -17,7 +17,7 @@ from rounds import choosing_result
 from rounds.computing_features import features_of
 from rounds.context import RunContext
 from rounds.drawing import Wanted, complete
-from rounds.kept_features import key_of
+from rounds.kept_features import key_of, set_name
 from rounds.loop_state import HOLDOUT_SERIES
 from rounds.plain import plain
 from rounds.publishing import write_weights
@@ -51,6 +51,8 @@ def run(context: RunContext) -> dict[str, Any]:
         on_step=lambda report: _after_step(context, report),
         features_of=_features_of(context, pairs, found),
     )
+    read = {set_name(context.db), set_name(context.db, settings.reward)}
+    features.forget_but(context.db, [name for name in read if name is not None])
     _keep_readings(context, trained, found)
     more = {"reference_samples": len(reference), "choosing": choosing_result.compare(context.db)}
     return _publish(context, trained, counts, {**more, **_taste(context, trained.model)})
