@@ -7,7 +7,7 @@ from collections.abc import Mapping, Sequence
 from reward_training.settings import RewardSettings
 
 VERSION = 1  # of what RewardModel.all_features makes of a text on an untouched adapter: raise it when that changes
-SETTINGS = ("depth",)  # those of RewardSettings on which it depends
+SETTINGS = ("depth", "tokens_per_text")  # those of RewardSettings on which it depends
 
 
 def features_name(base_sha256: str, tokenizer_sha256: str, template_sha256: str, settings: RewardSettings) -> str:

@@ -138,6 +138,15 @@ class RewardModel(nn.Module):
         ]
         return [prompt for prompt, _ in both], [completion for _, completion in both]
 
+    def read_in_part(self, texts: Sequence[Text]) -> int:
+        """How many texts are longer, with their prompts, than what is read of one."""
+        return sum(prompt + completion > self.tokens_per_text for prompt, completion in map(self._lengths, texts))
+
+    def _lengths(self, text: Text) -> tuple[int, int]:
+        """Tokens of the prompt and of the completion, all of them."""
+        completion = self.trunk.completion_tokens(text.completion, text.finished is not False)
+        return len(self.trunk.tokens(text.prompt)), len(completion)
+
     def raw_scores(self, texts: Sequence[Text]) -> Tensor:
         """(N,) scores before normalisation."""
         with torch.no_grad():

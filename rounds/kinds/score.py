@@ -12,7 +12,6 @@ from typing import Any
 
 from feedback_store import preferences
 from reward_training.human_ceiling import human_ceiling, said_of
-from reward_training.reading import all_readable
 from reward_training.records import Pair, Text
 from reward_training.training import figures
 from rounds.context import RunContext
@@ -31,8 +30,15 @@ def run(context: RunContext) -> dict[str, Any]:
     """Score every completion; a line that cannot be read is reported in the run's log and counted."""
     row = context.models.reward_row(context.settings.reward_model)
     model = context.models.reward(row)
-    rows, problems, cut = _read(context)
+    rows, problems = _read(context)
     texts = [text for _, _, line_texts in rows for text in line_texts]
+    cut = model.read_in_part(texts)
+    if cut:
+        context.log(
+            f"{cut} texts are longer than the {model.tokens_per_text} tokens that the reward reads of a prompt with its "
+            "completion: of the prompt it reads the end, of the completion the beginning.",
+            level="warning",
+        )
     scores: list[float] = []
     for start in range(0, len(texts), BATCH):
         context.between_steps("scoring", step=start, steps=len(texts))
@@ -54,32 +60,26 @@ def run(context: RunContext) -> dict[str, Any]:
     return result
 
 
-def _read(context: RunContext) -> tuple[list[tuple[int, dict[str, Any], list[Text]]], list[str], int]:
-    """(line number, record, texts) of each line that can be read, what was wrong with the others, and how many
-    completions were cut to what can be read."""
+def _read(context: RunContext) -> tuple[list[tuple[int, dict[str, Any], list[Text]]], list[str]]:
+    """(line number, record, texts) of each line that can be read, and what was wrong with the others."""
     path = context.file(INPUT)
     if not path.is_file():
         raise UnusableInput(f"The run's folder has no {INPUT}. Start it again with the file.")
     rows: list[tuple[int, dict[str, Any], list[Text]]] = []
     problems: list[str] = []
-    cut = 0
     for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
         if not line.strip():
             continue
         try:
             record = json.loads(line)
-            texts, shortened = all_readable(context.models.model, _texts(context, record))
-            rows.append((number, record, texts))
-            cut += shortened
+            rows.append((number, record, _texts(context, record)))
         except (ValueError, KeyError, TypeError) as error:
             problems.append(f"Line {number} is no comparison ({type(error).__name__}: {error}).")
     for problem in problems[:20]:
         context.log(problem, level="warning")
-    if cut:
-        context.log(f"{cut} completions are longer than a reward reads: only their beginnings count.", level="warning")
     if not rows:
         raise UnusableInput(f"No line of the file is a comparison. {problems[0] if problems else 'It is empty.'}")
-    return rows, problems, cut
+    return rows, problems
 
 
 def _texts(context: RunContext, record: dict[str, Any]) -> list[Text]:

@@ -13,6 +13,7 @@ import numpy as np
 from feedback_store import (
     annotator_evidence,
     completions,
+    features,
     preferences,
     prompts,
     reward_models,
@@ -25,13 +26,12 @@ from reward_training.annotator_model import Evidence
 from reward_training.likelihood import OUTCOMES
 from reward_training.model import RewardModel
 from reward_training.pair_arrays import side_of
-from reward_training.reading import readable
 from reward_training.records import Pair, Text
 from reward_training.training import FeaturesOf, TrainedReward, train
 from rounds import choosing_result
 from rounds.computing_features import features_of
 from rounds.context import RunContext
-from rounds.kept_features import key_of
+from rounds.kept_features import key_of, set_name
 from rounds.loop_state import HOLDOUT_SERIES
 from rounds.plain import plain
 from rounds.publishing import write_weights
@@ -70,6 +70,8 @@ def run(context: RunContext) -> dict[str, Any]:
         evidence=_evidence(context, snapshot, found),
         features_of=_features_of(context, pairs, found),
     )
+    read = {set_name(context.db), set_name(context.db, settings.reward)}
+    features.forget_but(context.db, [name for name in read if name is not None])
     _keep_readings(context, trained, found)
     more = {
         "reference_samples": len(reference),
@@ -111,15 +113,14 @@ def _pairs(context: RunContext, found: list[Preference], known: Mapping[int, Pro
     """Plain records for the trainer; a text that stands in several pairs is one object."""
     named = {completion_id for one in found for completion_id in (one.first_id, one.second_id)}
     ids = sorted(completion_id for completion_id in named if completion_id is not None)
-    model = context.models.model
     texts: dict[int, Text] = {
-        completion.id: readable(model, text_of(known[completion.prompt_id], completion, context.study))
+        completion.id: text_of(known[completion.prompt_id], completion, context.study)
         for completion in completions.get(context.db, ids)
     }
 
     def first(one: Preference) -> Text:
         if one.first_id is None:
-            return readable(model, text_of_edit(known[one.prompt_id], one.improved or "", context.study))
+            return text_of_edit(known[one.prompt_id], one.improved or "", context.study)
         return texts[one.first_id]
 
     return [

@@ -379,11 +379,11 @@ def test_odd_texts_are_scored_and_ties_alone_tell_no_accuracy(study):
     idle_worker(study.folder).work(until_idle=True)
     run = runs.get(study, run.id)
     assert run.status == "succeeded", run.error
-    assert (run.result["completions"], run.result["cut"], run.result["problems"]) == (5, 1, 1)
+    assert (run.result["completions"], run.result["cut"], run.result["problems"]) == (6, 2, 0)
     assert (run.result["judged"]["decided"], run.result["judged"]["accuracy"]) == (0, None)
     assert run.result["judged"]["three_way_log_loss"] > 0
     log = " ".join(line.text for line in run_records.logs(study, run.id))
-    assert "Line 3 is no comparison (TooLong: a prompt of" in log and "1 completions are longer than" in log
+    assert "2 texts are longer than the" in log
     scores = [json.loads(line)["scores"] for line in (folder / "scores.jsonl").read_text().splitlines()]
     assert np.isfinite(np.concatenate(scores)).all()
 
