@@ -35,8 +35,8 @@ def run(context: RunContext) -> dict[str, Any]:
     cut = model.read_in_part(texts)
     if cut:
         context.log(
-            f"{cut} texts are longer than the {model.tokens_per_text} tokens that the reward reads of a prompt with its "
-            "completion: of the prompt it reads the end, of the completion the beginning.",
+            f"{cut} texts are longer than the {model.tokens_per_text} tokens that the reward reads of a prompt with "
+            "its completion: of the prompt it reads the end, of the completion the beginning.",
             level="warning",
         )
     scores: list[float] = []

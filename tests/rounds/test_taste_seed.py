@@ -3,7 +3,7 @@
 import pytest
 from pydantic import ValidationError
 
-from rounds.kinds.train_reward import TASTE_SEED
+from rounds.prompts_looked_at import TASTE_SEED
 from rounds.settings import EvaluateSettings
 
 
