@@ -42,7 +42,8 @@ def import_file(
 ) -> None:
     """Read a file into the study, which is made where there is none. Importing the same file twice adds nothing.
 
-    Bad rows are reported with their line and reason; the good ones are taken in one transaction.
+    Bad rows are reported with their line and reason; the good ones are taken in one transaction. Exit code 2 where
+    there is none.
     """
     from feedback_store import exchange, import_report
     from feedback_store.database import FILE_NAME
@@ -67,6 +68,7 @@ def import_file(
             with report_to.open("w", encoding="utf-8", newline="") as written:
                 written.writelines(import_report.as_csv(Path(nowhere)))
     refused = strict and report.left_out > 0
+    unusable = report.left_out > 0 and report.added == report.known == 0
     if as_json:
         print_json(report)
     else:
@@ -76,7 +78,9 @@ def import_file(
         print(f"{report.rows} rows: {report.added} {done}, {report.known} known already, {report.left_out} left out.")
         if refused:
             say("Nothing is taken with --strict while rows have to be left out. Mend them, or import without it.")
-    if refused:
+    if unusable and not refused:
+        say(f"Nothing in {file.name} could be taken as {format}: see the reasons above, or try another format.")
+    if refused or unusable:
         raise typer.Exit(2)
 
 
