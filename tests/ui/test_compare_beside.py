@@ -93,7 +93,7 @@ def test_on_a_narrow_screen_the_step_that_one_comes_to_is_in_view(study: Databas
         page.keyboard.press(key)
         if key != "Escape":
             box = page.locator(".tm-trail-step[aria-current=step]").bounding_box()
-            assert 0 <= box["x"] and box["x"] + box["width"] <= 320, key
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 320, key
 
 
 def test_in_quick_mode_a_reason_can_be_given_and_then_enter_submits(study: Database, served: Callable, page):
