@@ -1,6 +1,7 @@
 """Names of models: `bundled:NAME`, `tiny:`, `hub:ORG/NAME`, or a folder. Free of torch."""
 
 import importlib.util
+import json
 import os
 import re
 from dataclasses import dataclass
@@ -45,6 +46,46 @@ def parse(source: str) -> Source:
     if (Path(source) / "config.json").is_file():
         return Source("folder", str(Path(source)))
     raise UnknownModel(f"unknown model {source!r}: allowed are {ALLOWED}")
+
+
+def require_whole(folder: Path) -> None:
+    """Raise UnknownModel where a folder's config, weights or tokenizer are missing, cut short or cannot be read.
+
+    Only the heads of the weights are read, so it takes no time; what the numbers are nobody can tell beforehand.
+    """
+    try:
+        config = json.loads((folder / "config.json").read_text(encoding="utf-8"))
+    except (OSError, ValueError) as error:
+        raise _broken(folder, f"its config.json cannot be read ({error})") from error
+    if not isinstance(config, dict) or not config.get("model_type"):
+        raise _broken(folder, "its config.json names no model_type")
+    weights = sorted(folder.glob("*.safetensors"))
+    if not weights:
+        raise _broken(folder, "it has no weights (*.safetensors; other kinds are not loaded)")
+    for file in weights:
+        if not _is_whole(file):
+            raise _broken(folder, f"{file.name} is no safetensors file, or was cut short: copy it again")
+    if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json")):
+        raise _broken(folder, "it has no tokenizer (tokenizer.json or tokenizer_config.json)")
+
+
+def _broken(folder: Path, why: str) -> UnknownModel:
+    return UnknownModel(f"the model in {str(folder)!r} cannot be used: {why}; allowed are {ALLOWED}")
+
+
+def _is_whole(file: Path) -> bool:
+    """Whether a safetensors file has a head (8 bytes of its length, then JSON) and as many bytes as that tells."""
+    with file.open("rb") as opened:
+        size = file.stat().st_size - 8
+        length = int.from_bytes(opened.read(8), "little")
+        if not 0 < length <= size:
+            return False
+        try:
+            head = json.loads(opened.read(length))
+            ends = [entry["data_offsets"][1] for name, entry in head.items() if name != "__metadata__"]
+        except (ValueError, LookupError, TypeError, AttributeError):
+            return False
+    return max(ends, default=0) == size - length
 
 
 def bundled_wheel() -> Path | None:

@@ -81,6 +81,8 @@ def change_settings(db: Database, *, by: str | None = None, **values: Any) -> St
 
 def _new_settings(base: str | None, demo: bool, fields: dict[str, Any]) -> StudySettings:
     source = sources.parse(base or sources.default_source())
+    if source.kind == "folder":
+        sources.require_whole(Path(source.name))
     values: dict[str, Any] = {"base": str(source)}
     if source.kind == "tiny":
         values.update(TINY_SETTINGS)

@@ -1,8 +1,8 @@
 """The reward that was learned from people's judgments.
 
-Where the settings of the run price what it is not sure of (`reward_uncertainty_penalty`, `reward_combination`), that is
-taken off already: the lower confidence bound of Coste et al. 2023, https://arxiv.org/abs/2310.02743. Its scores have mean 0
-and standard deviation 1 on samples of the reference policy already, so nothing normalises them again.
+Where the run's settings price what it is not sure of (`reward_uncertainty_penalty`, `reward_combination`), that price
+is off already: the lower confidence bound of Coste et al. 2023, https://arxiv.org/abs/2310.02743. Its scores have mean
+0 and standard deviation 1 on samples of the reference policy already, so nothing normalises them again.
 """
 
 from reward_training.reward_function import ANY, FunctionSettings, Given, RewardFunction

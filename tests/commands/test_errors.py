@@ -92,14 +92,31 @@ def test_unknown_taste_and_annotators_are_refused_before_anything_is_made(refuse
     assert not folder.exists()
 
 
-def test_missing_and_unreadable_import_file(refused, tastemaker, study, tmp_path):
+def test_a_missing_import_file_is_named(refused, study, tmp_path):
     assert "nothing-here.jsonl" in refused("import", study, tmp_path / "nothing-here.jsonl", "--format", "prompts")
-    file = tmp_path / "garbage.jsonl"
-    file.write_bytes(b"\xff\xfe\x00garbage" * 100)
-    outcome = tastemaker("import", study, file, "--format", "comparisons")
-    assert outcome.code in (0, 2)
-    assert "Traceback" not in outcome.err
-    assert outcome.err.strip()
+
+
+@pytest.mark.parametrize(
+    ("name", "content", "format", "words"),
+    [
+        ("garbage.jsonl", b"\xff\xfe\x00garbage" * 100, "comparisons", "Not UTF-8"),
+        ("cut.json", b'[{"prompt":', "prompts", "broken or cut short"),
+        ("cut.jsonl", b'{"prompt":\n', "trl", "Not valid JSON"),
+        ("cut.parquet", b"PAR1garbagePAR1", "prompts", "cannot be read"),
+        ("empty.jsonl", b"", "prompts", "no rows"),
+    ],
+)
+def test_a_file_of_which_nothing_can_be_taken_says_why_and_ends_with_2(
+    tastemaker, study, tmp_path, name, content, format, words
+):
+    file = tmp_path / name
+    file.write_bytes(content)
+    for dry in (("--dry-run",), ()):
+        outcome = tastemaker("import", study, file, "--format", format, *dry)
+        assert outcome.code == 2
+        assert words in outcome.err
+        assert f"Nothing in {name} could be taken as {format}" in outcome.err
+        assert "Traceback" not in outcome.err
 
 
 def test_taking_an_import_back_is_tried_first_and_named_by_its_number(refused, tastemaker, study, tmp_path):

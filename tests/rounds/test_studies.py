@@ -13,10 +13,17 @@ from rounds import studies
 from rounds.settings import SettingsError
 
 
+def safetensors(numbers: bytes) -> bytes:
+    """A file with one tensor, written out by hand."""
+    head = json.dumps({"w": {"dtype": "U8", "shape": [len(numbers)], "data_offsets": [0, len(numbers)]}}).encode()
+    return len(head).to_bytes(8, "little") + head + numbers
+
+
 def model_folder(path, *, weights=b"weights"):
     path.mkdir()
     (path / "config.json").write_text(json.dumps({"model_type": "llama"}))
-    (path / "model.safetensors").write_bytes(weights)
+    (path / "tokenizer.json").write_text("{}")
+    (path / "model.safetensors").write_bytes(safetensors(weights))
     (path / "pytorch_model.bin").write_bytes(b"pickled")
     (path / "manifest.json").write_text("{}")
     return path
@@ -81,12 +88,35 @@ def test_a_base_folder_is_copied_into_the_study_so_that_it_can_move(tmp_path):
     with studies.open_or_create(tmp_path / "s", base=str(folder), create=True) as db:
         assert studies.settings(db).base == "models/base"
     kept = tmp_path / "s" / "models" / "base"
-    assert sorted(path.name for path in kept.iterdir()) == ["config.json", "manifest.json", "model.safetensors"]
+    names = ["config.json", "manifest.json", "model.safetensors", "tokenizer.json"]
+    assert sorted(path.name for path in kept.iterdir()) == names
     assert (folder / "manifest.json").read_text() == "{}"
     studies.open_or_create(tmp_path / "s", base=str(folder)).close()
     other = model_folder(tmp_path / "other", weights=b"others")
     with pytest.raises(studies.OtherBase, match="models/base"):
         studies.open_or_create(tmp_path / "s", base=str(other))
+
+
+@pytest.mark.parametrize(
+    ("file", "content", "words"),
+    [
+        ("config.json", b"{not json", "config.json cannot be read"),
+        ("config.json", b"[]", "names no model_type"),
+        ("model.safetensors", None, "has no weights"),
+        ("model.safetensors", b"xx" * 50, "is no safetensors file"),
+        ("model.safetensors", safetensors(b"weights")[:-1], "was cut short"),
+        ("model.safetensors", b"", "was cut short"),
+        ("tokenizer.json", None, "has no tokenizer"),
+    ],
+)
+def test_a_base_folder_that_is_broken_is_refused_before_a_study_is_made(tmp_path, file, content, words):
+    folder = model_folder(tmp_path / "model")
+    (folder / file).unlink()
+    if content is not None:
+        (folder / file).write_bytes(content)
+    with pytest.raises(UnknownModel, match=words):
+        studies.open_or_create(tmp_path / "s", base=str(folder), create=True)
+    assert not (tmp_path / "s").exists()
 
 
 def test_a_study_that_was_left_half_made_is_finished(tmp_path):

@@ -84,6 +84,18 @@ def test_all_that_can_be_required_by_keyboard_alone(study: Database, served: Cal
     assert judgments.live(study)[-1].skipped == "language", "who cannot judge has nothing to explain"
 
 
+def test_on_a_narrow_screen_the_step_that_one_comes_to_is_in_view(study: Database, served: Callable, page):
+    ask_for_all(study)
+    page.set_viewport_size({"width": 320, "height": 640})
+    open_compare(page, served(study))
+    page.keyboard.press("1")
+    for key in ("e", "Escape", "n", "Escape", "c", "Enter"):
+        page.keyboard.press(key)
+        if key != "Escape":
+            box = page.locator(".tm-trail-step[aria-current=step]").bounding_box()
+            assert box["x"] >= 0 and box["x"] + box["width"] <= 320, key
+
+
 def test_in_quick_mode_a_reason_can_be_given_and_then_enter_submits(study: Database, served: Callable, page):
     open_compare(page, served(study))
     page.keyboard.press("n")

@@ -1,5 +1,7 @@
 """Who gets in, from where, with what: token, cookie, Host, Origin, body, headers, and what does not exist."""
 
+from collections.abc import Callable
+
 import pytest
 from starlette.testclient import TestClient
 
@@ -130,6 +132,20 @@ def test_an_unknown_page_is_a_page(client: TestClient):
     answer = client.get("/<script>alert(1)</script>", headers=HTML)
     assert answer.status_code == 404
     assert "<script>" not in answer.text
+
+
+def test_a_refusal_speaks_the_readers_language(
+    stranger: TestClient, as_role: Callable[[str], TestClient], client: TestClient
+):
+    chinese = {**HTML, "accept-language": "zh-CN,zh;q=0.9,en;q=0.5"}
+    annotator = as_role("annotator")
+    for who, path, words in ((client, "/{0}", "/{0} 处没有任何内容"), (annotator, "/people", "您的角色是“标注员”")):
+        answer = who.get(path, headers=chinese)
+        assert words in answer.text
+        assert '<html lang="zh">' in answer.text
+    assert "yours is annotator" in annotator.get("/people", headers=HTML).text
+    stranger.cookies.clear()
+    assert "密钥" in stranger.get("/", headers=chinese).text
 
 
 def test_only_the_routes_of_the_allow_list_answer(client: TestClient):

@@ -44,7 +44,8 @@ def import_file(
 ) -> None:
     """Read a file into the study, which is made where there is none. Importing the same file twice adds nothing.
 
-    Bad rows are reported with their line and reason; the good ones are taken in one transaction.
+    Bad rows are reported with their line and reason; the good ones are taken in one transaction. Exit code 2 where
+    there is none.
     """
     from feedback_store import exchange
 
@@ -58,11 +59,14 @@ def import_file(
         raise FileNotFoundError(2, "There is no such file", str(file))
     report = _taken(study, file, format, base, strict=strict, dry_run=dry_run, report_to=report_to)
     refused = strict and report.left_out > 0
+    unusable = report.left_out > 0 and report.added == report.known == 0
     if as_json:
         print_json(report)
     else:
         _print_taken(file, report, dry_run=dry_run, refused=refused)
-    if refused:
+    if unusable and not refused:
+        say(f"Nothing in {file.name} could be taken as {format}: see the reasons above, or try another format.")
+    if refused or unusable:
         raise typer.Exit(2)
 
 

@@ -45,7 +45,7 @@ class Access(Protocol):
 
     @property
     def locked(self) -> str:
-        """What to do, told to whoever is not let in."""
+        """The key of what is told to whoever is not let in (refusals.py)."""
 
     def person_of(self, study: StudyAtHand, cookie_header: str) -> Person | None:
         """The person that a request's Cookie header proves, or None. It reads the database."""
@@ -126,7 +126,7 @@ class LocalAccess(_Cookie):
     """
 
     accounts = False
-    locked = "Open the address that `tastemaker serve` printed when it started: it holds the key to this study."
+    locked = "locked"
 
     def __init__(self, study_id: str, reached: ServedAt, trusted: Networks = (), token: str | None = None) -> None:
         super().__init__(study_id, reached, trusted)
@@ -159,7 +159,7 @@ class AccountAccess(_Cookie):
     """People log in; the cookie holds the token of a session of theirs."""
 
     accounts = True
-    locked = "Log in first."
+    locked = "log_in"
 
     @property
     def address(self) -> str:

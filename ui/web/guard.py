@@ -7,16 +7,15 @@ exist.
 
 from __future__ import annotations
 
-import json
 from collections.abc import Mapping
-from html import escape
 from urllib.parse import quote
 
 from starlette.concurrency import run_in_threadpool
 from starlette.types import ASGIApp, Message, Receive, Scope, Send
 
-from ui.web import errors
+from ui.web import errors, refusals
 from ui.web.access import Access
+from ui.web.refusals import Refusal
 from ui.web.roles import Person, Role
 
 MAX_BODY_BYTES = 1_000_000
@@ -80,9 +79,9 @@ class Guard:
             if refusal is None and scope["method"] not in SAFE_METHODS:
                 body = await _read_body(scope, receive)
                 if body is None:
-                    refusal = (413, f"The request is larger than {MAX_BODY_BYTES:,} bytes.")
+                    refusal = Refusal(413, "size", {"most": f"{MAX_BODY_BYTES:,}"})
             if refusal is not None:
-                await self._refuse(scope, headed, *refusal)
+                await self._refuse(scope, headed, refusal)
                 return
             if path in self.pages:  # ours need no query, and Gradio takes orders from it
                 scope = {**scope, "query_string": b""}
@@ -93,26 +92,20 @@ class Guard:
                 raise
             await errors.answer_to(scope["method"], path, error)(scope, receive, headed)
 
-    def _refused(self, scope: Scope) -> tuple[int, str] | None:
-        """Status and words of the reason not to let a request through, whoever sent it, or None."""
+    def _refused(self, scope: Scope) -> Refusal | None:
+        """The reason not to let a request through, whoever sent it, or None."""
         host, reached = _header(scope, b"host"), self.access.reached
         if not reached.answers_to(host):
-            return (
-                421,
-                f"This server does not answer to the host name {host[:100]!r}. Open the address that it printed.",
-            )
+            return Refusal(421, "host", {"host": repr(host[:100])})
         if scope["method"] not in METHODS:
-            return 405, f"{scope['method'][:20]} is not possible here."
+            return Refusal(405, "method", {"method": scope["method"][:20]})
         # No page of another site can make a browser send a token: who brings one needs no Origin.
         foreign = _header(scope, b"origin") != reached.origin_of(host) and not _token(scope)
         if scope["method"] not in SAFE_METHODS and foreign:
-            return (
-                403,
-                "The request did not come from a page of this server (its Origin header is another, or missing).",
-            )
+            return Refusal(403, "origin")
         return None
 
-    async def _not_let_in(self, scope: Scope) -> tuple[int, str] | None:
+    async def _not_let_in(self, scope: Scope) -> Refusal | None:
         """Find out who sent a request, and the reason not to let that person through, or None."""
         path: str = scope["path"]
         state = scope.setdefault("state", {})
@@ -125,19 +118,19 @@ class Guard:
         person: Person | None = await run_in_threadpool(proof[0], study, proof[1])
         state["person"] = person
         if person is None:
-            return 401, self.access.locked
+            return Refusal(401, self.access.locked)
         if path in self.pages and not person.may(self.pages[path]):
-            return 403, f"This page is for the role {self.pages[path]} and above; yours is {person.role}."
+            return Refusal(403, "role", {"role": self.pages[path], "yours": person.role})
         fits = len(path.encode("utf-8", "replace")) <= MOST_PATH_BYTES
         known = path in self.pages or (fits and path.startswith(("/api/", *GRADIO_PREFIXES)))
-        return None if known else (404, f"There is nothing at {path[:200]}.")
+        return None if known else Refusal(404, "nothing", {"path": path[:200]})
 
-    async def _refuse(self, scope: Scope, send: Send, status: int, words: str) -> None:
+    async def _refuse(self, scope: Scope, send: Send, refusal: Refusal) -> None:
         as_page = scope["path"] in self.pages or _wants_page(scope)
-        if status == 401 and as_page and self.access.accounts:
+        if refusal.status == 401 and as_page and self.access.accounts:
             await _redirect(scope, send, f"/login?next={quote(_asked(scope), safe='')}")
         else:
-            await _answer(scope, send, status, words, as_page=as_page)
+            await refusals.answer(scope, send, refusal, as_page=as_page)
 
     def _trusted_headers(self, scope: Scope) -> list[tuple[bytes, bytes]]:
         """The headers of a request without those by which a sender could tell Gradio where its pages are; instead, what
@@ -237,27 +230,3 @@ async def _redirect(scope: Scope, send: Send, to: str) -> None:
     headers = [(b"location", to.encode("latin-1")), (b"content-length", b"0")]
     await send({"type": "http.response.start", "status": 303, "headers": headers})
     await send({"type": "http.response.body", "body": b""})
-
-
-async def _answer(scope: Scope, send: Send, status: int, words: str, *, as_page: bool) -> None:
-    if as_page:
-        body, kind = page_of_words(status, words).encode(), b"text/html; charset=utf-8"
-    else:
-        body, kind = json.dumps({"error": words}).encode(), b"application/json"
-    headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
-    await send({"type": "http.response.start", "status": status, "headers": headers})
-    await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})
-
-
-def page_of_words(status: int, words: str) -> str:
-    """A small page that needs nothing else: what is wrong, and what to do."""
-    title = {401: "This page is locked", 403: "Not for your role", 404: "Nothing here", 421: "Another address"}.get(
-        status, "This did not work"
-    )
-    link = "" if status in (401, 421) else f'<p><a href="{quote("/")}">Go to the comparisons</a></p>'
-    return (
-        '<!doctype html><html lang="en"><meta charset="utf-8"><meta name="viewport" content="width=device-width">'
-        f"<title>{escape(title)} · Tastemaker</title><style>:root{{color-scheme:light dark}}"
-        "body{font:17px/1.55 system-ui,sans-serif;max-width:34rem;margin:18vh auto 0;padding:0 1.25rem}"
-        f"h1{{font-size:1.5rem}}</style><h1>{escape(title)}</h1><p>{escape(words)}</p>{link}</html>"
-    )

@@ -29,10 +29,19 @@ export class Trail {
     this.nav.hidden = steps.names.length < 2;
     this.match(steps.names);
     steps.names.forEach((name, at) => this.mark(this.list.children[at].firstChild, name, steps));
+    this.bringIntoView(steps.names.indexOf(steps.current));
     setText(this.said, said);
     const next = steps.decision ? steps.next() : null;
     setText(this.enterWords, this.words(next ? "trail.next" : "trail.submit"));
     this.enter.classList.toggle("tm-primary", !next && steps.missing() === null);
+  }
+
+  /** On a narrow screen the steps are one row that scrolls: the one that the person comes to stands in its middle. */
+  bringIntoView(at) {
+    if (at === this.at) return;
+    this.at = at;
+    const [row, step] = [this.list, this.list.children[at]].map((node) => node.getBoundingClientRect());
+    this.list.scrollLeft += step.left + step.width / 2 - (row.left + row.width / 2);
   }
 
   /** One button a step; made anew only where the study asks for other steps. */
