@@ -31,8 +31,8 @@ class CannotEvaluate(ValueError):
 @dataclass(frozen=True)
 class Gate:
     """How often the current policy is preferred to its parent, ties half, with a 95 % interval. `basis`: by people,
-    blind, or by the reward model named; `number` of judgments or of prompts. `every_look`: the interval holds however often
-    one looked, for an evaluation among the judgments could end by what they said (blind_results.py).
+    blind, or by the reward model named; `number` of judgments or of prompts. `every_look`: the interval holds however
+    often one looked, for an evaluation among the judgments could end by what they said (blind_results.py).
     """
 
     newer: str
