@@ -15,7 +15,8 @@ from feedback_store.database import Database
 
 def held_out_prompts(db: Database, policy_id: int, other_id: int) -> list[int]:
     """Return the held-out prompts, in id order, on which both policies have a completion that is not sealed."""
-    rows = db.rows(HELD_OUT_PROMPTS, {"one": policy_id, "other": other_id})
+    older, newer = sorted([policy_id, other_id])
+    rows = db.rows(HELD_OUT_PROMPTS, {"older": older, "newer": newer})
     return [row["id"] for row in rows]
 
 
@@ -30,9 +31,10 @@ def texts(db: Database, policy_id: int, prompt_ids: Sequence[int]) -> dict[int, 
 
 _ANSWERED = f"""EXISTS (SELECT 1 FROM completions t WHERE t.prompt_id = p.id AND t.policy_id = :{{policy}}
   AND t.withdrawn = 0 AND NOT {seals.condition("t.id")})"""
+# The newer policy first: it has answered fewer prompts, and those that it has not are not asked of further.
 HELD_OUT_PROMPTS = f"""
 SELECT p.id FROM prompts p WHERE p.withdrawn = 0 AND p.split = 'holdout'
-  AND {_ANSWERED.format(policy="one")} AND {_ANSWERED.format(policy="other")} ORDER BY p.id"""
+  AND {_ANSWERED.format(policy="newer")} AND {_ANSWERED.format(policy="older")} ORDER BY p.id"""
 TEXTS = f"""
 SELECT t.id FROM json_each(:prompts) asked CROSS JOIN completions t ON t.prompt_id = asked.value
 WHERE t.policy_id = :policy AND t.withdrawn = 0 AND NOT {seals.condition("t.id")} ORDER BY t.id"""

@@ -35,7 +35,7 @@ def test_prompts_that_both_answered_with_what_each_wrote(db: Database) -> None:
 
 @pytest.mark.parametrize("sql", [answered_by_both.HELD_OUT_PROMPTS, answered_by_both.TEXTS])
 def test_completions_are_never_gone_through(db: Database, sql: str) -> None:
-    values = {"one": 1, "other": 2} if sql is answered_by_both.HELD_OUT_PROMPTS else {"policy": 1, "prompts": "[1]"}
+    values = {"older": 1, "newer": 2} if sql is answered_by_both.HELD_OUT_PROMPTS else {"policy": 1, "prompts": "[1]"}
     plan = [row["detail"] for row in db.rows(f"EXPLAIN QUERY PLAN {sql}", values)]
     of_texts = [line for line in plan if line.split()[1:2] == ["t"]]
     assert of_texts and all(line.startswith("SEARCH") and "prompt_id=?" in line for line in of_texts), plan
