@@ -49,11 +49,13 @@ def among_own(db: Database, *, latest: int = LATEST) -> list[Judged]:
     return [one for row in rows for one in _judged(row, own)]
 
 
-def ended_by_looking(db: Database, policy_ids: Sequence[int]) -> bool:
-    """Tell whether judgments of any two of these policies are of an evaluation with the sequential rule: it ended
-    because of what they said, so that an interval for one look is too narrow for them.
+def ended_by_looking(db: Database, policy_ids: Sequence[int]) -> int | None:
+    """Return how many judgments were wanted of each two sides at most in the first evaluation with the sequential rule
+    that holds judgments of any two of these policies: it ended because of what they said, so that an interval for one
+    look is too narrow for them. None where there is no such evaluation.
     """
-    return db.value(ENDED_BY_LOOKING, [json.dumps(list(policy_ids))]) is not None
+    wanted: int | None = db.value(ENDED_BY_LOOKING, [json.dumps(list(policy_ids))])
+    return wanted
 
 
 # No row of a sealed evaluation, nor of a side that is the best of several texts.
@@ -86,11 +88,14 @@ WHERE c.id IN (SELECT DISTINCT o.comparison_id FROM policy_pairs o
   AND {_COUNTS} ORDER BY c.id DESC LIMIT :latest"""
 
 ENDED_BY_LOOKING = """
-SELECT 1 FROM evaluations v JOIN evaluation_sides a ON a.evaluation_id = v.id AND a.best_of = 1
+SELECT (SELECT (v.wanted + pairs - 1) / pairs FROM (SELECT COUNT(*) * (COUNT(*) - 1) / 2 AS pairs
+    FROM evaluation_sides s WHERE s.evaluation_id = v.id))
+FROM evaluations v JOIN evaluation_sides a ON a.evaluation_id = v.id AND a.best_of = 1
 JOIN evaluation_sides b ON b.evaluation_id = v.id AND b.best_of = 1 AND b.side <> a.side
 WHERE v.stop_rule = 'sequential' AND v.unsealed_at IS NOT NULL
   AND EXISTS (SELECT 1 FROM evaluation_judgments s WHERE s.evaluation_id = v.id)
-  AND a.policy_id IN (SELECT value FROM json_each(?1)) AND b.policy_id IN (SELECT value FROM json_each(?1)) LIMIT 1"""
+  AND a.policy_id IN (SELECT value FROM json_each(?1)) AND b.policy_id IN (SELECT value FROM json_each(?1))
+ORDER BY v.id LIMIT 1"""
 
 _OTHER_WAY: dict[Outcome, Outcome] = {"first": "second", "tie": "tie", "second": "first"}
 

@@ -31,8 +31,8 @@ class CannotEvaluate(ValueError):
 @dataclass(frozen=True)
 class Gate:
     """How often the current policy is preferred to its parent, ties half, with a 95 % interval. `basis`: by people,
-    blind, or by the reward model named; `number` of judgments or of prompts. `looked`: the interval is for one look at
-    judgments some of which ended an evaluation by what they said (policy_results.py).
+    blind, or by the reward model named; `number` of judgments or of prompts. `every_look`: the interval holds however
+    often one looked, for an evaluation among the judgments could end by what they said (blind_results.py).
     """
 
     newer: str
@@ -43,14 +43,14 @@ class Gate:
     low: float
     high: float
     number: int
-    looked: bool = False
+    every_look: bool = False
 
     def words(self) -> str:
         """The gate in one line."""
         judged = f"{self.number} blind judgments"
         by = judged if self.basis == "blind" else f"the reward {self.reward_model} on {self.number} prompts"
-        narrow = ", too narrow: an evaluation ended as soon as it was clear" if self.looked else ""
-        interval = f"95 % interval {self.low:.2f} to {self.high:.2f}{narrow}"
+        held = ", which holds however often one looked" if self.every_look else ""
+        interval = f"95 % interval {self.low:.2f} to {self.high:.2f}{held}"
         return f"{self.newer} is preferred to {self.older} in {self.share:.2f} ({interval}), by {by}"
 
 
@@ -177,7 +177,8 @@ def gate(db: Database, run: Run) -> Gate:
     newer, older = current_and_parent(db)
     said = result_of(db, newer.name, older.name)
     if said.share is not None and said.judgments >= FEWEST_BLIND:
-        return Gate(newer.name, older.name, "blind", None, said.share, said.low, said.high, said.judgments, said.looked)
+        every_look = said.interval == "every look"
+        return Gate(newer.name, older.name, "blind", None, said.share, said.low, said.high, said.judgments, every_look)
     result: Mapping[str, Any] = run.result or {}
     missing = [name for name in (newer.name, older.name) if name not in result.get("policies", {})]
     if missing:

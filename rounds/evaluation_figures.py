@@ -95,7 +95,7 @@ def _of_all(db: Database) -> dict[str, Any]:
     met = sorted({policy for one in judged for policy in (one.first, one.second)})
     place = {policy: number for number, policy in enumerate(met)}
     names = {policy.id: policy.name for policy in policies.listing(db)}
-    looked = judged_policies.ended_by_looking(db, met)
+    looked = judged_policies.ended_by_looking(db, met) is not None
     moved = [replace(one, first=place[one.first], second=place[one.second]) for one in judged]
     return {"policies": [names[policy] for policy in met], **plain(results(moved, len(met), looked=looked))}
 

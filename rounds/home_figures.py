@@ -250,7 +250,8 @@ def _of_result(db: Database, state: LoopState) -> list[Figure]:
         Figure("result.share", result.share, "mean", rows),
         Figure(
             "result.half", (result.high - result.low) / 2, "derived", inputs=("result.share", "result.of"),
-            rule="half of the 95 % interval (Wilson's; by prompt where there are many)",
+            rule="half of the 95 % interval (of the sequential rule where an evaluation could end by it; else Wilson's,"
+            " by prompt where there are many)",
         ),
         Figure(
             "result.more", result.more_judgments, "derived", inputs=("result.share", "result.of"),

@@ -82,7 +82,7 @@ class ResultView(_View):
     high: float
     cannot_tell: bool
     more_judgments: int | None
-    looked: bool
+    every_look: bool = Field(description="whether the interval holds however often one looked")
 
 
 class RunRow(_View):
@@ -240,7 +240,7 @@ def _result(db: Database, current: Policy | None, names: dict[int, str]) -> Resu
     older = names[current.parent_id]
     found = asdict(blind_results.result_of(db, current.name, older))
     told = {name: value for name, value in found.items() if name in ResultView.model_fields}
-    return ResultView(newer=current.name, older=older, **told)
+    return ResultView(newer=current.name, older=older, every_look=found["interval"] == "every look", **told)
 
 
 def _facts(

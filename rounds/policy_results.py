@@ -11,8 +11,9 @@ prompt are alike:
   6.3), what a bootstrap over prompts comes to where there are many: from 30 prompts with at least five wins and losses.
 
 Both are for one look. Who looks after each judgment and stops when the interval leaves a half is wrong more often than
-one time in twenty: rounds/stop_rule.py is for that. Where judgments of an evaluation that may have ended so are counted
-together with others, no interval here is adjusted for it; the result says so (`looked`).
+one time in twenty: rounds/stop_rule.py is for that, and rounds/blind_results.py takes the interval of its boundary
+("every look") where an evaluation may have ended so. An interval of this file beside such judgments is not adjusted for
+it; the result says so (`looked`).
 """
 
 from __future__ import annotations
@@ -69,7 +70,7 @@ class PolicyResult:
     share: float | None
     low: float
     high: float
-    interval: Literal["none", "wilson", "by prompt"]
+    interval: Literal["none", "wilson", "by prompt", "every look"]
     cannot_tell: bool
     more_judgments: int | None
     first_shown_share: float | None

@@ -27,8 +27,10 @@ from feedback_store.preferences import Outcome
 SCORES: dict[Outcome, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
 
 
-def boundary(judged: int, *, error: float, wanted: int) -> float:
-    """How far the sum of (score - 1/2) may be from 0 after `judged` judgments, of `wanted` at most."""
+def boundary(judged: float, *, error: float, wanted: int) -> float:
+    """How far the sum of (score - 1/2) may be from 0 after `judged` judgments, of `wanted` at most. For scores that lie
+    between 0 and w, `judged` is the sum of w^2.
+    """
     rho = max(wanted, 2) / 8 / (2 * math.log(1 / error) + math.log(1 + 2 * math.log(1 / error)))
     time = judged / 4
     return math.sqrt((time + rho) * math.log((time + rho) / (rho * error**2)))

@@ -7,7 +7,7 @@ from collections.abc import Iterable, Mapping, Sequence
 from pathlib import Path
 from typing import Any
 
-from feedback_store import audit, comparisons, completions, policies, prompts, questions, seals
+from feedback_store import answered_by_both, audit, comparisons, policies, prompts, questions
 from feedback_store import runs as run_rows
 from feedback_store.completions import Completion
 from feedback_store.database import Database
@@ -131,10 +131,12 @@ def side_by_side(db: Database, older: str, newer: str, *, limit: int = 10, offse
     Answers drawn with the same seed stand beside each other where there are any; texts of a sealed evaluation are left
     out. InvalidInput for an unknown name.
     """
-    sides = [_by_prompt(db, policies.by_name(db, name).id) for name in (older, newer)]
-    shared = [prompt for prompt in prompts.listing(db, "holdout") if prompt.id in sides[0] and prompt.id in sides[1]]
+    ids = [policies.by_name(db, name).id for name in (older, newer)]
+    shared = answered_by_both.held_out_prompts(db, *ids)
+    chosen = shared[offset : offset + limit]
+    sides = [answered_by_both.texts(db, policy, chosen) for policy in ids]
     rows = []
-    for prompt in shared[offset : offset + limit]:
+    for prompt in prompts.listing(db, ids=chosen):
         a, b = _alike(sides[0][prompt.id], sides[1][prompt.id])
         text = "\n\n".join(turn["content"] for turn in prompt.messages if turn["role"] != "system")
         rows.append({"prompt_id": prompt.id, "prompt": text, "a": _shown(a), "b": _shown(b)})
@@ -165,16 +167,6 @@ def _missing(db: Database, study: StudySettings, annotator_id: int | None) -> in
     if annotator_id is not None:
         ready = min(ready, questions.count_unseen(db, annotator_id, target))
     return target - ready if target - ready >= min(BATCH_OF_REFILL, target // 2) else 0
-
-
-def _by_prompt(db: Database, policy_id: int) -> dict[int, list[Completion]]:
-    found: dict[int, list[Completion]] = {}
-    written = completions.listing(db, policy_id=policy_id)
-    sealed = seals.completions_among(db, [one.id for one in written])
-    for one in written:
-        if one.id not in sealed:
-            found.setdefault(one.prompt_id, []).append(one)
-    return found
 
 
 def _alike(first: list[Completion], second: list[Completion]) -> tuple[Completion, Completion]:

@@ -22,10 +22,12 @@ from feedback_store import (
 )
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
-from rounds import annotating, evaluating, evaluation_figures, verbs
-from rounds.blind_results import result_of
+from rounds import annotating, evaluating, evaluation_figures, loop_state, verbs
+from rounds.blind_results import held_at_every_look, result_of
 from rounds.evaluating import CannotEvaluate
+from rounds.policy_results import BlindJudgment, summarise
 from rounds.settings import SettingsError
+from rounds.stop_rule import boundary
 
 
 @pytest.fixture
@@ -223,17 +225,30 @@ def test_a_regression_with_a_text_that_another_evaluation_seals_is_left_out(db: 
     assert evaluation_texts.of_pair(db, lost[1].comparison_id).texts
 
 
-def test_a_gate_says_where_its_interval_is_for_one_look_though_people_were_looked_at(db: Database) -> None:
+def test_after_an_end_by_the_rule_home_and_the_gate_have_the_interval_that_the_evaluation_has(db: Database) -> None:
     clear = evaluation_studies.start(db, wanted=60, pairs=30, stop_rule="sequential")
     run = evaluation_studies.evaluated(db, {"policy-1": 0.0, "base": 1.0})
+    assert result_of(db, "policy-1", "base").interval == "none", "nothing of a sealed one is told"
     while evaluations.get(db, clear.id).sealed:
         answer(db, newer, 1)
     gate = evaluating.gate(db, run)
-    assert gate.basis == "blind" and "too narrow" in gate.words()
+    assert gate.basis == "blind" and "which holds however often one looked" in gate.words()
     result = result_of(db, "policy-1", "base")
-    assert result.looked
     found = evaluation_figures.compute(db)
     [pair] = found["evaluations"][str(clear.id)]["pairs"]
     assert (pair["interval"], pair["looked"], pair["error"]) == ("every look", False, 0.05)
-    assert pair["low"] < result.low, "what holds at every look is wider"
+    assert (result.interval, result.low, result.high) == ("every look", pytest.approx(pair["low"]), pair["high"])
+    shown = loop_state.loop_state(db).result
+    assert shown is not None and shown.every_look and not shown.cannot_tell and shown.low == result.low == gate.low
     assert found["all"]["looked"] and found["all"]["pairs"][0]["looked"]
+    assert found["all"]["pairs"][0]["low"] > result.low, "what holds at every look is wider"
+
+
+def test_the_interval_after_an_end_by_the_rule_counts_a_ranking_once_and_says_what_it_cannot_tell() -> None:
+    judged = [BlindJudgment(number, number, True, "win") for number in range(5)]
+    judged += [BlindJudgment(9, 9, True, outcome, weight=0.5) for outcome in ("win", "loss", "win", "win")]
+    result = held_at_every_look(summarise(judged), judged, 60)
+    width = boundary(5 + 2**2, error=0.05, wanted=60) / 7
+    assert result.share == pytest.approx(6.5 / 7)
+    assert (result.low, result.high) == (pytest.approx(6.5 / 7 - width), 1.0)
+    assert result.cannot_tell and result.more_judgments != 0

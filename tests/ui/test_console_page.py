@@ -117,6 +117,11 @@ def test_every_number_says_where_it_comes_from(study: Database, served: Callable
     page.get_by_role("button", name="Judgments that the new policy won").click()
     page.locator("dialog table tbody tr").nth(1).wait_for()
     assert page.locator("dialog [data-value]").get_attribute("data-value") == "2"
+    page.keyboard.press("Escape")
+    page.locator("[data-figure='pairs.judged']").click()
+    page.locator("dialog tbody a").first.click()
+    page.wait_for_url("**/data#judgments?comparison=*")
+    page.locator(".tm-listed:visible tbody tr").first.wait_for()
 
 
 def test_the_taste_follows_the_judgments_before_any_training(study: Database, server_for: Callable, page):
@@ -180,4 +185,32 @@ def test_a_server_that_went_away_is_said_and_found_again(study: Database, served
     page.locator("[data-kind='sample']").click()
     page.wait_for_selector(".tm-notice:visible")
     page.unroute("**/api/**")
+    page.wait_for_selector(".tm-notice", state="hidden")
+
+
+def test_before_it_is_known_how_things_stand_nothing_is_said_to_be_empty(study: Database, served: Callable, page):
+    address = served(study)
+    page.goto(address)
+    page.route("**/api/loop", lambda route: route.abort())
+    page.goto(address.split("/login")[0] + "/console")
+    page.wait_for_selector(".tm-notice:visible")
+    assert page.get_by_text("Loading").is_visible()
+    assert page.locator(".tm-empty:visible").count() == 1, "the one that says that it loads"
+    assert not page.get_by_text("Nothing is running").is_visible()
+    page.unroute("**/api/loop")
+    page.get_by_text("Nothing is running").wait_for()
+    assert page.locator(".tm-notice").is_hidden() and page.get_by_text("Loading").is_hidden()
+
+
+def test_why_a_step_was_refused_stands_there_until_the_next_one(study: Database, served: Callable, page):
+    open_console(page, served(study))
+    page.route("**/api/runs", lambda route: route.fulfill(status=400, json={"error": "Not today."}))
+    page.locator("[data-kind='sample']").click()
+    page.wait_for_selector(".tm-notice:has-text('Not today.')")
+    with page.expect_response("**/api/loop"):  # it asks by itself how things stand
+        pass
+    page.wait_for_load_state("networkidle")
+    assert page.locator(".tm-notice").inner_text() == "Not today."
+    page.unroute("**/api/runs")
+    page.locator("[data-kind='sample']").click()
     page.wait_for_selector(".tm-notice", state="hidden")

@@ -13,6 +13,8 @@ const PLACES = {
   prompt: (number) => `/data#prompts/${number}`,
   completion: (number) => `/data#completions/${number}`,
   judgment: (number) => `/data#judgments/${number}`,
+  comparison: (number) => `/data#judgments?comparison=${number}`,
+  round: (number) => `/data#judgments?round=${number}`,
   run: (number) => `/runs#${number}`,
 };
 

@@ -128,7 +128,7 @@ export class LoopCards {
           ? [words("card.result.so_far"), " ", ...share]
           : words(result.share > 0.5 ? "card.result.better" : "card.result.worse"),
         result.more_judgments ? this.line("card.result.more", { n: ["result.more", result.more_judgments] }) : null,
-        result.looked ? words("card.result.looked") : null,
+        result.every_look ? words("card.result.every_look") : null,
       ],
     ];
   }

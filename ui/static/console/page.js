@@ -37,6 +37,8 @@ class ConsolePage {
     this.tools = tools;
     this.behind = new Behind(tools, frame.main.parentElement);
     this.notice = el("p", { class: "tm-notice", role: "alert", hidden: true });
+    this.refused = "";
+    this.loading = el("p", { class: "tm-empty" }, this.words("part.loading"));
     this.parts = {
       cards: new LoopCards(tools),
       next: new NextStep(tools),
@@ -49,9 +51,10 @@ class ConsolePage {
 
   lay() {
     const { cards, next, active, taste, sides } = this.parts;
-    this.frame.main.append(
-      el("h1", { class: "tm-page-title" }, this.words("console.title")),
-      this.notice,
+    // Hidden until it is known how things stand: an empty place would say that there is nothing.
+    this.stands = el(
+      "div",
+      { class: "tm-stands", hidden: true },
       cards.element,
       el(
         "div",
@@ -61,6 +64,8 @@ class ConsolePage {
       ),
       sides.element,
     );
+    const title = el("h1", { class: "tm-page-title" }, this.words("console.title"));
+    this.frame.main.append(title, this.notice, this.loading, this.stands);
   }
 
   start() {
@@ -78,7 +83,9 @@ class ConsolePage {
       const loop = await request(this.words, "/api/loop");
       this.tools.said = loop.said;
       for (const part of Object.values(this.parts)) part.update(loop);
-      this.say("");
+      this.stands.hidden = false;
+      this.loading.hidden = true;
+      this.say(this.refused);
       wait = loop.active.length ? BUSY_MILLISECONDS : IDLE_MILLISECONDS;
     } catch (failure) {
       if (!("status" in failure)) throw failure;
@@ -91,11 +98,17 @@ class ConsolePage {
     if (!document.hidden) this.timer = setTimeout(() => this.refresh(), wait);
   }
 
-  /** Send something that changes the study, then show how things stand. Resolves to whether it was done. */
+  /**
+   * Send something that changes the study, then show how things stand. Resolves to whether it was done. Why it was
+   * refused stands there until the next act; that the server did not answer, until it does.
+   */
   async act(path, body) {
+    this.refused = "";
     try {
       await request(this.words, path, body);
     } catch (failure) {
+      if (!("status" in failure)) throw failure;
+      if (!failure.passing) this.refused = failure.message;
       await this.refresh();
       this.say(failure.message);
       return false;

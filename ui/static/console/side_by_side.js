@@ -1,7 +1,6 @@
 // The same held-out prompts answered by two policies: the older on the left, the newer on the right.
 
 import { el, foreignText, setText } from "../page/elements.js";
-import { number } from "../page/figures.js";
 
 const A_PAGE = 3;
 
@@ -110,14 +109,10 @@ export class SideBySide {
   }
 
   pane(name, completion) {
-    const reward =
-      typeof completion.reward === "number"
-        ? el("span", { class: "tm-side-reward" }, this.words("sides.reward", { reward: number(completion.reward) }))
-        : null;
     return el(
       "section",
       { class: "tm-pane" },
-      el("h3", { class: "tm-pane-title" }, el("span", { "data-name": name }, name), reward),
+      el("h3", { class: "tm-pane-title" }, el("span", { "data-name": name }, name)),
       foreignText(
         el("div", { class: "tm-response" }),
         completion.text.trim() === "" ? this.words("views.empty") : completion.text,
