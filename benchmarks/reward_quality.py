@@ -22,8 +22,8 @@ from numpy.typing import NDArray
 from benchmarks import kept_features
 from benchmarks.kept_features import Judged
 from benchmarks.setting import Setting
-from reward_training.calibration import cross_fitted, fit_temperature, folds_of
-from reward_training.head import PairDifferences, choose_l2, fit_head
+from reward_training.calibration import cross_fitted, fit_temperature
+from reward_training.head import PairDifferences, choose_l2, fit_head, folds_of
 from reward_training.likelihood import TIE, Floats
 from reward_training.metrics import Readings, Resamples, evaluate, hits, like_length
 from reward_training.model import LENGTH_WEIGHT

@@ -20,7 +20,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reward_training.annotator_settings import AnnotatorSettings
-from reward_training.head import LinearHead, fit_head, folds_of
+from reward_training.head import FOLDS, LinearHead, fit_head, folds_of
 from reward_training.likelihood import FIRST, SECOND, TIE, WINNER, Floats, outcome_probabilities
 from reward_training.person_posterior import FINE, Estimate, Look, Prior, Rows, described, look
 
@@ -113,9 +113,9 @@ def learn(answers: Answers, fit: Fit, settings: AnnotatorSettings, evidence: Evi
 def cross_fitted(differences: Floats, outcomes: NDArray[np.int64], groups: Sequence[str], l2: float) -> Fit | None:
     """The M-step of a head on (N, H) differences of features: each pair is read by the head of the other folds, which
     goes on from where it was. None where there are too few groups to hold any out."""
-    folds = folds_of(groups)
-    if folds is None:
+    if len(set(groups)) < FOLDS:
         return None
+    folds = folds_of(groups)
     heads: dict[int, LinearHead] = {}
 
     def fit(weights: Floats, side_bias: Floats) -> tuple[Floats, float]:

@@ -11,7 +11,7 @@ import numpy as np
 from numpy.typing import NDArray
 from scipy.optimize import minimize
 
-from reward_training.head import LinearHead, PairDifferences
+from reward_training.head import LinearHead, PairDifferences, folds_of
 from reward_training.likelihood import Floats, davidson
 
 FOLDS = 5
@@ -49,14 +49,6 @@ def fit_temperature(differences: Floats, outcomes: NDArray[np.int64], weights: F
     return Calibration(float(np.exp(found.x[0])), float(found.x[1]))
 
 
-def folds_of(groups: Sequence[str], folds: int = FOLDS) -> NDArray[np.int64]:
-    """A fold for each pair, the same for all of a group, drawn from a fixed seed. With fewer groups than folds each
-    group is one."""
-    names = sorted(set(groups))
-    fold_of = {name: place % folds for place, name in enumerate(np.random.default_rng(0).permutation(names))}
-    return np.array([fold_of[group] for group in groups], dtype=np.int64)
-
-
 def cross_fitted(
     differences: Floats | PairDifferences, groups: Sequence[str], fit: Callable[[NDArray[np.int64]], LinearHead]
 ) -> Floats | None:
@@ -65,7 +57,7 @@ def cross_fitted(
     Unlike a split, this tells how good a head is on all pairs while few are held out (Stone 1974, JRSS B 36, 111). None
     where all pairs are of one group.
     """
-    folds = folds_of(groups)
+    folds = folds_of(groups, FOLDS)
     if len(set(folds.tolist())) < 2:
         return None
     found = np.zeros(len(folds))
@@ -79,7 +71,7 @@ def cross_calibrated(
     differences: Floats, outcomes: NDArray[np.int64], weights: Floats, groups: Sequence[str], log_nu: float
 ) -> Floats:
     """(N,) cross-fitted differences, each divided by the temperature that the pairs of the other folds give."""
-    folds = folds_of(groups)
+    folds = folds_of(groups, FOLDS)
     found = differences.copy()
     for fold in np.unique(folds):
         rest = folds != fold

@@ -91,13 +91,12 @@ def fit_head(
     return LinearHead(weights=found.x[:-1], log_nu=float(found.x[-1]))
 
 
-def folds_of(groups: Sequence[str]) -> NDArray[np.int64] | None:
-    """The fold (0 to FOLDS - 1) of each pair; a group is never split. None where there are fewer groups than folds."""
+def folds_of(groups: Sequence[str], folds: int = FOLDS) -> NDArray[np.int64]:
+    """A fold for each pair, the same for all of a group, drawn from a fixed seed. With fewer groups than folds each
+    group is one."""
     names = sorted(set(groups))
-    if len(names) < FOLDS:
-        return None
-    fold_of = {name: index % FOLDS for index, name in enumerate(np.random.default_rng(0).permutation(names))}
-    return np.array([fold_of[group] for group in groups])
+    fold_of = {name: place % folds for place, name in enumerate(np.random.default_rng(0).permutation(names))}
+    return np.array([fold_of[group] for group in groups], dtype=np.int64)
 
 
 def _transposed_times(differences: Floats | PairDifferences, by_pair: Floats) -> Floats:
@@ -121,9 +120,9 @@ def choose_l2(
     Margins and smoothing shape the fits; the loss that decides is plain. With fewer groups than folds there is
     nothing to validate on: the strongest candidate is taken.
     """
-    folds = folds_of(groups)
-    if folds is None or len(candidates) == 1:
+    if len(set(groups)) < FOLDS or len(candidates) == 1:
         return max(candidates), {}
+    folds = folds_of(groups)
     totals = dict.fromkeys(sorted(candidates, reverse=True), 0.0)
     for fold in range(FOLDS):
         inside, outside = folds != fold, folds == fold

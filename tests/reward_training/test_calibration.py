@@ -3,8 +3,8 @@
 import numpy as np
 import pytest
 
-from reward_training.calibration import SPREAD, cross_calibrated, cross_fitted, fit_temperature, folds_of
-from reward_training.head import LinearHead, fit_head
+from reward_training.calibration import FOLDS, SPREAD, cross_calibrated, cross_fitted, fit_temperature
+from reward_training.head import LinearHead, fit_head, folds_of
 from reward_training.likelihood import FIRST, TIE, davidson, outcome_probabilities
 
 
@@ -93,7 +93,7 @@ def test_the_temperature_of_a_fold_comes_from_the_others() -> None:
     """Were it the fold's own, a fold of nothing but wrong answers would make itself unsure."""
     differences, outcomes = judged(500, 4, certain=3.0, log_nu=-3.0)
     groups = [str(place) for place in range(500)]
-    folds = folds_of(groups)
+    folds = folds_of(groups, FOLDS)
     flipped = np.where((folds == 0) & (outcomes != TIE), 2 - outcomes, outcomes)
     ones = np.ones(500)
     kept = cross_calibrated(differences, outcomes, ones, groups, -3.0)
