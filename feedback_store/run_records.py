@@ -33,16 +33,21 @@ class LogLine:
 def add_metrics(
     db: Database, lease: Lease, series: str, step: int, values: dict[str, Any], now: str | None = None
 ) -> None:
-    """Store the readings of a step; those of the same step are replaced (a resumed run repeats steps).
+    """Store the readings of a step. A resumed run repeats steps: readings of the same name are replaced, others stay.
 
     Raises LeaseLost.
     """
     with db.transaction():
         fence(db, lease)
+        before = db.value(
+            "SELECT readings FROM run_metrics WHERE run_id = ? AND series = ? AND step = ?",
+            [lease.run_id, series, step],
+        )
+        readings = {**json.loads(before or "{}"), **finite(values)}
         db.execute(
             "INSERT INTO run_metrics (run_id, series, step, readings, at) VALUES (?, ?, ?, ?, ?)"
             " ON CONFLICT (run_id, series, step) DO UPDATE SET readings = excluded.readings, at = excluded.at",
-            [lease.run_id, series, step, canonical.dumps(finite(values)), now or clock.now()],
+            [lease.run_id, series, step, canonical.dumps(readings), now or clock.now()],
         )
 
 

@@ -287,11 +287,14 @@ def test_metrics_of_a_step_are_replaced_and_what_is_not_finite_is_none(db: Datab
     lease = claimed(db)
     for loss in (1.0, 2.0):
         runs.add_metrics(db, lease, "train", 1, {"loss": loss, "kl": float("inf")})
+    runs.add_metrics(db, lease, "train", 2, {"loss": 1.0, "part.spelling": 0.2})
+    runs.add_metrics(db, lease, "train", 2, {"loss": 1.0})
     runs.add_metrics(db, lease, "hold-out", 0, {"accuracy": 0.5})
     assert [(one.series, one.step, one.values) for one in runs.metrics(db, run.id)] == [
         ("hold-out", 0, {"accuracy": 0.5}), ("train", 1, {"loss": 2.0, "kl": None}),
+        ("train", 2, {"loss": 1.0, "part.spelling": 0.2}),
     ]  # fmt: skip
-    assert len(runs.metrics(db, run.id, "train")) == 1
+    assert len(runs.metrics(db, run.id, "train")) == 2
 
 
 def test_log_lines_are_read_from_where_one_stopped(db: Database) -> None:
