@@ -13,10 +13,10 @@ SHORT = os.environ.get("ACCEPT") == "short"
 MOST_CUT_OFF = 0.10
 SMALL_RUNS = (
     "train-policy.ppo.steps=2",
-    "train-policy.ppo.prompts_per_step=8",
+    "train-policy.ppo.prompts_per_step=4",
     "train-policy.shown_prompts=2",
     "train-reward.reference_samples=16",
-    "evaluate.prompts=24",
+    "evaluate.prompts=12",
     "evaluate.samples=2",
 )
 
