@@ -11,8 +11,8 @@ from fastapi.responses import JSONResponse
 from starlette.exceptions import HTTPException
 
 from feedback_store.errors import Conflict, LeaseLost, StoreUnavailable, StudyExists, StudyNotFound
-from rounds.annotating import NeverHandedOut
-from rounds.asked import AskedChanged
+from rounds.annotating import NeverHandedOut, WrongSides
+from rounds.asked import AskedChanged, Incomplete
 from ui.web.roles import NotAllowed
 
 log = logging.getLogger("tastemaker.web")
@@ -43,8 +43,17 @@ STATUS_OF: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
-# What scripts tell apart, by name; the words are for people.
-CODES: dict[type[Exception], str] = {OtherPerson: "other_person", AskedChanged: "asked_changed"}
+# What the page tells apart, by name, and says in the reader's language (`error.code.NAME`): all that somebody who judges
+# can meet. Others are told in the server's words.
+CODES: dict[type[Exception], str] = {
+    OtherPerson: "other_person",
+    AskedChanged: "asked_changed",
+    Incomplete: "incomplete",
+    NeverHandedOut: "never_handed_out",
+    NotAllowed: "not_allowed",
+    StoreUnavailable: "store_unavailable",
+    WrongSides: "wrong_sides",
+}
 
 
 def install(app: FastAPI) -> None:

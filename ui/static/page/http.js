@@ -18,6 +18,23 @@ export class RequestFailed extends Error {
   }
 }
 
+/** Refusals that the server names and the page says in the reader's language (ui/web/errors.py). */
+const NAMED = new Set([
+  "asked_changed",
+  "incomplete",
+  "never_handed_out",
+  "not_allowed",
+  "other_person",
+  "store_unavailable",
+  "wrong_sides",
+]);
+
+/** What a refusal says: in the reader's language where the server names it, else in the server's words. */
+function refusal(words, status, answer) {
+  if (NAMED.has(answer?.code)) return words(`error.code.${answer.code}`);
+  return answer?.error ?? words("error.status", { status });
+}
+
 /** Ask the server; rejects with RequestFailed. `words` turns a language key into words. */
 export async function request(words, path, body = undefined, timeoutMilliseconds = 15000) {
   const options = { credentials: "same-origin", cache: "no-store", signal: AbortSignal.timeout(timeoutMilliseconds) };
@@ -41,7 +58,7 @@ export async function request(words, path, body = undefined, timeoutMilliseconds
   if (!response.ok)
     throw new RequestFailed(
       response.status,
-      answer?.error ?? words("error.status", { status: response.status }),
+      refusal(words, response.status, answer),
       answer?.code ?? null,
       answer?.fields ?? {},
     );
