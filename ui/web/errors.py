@@ -43,8 +43,8 @@ STATUS_OF: tuple[tuple[type[Exception], int], ...] = (
 )
 
 
-# What the page tells apart, by name, and says in the reader's language (`error.code.NAME`): all that somebody who judges
-# can meet. Others are told in the server's words.
+# What the page tells apart, by name, and says in the reader's language (`error.code.NAME`): all that somebody who
+# judges can meet. Others are told in the server's words.
 CODES: dict[type[Exception], str] = {
     OtherPerson: "other_person",
     AskedChanged: "asked_changed",
