@@ -35,14 +35,15 @@ class Taste:
 
 
 def taste_of(db: Database, refreshed: Refreshed | None) -> Taste:
-    """What the newer of the two rewards says; no prompts before the first of them."""
+    """What the newer of the two rewards says, or the refreshed one where no samples were drawn for the trained one; no
+    prompts before the first of them."""
     model = reward_models.latest(db)
+    kept = (model.metrics.get("taste") or []) if model else []
     seen = behind_figures.latest_seen(db, model.run_id) if model else 0
-    if refreshed is not None and refreshed.judgments and refreshed.judgments[-1] > seen:
+    if refreshed is not None and refreshed.judgments and (refreshed.judgments[-1] > seen or not kept):
         by_prompt = _by_refreshed(db, refreshed)
         if by_prompt:
             return Taste(by_prompt, refreshed.judgments)
-    kept = (model.metrics.get("taste") or []) if model else []
     return Taste(
         [
             (one["prompt_id"], _best_first(Scored(int(key), value, None) for key, value in one["scores"].items()))

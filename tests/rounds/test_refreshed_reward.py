@@ -1,6 +1,7 @@
 """The refreshed reward follows the judgments one by one, and is what it would be if made from rows."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import numpy as np
 import pytest
@@ -142,3 +143,15 @@ def test_home_shows_the_refreshed_taste_with_where_its_numbers_come_from(db):
     assert figures["taste.1.best_half"].value == pytest.approx(1.96 * shown[0]["best"]["deviation"])
     assert set(figures["taste.1.best_half"].inputs) <= figures.keys()
     assert latest_taste.taste_of(db, None).prompts == []
+
+
+@pytest.mark.parametrize(("kept", "refreshed"), [([], True), ([{"prompt_id": 1, "scores": {"1": 0.5}}], False)])
+def test_a_trained_reward_without_samples_leaves_the_taste_to_the_refreshed_one(db, monkeypatch, kept, refreshed):
+    made = featured_study.fill(db, 24)
+    featured_study.keep_features(db)
+    for one in made:
+        featured_study.judge(db, one)
+    trained = SimpleNamespace(metrics={"taste": kept}, run_id=1)
+    monkeypatch.setattr(latest_taste.reward_models, "latest", lambda _: trained)
+    monkeypatch.setattr(latest_taste.behind_figures, "latest_seen", lambda *_: 10**9)  # it has seen every judgment
+    assert (latest_taste.taste_of(db, refreshed_now(db)).judgments is not None) is refreshed
