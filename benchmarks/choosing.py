@@ -12,7 +12,7 @@ The goal: as good as chance at 800 labels with at most 400, and never worse by 0
 
 from collections.abc import Callable
 from dataclasses import dataclass, replace
-from typing import Any
+from typing import Any, get_args
 
 import numpy as np
 
@@ -21,8 +21,9 @@ from benchmarks.kept_features import Judged
 from benchmarks.setting import Setting
 from reward_training.bayesian_head import Answers, Directions, Posterior, expected_precision, fit_by_evidence
 from reward_training.likelihood import FIRST, SECOND, Floats, outcome_probabilities
-from rounds.choosing import FIRST_RANDOM, RULES, choose, random_share
+from rounds.choosing import FIRST_RANDOM, Rule, choose, random_share
 
+RULES: tuple[Rule, ...] = get_args(Rule)
 LABELS, STEP, BATCH, TEXTS = 800, 50, 8, 4
 HOLDOUT_QUESTIONS = 0.15
 REFIT_EVERY = 5  # batches absorbed one by one between two fits

@@ -16,7 +16,7 @@ from __future__ import annotations
 from collections.abc import Mapping
 from dataclasses import dataclass
 from itertools import combinations
-from typing import Literal, get_args
+from typing import Literal
 
 import numpy as np
 
@@ -24,7 +24,6 @@ from reward_training.bayesian_head import AnyFloats, Directions, Posterior
 from reward_training.likelihood import Floats, outcome_probabilities
 
 Rule = Literal["random", "margin", "information"]
-RULES: tuple[Rule, ...] = get_args(Rule)
 
 RANDOM_SHARE = 0.2
 """Of all questions, held-out ones included: they are always random."""

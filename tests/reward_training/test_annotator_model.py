@@ -5,7 +5,7 @@ from dataclasses import replace
 import numpy as np
 import pytest
 
-from reward_training.annotator_model import NO_EVIDENCE, Answers, Evidence, cross_fitted, learn
+from reward_training.annotator_model import NO_EVIDENCE, AnnotatorModel, Answers, Evidence, cross_fitted, learn
 from reward_training.annotator_settings import AnnotatorSettings
 from reward_training.head import choose_l2, fit_head
 from reward_training.likelihood import FIRST, SECOND, TIE, outcome_probabilities
@@ -48,7 +48,7 @@ class Group:
         self.groups = [str(row) for row in range(len(side))]
         self.unseen = draw.normal(size=(2000, WIDTH))
 
-    def learn(self, evidence: Evidence = NO_EVIDENCE):  # type: ignore[no-untyped-def]
+    def learn(self, evidence: Evidence = NO_EVIDENCE) -> AnnotatorModel:
         turn = cross_fitted(self.differences, self.answers.outcomes, self.groups, L2)
         assert turn is not None
         return learn(self.answers, turn, SETTINGS, evidence)
@@ -64,11 +64,11 @@ def group() -> Group:
 
 
 @pytest.fixture(scope="module")
-def found(group: Group):  # type: ignore[no-untyped-def]
+def found(group: Group) -> AnnotatorModel:
     return group.learn()
 
 
-def test_every_kind_of_bad_annotator_is_told_from_the_good_ones(found) -> None:  # type: ignore[no-untyped-def]
+def test_every_kind_of_bad_annotator_is_told_from_the_good_ones(found: AnnotatorModel) -> None:
     reliability = {name: person.reliability.value for name, person in found.people.items()}
     worst_good = min(value for name, value in reliability.items() if name not in BAD)
     assert worst_good > 0.7
@@ -77,7 +77,7 @@ def test_every_kind_of_bad_annotator_is_told_from_the_good_ones(found) -> None: 
     assert found.settled and found.turns <= 8
 
 
-def test_the_reward_is_as_good_as_if_it_had_seen_clean_answers_only(group: Group, found) -> None:  # type: ignore[no-untyped-def]
+def test_the_reward_is_as_good_as_if_it_had_seen_clean_answers_only(group: Group, found: AnnotatorModel) -> None:
     everybody = group.answers.weights
     clean = everybody * np.array([name not in BAD for name in group.answers.annotators])
     weighed = group.accuracy(everybody * found.responsibilities, found.side_bias)
@@ -85,7 +85,7 @@ def test_the_reward_is_as_good_as_if_it_had_seen_clean_answers_only(group: Group
     assert weighed > group.accuracy(clean + 1e-9) - 0.02
 
 
-def test_intervals_hold_the_truth_and_shares_are_those_given(found) -> None:  # type: ignore[no-untyped-def]
+def test_intervals_hold_the_truth_and_shares_are_those_given(found: AnnotatorModel) -> None:
     for name, (_, bias, own) in PEOPLE.items():
         if own is None:
             person = found.people[name]

@@ -2,6 +2,7 @@
 
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import numpy as np
 import pytest
@@ -40,9 +41,9 @@ def pairs(count: int, seed: int = 0) -> list[Pair]:
     ]
 
 
-def random_model(**settings: float) -> RewardModel:
+def random_model(**settings: Any) -> RewardModel:
     """Adapter and head hold random weights: with those of the start a test would be empty."""
-    model = RewardModel.fresh(fresh_tiny(), RewardSettings(**settings))  # type: ignore[arg-type]
+    model = RewardModel.fresh(fresh_tiny(), RewardSettings(**settings))
     randomise(model.trunk, "reward", 3)
     with torch.no_grad():
         model.head.linear.weight.copy_(

@@ -6,6 +6,10 @@ from typing import Annotated
 import typer
 
 Study = Annotated[Path, typer.Argument(help="The study's folder.", metavar="STUDY", show_default=False)]
+DataLicence = Annotated[
+    str | None, typer.Option(help="Licence of prompts and imported texts, for the card.", show_default=False)
+]
+BaseLicence = Annotated[str | None, typer.Option(help="Licence of the base model, for the card.", show_default=False)]
 AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs.")]
 Base = Annotated[
     str | None,

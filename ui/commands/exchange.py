@@ -6,7 +6,7 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ui.commands.arguments import AsJson, Base, Study
+from ui.commands.arguments import AsJson, Base, BaseLicence, DataLicence, Study
 from ui.commands.output import print_fields, print_json, say
 
 if TYPE_CHECKING:
@@ -188,12 +188,8 @@ def export(
     ] = None,
     since: Annotated[str | None, _filter("--since", "Judgments from this day or moment on.")] = None,
     until: Annotated[str | None, _filter("--until", "Judgments up to this day or moment, itself included.")] = None,
-    data_licence: Annotated[
-        str | None, typer.Option(help="Licence of prompts and imported texts, for the card.", show_default=False)
-    ] = None,
-    base_licence: Annotated[
-        str | None, typer.Option(help="Licence of the base model, for the card.", show_default=False)
-    ] = None,
+    data_licence: DataLicence = None,
+    base_licence: BaseLicence = None,
     as_json: AsJson = False,
 ) -> None:
     """Write what people said as a folder: files by split, what was dropped and why, a dataset card, checksums."""

@@ -7,7 +7,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ui.commands.arguments import AsJson, Study
+from ui.commands.arguments import AsJson, BaseLicence, DataLicence, Study
 from ui.commands.output import print_json, print_table
 
 app = typer.Typer(help="Reward models of a study.", rich_markup_mode=None)
@@ -64,12 +64,8 @@ def export(
     to: Annotated[
         Path | None, typer.Option(help="Folder to copy it to as well; must not exist.", show_default=False)
     ] = None,
-    data_licence: Annotated[
-        str | None, typer.Option(help="Licence of prompts and texts, for the card.", show_default=False)
-    ] = None,
-    base_licence: Annotated[
-        str | None, typer.Option(help="Licence of the base model, for the card.", show_default=False)
-    ] = None,
+    data_licence: DataLicence = None,
+    base_licence: BaseLicence = None,
     as_json: AsJson = False,
 ) -> None:
     """Write a reward model as a folder that other programs load, with a card and checksums.
