@@ -10,6 +10,7 @@ from dataclasses import astuple, dataclass
 from statistics import fmean
 
 from language_models.errors import NothingToTrain
+from language_models.pause_points import pause_point
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
 from policy_training.advantages import masked_mean
@@ -65,12 +66,14 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
             return
         learner.decay_rates(step, settings)
         yield Iteration(step, rollouts, metrics)
+        pause_point("update-ended")
         learner.controller = learner.controller.after(metrics["kl_nats"], len(rollouts.items))
         metrics |= {"seconds_collect": sampled_at - began, "seconds_update": time.monotonic() - sampled_at}
         if (step + 1) % settings.checkpoint_every == 0:
             report = {"metrics": metrics, "alarms": [astuple(one) for one in alarms]}
             learner.save(given.checkpoint_folder, step + 1, report)
         given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms))
+        pause_point("iteration-reported")
 
 
 def describe(rollouts: Rollouts) -> dict[str, float]:
@@ -103,7 +106,9 @@ def _held_out_scores(learner: Learner, given: Given, settings: TrainingSettings,
     seeds = (completion_seed(settings.seed, item.id, HELD_OUT_INDEX) for item in prompts)
     requests = [SampleRequest(item.token_ids, seed) for item, seed in zip(prompts, seeds, strict=True)]
     sampled = sample(learner.model, requests, settings.sampling, learner.adapter)
-    return checked_scores(given.held_out.reward(prompts, sampled), prompts).tolist()
+    scores = checked_scores(given.held_out.reward(prompts, sampled), prompts).tolist()
+    pause_point("held-out-scored")
+    return scores
 
 
 def _alarms(

@@ -14,6 +14,7 @@ from feedback_store import completions, policies, prompts, runs
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from feedback_store.reward_models import RewardModel as RewardRow
+from language_models.pause_points import pause_point
 from policy_training import algorithm_registry
 from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
@@ -48,6 +49,7 @@ def run(context: RunContext) -> dict[str, Any]:
     """Train, write down, publish. The adapter under training leaves memory whatever happens."""
     settings: TrainPolicySettings = context.settings
     start, row, began = _begin_with(context)
+    pause_point("beginning-written")
     if not began.prompt_ids:
         raise NothingToTrainOn("The study has no training prompts. Import some, or lower the hold-out share.")
     items = _items(context, began.prompt_ids)
@@ -56,8 +58,10 @@ def run(context: RunContext) -> dict[str, Any]:
     context.report("loading the reward model")
     adapters = context.models.model.adapters
     reward = PolicyReward(context, row)
+    pause_point("reward-loaded")
     try:
         shown = ShownTexts(context, start, reward, TRAINED)
+        pause_point("start-shown")
         given = Given(
             context.models.model,
             items,
@@ -69,6 +73,7 @@ def run(context: RunContext) -> dict[str, Any]:
             held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out),
         )
         trained = algorithm_registry.trainer(settings.algorithm)(given, _training_settings(context))
+        pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
         policy = _publish(context, trained, start, reward, shown)
@@ -165,6 +170,7 @@ def _publish(
 ) -> Policy:
     context.report("sampling before and after")
     drawn = shown.at_the_end(trained.steps)
+    pause_point("result-shown")
     row = reward.row
     metrics = {
         **plain(trained.metrics),
