@@ -16,6 +16,7 @@ from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.rollouts import Rollouts, collect
 from policy_training.settings import TrainingSettings
+from policy_training.truncation import learned_from
 
 
 @dataclass(frozen=True)
@@ -51,7 +52,11 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         learner.remember(step, metrics)
         if step < settings.steps:
             learner.decay_rates(step, settings)
-            yield Iteration(step, rollouts, metrics)
+            left = learned_from(rollouts, learner, settings, step)
+            if len(left.items) < len(rollouts.items):
+                metrics["left_out"] = 1 - len(left.items) / len(rollouts.items)
+            if left.items:
+                yield Iteration(step, left, metrics)
             learner.controller = learner.controller.after(metrics["kl_nats"], len(rollouts.items))
             metrics |= {"seconds_collect": sampled_at - began, "seconds_update": time.monotonic() - sampled_at}
             if (step + 1) % settings.checkpoint_every == 0:

@@ -27,6 +27,11 @@ RewardFunction = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[fl
 reward from a written one."""
 
 
+Potential = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[Sequence[float]]]
+"""(prompts, completions), row by row -> for a completion of C tokens the C + 1 values Phi(s_0), ..., Phi(s_C), each a
+function of its state alone: the prompt and the first t tokens. See shaping.py."""
+
+
 @dataclass(frozen=True)
 class StepReport:
     """What an iteration looked like; sent after its checkpoint is on disk, and again, without samples, by a run that
@@ -59,3 +64,4 @@ class Given:
     start_folder: Path | None = None
     reference_adapter: str | None = None
     adapter: str = "trained-policy"
+    potential: Potential | None = None

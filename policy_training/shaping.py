@@ -16,6 +16,8 @@ import torch
 from torch import Tensor
 
 from language_models.sampling import Sampled
+
+
 class BadPotential(ValueError):
     """The potential gave something other than one finite number a state."""
 
