@@ -3,9 +3,9 @@
 An algorithm's own are algorithms/settings/NAME.py; its defaults there win over those here.
 """
 
-from typing import ClassVar, Literal, Self
+from typing import ClassVar, Literal
 
-from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from language_models.settings import LoraSettings, SamplingSettings
 
@@ -50,14 +50,15 @@ class RewardedSettings(TrainingSettings):
 
     has_values: ClassVar[bool] = False  # whether there is a value head, which says what a state is worth
 
-    @model_validator(mode="after")
-    def _bootstrap_needs_values(self) -> Self:
-        if self.truncated == "bootstrap" and not self.has_values:
+    @field_validator("truncated")
+    @classmethod
+    def _bootstrap_needs_values(cls, truncated: str) -> str:
+        if truncated == "bootstrap" and not cls.has_values:
             raise ValueError(
-                "truncated = 'bootstrap' puts the value head's word in place of what was cut off, and this algorithm "
-                "has no value head: use penalty or leave_out."
+                "'bootstrap' puts the value head's word in place of what was cut off, and this algorithm has no value "
+                "head: use penalty or leave_out."
             )
-        return self
+        return truncated
 
 
 class TokenRewardedSettings(RewardedSettings):

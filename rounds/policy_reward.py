@@ -66,10 +66,13 @@ class PolicyReward:
         """Stops for a cancel and gives way to others between sampling and update."""
         self.context.check()
         self.context.let_others_in()
-        self._last = self.scored(
-            [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
-        )
+        self._last = self.scored(_texts(items, sampled))
         return self._last.totals
+
+    def learned(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        """The reward model's scores alone, of texts that need not be whole; `readings` stay those of the last batch."""
+        self.context.check()
+        return self._score(_texts(items, sampled))
 
     def scored(self, texts: Sequence[Text]) -> Scored:
         """Scores with their parts; what is odd about them is said in the log, once a part."""
@@ -235,6 +238,10 @@ class PolicyReward:
         if about not in self._warned:
             self._warned.add(about)
             self.context.log(words, level="warning")
+
+
+def _texts(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[Text]:
+    return [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
 
 
 def _completions(texts: Sequence[Text]) -> list[Completion]:

@@ -24,6 +24,7 @@ from rounds.plain import plain
 from rounds.policy_reward import PolicyReward
 from rounds.publishing import write_weights
 from rounds.settings import TrainPolicySettings
+from rounds.shaping_potential import potential_of
 from rounds.showing import ShownTexts
 from rounds.taking_over import take_over
 from rounds.texts import with_system_prompt
@@ -51,6 +52,7 @@ def run(context: RunContext) -> dict[str, Any]:
     reward = PolicyReward(context, row)
     try:
         shown = ShownTexts(context, start, reward, TRAINED)
+        training = _training_settings(context)
         given = Given(
             context.models.model,
             items,
@@ -59,8 +61,9 @@ def run(context: RunContext) -> dict[str, Any]:
             on_step=lambda report: _after_step(context, report, shown, reward),
             start_folder=context.models.folder(start.folder) if start.folder else None,
             adapter=TRAINED,
+            potential=potential_of(settings, training, context.models.model, reward),
         )
-        trained = algorithm_registry.trainer(settings.algorithm)(given, _training_settings(context))
+        trained = algorithm_registry.trainer(settings.algorithm)(given, training)
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
         policy = _publish(context, trained, start, reward, shown)
