@@ -10,6 +10,18 @@ from pydantic import BaseModel, ConfigDict, Field, field_validator
 from language_models.settings import LoraSettings, SamplingSettings
 
 
+class GuardSettings(BaseModel):
+    """What watches the policy while it is trained; limits of collapse are fixed (guards.py)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    held_out_every: int = Field(
+        2, ge=0, le=1000, description="Iterations between looks at held-out prompts; 0: none, the last policy counts."
+    )
+    entropy_floor: float = Field(0.3, ge=0, le=1, description="Share of the start's entropy that has to stay.")
+    stop: bool = Field(True, description="Whether an alarm ends the training with the best policy so far.")
+
+
 class TrainingSettings(BaseModel):
     """An iteration draws rollouts, measures them, and updates the policy; every default has its reason in
     docs/how-it-works.md."""
@@ -28,6 +40,7 @@ class TrainingSettings(BaseModel):
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     tokens_per_batch: int = Field(1300, ge=64, description="Tokens in one micro-batch at most (memory).")
     checkpoint_every: int = Field(1, ge=1, description="Iterations between checkpoints.")
+    guards: GuardSettings = Field(GuardSettings(), description="What watches the policy while it is trained.")
     seed: int = Field(0, ge=0, description="Draws of prompts, completions, mini-batches, and the adapter's start.")
     lora: LoraSettings = Field(LoraSettings(), description="The policy's adapter, where it does not start from one.")
     sampling: SamplingSettings = Field(SamplingSettings(), description="One temperature for sampling and log-probs.")

@@ -166,6 +166,18 @@ class TrainPolicySettings(_Settings):
     )
     shaping_weight: float = Field(1.0, ge=-100, le=100, description="what the potential is multiplied by")
     shaping_every: int = Field(8, ge=1, le=4096, description="tokens after which the reward is read anew, on 'reward'")
+    length_correction: float = Field(
+        0.0, ge=0, le=1, description="share of what length explains of the learned reward that is taken off it"
+    )
+    held_out_prompts: int = Field(
+        16,
+        ge=0,
+        le=1000,
+        description="held-out prompts whose rewards choose the best policy of the run; 0: the last is",
+    )
+    held_out_penalty: float = Field(
+        1.0, ge=0, le=100, description="further standard deviations taken off the learned reward where it chooses"
+    )
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
     shown_times: int = Field(2, ge=0, le=100, description="how often they are sampled on the way as well")
