@@ -20,6 +20,7 @@ from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.rollouts import Rollouts, checked_scores, collect
 from policy_training.settings import TrainingSettings
+from policy_training.truncation import learned_from
 
 HELD_OUT_INDEX = 2**20  # the place in its prompt's draws of a held-out completion: that of no rollout
 
@@ -65,7 +66,11 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
             given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms))
             return
         learner.decay_rates(step, settings)
-        yield Iteration(step, rollouts, metrics)
+        left = learned_from(rollouts, learner, settings, step)
+        if len(left.items) < len(rollouts.items):
+            metrics["left_out"] = 1 - len(left.items) / len(rollouts.items)
+        if left.items:
+            yield Iteration(step, left, metrics)
         pause_point("update-ended")
         learner.controller = learner.controller.after(metrics["kl_nats"], len(rollouts.items))
         metrics |= {"seconds_collect": sampled_at - began, "seconds_update": time.monotonic() - sampled_at}

@@ -28,6 +28,11 @@ RewardFunction = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[fl
 reward from a written one."""
 
 
+Potential = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[Sequence[float]]]
+"""(prompts, completions), row by row -> for a completion of C tokens the C + 1 values Phi(s_0), ..., Phi(s_C), each a
+function of its state alone: the prompt and the first t tokens. See shaping.py."""
+
+
 @dataclass(frozen=True)
 class HeldOut:
     """Prompts that are never trained on, one completion each, and the reward that chooses the best policy by them: the
@@ -71,3 +76,4 @@ class Given:
     reference_adapter: str | None = None
     held_out: HeldOut | None = None
     adapter: str = "trained-policy"
+    potential: Potential | None = None

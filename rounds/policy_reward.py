@@ -68,10 +68,14 @@ class PolicyReward:
         """Stops for a cancel and gives way to others between sampling and update."""
         self.context.check()
         self.context.let_others_in()
-        self._last = self.scored(
-            [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
-        )
+        self._last = self.scored(_drawn(items, sampled))
         return self._last.totals
+
+    def learned(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        """The learned part alone, of texts that need not be whole; `readings` stay those of the last batch."""
+        self.context.check()
+        texts = _drawn(items, sampled)
+        return list(self._length.taken_off(self._score(texts), [one.completion for one in texts]))
 
     def scored(self, texts: Sequence[Text]) -> Scored:
         """Scores with their parts; what is odd about them is said in the log, once a part."""
@@ -91,7 +95,7 @@ class PolicyReward:
 
     def held_out(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
         """Scores by which the best policy of the run is chosen: less sure ones count for less."""
-        texts = [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
+        texts = _drawn(items, sampled)
         return self._cautious.scored([one.prompt for one in texts], _completions(texts)).totals
 
     def readings(self) -> dict[str, float]:
@@ -281,6 +285,10 @@ class PolicyReward:
         if about not in self._warned:
             self._warned.add(about)
             self.context.log(words, level="warning")
+
+
+def _drawn(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[Text]:
+    return [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
 
 
 def _texts(prompts: Sequence[Prompt], completions: Sequence[str]) -> list[Text]:

@@ -29,6 +29,7 @@ from rounds.prompts_looked_at import chosen_prompts
 from rounds.publishing import write_weights
 from rounds.run_alarms import ALARMS
 from rounds.settings import TrainPolicySettings
+from rounds.shaping_potential import potential_of
 from rounds.showing import ShownTexts
 from rounds.taking_over import take_over
 from rounds.texts import with_system_prompt
@@ -62,6 +63,7 @@ def run(context: RunContext) -> dict[str, Any]:
     try:
         shown = ShownTexts(context, start, reward, TRAINED)
         pause_point("start-shown")
+        training = _training_settings(context)
         given = Given(
             context.models.model,
             items,
@@ -70,9 +72,10 @@ def run(context: RunContext) -> dict[str, Any]:
             on_step=lambda report: _after_step(context, report, shown, reward),
             start_folder=context.models.folder(start.folder) if start.folder else None,
             adapter=TRAINED,
+            potential=potential_of(settings, training, context.models.model, reward),
             held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out),
         )
-        trained = algorithm_registry.trainer(settings.algorithm)(given, _training_settings(context))
+        trained = algorithm_registry.trainer(settings.algorithm)(given, training)
         pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
