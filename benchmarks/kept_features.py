@@ -1,7 +1,7 @@
 """Features of the real data's texts by a base, computed once and kept in a folder: minutes of reading, then none.
 
-Files `ukp-reward.npz` (one row an argument), `qa-reward.npz` and `qa-passages-reward.npz` (four rows a question, without
-and with its passages) hold `ids` and `features` (N, 2 H + 1) as the reward's head reads them.
+Files `ukp-reward.npz` (one row an argument), `qa-reward.npz` and `qa-passages-reward.npz` (four rows a question,
+without and with its passages) hold `ids` and `features` (N, 2 H + 1) as the reward's head reads them.
 """
 
 import gzip
