@@ -1,10 +1,16 @@
 """What policy training reads and writes: plain records, free of any database."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from language_models.sampling import Sampled
+
+if TYPE_CHECKING:
+    from language_models.model import LanguageModel
 
 
 @dataclass(frozen=True)
@@ -17,8 +23,8 @@ class PromptItem:
 
 
 RewardFunction = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[float]]
-"""(prompts, completions), row by row -> one finite score for each, more is better. PPO cannot tell a learned reward
-from a written one."""
+"""(prompts, completions), row by row -> one finite score for each, more is better. An algorithm cannot tell a learned
+reward from a written one."""
 
 
 @dataclass(frozen=True)
@@ -35,3 +41,21 @@ class StepReport:
 
 OnStep = Callable[[StepReport], None]
 """May raise to stop: the run goes on from its checkpoint when it is started again with the same arguments."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an algorithm is given; what it takes of it, its file says in `NEEDS`.
+
+    Trains `adapter` from the policy in `start_folder` (None: from the base). `reference_adapter` names a loaded adapter
+    (None: the base). Training goes on from the newest checkpoint in `checkpoint_folder`.
+    """
+
+    model: LanguageModel
+    prompts: Sequence[PromptItem]
+    reward: RewardFunction | None
+    checkpoint_folder: Path
+    on_step: OnStep
+    start_folder: Path | None = None
+    reference_adapter: str | None = None
+    adapter: str = "trained-policy"

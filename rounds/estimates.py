@@ -13,6 +13,7 @@ from statistics import median
 from typing import Any
 
 from rounds import blind_pairs
+from rounds.settings import training_of
 
 LATEST = 5
 """Runs whose times count."""
@@ -140,13 +141,13 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
         trained = 2 * judgments * whole * TRAINED_TOKEN_SECONDS * config["reward"]["epochs"]
         return float((read + trained) * config["reward"]["depth"])
     if kind == "train-policy":
-        ppo = config["ppo"]
-        text = ppo["sampling"]["max_new_tokens"]
+        training = training_of(config)
+        text = training["sampling"]["max_new_tokens"]
         whole = text + PROMPT_TOKENS
-        texts = ppo["prompts_per_step"] * ppo["samples_per_prompt"]
+        texts = training["prompts_per_step"] * training["samples_per_prompt"]
         # Sampled, then read under policy, reference and reward; the last step only measures.
-        measured = texts * (ppo["steps"] + 1) * (text * SAMPLED_TOKEN_SECONDS + 3 * whole * READ_TOKEN_SECONDS)
-        trained = texts * ppo["steps"] * whole * ppo["epochs"] * TRAINED_TOKEN_SECONDS
+        measured = texts * (training["steps"] + 1) * (text * SAMPLED_TOKEN_SECONDS + 3 * whole * READ_TOKEN_SECONDS)
+        trained = texts * training["steps"] * whole * training.get("epochs", 1) * TRAINED_TOKEN_SECONDS
         shown = min(config["shown_prompts"], facts.holdout_prompts) * (2 + config.get("shown_times", 0))
         return float(measured + trained + shown * text * SAMPLED_TOKEN_SECONDS)
     return START_SECONDS
@@ -159,7 +160,7 @@ def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float
     if kind == "train-reward":
         return float(base + config["reward"]["tokens_per_batch"] * TRAINING_GB_A_TOKEN * scale)
     if kind == "train-policy":
-        return float(base + config["ppo"]["tokens_per_batch"] * TRAINING_GB_A_TOKEN * scale)
+        return float(base + training_of(config)["tokens_per_batch"] * TRAINING_GB_A_TOKEN * scale)
     if kind == "reward-export" or (kind == "policy-export" and config["merged"]):
         return float(base + facts.parameters * BYTES_A_PARAMETER / GIGABYTE)
     return float(base + 64 * SAMPLING_GB_A_ROW * scale)
@@ -175,7 +176,7 @@ def kept_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence[
         return merged + ADAPTER_GB_AT_RANK_16 * scale
     if kind not in ("train-reward", "train-policy"):
         return 0.001
-    lora = config["reward" if kind == "train-reward" else "ppo"]["lora"]
+    lora = (config["reward"] if kind == "train-reward" else training_of(config))["lora"]
     return float(known[0] if known else ADAPTER_GB_AT_RANK_16 * scale * lora["rank"] / 16)
 
 

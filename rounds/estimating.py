@@ -16,7 +16,7 @@ from feedback_store.database import Database
 from feedback_store.runs import Lease, Run
 from rounds import estimates, resuming, studies
 from rounds.estimates import GIGABYTE, LATEST, REFERENCE_PARAMETERS, Ended, Estimate, Facts
-from rounds.settings import SettingsError, parse
+from rounds.settings import SettingsError, parse, training_of
 
 PREDICTED_SERIES = "predicted"  # of a run's metrics: what it was expected to take
 TINY_PARAMETERS = 2e5
@@ -138,7 +138,9 @@ def _rest(db: Database, config: Mapping[str, Any]) -> Mapping[str, Any]:
     if config.get("resume_from") is None:
         return config
     done = resuming.step_of(db, runs.get(db, config["resume_from"])) or 0
-    return {**config, "ppo": {**config["ppo"], "steps": max(0, config["ppo"]["steps"] - done)}}
+    training = training_of(config)
+    rest = {**training, "steps": max(0, training["steps"] - done)}
+    return {**config, config.get("algorithm", "ppo"): rest}
 
 
 def _kept_gb(run: Run, facts: Facts) -> float:

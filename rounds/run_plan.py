@@ -19,7 +19,7 @@ from feedback_store.database import Database
 from rounds import presets, resuming, setting_fields, studies
 from rounds.resuming import CannotResume as CannotResume
 from rounds.reward_parts import uses_learned
-from rounds.settings import SettingsError, StudySettings, pairs, parse, settings_model
+from rounds.settings import ALGORITHMS, SettingsError, StudySettings, pairs, parse, settings_model
 from rounds.toml_text import toml_of
 
 SEEDS_OF_A_STUDY = 1000
@@ -142,7 +142,8 @@ def _defaults(db: Database, kind: str) -> dict[str, Any]:
     if kind == "train-reward":
         return {"reward.seed": seed}
     if kind == "train-policy":
-        return {"ppo.seed": seed, "ppo.sampling": study.sampling.model_dump(), "ppo.lora": study.lora.model_dump()}
+        own = {"seed": seed, "sampling": study.sampling.model_dump(), "lora": study.lora.model_dump()}
+        return {f"{algorithm}.{name}": value for algorithm in ALGORITHMS for name, value in own.items()}
     return {}  # evaluations share one seed, so that a policy evaluated before is not sampled again
 
 

@@ -15,7 +15,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from language_models.settings import LoraSettings, SamplingSettings
-from policy_training.settings import PPOSettings
+from policy_training.algorithms.settings.ppo import Settings as PPOSettings
+from policy_training.settings import TrainingSettings
 from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
 from rounds.reward_parts import LEARNED_ALONE, RewardPart
@@ -83,6 +84,8 @@ class QualificationSettings(_Settings):
 
 
 Choosing = Literal["random", "margin", "information"]
+Algorithm = Literal["ppo"]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
 class StudySettings(_Settings):
@@ -141,9 +144,10 @@ class TrainRewardSettings(_Settings):
 
 
 class TrainPolicySettings(_Settings):
-    """The next policy: the current one, improved against a reward by PPO."""
+    """The next policy: the current one, improved by the algorithm that is chosen, whose group of settings counts."""
 
-    ppo: PPOSettings = Field(default_factory=PPOSettings, description="the update")
+    algorithm: Algorithm = Field("ppo", description="how the policy is improved")
+    ppo: PPOSettings = Field(default_factory=PPOSettings, description="proximal policy optimisation")
     rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
         LEARNED_ALONE,
         max_length=20,
@@ -163,6 +167,17 @@ class TrainPolicySettings(_Settings):
     resume_from: int | None = Field(
         None, ge=1, le=2**53, description="run whose newest checkpoint this one goes on from; none: from the start"
     )
+
+    @property
+    def training(self) -> TrainingSettings:
+        """The settings of the algorithm that is chosen."""
+        found: TrainingSettings = getattr(self, self.algorithm)
+        return found
+
+
+def training_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of stored settings; those from before there was a choice are PPO's."""
+    return dict(config[config.get("algorithm", "ppo")])
 
 
 class BlindSettings(_Settings):

@@ -22,7 +22,7 @@ from feedback_store.runs import Run
 from rounds import simulated_annotators, studies, tastes, verbs
 from rounds.demo.demo import HOLDOUT_SHARE
 from rounds.round_report import report
-from rounds.settings import KIND_SETTINGS, SettingsError, parse
+from rounds.settings import KIND_SETTINGS, SettingsError, parse, training_of
 from rounds.simulated_annotators import Seen, SimulatedAnnotator
 from rounds.supervisor import WorkerSupervisor, start_worker_if_none
 from rounds.tastes import Taste
@@ -143,7 +143,7 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
         "reward_model": reward,
         "policy": new.name,
         "kl_nats": new.metrics.get("kl_nats"),
-        "kl_budget_nats": trained.config["ppo"]["kl_budget_nats"],
+        "kl_budget_nats": training_of(trained.config)["kl_budget_nats"],
         "stopped_early": new.metrics.get("stopped_early"),
         **report(it.db, evaluation, base, new, it.taste, it.seed),
         "seconds": round(time.monotonic() - began, 1),

@@ -1,4 +1,4 @@
-"""The next policy: the current one, improved against a reward by PPO.
+"""The next policy: the current one, improved by one of the algorithms of policy_training.
 
 The reference is the study's base in every round, so the KL shown is cumulative. When the new policy is published it
 has written a few completions beside its parent's already, so that the two can be looked at side by side; what it wrote
@@ -12,9 +12,10 @@ from typing import Any
 from feedback_store import completions, policies, prompts
 from feedback_store.policies import Policy
 from feedback_store.reward_models import RewardModel as RewardRow
-from policy_training.algorithms import ppo
-from policy_training.records import PromptItem, StepReport
-from policy_training.settings import PPOSettings
+from policy_training import algorithm_registry
+from policy_training.learner import TrainedPolicy
+from policy_training.records import Given, PromptItem, StepReport
+from policy_training.settings import TrainingSettings
 from rounds import beginnings, resuming
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
@@ -50,17 +51,16 @@ def run(context: RunContext) -> dict[str, Any]:
     reward = PolicyReward(context, row)
     try:
         shown = ShownTexts(context, start, reward, TRAINED)
-        trained = ppo.train(
+        given = Given(
             context.models.model,
             items,
             reward,
-            _ppo_settings(context),
-            start_folder=context.models.folder(start.folder) if start.folder else None,
-            reference_adapter=None,
-            checkpoint_folder=context.checkpoints,
+            context.checkpoints,
             on_step=lambda report: _after_step(context, report, shown, reward),
+            start_folder=context.models.folder(start.folder) if start.folder else None,
             adapter=TRAINED,
         )
+        trained = algorithm_registry.trainer(settings.algorithm)(given, _training_settings(context))
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
         policy = _publish(context, trained, start, reward, shown)
@@ -120,11 +120,12 @@ def _items(context: RunContext, began: Beginning) -> list[PromptItem]:
     ]
 
 
-def _ppo_settings(context: RunContext) -> PPOSettings:
-    """The run's settings; the temperature is the study's, as everywhere."""
+def _training_settings(context: RunContext) -> TrainingSettings:
+    """The settings of the algorithm; the temperature is the study's, as everywhere."""
     settings: TrainPolicySettings = context.settings
-    sampling = settings.ppo.sampling.model_copy(update={"temperature": context.study.sampling.temperature})
-    return settings.ppo.model_copy(update={"sampling": sampling})
+    training = settings.training
+    sampling = training.sampling.model_copy(update={"temperature": context.study.sampling.temperature})
+    return training.model_copy(update={"sampling": sampling})
 
 
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
@@ -135,13 +136,13 @@ def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, rewa
         series="steps",
         values=plain({**report.metrics, **reward.readings()}),
     )
-    if "policy_loss" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
+    if "seconds_update" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
         shown.on_the_way(report.step + 1)
 
 
 def _publish(
     context: RunContext,
-    trained: ppo.TrainedPolicy,
+    trained: TrainedPolicy,
     start: Policy,
     reward: PolicyReward,
     shown: ShownTexts,
@@ -155,7 +156,12 @@ def _publish(
         "reward_model": row.name if row else None,
     }
     name = f"policy-{policies.next_number(context.db, run_id=context.run.id)}"
-    made_from = {"parent": start.name, "reward_model": row.name if row else None, "rewards": reward.provenance()}
+    made_from = {
+        "algorithm": context.settings.algorithm,
+        "parent": start.name,
+        "reward_model": row.name if row else None,
+        "rewards": reward.provenance(),
+    }
     card = {**made_from, "metrics": metrics}
     folder, manifest = write_weights(context, name, trained.save, card)
     with context.db.transaction():

@@ -16,14 +16,14 @@ from language_models.model import BaseIdentity, LanguageModel
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.algorithms import ppo
-from policy_training.records import PromptItem, RewardFunction
-from policy_training.settings import PPOSettings
+from policy_training.algorithms.settings.ppo import Settings
+from policy_training.records import Given, PromptItem, RewardFunction
 
 WORDS = [*"abcdefgh"]
 LENGTH = 3
 BETA = 0.3
 PROMPT = PromptItem(id=1, token_ids=[2, 3])
-SETTINGS = PPOSettings(
+SETTINGS = Settings(
     steps=45,
     prompts_per_step=3,  # the same prompt three times
     samples_per_prompt=64,
@@ -109,14 +109,5 @@ def share_of_optimum(model: LanguageModel, adapter: str) -> float:
 def learn(folder: Path, reward: RewardFunction = reward) -> float:
     """Train by PPO, checkpoints in `folder`; the share of the optimum that the policy then reaches."""
     model = toy_model()
-    trained = ppo.train(
-        model,
-        [PROMPT],
-        reward,
-        SETTINGS,
-        start_folder=None,
-        reference_adapter=None,
-        checkpoint_folder=folder,
-        on_step=lambda _: None,
-    )
+    trained = ppo.train(Given(model, [PROMPT], reward, folder, lambda _: None), SETTINGS)
     return share_of_optimum(model, trained.adapter)

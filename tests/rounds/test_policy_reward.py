@@ -8,9 +8,9 @@ import torch
 
 from feedback_store import policies, run_records, runs
 from feedback_store.database import Database
+from policy_training.algorithms import ppo
 from reward_training.records import Text
 from rounds import resuming, run_plan, settings, shown_samples
-from rounds.kinds import train_policy
 from rounds.policy_reward import PolicyReward
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run
@@ -177,7 +177,7 @@ def test_without_the_learned_part_no_reward_model_is_needed(tmp_path, folder):
 
 def test_a_later_attempt_takes_the_scale_of_the_first_and_refuses_other_code(study, folder, monkeypatch):
     run = start_run(study, "train-policy", rewards=["own:vowels"], **FEW)
-    monkeypatch.setattr(train_policy.ppo, "train", lambda *_, **__: 1 / 0)
+    monkeypatch.setattr(ppo, "train", lambda *_, **__: 1 / 0)
     worker_of(study, folder).work(until_idle=True)
     fixed = resuming.reward_of(study.folder, run.id)
     assert fixed["parts"]["own:vowels"]["sd"] != 1.0

@@ -9,7 +9,9 @@ from safetensors.torch import load_file
 from feedback_store import policies, prompts, runs
 from feedback_store.database import Database
 from feedback_store.prompts import NewPrompt, from_text
+from policy_training import iterations
 from policy_training.algorithms import ppo
+from policy_training.iterations import Iteration
 from rounds import pruning, resuming, run_plan, run_views, shown_samples, studies, verbs
 from rounds.beginnings import Beginning
 from rounds.context import RunCancelled
@@ -62,7 +64,8 @@ def cut_off(
     update = ppo._update
 
     def failing(*given: object) -> dict[str, float]:
-        if given[3] == at:
+        assert isinstance(given[1], Iteration)
+        if given[1].step == at:
             how(run.id)
         return update(*given)  # type: ignore[arg-type]
 
@@ -116,7 +119,7 @@ def test_it_goes_on_to_what_an_uncut_run_makes_whatever_the_study_says_since(
     taken: list[int] = []
     with monkeypatch.context() as patch:
         update = ppo._update
-        patch.setattr(ppo, "_update", lambda *given: taken.append(given[3]) or update(*given))
+        patch.setattr(ppo, "_update", lambda *given: taken.append(given[1].step) or update(*given))
         worker.work(until_idle=True)
     resumed = runs.get(db, new.id)
     assert (resumed.status, resumed.error) == ("succeeded", None)
@@ -185,9 +188,9 @@ def test_past_the_budget_after_a_resume_what_was_shown_before_training_stays(
 ):
     old = cut_off(worker, monkeypatch, fails, at=2, shown_times=0)
     new = verbs.retry_run(db, old.id, from_checkpoint=True)
-    describe = ppo.describe
+    describe = iterations.describe
     with monkeypatch.context() as patch:
-        patch.setattr(ppo, "describe", lambda rollouts: {**describe(rollouts), "kl_nats": 1000.0})
+        patch.setattr(iterations, "describe", lambda rollouts: {**describe(rollouts), "kl_nats": 1000.0})
         worker.work(until_idle=True)
     assert runs.get(db, new.id).status == "succeeded"
     before, after = (shown_samples.read(resuming.run_folder(db.folder, run)) for run in (old.id, new.id))
