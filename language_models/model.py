@@ -3,7 +3,8 @@
 import copy
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,20 @@ from transformers import (
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     DynamicCache,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
-from language_models import folders
+from language_models import folders, layers
 from language_models.adapters import Adapters
 from language_models.batches import Batch, distinct
 from language_models.fetch import ensure
+from language_models.machine import best_device
 from language_models.merging import MergedCopy
+from language_models.precision import Compute
+from language_models.settings import Precision
 from language_models.sources import BUNDLED_HUB_ID, parse
 
 Message = Mapping[str, str]
@@ -46,13 +51,6 @@ def use_threads(threads: int | None = None) -> int:
     return count
 
 
-def best_device() -> torch.device:
-    """CUDA where there is one, else Apple's MPS, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 class LanguageModel:
     """A frozen base, its tokenizer, and its adapters. Always in eval mode: there is no dropout anywhere."""
 
@@ -68,20 +66,35 @@ class LanguageModel:
         self.device = next(network.parameters()).device
         self.pad_id = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
         self.stop_ids = _stop_ids(network, tokenizer)
+        self.recomputes = False  # layers are computed again in the backward pass: no key-value cache goes with it
 
     @classmethod
-    def load(cls, source: str, *, device: torch.device | None = None) -> "LanguageModel":
-        """Loads a base in fp32. Raises UnknownModel with what is allowed; converts the bundled model where needed."""
+    def load(
+        cls, source: str, *, device: torch.device | None = None, precision: Precision = "fp32"
+    ) -> "LanguageModel":
+        """Loads a base. Raises UnknownModel with what is allowed; converts the bundled model where needed."""
         folder = ensure(source)
-        network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        device = device or best_device()
+        network = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, **_numbers(precision, device))
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         identity = _identity(str(parse(source)), folder, tokenizer)
-        return cls(network.to(device or best_device()), tokenizer, identity)
+        return cls(network if precision == "4bit" else network.to(device), tokenizer, identity)
 
     @property
     def network(self) -> Any:
         """The callable network: the base, or PEFT around it."""
         return self.adapters.network
+
+    @contextmanager
+    def computed(self, how: Compute) -> Iterator[None]:
+        """Inside, updates are computed as `how` says. The copy that is sampled from is never touched by it."""
+        _, stack = layers.stack_of(self.network, self.layers)
+        with layers.computed(stack, how):
+            self.recomputes = how.recompute
+            try:
+                yield
+            finally:
+                self.recomputes = False
 
     def tokens(self, messages: Sequence[Message], system_prompt: str | None = None) -> list[int]:
         """Prompt token ids by the tokenizer's own template, up to where the completion starts.
@@ -170,6 +183,16 @@ class LanguageModel:
         shared = {key.replace(".base_layer", ""): value for key, value in body.state_dict().items()}
         network.load_state_dict({key: shared[key] for key in network.state_dict()}, assign=True)
         return LanguageModel(network.to(self.device), self.tokenizer, self.identity)
+
+
+def _numbers(precision: Precision, device: torch.device) -> dict[str, Any]:
+    """What `from_pretrained` is told; 4 bits are NF4 (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314)."""
+    if precision != "4bit":
+        return {"dtype": torch.bfloat16 if precision == "bf16" else torch.float32}
+    quantised = BitsAndBytesConfig(
+        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
+    )
+    return {"dtype": torch.bfloat16, "quantization_config": quantised, "device_map": {"": device}}
 
 
 def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
