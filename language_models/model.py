@@ -141,7 +141,7 @@ class LanguageModel:
             position_ids=batch.position_ids[:, width:],
             past_key_values=cache,
             use_cache=True,
-        ).last_hidden_state
+        ).last_hidden_state.float()  # heads and features are in 32 bits, whatever the base is held in
         return states
 
     def save_network(self, folder: Path) -> None:
