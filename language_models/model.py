@@ -27,7 +27,7 @@ from language_models.batches import Batch, distinct
 from language_models.fetch import ensure
 from language_models.machine import best_device
 from language_models.merging import MergedCopy
-from language_models.precision import Compute
+from language_models.precision import CannotCompute, Compute
 from language_models.settings import Precision
 from language_models.sources import BUNDLED_HUB_ID, parse
 
@@ -66,6 +66,7 @@ class LanguageModel:
         self.device = next(network.parameters()).device
         self.pad_id = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
         self.stop_ids = _stop_ids(network, tokenizer)
+        self.quantised = bool(getattr(network, "is_quantized", False))
         self.recomputes = False  # layers are computed again in the backward pass: no key-value cache goes with it
 
     @classmethod
@@ -148,6 +149,11 @@ class LanguageModel:
         """Writes the network without its adapters, and the tokenizer, into an existing folder, in the layout of
         `save_pretrained`."""
         network = self.network.get_base_model() if self.adapters.names else self.network
+        if self.quantised:
+            raise CannotCompute(
+                "a base that is held in 4 bits cannot be written out again: export the adapter alone, to be put on the "
+                "base that it was loaded from"
+            )
         plain = {key.replace(".base_layer", ""): value for key, value in network.state_dict().items()}
         config = copy.deepcopy(network.config)
         with torch.random.fork_rng(devices=[]):
@@ -156,11 +162,15 @@ class LanguageModel:
         written.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
-    def sampling_network(self, adapter: str | None) -> Any:
-        """The network to sample an adapter's policy from (None: the base's), to be called with no adapter in use."""
-        if adapter is None:
-            return self.network
-        return self._merged.of(self.adapters.require(adapter), adapter)
+    @contextmanager
+    def sampled_from(self, adapter: str | None) -> Iterator[Any]:
+        """The network to sample an adapter's policy from (None: the base's): a merged copy, but for a base in 4 bits,
+        which is too large for one; there the adapter is in use inside."""
+        with self.adapters.using(adapter if self.quantised else None):
+            if adapter is None or self.quantised:
+                yield self.network
+            else:
+                yield self._merged.of(self.adapters.require(adapter), adapter)
 
     def trunk(self, layers: int) -> "LanguageModel":
         """The lower `layers` of the base as a model of their own that shares the base's tensors and has no output
@@ -180,9 +190,12 @@ class LanguageModel:
         with torch.random.fork_rng(devices=[]):
             network = AutoModel.from_config(config)
         body = getattr(base, base.base_model_prefix)
-        shared = {key.replace(".base_layer", ""): value for key, value in body.state_dict().items()}
-        network.load_state_dict({key: shared[key] for key in network.state_dict()}, assign=True)
-        return LanguageModel(network.to(self.device), self.tokenizer, self.identity)
+        # Whole modules rather than tensors: what holds a weight in 4 bits is a module of its own kind.
+        shared = {name.replace(".base_layer", ""): module for name, module in body.named_modules()}
+        for name, module in list(network.named_modules()):
+            if not any(module.children()):
+                network.set_submodule(name, shared[name])
+        return LanguageModel(network, self.tokenizer, self.identity)
 
 
 def _numbers(precision: Precision, device: torch.device) -> dict[str, Any]:

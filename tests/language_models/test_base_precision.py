@@ -1,11 +1,17 @@
-"""A base in bfloat16: adapters and heads stay in 32 bits, and everything that is done with a base works."""
+"""A base in bfloat16: adapters and heads stay in 32 bits, and everything that is done with a base works. What is
+particular to one in 4 bits, without one.
+"""
 
+from pathlib import Path
+
+import pytest
 import torch
 
 from language_models.batches import collate
 from language_models.heads import ScalarHead
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
+from language_models.precision import CannotCompute
 from language_models.sampling import SampleRequest, sample
 from language_models.settings import LoraSettings, SamplingSettings
 from tiny_models import MESSAGES, fresh_tiny, randomise
@@ -48,3 +54,14 @@ def test_a_trunk_of_it_gives_features_in_32_bits():
         states = trunk.completion_states(batch)
     assert states.dtype == torch.float32
     assert torch.isfinite(states).all()
+
+
+def test_a_base_in_4_bits_is_sampled_from_through_the_adapter_and_never_written_out(tmp_path: Path):
+    model = halved()
+    model.quantised = True  # a stand-in: bitsandbytes needs a GPU to be of use
+    with model.sampled_from("policy") as network:
+        assert network is model.network
+        assert model.adapters.active == "policy"
+    assert model.adapters.active is None
+    with pytest.raises(CannotCompute, match="export the adapter alone"):
+        model.save_network(tmp_path)
