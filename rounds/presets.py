@@ -8,7 +8,7 @@ from typing import Any
 
 from rounds.settings import SettingsError
 
-STANDARD = "standard"
+NORMAL = "normal"
 
 
 @dataclass(frozen=True)
@@ -23,12 +23,12 @@ class Preset:
 PRESETS: dict[str, tuple[Preset, ...]] = {
     "sample": (
         Preset("quick", "A handful of pairs, to see what the policy writes.", {"pairs": 6}),
-        Preset(STANDARD, "Enough pairs for a sitting or two."),
+        Preset(NORMAL, "Enough pairs for a sitting or two."),
         Preset("thorough", "Work for several people or some days.", {"pairs": 100}),
     ),
     "train-reward": (
         Preset("quick", "The head alone on frozen features: seconds, and a first impression.", {"reward.epochs": 0}),
-        Preset(STANDARD, "Head and adapter, one pass over all judgments: right for most rounds."),
+        Preset(NORMAL, "Head and adapter, one pass over all judgments: right for most rounds."),
         Preset(
             "thorough",
             "Three passes and a steadier zero: for some hundred judgments and more.",
@@ -41,7 +41,7 @@ PRESETS: dict[str, tuple[Preset, ...]] = {
             "Two short steps, to see that everything works; do not expect a better policy.",
             {"ppo.steps": 2, "ppo.prompts_per_step": 4, "shown_prompts": 4, "shown_times": 0},
         ),
-        Preset(STANDARD, "A step that shows in the texts and stays close to the base: right for most rounds."),
+        Preset(NORMAL, "A step that shows in the texts and stays close to the base: right for most rounds."),
         Preset(
             "thorough",
             "Four times the steps on twice the prompts, for a reward that can be trusted; the KL budget may end it.",
@@ -50,7 +50,7 @@ PRESETS: dict[str, tuple[Preset, ...]] = {
     ),
     "evaluate": (
         Preset("quick", "One completion on a few prompts, to look at.", {"prompts": 8, "samples": 1}),
-        Preset(STANDARD, "Enough for a first comparison of two policies."),
+        Preset(NORMAL, "Enough for a first comparison of two policies."),
         Preset(
             "thorough", "Four completions on every held-out prompt: narrow intervals.", {"prompts": 1000, "samples": 4}
         ),

@@ -16,14 +16,14 @@ def test_a_preset_is_valid_and_says_in_a_sentence_what_it_is_for(kind: str, pres
     assert 20 < len(preset.about) < 120
 
 
-def test_every_kind_has_the_same_names_and_its_standard_is_the_defaults():
+def test_every_kind_has_the_same_names_and_its_normal_is_the_defaults():
     for found in presets.PRESETS.values():
-        assert [preset.name for preset in found] == ["quick", "standard", "thorough"]
-    assert all(presets.settings_of(kind, "standard") == {} for kind in presets.PRESETS)
+        assert [preset.name for preset in found] == ["quick", "normal", "thorough"]
+    assert all(presets.settings_of(kind, "normal") == {} for kind in presets.PRESETS)
 
 
 def test_an_unknown_preset_is_answered_with_those_there_are():
-    with pytest.raises(SettingsError, match="quick, standard, thorough"):
+    with pytest.raises(SettingsError, match="quick, normal, thorough"):
         presets.settings_of("sample", "huge")
     with pytest.raises(SettingsError, match="none"):
         presets.settings_of("score", "quick")

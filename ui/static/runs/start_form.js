@@ -54,7 +54,7 @@ export class StartForm {
   draw({ kinds, old }) {
     const { words } = this;
     this.kinds = kinds;
-    this.preset = "standard";
+    this.preset = "normal";
     this.plan = new PlanPanel(this.tools);
     this.queue = el("p", { class: "tm-help" });
     this.done = el("p", { class: "tm-said", role: "status" });
