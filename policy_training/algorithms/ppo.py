@@ -49,6 +49,7 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
         rewards, rollouts.values, rollouts.mask, settings.discount, settings.gae_lambda, episodes.end_values
     )
     advantages = whiten(advantages, rollouts.mask)
+    now.episodes, now.advantages = episodes, advantages
     seen: list[dict[str, float]] = []
     skipped = 0
     for epoch in range(settings.epochs):
