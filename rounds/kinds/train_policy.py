@@ -12,11 +12,13 @@ from typing import Any
 from feedback_store import completions, policies, prompts
 from feedback_store.policies import Policy
 from feedback_store.reward_models import RewardModel as RewardRow
+from language_models.machine import capabilities, free_memory_gb
+from language_models.precision import Compute, choose_compute
 from policy_training import algorithm_registry
 from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
-from rounds import beginnings, resuming
+from rounds import beginnings, environment, estimating, resuming
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
@@ -60,7 +62,8 @@ def run(context: RunContext) -> dict[str, Any]:
             start_folder=context.models.folder(start.folder) if start.folder else None,
             adapter=TRAINED,
         )
-        trained = algorithm_registry.trainer(settings.algorithm)(given, _training_settings(context))
+        with context.models.model.computed(_compute(context)):
+            trained = algorithm_registry.trainer(settings.algorithm)(given, _training_settings(context))
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
         policy = _publish(context, trained, start, reward, shown)
@@ -126,6 +129,24 @@ def _training_settings(context: RunContext) -> TrainingSettings:
     training = settings.training
     sampling = training.sampling.model_copy(update={"temperature": context.study.sampling.temperature})
     return training.model_copy(update={"sampling": sampling})
+
+
+def _compute(context: RunContext) -> Compute:
+    """How updates are computed: as the first attempt chose, else by what the machine can do and has free."""
+    settings: TrainPolicySettings = context.settings
+    kept = environment.read(context.db, context.run.id)
+    if set(environment.CHOSEN) <= set(kept):
+        return Compute(recompute=bool(kept["gradient_checkpointing"]), compile=bool(kept["compile"]))
+    here = capabilities()
+    how = choose_compute(
+        here,
+        settings.compute,
+        needs_gb=estimating.update_gb(context.db, settings.model_dump(mode="json")),
+        free_gb=free_memory_gb(here.device),
+    )
+    chosen = {"gradient_checkpointing": how.recompute, "compile": how.compile}
+    environment.keep(context.db, context.lease, chosen)
+    return how
 
 
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
