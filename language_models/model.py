@@ -70,9 +70,7 @@ class LanguageModel:
         self.recomputes = False  # layers are computed again in the backward pass: no key-value cache goes with it
 
     @classmethod
-    def load(
-        cls, source: str, *, device: torch.device | None = None, precision: Precision = "fp32"
-    ) -> "LanguageModel":
+    def load(cls, source: str, *, device: torch.device | None = None, precision: Precision = "fp32") -> "LanguageModel":
         """Loads a base. Raises UnknownModel with what is allowed; converts the bundled model where needed."""
         folder = ensure(source)
         device = device or best_device()
@@ -202,9 +200,7 @@ def _numbers(precision: Precision, device: torch.device) -> dict[str, Any]:
     """What `from_pretrained` is told; 4 bits are NF4 (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314)."""
     if precision != "4bit":
         return {"dtype": torch.bfloat16 if precision == "bf16" else torch.float32}
-    quantised = BitsAndBytesConfig(
-        load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16
-    )
+    quantised = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
     return {"dtype": torch.bfloat16, "quantization_config": quantised, "device_map": {"": device}}
 
 

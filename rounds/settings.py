@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from language_models.settings import LoraSettings, SamplingSettings
+from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
 from policy_training.settings import TokenRewardedSettings, TrainingSettings
 from reward_training.ensemble_settings import Combination
@@ -92,6 +92,10 @@ class StudySettings(_Settings):
     """What a study fixes for all its runs; stored when it is made, changes are new rows of its history."""
 
     base: str = Field(description="source of the frozen base model: bundled:NAME, tiny:, hub:ORG/NAME or models/FOLDER")
+    precision: WantedPrecision = Field(
+        "auto",
+        description="numbers that the base is held in, fixed when it is first loaded; auto: bf16 on CUDA, else fp32",
+    )
     system_prompt: str = Field("Reply to the request.", description="for prompts that have none of their own")
     holdout_share: float = Field(0.2, ge=0, le=0.9, description="share of prompts, by group, never trained on")
     queue_target: int = Field(50, ge=2, le=10000, description="askable comparisons that the queue keeps ready")
@@ -179,6 +183,7 @@ class TrainPolicySettings(_Settings):
         1.0, ge=0, le=100, description="further standard deviations taken off the learned reward where it chooses"
     )
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
+    compute: ComputeSettings = Field(default_factory=ComputeSettings, description="how an update is computed")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
     shown_times: int = Field(2, ge=0, le=100, description="how often they are sampled on the way as well")
     resume_from: int | None = Field(

@@ -14,12 +14,14 @@ from feedback_store import completions, policies, prompts, runs
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from feedback_store.reward_models import RewardModel as RewardRow
+from language_models.machine import capabilities, free_memory_gb
 from language_models.pause_points import pause_point
+from language_models.precision import Compute, choose_compute
 from policy_training import algorithm_registry
 from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
-from rounds import beginnings, resuming, run_alarms
+from rounds import beginnings, environment, estimating, resuming, run_alarms
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
@@ -75,7 +77,8 @@ def run(context: RunContext) -> dict[str, Any]:
             potential=potential_of(settings, training, context.models.model, reward),
             held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out),
         )
-        trained = algorithm_registry.trainer(settings.algorithm)(given, training)
+        with context.models.model.computed(_compute(context)):
+            trained = algorithm_registry.trainer(settings.algorithm)(given, training)
         pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
@@ -146,6 +149,24 @@ def _training_settings(context: RunContext) -> TrainingSettings:
     training = settings.training
     sampling = training.sampling.model_copy(update={"temperature": context.study.sampling.temperature})
     return training.model_copy(update={"sampling": sampling})
+
+
+def _compute(context: RunContext) -> Compute:
+    """How updates are computed: as the first attempt chose, else by what the machine can do and has free."""
+    settings: TrainPolicySettings = context.settings
+    kept = environment.read(context.db, context.run.id)
+    if set(environment.CHOSEN) <= set(kept):
+        return Compute(recompute=bool(kept["gradient_checkpointing"]), compile=bool(kept["compile"]))
+    here = capabilities()
+    how = choose_compute(
+        here,
+        settings.compute,
+        needs_gb=estimating.update_gb(context.db, settings.model_dump(mode="json")),
+        free_gb=free_memory_gb(here.device),
+    )
+    chosen = {"gradient_checkpointing": how.recompute, "compile": how.compile}
+    environment.keep(context.db, context.lease, chosen)
+    return how
 
 
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:

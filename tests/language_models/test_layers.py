@@ -1,6 +1,5 @@
 """Layers computed again in the backward pass, or compiled: the same numbers, less memory, and as before afterwards."""
 
-
 import pytest
 import torch
 from torch import Tensor
