@@ -161,7 +161,7 @@ def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float
         return float(base + config["reward"]["tokens_per_batch"] * TRAINING_GB_A_TOKEN * scale)
     if kind == "train-policy":
         return float(base + training_of(config)["tokens_per_batch"] * TRAINING_GB_A_TOKEN * scale)
-    if kind == "reward-export" or (kind == "policy-export" and config["merged"]):
+    if kind == "reward-export" or (kind == "policy-export" and config.get("format") == "merged"):
         return float(base + facts.parameters * BYTES_A_PARAMETER / GIGABYTE)
     return float(base + 64 * SAMPLING_GB_A_ROW * scale)
 
@@ -171,7 +171,7 @@ def kept_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence[
     known = [one.published_gb for one in basis if one.published_gb]
     scale = facts.parameters / REFERENCE_PARAMETERS
     if kind in ("policy-export", "reward-export"):
-        whole = kind == "reward-export" or config["merged"]
+        whole = kind == "reward-export" or config.get("format") in ("adapter-with-base", "merged")
         merged = facts.parameters * BYTES_A_PARAMETER / GIGABYTE if whole else 0.0
         return merged + ADAPTER_GB_AT_RANK_16 * scale
     if kind not in ("train-reward", "train-policy"):
