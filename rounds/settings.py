@@ -252,7 +252,26 @@ class PolicyExportSettings(_Settings):
     """A policy as a folder that other programs load."""
 
     policy: str | None = Field(None, description="name of the policy; none: the current one")
-    merged: bool = Field(False, description="the adapter merged into a copy of the base instead of the adapter alone")
+    format: Literal["adapter", "adapter-with-base", "merged"] = Field(
+        "adapter", description="the adapter alone (its base has to lie on the hub), with its base, or merged into it"
+    )
+    data_licence: str | None = Field(None, max_length=200, description="licence of prompts and texts, for the card")
+    base_licence: str | None = Field(None, max_length=200, description="licence of the base, for the card")
+
+
+class PolicyImportSettings(_Settings):
+    """An adapter made elsewhere as a policy; its folder is copied to the run's folder."""
+
+    folder: str = Field(min_length=1, description="the adapter's folder; started from a path, its files are copied")
+    name: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
+        description="it is called imported-NAME; none: imported-1, imported-2 and so on",
+    )
+    start: bool = Field(False, description="whether it becomes the current policy, from which the next one is trained")
+    vouched: bool = Field(
+        False, description="whether whoever imports it vouches that it was made for the study's base, if no file tells"
+    )
 
 
 class RewardExportSettings(_Settings):
@@ -273,6 +292,7 @@ KIND_SETTINGS: dict[str, type[_Settings]] = {
     "evaluate": EvaluateSettings,
     "score": ScoreSettings,
     "policy-export": PolicyExportSettings,
+    "policy-import": PolicyImportSettings,
     "reward-export": RewardExportSettings,
 }
 
