@@ -30,7 +30,8 @@ def stack_of(network: nn.Module, count: int) -> tuple[str, nn.ModuleList]:
     ]
     if len(stacks) != 1:
         raise UnknownLayers(
-            f"the {count} layers cannot be told apart in {type(network).__name__}: freeze none of them, compute none again"
+            f"the {count} layers cannot be told apart in {type(network).__name__}: freeze none of them, compute none "
+            "again, compile none"
         )
     return stacks[0]
 

@@ -14,9 +14,7 @@ class CompletionPass:
     """One forward pass over B rows with completions of up to C tokens. Entries behind a completion's end are 0."""
 
     log_probs: Tensor  # (B, C) log pi(token | state), nats
-    states: (
-        Tensor  # (B, C, H) 32 bits, top hidden state from which each token was predicted (the state before the action)
-    )
+    states: Tensor  # (B, C, H) 32 bits, top hidden state from which each token was predicted: before the action
     entropy: Tensor | None  # (B, C) nats, where asked for
 
 

@@ -10,7 +10,17 @@ from feedback_store import prompts, run_records
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from feedback_store.runs import Run
-from rounds import estimating, failures, resuming, reward_slices, run_alarms, run_plan, shown_samples, token_rows
+from rounds import (
+    environment,
+    estimating,
+    failures,
+    resuming,
+    reward_slices,
+    run_alarms,
+    run_plan,
+    shown_samples,
+    token_rows,
+)
 from rounds.estimating import seconds_between
 from rounds.loop_state import run_row
 from rounds.settings import SettingsError
@@ -47,6 +57,7 @@ def published(run: Run) -> dict[str, str] | None:
     result = run.result or {}
     for kind, key, name in (
         ("train-policy", "policy", "policy"),
+        ("policy-import", "policy", "policy"),
         ("train-reward", "reward_model", "reward_model"),
         ("policy-export", "folder", "export"),
         ("reward-export", "folder", "export"),
@@ -73,6 +84,7 @@ def run_view(db: Database, run_id: int, *, after_log: int = 0) -> dict[str, Any]
         **{name: [_relative(one) for one in found] for name, found in related.items()},
         **ending(db, run),
         "predicted": estimating.predicted(db, run.id),
+        "environment": environment.read(db, run.id),
         "can": {
             "cancel": run.ended_at is None and run.cancel_asked_at is None,
             "retry": run.status in ENDED_EARLY and not related["retried_by"],

@@ -14,7 +14,7 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from language_models.settings import LoraSettings, SamplingSettings
+from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
 from policy_training.settings import TokenRewardedSettings, TrainingSettings
 from reward_training.ensemble_settings import Combination
@@ -92,6 +92,10 @@ class StudySettings(_Settings):
     """What a study fixes for all its runs; stored when it is made, changes are new rows of its history."""
 
     base: str = Field(description="source of the frozen base model: bundled:NAME, tiny:, hub:ORG/NAME or models/FOLDER")
+    precision: WantedPrecision = Field(
+        "auto",
+        description="numbers that the base is held in, fixed when it is first loaded; auto: bf16 on CUDA, else fp32",
+    )
     system_prompt: str = Field("Reply to the request.", description="for prompts that have none of their own")
     holdout_share: float = Field(0.2, ge=0, le=0.9, description="share of prompts, by group, never trained on")
     queue_target: int = Field(50, ge=2, le=10000, description="askable comparisons that the queue keeps ready")
@@ -179,6 +183,7 @@ class TrainPolicySettings(_Settings):
         1.0, ge=0, le=100, description="further standard deviations taken off the learned reward where it chooses"
     )
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
+    compute: ComputeSettings = Field(default_factory=ComputeSettings, description="how an update is computed")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
     shown_times: int = Field(2, ge=0, le=100, description="how often they are sampled on the way as well")
     resume_from: int | None = Field(
@@ -247,7 +252,26 @@ class PolicyExportSettings(_Settings):
     """A policy as a folder that other programs load."""
 
     policy: str | None = Field(None, description="name of the policy; none: the current one")
-    merged: bool = Field(False, description="the adapter merged into a copy of the base instead of the adapter alone")
+    format: Literal["adapter", "adapter-with-base", "merged"] = Field(
+        "adapter", description="the adapter alone (its base has to lie on the hub), with its base, or merged into it"
+    )
+    data_licence: str | None = Field(None, max_length=200, description="licence of prompts and texts, for the card")
+    base_licence: str | None = Field(None, max_length=200, description="licence of the base, for the card")
+
+
+class PolicyImportSettings(_Settings):
+    """An adapter made elsewhere as a policy; its folder is copied to the run's folder."""
+
+    folder: str = Field(min_length=1, description="the adapter's folder; started from a path, its files are copied")
+    name: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
+        description="it is called imported-NAME; none: imported-1, imported-2 and so on",
+    )
+    start: bool = Field(False, description="whether it becomes the current policy, from which the next one is trained")
+    vouched: bool = Field(
+        False, description="whether whoever imports it vouches that it was made for the study's base, if no file tells"
+    )
 
 
 class RewardExportSettings(_Settings):
@@ -268,6 +292,7 @@ KIND_SETTINGS: dict[str, type[_Settings]] = {
     "evaluate": EvaluateSettings,
     "score": ScoreSettings,
     "policy-export": PolicyExportSettings,
+    "policy-import": PolicyImportSettings,
     "reward-export": RewardExportSettings,
 }
 

@@ -64,6 +64,7 @@ def simulate(
     seed: int = 0,
     prompts: Path | str | None = None,
     base: str | None = None,
+    precision: str | None = None,
     overrides: Iterable[str] = (),
     on_progress: Progress | None = None,
 ) -> Iterator[dict[str, Any]]:
@@ -79,7 +80,13 @@ def simulate(
     if file is not None and not file.is_file():
         raise SettingsError(f"There is no file of prompts {str(file)!r}.")
     return _rounds(
-        Path(folder), rounds, file, base, settings, (chosen, crew, pairs, seed), on_progress or (lambda _: None)
+        Path(folder),
+        rounds,
+        file,
+        (base, precision),
+        settings,
+        (chosen, crew, pairs, seed),
+        on_progress or (lambda _: None),
     )
 
 
@@ -87,14 +94,15 @@ def _rounds(
     folder: Path,
     rounds: int,
     file: Path | None,
-    base: str | None,
+    model: tuple[str | None, str | None],
     overrides: dict[str, dict[str, str]],
     chosen: tuple[Taste, list[SimulatedAnnotator], int, int],
     say: Progress,
 ) -> Iterator[dict[str, Any]]:
     taste, crew, pairs, seed = chosen
     fields = {"seed": seed, "refill": False, "holdout_share": HOLDOUT_SHARE}
-    with studies.open_or_create(folder, base=base, create=True, demo=file is None, **fields) as db:
+    base, precision = model
+    with studies.open_or_create(folder, base=base, precision=precision, create=True, demo=file is None, **fields) as db:
         _refuse_unfinished(db)
         if "candidates" not in overrides.get("sample", {}):
             _refuse_rankings("asked.candidates", studies.settings(db).asked.candidates)

@@ -1,8 +1,8 @@
 """The next policy: the current one, improved by one of the algorithms of policy_training.
 
-The reference is the study's base in every round, so the KL shown is cumulative. When the new policy is published it
-has written a few completions beside its parent's already, so that the two can be looked at side by side; what it wrote
-on the way is kept in the run's folder.
+The reference is the one start of a line of policies, the base or an imported adapter, so the KL shown is cumulative.
+When the new policy is published it has written a few completions beside its parent's already, so that the two can be
+looked at side by side; what it wrote on the way is kept in the run's folder.
 """
 
 from __future__ import annotations
@@ -15,15 +15,18 @@ from feedback_store import completions, policies, prompts, runs
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from feedback_store.reward_models import RewardModel as RewardRow
+from language_models.machine import capabilities, free_memory_gb
 from language_models.pause_points import pause_point
+from language_models.precision import Compute, choose_compute
 from policy_training import algorithm_registry
 from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
-from rounds import beginnings, resuming, run_alarms, token_rows
+from rounds import beginnings, environment, estimating, resuming, run_alarms, token_rows
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
+from rounds.model_host import ADAPTER
 from rounds.plain import plain
 from rounds.policy_reward import PolicyReward
 from rounds.prompts_looked_at import chosen_prompts
@@ -37,6 +40,7 @@ from rounds.texts import with_system_prompt
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
 HELD_OUT_SEED = -2  # draws the prompts that choose the best policy: others than those shown or evaluated first
+REFERENCE = "reference-policy"  # that of a frozen copy of the adapter that the line of policies started from
 
 
 class NothingToTrainOn(ValueError):
@@ -59,9 +63,12 @@ def run(context: RunContext) -> dict[str, Any]:
         take_over(context)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
-    reward = PolicyReward(context, row)
+    reference = policies.reference(context.db, start)
+    reward = PolicyReward(context, row, reference)
     pause_point("reward-loaded")
     try:
+        if reference.folder is not None:
+            adapters.load(REFERENCE, context.models.folder(reference.folder) / ADAPTER)
         shown = ShownTexts(context, start, reward, TRAINED)
         pause_point("start-shown")
         training = _training_settings(context)
@@ -72,18 +79,20 @@ def run(context: RunContext) -> dict[str, Any]:
             context.checkpoints,
             on_step=lambda report: _after_step(context, report, shown, reward),
             start_folder=context.models.folder(start.folder) if start.folder else None,
+            reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
             potential=potential_of(settings, training, context.models.model, reward),
             held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out),
         )
-        trained = algorithm_registry.trainer(settings.algorithm)(given, training)
+        with context.models.model.computed(_compute(context)):
+            trained = algorithm_registry.trainer(settings.algorithm)(given, training)
         pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
         policy = _publish(context, trained, start, reward, shown)
     finally:
-        if TRAINED in adapters.names:
-            adapters.remove(TRAINED)
+        for name in {TRAINED, REFERENCE} & {*adapters.names}:
+            adapters.remove(name)
     return {"policy": policy.name}
 
 
@@ -149,6 +158,24 @@ def _training_settings(context: RunContext) -> TrainingSettings:
     return training.model_copy(update={"sampling": sampling})
 
 
+def _compute(context: RunContext) -> Compute:
+    """How updates are computed: as the first attempt chose, else by what the machine can do and has free."""
+    settings: TrainPolicySettings = context.settings
+    kept = environment.read(context.db, context.run.id)
+    if set(environment.CHOSEN) <= set(kept):
+        return Compute(recompute=bool(kept["gradient_checkpointing"]), compile=bool(kept["compile"]))
+    here = capabilities()
+    how = choose_compute(
+        here,
+        settings.compute,
+        needs_gb=estimating.update_gb(context.db, settings.model_dump(mode="json")),
+        free_gb=free_memory_gb(here.device),
+    )
+    chosen = {"gradient_checkpointing": how.recompute, "compile": how.compile}
+    environment.keep(context.db, context.lease, chosen)
+    return how
+
+
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
     if token_rows.is_kept(report.step, report.steps):
         token_rows.add(context.folder, report.step, [asdict(one) for one in report.tokens])
@@ -188,6 +215,7 @@ def _publish(
     made_from = {
         "algorithm": context.settings.algorithm,
         "parent": start.name,
+        "reference": policies.reference(context.db, start).name,
         "reward_model": row.name if row else None,
         "rewards": reward.provenance(),
     }

@@ -167,12 +167,19 @@ def listing(
 ) -> None:
     """The study's runs, latest first."""
     from feedback_store import runs
-    from rounds import estimating, run_views, studies
+    from rounds import environment, estimating, run_views, studies
 
     db = studies.open_or_create(study)
     found = runs.listing(db, limit=limit)
     if as_json:
-        told = [{**run_views.ending(db, run), "predicted": estimating.predicted(db, run.id)} for run in found]
+        told = [
+            {
+                **run_views.ending(db, run),
+                "predicted": estimating.predicted(db, run.id),
+                "environment": environment.read(db, run.id),
+            }
+            for run in found
+        ]
         print_json([{**asdict(run), **run_views.row(run), **more} for run, more in zip(found, told, strict=True)])
         return
     rows = [[run.id, run.kind, run.status, progress_words(run.progress), run.created_at, run.error] for run in found]
