@@ -15,7 +15,11 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
+from policy_training.algorithms.settings.actor_critic import Settings as ActorCriticSettings
+from policy_training.algorithms.settings.grpo import Settings as GRPOSettings
+from policy_training.algorithms.settings.policy_gradient import Settings as PolicyGradientSettings
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
+from policy_training.algorithms.settings.rloo import Settings as RLOOSettings
 from policy_training.settings import TokenRewardedSettings, TrainingSettings
 from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
@@ -84,7 +88,7 @@ class QualificationSettings(_Settings):
 
 
 Choosing = Literal["random", "margin", "information"]
-Algorithm = Literal["ppo"]
+Algorithm = Literal["ppo", "rloo", "grpo", "policy_gradient", "actor_critic"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
@@ -152,6 +156,14 @@ class TrainPolicySettings(_Settings):
 
     algorithm: Algorithm = Field("ppo", description="how the policy is improved")
     ppo: PPOSettings = Field(default_factory=PPOSettings, description="proximal policy optimisation")
+    rloo: RLOOSettings = Field(default_factory=RLOOSettings, description="REINFORCE with the leave-one-out baseline")
+    grpo: GRPOSettings = Field(default_factory=GRPOSettings, description="group relative policy optimisation")
+    policy_gradient: PolicyGradientSettings = Field(
+        default_factory=PolicyGradientSettings, description="REINFORCE with returns-to-go"
+    )
+    actor_critic: ActorCriticSettings = Field(
+        default_factory=ActorCriticSettings, description="actor-critic with n-step returns"
+    )
     rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
         LEARNED_ALONE,
         max_length=20,
