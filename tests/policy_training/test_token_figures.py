@@ -5,8 +5,9 @@ from pathlib import Path
 import pytest
 
 from language_models.settings import LoraSettings, SamplingSettings
-from policy_training.algorithms import ppo
+from policy_training.algorithms import ppo, rloo
 from policy_training.algorithms.settings.ppo import Settings
+from policy_training.algorithms.settings.rloo import Settings as RlooSettings
 from policy_training.potentials.length_progress import length_progress
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.token_figures import LOOKED_AT
@@ -65,3 +66,21 @@ def test_without_penalty_and_baseline_the_score_is_the_one_that_the_reward_gave(
         assert one.score == one.rewarded == 0.75
         assert one.beta == SETTINGS.kl_coefficient
         assert sum(one.figures["reward"]) == pytest.approx(0.75 - one.beta * sum(one.figures["kl"]), abs=1e-5)
+
+
+def test_an_algorithm_without_token_rewards_tells_the_advantage_alone(tmp_path: Path) -> None:
+    model, reports = fresh_tiny(), list[StepReport]()
+    given = Given(
+        model,
+        [PromptItem(0, [5, 6])],
+        lambda items, sampled: [float(one.text.count(" ")) for one in sampled],
+        tmp_path,
+        reports.append,
+    )
+    shared = SETTINGS.model_dump(include={"prompts_per_step", "tokens_per_batch", "lora", "sampling"})
+    rloo.train(given, RlooSettings(steps=1, samples_per_prompt=4, **shared))
+    for one in reports[0].tokens:
+        assert set(one.figures) == {"log_prob", "reference_log_prob", "kl", "entropy", "advantage"}
+        assert one.rewarded is None
+        assert len(set(one.figures["advantage"])) == 1
+        assert len(one.figures["advantage"]) == len(one.tokens)
