@@ -10,6 +10,7 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
+from policy_training import algorithm_registry
 from rounds.estimates import rough_memory_gb
 from rounds.settings import ALGORITHMS, SettingsError, parse
 from rounds.work import Facts
@@ -50,25 +51,33 @@ def _train_policy(facts: Facts) -> tuple[Preset, ...]:
     """Every algorithm's group gets them; only that of the algorithm that is chosen counts."""
     prompts, tokens = _prompts_a_step(facts), _tokens_a_micro_batch(facts)
 
-    def sized(steps: int, prompts: int) -> dict[str, int]:
-        own = {"steps": steps, "prompts_per_step": prompts, "tokens_per_batch": tokens}
-        return {f"{algorithm}.{name}": value for algorithm in ALGORITHMS for name, value in own.items()}
+    def sized(steps: float, prompts: int) -> dict[str, int]:
+        """So many times an algorithm's own steps, and its own prompts scaled as these are to the usual ones."""
+        found: dict[str, int] = {}
+        for algorithm in ALGORITHMS:
+            usual = algorithm_registry.settings_class(algorithm)()
+            found |= {
+                f"{algorithm}.steps": max(1, round(usual.steps * steps)),
+                f"{algorithm}.prompts_per_step": max(1, round(usual.prompts_per_step * prompts / USUAL_PROMPTS)),
+                f"{algorithm}.tokens_per_batch": tokens,
+            }
+        return found
 
     return (
         Preset(
             "quick",
             "Two short steps, to see that everything works; do not expect a better policy.",
-            {**sized(2, 4), "shown_prompts": 4, "shown_times": 0},
+            {**sized(0.4, 4), "shown_prompts": 4, "shown_times": 0},
         ),
         Preset(
             NORMAL,
             "A step that shows in the texts and stays close to the base: right for most rounds.",
-            sized(5, prompts),
+            sized(1, prompts),
         ),
         Preset(
             "thorough",
             "Four times the steps on twice the prompts, for a reward that can be trusted; the KL budget may end it.",
-            {**sized(20, 2 * prompts), "shown_times": 4},
+            {**sized(4, 2 * prompts), "shown_times": 4},
         ),
     )
 

@@ -21,7 +21,16 @@ from rounds.base_names import NotElsewhere as NotElsewhere
 from rounds.base_names import require_elsewhere
 from rounds.resuming import CannotResume as CannotResume
 from rounds.reward_parts import uses_learned
-from rounds.settings import ALGORITHMS, SettingsError, StudySettings, pairs, parse, settings_model
+from rounds.settings import (
+    ALGORITHMS,
+    SettingsError,
+    StudySettings,
+    not_chosen,
+    pairs,
+    parse,
+    parse_all,
+    settings_model,
+)
 from rounds.toml_text import toml_of
 
 SEEDS_OF_A_STUDY = 1000
@@ -60,7 +69,9 @@ def resolve(
     NotElsewhere, Conflict.
     """
     base = _with_preset(db, kind, preset)
-    config = parse(kind, overrides, config_file, defaults=base)
+    asked = pairs(overrides)
+    config = parse(kind, asked, config_file, defaults=base)
+    _refuse_idle(asked, config)
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
@@ -84,18 +95,12 @@ def imported_name(name: str) -> str:
 def plan(db: Database, kind: str, config: Mapping[str, Any]) -> Plan:
     """How a run with these settings is started by hand; what an older version did not have gets its default."""
     config = parse(kind, config)
-    own = parse(kind, defaults=_defaults(db, kind)) if kind not in ("score", "policy-import") else {}
-    changed = {
-        name: after
-        for name, (_, after) in setting_fields.differences(own, config).items()
-        if name.split(".")[0] not in _not_chosen(config)
-    }
+    own: dict[str, Any] = {}
+    if kind not in ("score", "policy-import"):
+        every = parse_all(kind, defaults=_defaults(db, kind))
+        own = {name: value for name, value in every.items() if name not in not_chosen(config)}
+    changed = {name: after for name, (_, after) in setting_fields.differences(own, config).items()}
     return Plan(kind, dict(config), changed, command(kind, changed), toml_of(nested(changed)))
-
-
-def _not_chosen(config: Mapping[str, Any]) -> set[str]:
-    """The groups of the algorithms that a run does not use."""
-    return {name for name in ALGORITHMS if name != config["algorithm"]} if "algorithm" in config else set()
 
 
 def command(kind: str, changed: Mapping[str, Any], study: str = STUDY) -> str:
@@ -131,7 +136,7 @@ def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | 
 
 def own_settings(db: Database, kind: str) -> dict[str, Any]:
     """What a run gets where nothing is asked for, by dotted names."""
-    return setting_fields.flat(parse(kind, defaults=_defaults(db, kind)))
+    return setting_fields.flat(parse_all(kind, defaults=_defaults(db, kind)))
 
 
 def impossible(db: Database, kind: str, expected: Iterable[str] = (), *, learned: bool = True) -> str:
@@ -172,6 +177,16 @@ def _defaults(db: Database, kind: str) -> dict[str, Any]:
 def _with_preset(db: Database, kind: str, preset: str | None) -> dict[str, Any]:
     base = _defaults(db, kind)
     return base if preset is None else {**base, **presets.settings_of(kind, preset, estimating.facts(db))}
+
+
+def _refuse_idle(asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raises SettingsError for a setting of an algorithm that is not the chosen one: it would change nothing."""
+    for name in asked:
+        if (group := name.partition(".")[0]) in not_chosen(config):
+            raise SettingsError(
+                f"{name} counts only with algorithm={group}; this run's is {config['algorithm']}. Set "
+                f"algorithm={group} as well, or write {config['algorithm']}.{name.partition('.')[2]}."
+            )
 
 
 def _require_finite(config: Mapping[str, Any]) -> None:
