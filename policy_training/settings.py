@@ -3,9 +3,23 @@
 An algorithm's own are algorithms/settings/NAME.py; its defaults there win over those here.
 """
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import ClassVar, Literal
+
+from pydantic import BaseModel, ConfigDict, Field, field_validator
 
 from language_models.settings import LoraSettings, SamplingSettings
+
+
+class GuardSettings(BaseModel):
+    """What watches the policy while it is trained; limits of collapse are fixed (guards.py)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    held_out_every: int = Field(
+        2, ge=0, le=1000, description="Iterations between looks at held-out prompts; 0: none, the last policy counts."
+    )
+    entropy_floor: float = Field(0.3, ge=0, le=1, description="Share of the start's entropy that has to stay.")
+    stop: bool = Field(True, description="Whether an alarm ends the training with the best policy so far.")
 
 
 class TrainingSettings(BaseModel):
@@ -26,6 +40,7 @@ class TrainingSettings(BaseModel):
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
     tokens_per_batch: int = Field(1300, ge=64, description="Tokens in one micro-batch at most (memory).")
     checkpoint_every: int = Field(1, ge=1, description="Iterations between checkpoints.")
+    guards: GuardSettings = Field(GuardSettings(), description="What watches the policy while it is trained.")
     seed: int = Field(0, ge=0, description="Draws of prompts, completions, mini-batches, and the adapter's start.")
     lora: LoraSettings = Field(LoraSettings(), description="The policy's adapter, where it does not start from one.")
     sampling: SamplingSettings = Field(SamplingSettings(), description="One temperature for sampling and log-probs.")
@@ -39,4 +54,27 @@ class RewardedSettings(TrainingSettings):
         3.0, gt=0, description="KL to the reference a sequence that the controller steers to."
     )
     kl_horizon: int = Field(200, ge=1, description="Completions over which the controller acts.")
-    truncation_penalty: float = Field(2.0, ge=0, description="Taken off the score of a completion that was cut off.")
+    truncated: Literal["penalty", "leave_out", "bootstrap"] = Field(
+        "penalty", description="What a completion that was cut off is: an end that costs, nothing, or one that goes on."
+    )
+    truncation_penalty: float = Field(
+        2.0, ge=0, description="Taken off the score of a completion that was cut off, where that is an end that costs."
+    )
+
+    has_values: ClassVar[bool] = False  # whether there is a value head, which says what a state is worth
+
+    @field_validator("truncated")
+    @classmethod
+    def _bootstrap_needs_values(cls, truncated: str) -> str:
+        if truncated == "bootstrap" and not cls.has_values:
+            raise ValueError(
+                "'bootstrap' puts the value head's word in place of what was cut off, and this algorithm has no value "
+                "head: use penalty or leave_out."
+            )
+        return truncated
+
+
+class TokenRewardedSettings(RewardedSettings):
+    """Algorithms that see a reward at each token, so that a shaping reward tells them something."""
+
+    discount: float = Field(1.0, gt=0, le=1, description="Gamma of the return, a token.")

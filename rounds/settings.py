@@ -12,11 +12,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
-from policy_training.settings import TrainingSettings
+from policy_training.settings import TokenRewardedSettings, TrainingSettings
 from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
 from rounds.reward_parts import LEARNED_ALONE, RewardPart
@@ -165,6 +165,23 @@ class TrainPolicySettings(_Settings):
     reward_uncertainty_penalty: float = Field(
         0.0, ge=0, le=100, description="standard deviations taken off each score (of an ensemble: variances)"
     )
+    shaping: Literal["reward", "language_model", "length"] | None = Field(
+        None, description="potential whose differences are added to the rewards on the way; the optimum stays"
+    )
+    shaping_weight: float = Field(1.0, ge=-100, le=100, description="what the potential is multiplied by")
+    shaping_every: int = Field(8, ge=1, le=4096, description="tokens after which the reward is read anew, on 'reward'")
+    length_correction: float = Field(
+        0.0, ge=0, le=1, description="share of what length explains of the learned reward that is taken off it"
+    )
+    held_out_prompts: int = Field(
+        16,
+        ge=0,
+        le=1000,
+        description="held-out prompts whose rewards choose the best policy of the run; 0: the last is",
+    )
+    held_out_penalty: float = Field(
+        1.0, ge=0, le=100, description="further standard deviations taken off the learned reward where it chooses"
+    )
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
     compute: ComputeSettings = Field(default_factory=ComputeSettings, description="how an update is computed")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
@@ -172,6 +189,20 @@ class TrainPolicySettings(_Settings):
     resume_from: int | None = Field(
         None, ge=1, le=2**53, description="run whose newest checkpoint this one goes on from; none: from the start"
     )
+
+    @field_validator("shaping")
+    @classmethod
+    def _shaping_has_what_it_needs(cls, shaping: str | None, info: ValidationInfo) -> str | None:
+        algorithm = info.data.get("algorithm", "")
+        training, rewards = info.data.get(algorithm), info.data.get("rewards")  # None where they are wrong themselves
+        if shaping is not None and training is not None and not isinstance(training, TokenRewardedSettings):
+            raise ValueError(f"{algorithm} sees no rewards on the way, so shaping would tell it nothing: use none.")
+        if shaping == "reward" and rewards is not None and all(one.function != "learned" for one in rewards):
+            raise ValueError(
+                "the potential 'reward' is the learned reward of what is written so far, and 'learned' is not among "
+                "the rewards: add it, or use none, language_model or length."
+            )
+        return shaping
 
     @property
     def training(self) -> TrainingSettings:

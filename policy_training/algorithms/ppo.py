@@ -4,22 +4,21 @@ Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347, as applied to la
 https://arxiv.org/abs/1909.08593. Kept: clipped policy and value losses, GAE, KL to the reference in the reward with an
 adaptive price, early stop of an update, several epochs of mini-batches. Left out: a value model of its own (the value
 head reads the policy's top state), an entropy bonus (the KL keeps the policy spread), reward whitening (the reward is
-normalised where it is trained). A completion that was cut off ends its episode and pays `truncation_penalty`.
+normalised where it is trained).
 
 An update: token rewards -> advantages -> epochs of mini-batches, each one optimiser step.
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
 
 from language_models.log_probs import completion_pass
-from policy_training.advantages import generalised_advantages, leave_one_out_centred, masked_mean, whiten
+from policy_training.advantages import generalised_advantages, masked_mean, whiten
 from policy_training.algorithms.settings.ppo import Settings
+from policy_training.episodes import episodes_of
 from policy_training.iterations import Iteration, iterations
-from policy_training.kl import token_rewards
 from policy_training.learner import Learner, TrainedPolicy
 from policy_training.losses import approximate_kl, clipped, policy_losses, value_losses
 from policy_training.optimiser_step import guarded_step
@@ -37,20 +36,17 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
     learner = Learner.start(given, settings, value_learning_rate=settings.value_learning_rate)
     with given.model.adapters.training(given.adapter):
         for now in iterations(learner, given, settings):
-            now.metrics.update(_update(learner, now, settings, given.checkpoint_folder))
+            now.metrics.update(_update(learner, now, given, settings))
     return learner.best()
 
 
-def _update(learner: Learner, now: Iteration, settings: Settings, folder: Path) -> dict[str, float]:
+def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) -> dict[str, float]:
     """Several epochs over the rollouts; ends early once approx-KL passes 1.5 times its target."""
     rollouts = now.rollouts
-    finished = torch.tensor([sampled.finished for sampled in rollouts.sampled])
-    scores = rollouts.scores - settings.truncation_penalty * (~finished)
-    if settings.centre_scores:
-        scores = leave_one_out_centred(scores, [item.id for item in rollouts.items])
-    rewards = token_rewards(scores, rollouts.log_probs, rollouts.reference, rollouts.mask, learner.controller.beta)
+    episodes = episodes_of(rollouts, given, learner, settings, centre_scores=settings.centre_scores)
+    rewards = episodes.rewards
     advantages, returns = generalised_advantages(
-        rewards, rollouts.values, rollouts.mask, settings.discount, settings.gae_lambda
+        rewards, rollouts.values, rollouts.mask, settings.discount, settings.gae_lambda, episodes.end_values
     )
     advantages = whiten(advantages, rollouts.mask)
     seen: list[dict[str, float]] = []
@@ -62,7 +58,7 @@ def _update(learner: Learner, now: Iteration, settings: Settings, folder: Path) 
                 learner.optimizer.zero_grad(set_to_none=True)
                 return _summary(seen or [figures], rewards, epoch, skipped, rollouts, returns)
             seen.append(figures)
-            skipped += guarded_step(learner, minibatch, figures, settings.max_grad_norm, folder)
+            skipped += guarded_step(learner, minibatch, figures, settings.max_grad_norm, given.checkpoint_folder)
     return _summary(seen, rewards, settings.epochs, skipped, rollouts, returns)
 
 
