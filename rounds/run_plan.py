@@ -6,7 +6,6 @@ the row.
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -64,7 +63,6 @@ def resolve(
     reason = impossible(db, kind, expected, learned=uses_learned(config.get("rewards")))
     if reason:
         raise Impossible(reason)
-    _require_finite(config)
     return config
 
 
@@ -159,14 +157,6 @@ def _defaults(db: Database, kind: str) -> dict[str, Any]:
 def _with_preset(db: Database, kind: str, preset: str | None) -> dict[str, Any]:
     base = _defaults(db, kind)
     return base if preset is None else {**base, **presets.settings_of(kind, preset, estimating.facts(db))}
-
-
-def _require_finite(config: Mapping[str, Any]) -> None:
-    """Raises SettingsError: a range without an upper end lets infinity through, which nothing can work with."""
-    for name, value in setting_fields.flat(config).items():
-        numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(one, float) and not math.isfinite(one) for one in numbers):
-            raise SettingsError(f"{name} = {value} is not allowed: it has to be a finite number.")
 
 
 def _check_names(db: Database, config: Mapping[str, Any]) -> None:
