@@ -16,6 +16,8 @@ from feedback_store import judgments, policies, prompts, reward_models
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from rounds import estimating, presets, resuming, setting_fields, studies
+from rounds.base_names import NotElsewhere as NotElsewhere
+from rounds.base_names import require_elsewhere
 from rounds.resuming import CannotResume as CannotResume
 from rounds.reward_parts import uses_learned
 from rounds.settings import ALGORITHMS, SettingsError, StudySettings, pairs, parse, settings_model
@@ -53,7 +55,8 @@ def resolve(
 ) -> dict[str, Any]:
     """The complete settings of a run; later wins: the study's own, the preset, the file, `overrides`.
 
-    `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput.
+    `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput,
+    NotElsewhere, Conflict.
     """
     base = _with_preset(db, kind, preset)
     config = parse(kind, overrides, config_file, defaults=base)
@@ -63,13 +66,23 @@ def resolve(
     reason = impossible(db, kind, expected, learned=uses_learned(config.get("rewards")))
     if reason:
         raise Impossible(reason)
+    if kind == "policy-export" and config["format"] == "adapter":
+        current = policies.current(db)
+        require_elsewhere(studies.settings(db).base, config["policy"] or (current.name if current else "A policy"))
+    if kind == "policy-import" and config["name"] is not None:
+        policies.require_free(db, imported_name(config["name"]))
     return config
+
+
+def imported_name(name: str) -> str:
+    """What a policy is called whose adapter was made elsewhere; with its hyphen it is no name of a layer."""
+    return f"{policies.IMPORTED}-{name}"
 
 
 def plan(db: Database, kind: str, config: Mapping[str, Any]) -> Plan:
     """How a run with these settings is started by hand; what an older version did not have gets its default."""
     config = parse(kind, config)
-    own = parse(kind, defaults=_defaults(db, kind)) if kind != "score" else {}
+    own = parse(kind, defaults=_defaults(db, kind)) if kind not in ("score", "policy-import") else {}
     changed = {
         name: after
         for name, (_, after) in setting_fields.differences(own, config).items()

@@ -47,6 +47,7 @@ def published(run: Run) -> dict[str, str] | None:
     result = run.result or {}
     for kind, key, name in (
         ("train-policy", "policy", "policy"),
+        ("policy-import", "policy", "policy"),
         ("train-reward", "reward_model", "reward_model"),
         ("policy-export", "folder", "export"),
         ("reward-export", "folder", "export"),

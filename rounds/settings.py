@@ -15,7 +15,11 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
+from policy_training.algorithms.settings.actor_critic import Settings as ActorCriticSettings
+from policy_training.algorithms.settings.grpo import Settings as GRPOSettings
+from policy_training.algorithms.settings.policy_gradient import Settings as PolicyGradientSettings
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
+from policy_training.algorithms.settings.rloo import Settings as RLOOSettings
 from policy_training.settings import TokenRewardedSettings, TrainingSettings
 from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
@@ -85,7 +89,7 @@ class QualificationSettings(_Settings):
 
 
 Choosing = Literal["random", "margin", "information"]
-Algorithm = Literal["ppo"]
+Algorithm = Literal["ppo", "rloo", "grpo", "policy_gradient", "actor_critic"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
@@ -153,6 +157,14 @@ class TrainPolicySettings(_Settings):
 
     algorithm: Algorithm = Field("ppo", description="how the policy is improved")
     ppo: PPOSettings = Field(default_factory=PPOSettings, description="proximal policy optimisation")
+    rloo: RLOOSettings = Field(default_factory=RLOOSettings, description="REINFORCE with the leave-one-out baseline")
+    grpo: GRPOSettings = Field(default_factory=GRPOSettings, description="group relative policy optimisation")
+    policy_gradient: PolicyGradientSettings = Field(
+        default_factory=PolicyGradientSettings, description="REINFORCE with returns-to-go"
+    )
+    actor_critic: ActorCriticSettings = Field(
+        default_factory=ActorCriticSettings, description="actor-critic with n-step returns"
+    )
     rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
         LEARNED_ALONE,
         max_length=20,
@@ -264,7 +276,26 @@ class PolicyExportSettings(_Settings):
     """A policy as a folder that other programs load."""
 
     policy: str | None = Field(None, description="name of the policy; none: the current one")
-    merged: bool = Field(False, description="the adapter merged into a copy of the base instead of the adapter alone")
+    format: Literal["adapter", "adapter-with-base", "merged"] = Field(
+        "adapter", description="the adapter alone (its base has to lie on the hub), with its base, or merged into it"
+    )
+    data_licence: str | None = Field(None, max_length=200, description="licence of prompts and texts, for the card")
+    base_licence: str | None = Field(None, max_length=200, description="licence of the base, for the card")
+
+
+class PolicyImportSettings(_Settings):
+    """An adapter made elsewhere as a policy; its folder is copied to the run's folder."""
+
+    folder: str = Field(min_length=1, description="the adapter's folder; started from a path, its files are copied")
+    name: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
+        description="it is called imported-NAME; none: imported-1, imported-2 and so on",
+    )
+    start: bool = Field(False, description="whether it becomes the current policy, from which the next one is trained")
+    vouched: bool = Field(
+        False, description="whether whoever imports it vouches that it was made for the study's base, if no file tells"
+    )
 
 
 class RewardExportSettings(_Settings):
@@ -285,6 +316,7 @@ KIND_SETTINGS: dict[str, type[_Settings]] = {
     "evaluate": EvaluateSettings,
     "score": ScoreSettings,
     "policy-export": PolicyExportSettings,
+    "policy-import": PolicyImportSettings,
     "reward-export": RewardExportSettings,
 }
 

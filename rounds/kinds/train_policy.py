@@ -1,8 +1,8 @@
 """The next policy: the current one, improved by one of the algorithms of policy_training.
 
-The reference is the study's base in every round, so the KL shown is cumulative. When the new policy is published it
-has written a few completions beside its parent's already, so that the two can be looked at side by side; what it wrote
-on the way is kept in the run's folder.
+The reference is the one start of a line of policies, the base or an imported adapter, so the KL shown is cumulative.
+When the new policy is published it has written a few completions beside its parent's already, so that the two can be
+looked at side by side; what it wrote on the way is kept in the run's folder.
 """
 
 from __future__ import annotations
@@ -25,6 +25,7 @@ from rounds import beginnings, environment, estimating, resuming, run_alarms
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
+from rounds.model_host import ADAPTER
 from rounds.plain import plain
 from rounds.policy_reward import PolicyReward
 from rounds.prompts_looked_at import chosen_prompts
@@ -38,6 +39,7 @@ from rounds.texts import with_system_prompt
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
 HELD_OUT_SEED = -2  # draws the prompts that choose the best policy: others than those shown or evaluated first
+REFERENCE = "reference-policy"  # that of a frozen copy of the adapter that the line of policies started from
 
 
 class NothingToTrainOn(ValueError):
@@ -60,9 +62,12 @@ def run(context: RunContext) -> dict[str, Any]:
         take_over(context)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
-    reward = PolicyReward(context, row)
+    reference = policies.reference(context.db, start)
+    reward = PolicyReward(context, row, reference)
     pause_point("reward-loaded")
     try:
+        if reference.folder is not None:
+            adapters.load(REFERENCE, context.models.folder(reference.folder) / ADAPTER)
         shown = ShownTexts(context, start, reward, TRAINED)
         pause_point("start-shown")
         training = _training_settings(context)
@@ -73,6 +78,7 @@ def run(context: RunContext) -> dict[str, Any]:
             context.checkpoints,
             on_step=lambda report: _after_step(context, report, shown, reward),
             start_folder=context.models.folder(start.folder) if start.folder else None,
+            reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
             potential=potential_of(settings, training, context.models.model, reward),
             held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out),
@@ -84,8 +90,8 @@ def run(context: RunContext) -> dict[str, Any]:
             context.log(f"Training stopped early: {trained.stopped_early}.")
         policy = _publish(context, trained, start, reward, shown)
     finally:
-        if TRAINED in adapters.names:
-            adapters.remove(TRAINED)
+        for name in {TRAINED, REFERENCE} & {*adapters.names}:
+            adapters.remove(name)
     return {"policy": policy.name}
 
 
@@ -206,6 +212,7 @@ def _publish(
     made_from = {
         "algorithm": context.settings.algorithm,
         "parent": start.name,
+        "reference": policies.reference(context.db, start).name,
         "reward_model": row.name if row else None,
         "rewards": reward.provenance(),
     }

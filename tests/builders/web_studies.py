@@ -1,6 +1,7 @@
 """Studies for tests of the pages: pairs put into the store directly, without a worker or a model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from feedback_store import (
     annotators,
@@ -59,8 +60,8 @@ def claim(db: Database) -> runs.Lease:
     return lease
 
 
-def reward_model(db: Database, lease: runs.Lease | None = None) -> None:
-    """A reward model with figures, published by a run that saw all judgments."""
+def reward_model(db: Database, lease: runs.Lease | None = None, people: dict[str, Any] | None = None) -> None:
+    """A reward model with figures, published by a run that saw all judgments. `people`: what it learned of them."""
     if lease is None:
         runs.enqueue(db, "train-reward", {})
         lease = claim(db)
@@ -72,7 +73,7 @@ def reward_model(db: Database, lease: runs.Lease | None = None) -> None:
         folder="models/reward-1",
         base_sha256="a" * 64,
         manifest_sha256="d" * 64,
-        metrics={"holdout": holdout},
+        metrics={"holdout": holdout, "people": {"people": people or {}}},
     )
 
 

@@ -96,7 +96,7 @@ export class OneRun {
       can.cancel ? slim("active.cancel", () => this.cancel(run)) : null,
       can.resume_step === null ? null : slim("runs.resume", () => this.again(run, true), { step: can.resume_step }),
       can.retry ? slim("runs.retry", () => this.again(run, false)) : null,
-      ["score", "policy-export", "reward-export"].includes(run.kind)
+      ["score", "policy-export", "policy-import", "reward-export"].includes(run.kind)
         ? null
         : el("a", { class: "tm-button tm-slim", href: `#new/${run.kind}/${run.id}` }, words("runs.like")),
       el(
