@@ -58,8 +58,9 @@ def resolve(
     `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput,
     NotElsewhere, Conflict.
     """
-    base = _with_preset(db, kind, preset)
-    config = parse(kind, overrides, config_file, defaults=base)
+    own = _defaults(db, kind)
+    asked = parse(kind, overrides, config_file, defaults=own)
+    config = parse(kind, overrides, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
@@ -123,7 +124,9 @@ def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | 
     unknown = {name: f"{name!r} is not a setting of {kind}." for name in overrides if name not in known}
     if unknown:
         return unknown
-    base = parse(kind, defaults=_with_preset(db, kind, preset))
+    own = _defaults(db, kind)
+    asked = {**parse(kind, defaults=own), **pairs(overrides)}
+    base = parse(kind, defaults={**own, **_preset(db, kind, preset, asked)})
     return setting_fields.faults_of(model, base, pairs(overrides))
 
 
@@ -167,9 +170,12 @@ def _defaults(db: Database, kind: str) -> dict[str, Any]:
     return {}  # evaluations share one seed, so that a policy evaluated before is not sampled again
 
 
-def _with_preset(db: Database, kind: str, preset: str | None) -> dict[str, Any]:
-    base = _defaults(db, kind)
-    return base if preset is None else {**base, **presets.settings_of(kind, preset, estimating.facts(db))}
+def _preset(db: Database, kind: str, preset: str | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a preset, for the algorithm that is asked for alone."""
+    if preset is None:
+        return {}
+    found, others = presets.settings_of(kind, preset, estimating.facts(db)), _not_chosen(asked)
+    return {name: value for name, value in found.items() if name.split(".")[0] not in others}
 
 
 def _check_names(db: Database, config: Mapping[str, Any]) -> None:
