@@ -10,9 +10,8 @@ from collections.abc import Mapping
 from dataclasses import dataclass, field
 from typing import Any
 
-from policy_training import algorithm_registry
 from rounds.estimates import rough_memory_gb
-from rounds.settings import ALGORITHMS, SettingsError, parse
+from rounds.settings import ALGORITHMS, SettingsError, parse, parse_all
 from rounds.work import Facts
 
 NORMAL = "normal"
@@ -48,36 +47,34 @@ def settings_of(kind: str, name: str, facts: Facts) -> dict[str, Any]:
 
 
 def _train_policy(facts: Facts) -> tuple[Preset, ...]:
-    """Every algorithm's group gets them; only that of the algorithm that is chosen counts."""
-    prompts, tokens = _prompts_a_step(facts), _tokens_a_micro_batch(facts)
+    """Every algorithm's group gets them, by its own defaults; only that of the algorithm that is chosen counts."""
+    share, tokens = _prompts_a_step(facts) / USUAL_PROMPTS, _tokens_a_micro_batch(facts)
+    usual = parse_all("train-policy")
 
-    def sized(steps: float, prompts: int) -> dict[str, int]:
-        """So many times an algorithm's own steps, and its own prompts scaled as these are to the usual ones."""
-        found: dict[str, int] = {}
+    def sized(steps: float, prompts: float) -> dict[str, int]:
+        made = {}
         for algorithm in ALGORITHMS:
-            usual = algorithm_registry.settings_class(algorithm)()
-            found |= {
-                f"{algorithm}.steps": max(1, round(usual.steps * steps)),
-                f"{algorithm}.prompts_per_step": max(1, round(usual.prompts_per_step * prompts / USUAL_PROMPTS)),
-                f"{algorithm}.tokens_per_batch": tokens,
-            }
-        return found
+            own = usual[algorithm]
+            made[f"{algorithm}.steps"] = round(own["steps"] * steps)
+            made[f"{algorithm}.prompts_per_step"] = max(1, round(own["prompts_per_step"] * prompts))
+            made[f"{algorithm}.tokens_per_batch"] = tokens
+        return made
 
     return (
         Preset(
             "quick",
             "Two short steps, to see that everything works; do not expect a better policy.",
-            {**sized(0.4, 4), "shown_prompts": 4, "shown_times": 0},
+            {**sized(0.4, 0.5), "shown_prompts": 4, "shown_times": 0},
         ),
         Preset(
             NORMAL,
             "A step that shows in the texts and stays close to the base: right for most rounds.",
-            sized(1, prompts),
+            sized(1, share),
         ),
         Preset(
             "thorough",
             "Four times the steps on twice the prompts, for a reward that can be trusted; the KL budget may end it.",
-            {**sized(4, 2 * prompts), "shown_times": 4},
+            {**sized(4, 2 * share), "shown_times": 4},
         ),
     )
 

@@ -6,7 +6,6 @@ the row.
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -68,10 +67,10 @@ def resolve(
     `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput,
     NotElsewhere, Conflict.
     """
-    base = _with_preset(db, kind, preset)
-    asked = pairs(overrides)
-    config = parse(kind, asked, config_file, defaults=base)
-    _refuse_idle(asked, config)
+    own, given = _defaults(db, kind), pairs(overrides)
+    asked = parse(kind, given, config_file, defaults=own)
+    config = parse(kind, given, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
+    _refuse_idle(given, config)
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
@@ -83,7 +82,6 @@ def resolve(
         require_elsewhere(studies.settings(db).base, config["policy"] or (current.name if current else "A policy"))
     if kind == "policy-import" and config["name"] is not None:
         policies.require_free(db, imported_name(config["name"]))
-    _require_finite(config)
     return config
 
 
@@ -130,7 +128,9 @@ def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | 
     unknown = {name: f"{name!r} is not a setting of {kind}." for name in overrides if name not in known}
     if unknown:
         return unknown
-    base = parse(kind, defaults=_with_preset(db, kind, preset))
+    own = _defaults(db, kind)
+    asked = {**parse(kind, defaults=own), **pairs(overrides)}
+    base = parse(kind, defaults={**own, **_preset(db, kind, preset, asked)})
     return setting_fields.faults_of(model, base, pairs(overrides))
 
 
@@ -174,9 +174,12 @@ def _defaults(db: Database, kind: str) -> dict[str, Any]:
     return {}  # evaluations share one seed, so that a policy evaluated before is not sampled again
 
 
-def _with_preset(db: Database, kind: str, preset: str | None) -> dict[str, Any]:
-    base = _defaults(db, kind)
-    return base if preset is None else {**base, **presets.settings_of(kind, preset, estimating.facts(db))}
+def _preset(db: Database, kind: str, preset: str | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a preset, for the algorithm that is asked for alone."""
+    if preset is None:
+        return {}
+    found, others = presets.settings_of(kind, preset, estimating.facts(db)), not_chosen(asked)
+    return {name: value for name, value in found.items() if name.split(".")[0] not in others}
 
 
 def _refuse_idle(asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
@@ -187,14 +190,6 @@ def _refuse_idle(asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
                 f"{name} counts only with algorithm={group}; this run's is {config['algorithm']}. Set "
                 f"algorithm={group} as well, or write {config['algorithm']}.{name.partition('.')[2]}."
             )
-
-
-def _require_finite(config: Mapping[str, Any]) -> None:
-    """Raises SettingsError: a range without an upper end lets infinity through, which nothing can work with."""
-    for name, value in setting_fields.flat(config).items():
-        numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(one, float) and not math.isfinite(one) for one in numbers):
-            raise SettingsError(f"{name} = {value} is not allowed: it has to be a finite number.")
 
 
 def _check_names(db: Database, config: Mapping[str, Any]) -> None:
