@@ -54,7 +54,7 @@ def run(context: RunContext) -> dict[str, Any]:
     reward = PolicyReward(context, row, reference)
     try:
         if reference.folder is not None:
-            adapters.load(REFERENCE, context.models.folder(reference.folder) / ADAPTER)
+            adapters.load(REFERENCE, context.models.folder_of(reference) / ADAPTER)
         shown = ShownTexts(context, start, reward, TRAINED)
         given = Given(
             context.models.model,
@@ -62,7 +62,7 @@ def run(context: RunContext) -> dict[str, Any]:
             reward,
             context.checkpoints,
             on_step=lambda report: _after_step(context, report, shown, reward),
-            start_folder=context.models.folder(start.folder) if start.folder else None,
+            start_folder=context.models.folder_of(start) if start.folder else None,
             reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
         )
@@ -118,12 +118,15 @@ def _items(context: RunContext, began: Beginning) -> list[PromptItem]:
         )
     known = [there[one] for one in began.prompt_ids]
     model, study = context.models.model, context.study
-    return [
+    items = [
         PromptItem(
             prompt.id, model.tokens(prompt.messages, study.system_prompt), with_system_prompt(prompt.messages, study)
         )
         for prompt in known
     ]
+    for item in items:  # before anything is trained, not when one of them is drawn at last
+        model.require_room(item.token_ids, context.settings.training.sampling.max_new_tokens, f"Prompt {item.id}")
+    return items
 
 
 def _training_settings(context: RunContext) -> TrainingSettings:
@@ -135,6 +138,8 @@ def _training_settings(context: RunContext) -> TrainingSettings:
 
 
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
+    if report.step == 0 and report.metrics.get("cut_off") == 1.0:
+        context.log(_never_ends(context), level="warning")
     context.between_steps(
         "improving the policy",
         step=report.step,
@@ -144,6 +149,20 @@ def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, rewa
     )
     if "seconds_update" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
         shown.on_the_way(report.step + 1)
+
+
+def _never_ends(context: RunContext) -> str:
+    tokens = context.settings.training.sampling.max_new_tokens
+    if not context.models.model.stop_ids:
+        return (
+            "The base has no token that ends a text, so every completion is cut off, and nothing can teach the policy "
+            f"to stop: all are {tokens} tokens long."
+        )
+    return (
+        f"Not one completion of the first step ended by itself within {tokens} tokens: all pay the truncation penalty "
+        "alike. Ask for shorter answers in the prompts or the system prompt, or allow more new tokens "
+        "(sampling.max_new_tokens)."
+    )
 
 
 def _publish(
