@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ui.commands.arguments import AsJson, Base, Study
+from ui.commands.arguments import AsJson, Base, Functions, Study
 from ui.commands.output import as_text, print_json
 
 FIGURES = {
@@ -53,6 +53,7 @@ def simulate(
             metavar="KEY=VALUE",
         ),
     ] = None,
+    functions: Functions = None,
     as_json: AsJson = False,
 ) -> None:
     """Go through rounds of the loop with simulated annotators, and measure after each what was learnt.
@@ -73,6 +74,7 @@ def simulate(
             prompts=prompts,
             base=base,
             overrides=values or [],
+            functions=functions,
             on_progress=progress.show,
         ):
             if as_json:
