@@ -2,19 +2,25 @@
 
 import tempfile
 import time
+from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
 
 from benchmarks.setting import Setting, peak_gigabytes
+from language_models.sampling import Sampled
 from language_models.settings import SamplingSettings
 from policy_training.algorithms import ppo
-from policy_training.records import PromptItem, StepReport
-from policy_training.settings import PPOSettings
+from policy_training.algorithms.settings.ppo import Settings
+from policy_training.records import Given, PromptItem, StepReport
+
+
+def _commas(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+    return [float(completion.text.count(",")) for completion in sampled]
 
 
 def measure(setting: Setting) -> dict[str, Any]:
     """Seconds of the iteration (collect and update; the pass that measures the result is left out) and peak memory."""
-    settings = PPOSettings(
+    settings = Settings(
         steps=1,
         prompts_per_step=16,
         samples_per_prompt=1,
@@ -29,16 +35,7 @@ def measure(setting: Setting) -> dict[str, Any]:
     reports: list[StepReport] = []
     began = time.perf_counter()
     with tempfile.TemporaryDirectory() as folder:
-        ppo.train(
-            setting.model,
-            items,
-            lambda _, sampled: [float(completion.text.count(",")) for completion in sampled],
-            settings,
-            start_folder=None,
-            reference_adapter=None,
-            checkpoint_folder=Path(folder),
-            on_step=reports.append,
-        )
+        ppo.train(Given(setting.model, items, _commas, Path(folder), reports.append), settings)
     first = reports[0].metrics
     return {
         "seconds": round(first["seconds_collect"] + first["seconds_update"], 2),

@@ -50,8 +50,9 @@ def sample(
     rounding alone) on the rows that it shares a batch with, so the caller keeps batches fixed.
     """
     results: list[Sampled] = []
-    with model.adapters.using(None), torch.no_grad():
-        network = model.sampling_network(adapter) if requests else None
+    if not requests:
+        return results
+    with torch.no_grad(), model.sampled_from(adapter) as network:
         for start in range(0, len(requests), settings.batch_size):
             results += _sample_batch(model, network, requests[start : start + settings.batch_size], settings)
             if on_batch:

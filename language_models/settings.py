@@ -1,6 +1,12 @@
-"""Settings of adapters and sampling: frozen, checked when built, free of torch."""
+"""Settings of adapters, sampling and how the machine computes: frozen, checked when built, free of torch."""
+
+from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+
+Precision = Literal["fp32", "bf16", "4bit"]
+WantedPrecision = Literal["auto", "fp32", "bf16", "4bit"]
+Switch = Literal["auto", "on", "off"]
 
 
 class LoraSettings(BaseModel):
@@ -20,3 +26,16 @@ class SamplingSettings(BaseModel):
     temperature: float = Field(0.7, gt=0, le=5, description="Divides the logits in sampling, log-probs and KL alike.")
     max_new_tokens: int = Field(64, ge=1, le=4096, description="Tokens a completion may have before it is cut off.")
     batch_size: int = Field(64, ge=1, le=1024, description="Completions sampled together.")
+
+
+class ComputeSettings(BaseModel):
+    """How an update is computed. It changes what training takes, not what it learns (but for rounding)."""
+
+    model_config = ConfigDict(frozen=True, extra="forbid")
+
+    gradient_checkpointing: Switch = Field(
+        "auto",
+        description="Layers are computed again in the backward pass instead of kept: less memory, slower. "
+        "auto: where memory is short.",
+    )
+    compile: Switch = Field("auto", description="Layers go through torch.compile before an update. auto: on CUDA only.")

@@ -1,7 +1,8 @@
 """Returns and advantages of completions seen as episodes. Pure functions on padded tensors.
 
 Axis letters: N episodes, C tokens. State t is the prompt and the first t tokens, the action is token t, appending it
-is the (deterministic) transition, and the episode ends with the completion: V after the last token is 0.
+is the (deterministic) transition, and the episode ends with the completion: V after the last token is 0, unless the
+completion was cut off and its end is bootstrapped (truncation.py).
 """
 
 from collections.abc import Sequence
@@ -25,23 +26,31 @@ def leave_one_out_centred(scores: Tensor, group_of: Sequence[int]) -> Tensor:
 
 
 def generalised_advantages(
-    rewards: Tensor, values: Tensor, mask: Tensor, discount: float, gae_lambda: float
+    rewards: Tensor,
+    values: Tensor,
+    mask: Tensor,
+    discount: float,
+    gae_lambda: float,
+    end_values: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(N, C) rewards, values and mask -> (N, C) advantages and returns, 0 behind each episode's end.
 
     Schulman et al. 2015, https://arxiv.org/abs/1506.02438, Eq. 16: A_t = delta_t + gamma lambda A_{t+1} with
     delta_t = r_t + gamma V(s_{t+1}) - V(s_t). Returns are A_t + V(s_t), on advantages before any whitening.
+    `end_values` are (N,) V(s_T) after the last token: 0 (None: everywhere) where the episode is over there, the value
+    of the state where it was only cut off and goes on in thought (Pardo et al. 2018,
+    https://arxiv.org/abs/1712.00378, partial-episode bootstrapping).
     """
     advantages = torch.zeros_like(rewards)
     following_advantage = torch.zeros_like(rewards[:, 0])
-    following_value = torch.zeros_like(rewards[:, 0])
+    following_value = torch.zeros_like(rewards[:, 0]) if end_values is None else end_values
     for t in reversed(range(rewards.shape[1])):
         real = mask[:, t]
         delta = rewards[:, t] + discount * following_value - values[:, t]
         advantage = delta + discount * gae_lambda * following_advantage
         advantages[:, t] = torch.where(real, advantage, 0.0)
         following_advantage = torch.where(real, advantage, 0.0)
-        following_value = torch.where(real, values[:, t], 0.0)
+        following_value = torch.where(real, values[:, t], following_value)
     return advantages, torch.where(mask, advantages + values, 0.0)
 
 

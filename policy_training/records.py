@@ -1,10 +1,17 @@
 """What policy training reads and writes: plain records, free of any database."""
 
+from __future__ import annotations
+
 from collections.abc import Callable, Sequence
 from dataclasses import dataclass, field
-from typing import Any
+from pathlib import Path
+from typing import TYPE_CHECKING, Any
 
 from language_models.sampling import Sampled
+
+if TYPE_CHECKING:
+    from language_models.model import LanguageModel
+    from policy_training.guards import Alarm
 
 
 @dataclass(frozen=True)
@@ -17,21 +24,56 @@ class PromptItem:
 
 
 RewardFunction = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[float]]
-"""(prompts, completions), row by row -> one finite score for each, more is better. PPO cannot tell a learned reward
-from a written one."""
+"""(prompts, completions), row by row -> one finite score for each, more is better. An algorithm cannot tell a learned
+reward from a written one."""
+
+
+Potential = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[Sequence[float]]]
+"""(prompts, completions), row by row -> for a completion of C tokens the C + 1 values Phi(s_0), ..., Phi(s_C), each a
+function of its state alone: the prompt and the first t tokens. See shaping.py."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Prompts that are never trained on, one completion each, and the reward that chooses the best policy by them: the
+    one that is trained on, less what it does not know."""
+
+    prompts: Sequence[PromptItem]
+    reward: RewardFunction
 
 
 @dataclass(frozen=True)
 class StepReport:
     """What an iteration looked like; sent after its checkpoint is on disk, and again, without samples, by a run that
-    goes on from there.
+    goes on from there. `alarms`: what went past its limit.
     """
 
     step: int
     steps: int
     metrics: dict[str, float]
     samples: list[tuple[PromptItem, Sampled, float]] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
 
 
 OnStep = Callable[[StepReport], None]
 """May raise to stop: the run goes on from its checkpoint when it is started again with the same arguments."""
+
+
+@dataclass(frozen=True)
+class Given:
+    """What an algorithm is given; what it takes of it, its file says in `NEEDS`.
+
+    Trains `adapter` from the policy in `start_folder` (None: from the base). `reference_adapter` names a loaded adapter
+    (None: the base). Training goes on from the newest checkpoint in `checkpoint_folder`.
+    """
+
+    model: LanguageModel
+    prompts: Sequence[PromptItem]
+    reward: RewardFunction | None
+    checkpoint_folder: Path
+    on_step: OnStep
+    start_folder: Path | None = None
+    reference_adapter: str | None = None
+    held_out: HeldOut | None = None
+    adapter: str = "trained-policy"
+    potential: Potential | None = None

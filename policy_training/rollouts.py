@@ -9,13 +9,14 @@ import torch
 from torch import Tensor
 
 from language_models.batches import Batch, collate, token_batches
-from language_models.heads import ScalarHead
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
+from language_models.pause_points import pause_point
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
-from policy_training.records import PromptItem, RewardFunction
-from policy_training.settings import PPOSettings
+from policy_training.learner import Learner
+from policy_training.records import Given, PromptItem
+from policy_training.settings import TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -47,7 +48,7 @@ class BadReward(ValueError):
 
 
 def draw_requests(
-    prompts: Sequence[PromptItem], settings: PPOSettings, step: int
+    prompts: Sequence[PromptItem], settings: TrainingSettings, step: int
 ) -> tuple[list[PromptItem], list[SampleRequest]]:
     """The prompts of iteration `step` (0, 1, ...), each `samples_per_prompt` times, and what to sample.
 
@@ -66,7 +67,7 @@ def draw_requests(
 
 
 def lay_out(
-    model: LanguageModel, items: list[PromptItem], sampled: list[Sampled], settings: PPOSettings, step: int
+    model: LanguageModel, items: list[PromptItem], sampled: list[Sampled], settings: TrainingSettings, step: int
 ) -> list[list[MicroBatch]]:
     """Splits the rows at random into mini-batches, each into micro-batches of like length within the token budget."""
     order = np.random.default_rng([settings.seed, 2, step]).permutation(len(items))
@@ -87,23 +88,18 @@ def lay_out(
     return layout
 
 
-def collect(
-    model: LanguageModel,
-    adapter: str,
-    reference_adapter: str | None,
-    value_head: ScalarHead,
-    prompts: Sequence[PromptItem],
-    reward: RewardFunction,
-    settings: PPOSettings,
-    step: int,
-) -> Rollouts:
+def collect(given: Given, learner: Learner, settings: TrainingSettings, step: int) -> Rollouts:
     """Samples, scores, and reads log-probs, values and reference log-probs in the layout of the update.
 
-    Raises BadReward, naming the prompt, where a score is missing or not finite.
+    Without a reward all scores are 0, without a value head all values. Raises BadReward, naming the prompt, where a
+    score is missing or not finite.
     """
-    items, requests = draw_requests(prompts, settings, step)
-    sampled = sample(model, requests, settings.sampling, adapter)
-    scores = checked_scores(reward(items, sampled), items)
+    model = learner.model
+    items, requests = draw_requests(given.prompts, settings, step)
+    sampled = sample(model, requests, settings.sampling, learner.adapter)
+    pause_point("completions-drawn")
+    scores = checked_scores(given.reward(items, sampled) if given.reward else [0.0] * len(items), items)
+    pause_point("completions-scored")
     layout = lay_out(model, items, sampled, settings, step)
     shape = (len(items), max(len(completion.token_ids) for completion in sampled))
     mask = torch.zeros(shape, dtype=torch.bool)
@@ -112,15 +108,17 @@ def collect(
         for micro in (micro for minibatch in layout for micro in minibatch):
             width = micro.batch.completion_mask.shape[1]
             mask[micro.rows, :width] = micro.batch.completion_mask.cpu()
-            with model.adapters.using(adapter):
+            with model.adapters.using(learner.adapter):
                 own = completion_pass(model, micro.batch, settings.sampling.temperature, with_entropy=True)
             log_probs[micro.rows, :width] = own.log_probs.cpu()
-            values[micro.rows, :width] = (value_head(own.states) * micro.batch.completion_mask).cpu()
+            if learner.value_head is not None:
+                values[micro.rows, :width] = (learner.value_head(own.states) * micro.batch.completion_mask).cpu()
             assert own.entropy is not None
             entropy[micro.rows, :width] = own.entropy.cpu()
-            with model.adapters.using(reference_adapter):
+            with model.adapters.using(given.reference_adapter):
                 base = completion_pass(model, micro.batch, settings.sampling.temperature)
             reference[micro.rows, :width] = base.log_probs.cpu()
+    pause_point("log-probs-read")
     return Rollouts(items, sampled, layout, scores, mask, log_probs, reference, values, entropy)
 
 

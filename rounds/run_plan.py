@@ -16,10 +16,10 @@ from typing import Any
 from feedback_store import judgments, policies, prompts, reward_models
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
-from rounds import presets, resuming, setting_fields, studies
+from rounds import estimating, presets, resuming, setting_fields, studies
 from rounds.resuming import CannotResume as CannotResume
 from rounds.reward_parts import uses_learned
-from rounds.settings import SettingsError, StudySettings, pairs, parse, settings_model
+from rounds.settings import ALGORITHMS, SettingsError, StudySettings, pairs, parse, settings_model
 from rounds.toml_text import toml_of
 
 SEEDS_OF_A_STUDY = 1000
@@ -56,7 +56,7 @@ def resolve(
 
     `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput.
     """
-    base = _with_preset(_defaults(db, kind), kind, preset)
+    base = _with_preset(db, kind, preset)
     config = parse(kind, overrides, config_file, defaults=base)
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
@@ -72,8 +72,17 @@ def plan(db: Database, kind: str, config: Mapping[str, Any]) -> Plan:
     """How a run with these settings is started by hand; what an older version did not have gets its default."""
     config = parse(kind, config)
     own = parse(kind, defaults=_defaults(db, kind)) if kind != "score" else {}
-    changed = {name: after for name, (_, after) in setting_fields.differences(own, config).items()}
+    changed = {
+        name: after
+        for name, (_, after) in setting_fields.differences(own, config).items()
+        if name.split(".")[0] not in _not_chosen(config)
+    }
     return Plan(kind, dict(config), changed, command(kind, changed), toml_of(nested(changed)))
+
+
+def _not_chosen(config: Mapping[str, Any]) -> set[str]:
+    """The groups of the algorithms that a run does not use."""
+    return {name for name in ALGORITHMS if name != config["algorithm"]} if "algorithm" in config else set()
 
 
 def command(kind: str, changed: Mapping[str, Any], study: str = STUDY) -> str:
@@ -103,7 +112,7 @@ def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | 
     unknown = {name: f"{name!r} is not a setting of {kind}." for name in overrides if name not in known}
     if unknown:
         return unknown
-    base = parse(kind, defaults=_with_preset(_defaults(db, kind), kind, preset))
+    base = parse(kind, defaults=_with_preset(db, kind, preset))
     return setting_fields.faults_of(model, base, pairs(overrides))
 
 
@@ -142,12 +151,14 @@ def _defaults(db: Database, kind: str) -> dict[str, Any]:
     if kind == "train-reward":
         return {"reward.seed": seed}
     if kind == "train-policy":
-        return {"ppo.seed": seed, "ppo.sampling": study.sampling.model_dump(), "ppo.lora": study.lora.model_dump()}
+        own = {"seed": seed, "sampling": study.sampling.model_dump(), "lora": study.lora.model_dump()}
+        return {f"{algorithm}.{name}": value for algorithm in ALGORITHMS for name, value in own.items()}
     return {}  # evaluations share one seed, so that a policy evaluated before is not sampled again
 
 
-def _with_preset(base: dict[str, Any], kind: str, preset: str | None) -> dict[str, Any]:
-    return base if preset is None else {**base, **presets.settings_of(kind, preset)}
+def _with_preset(db: Database, kind: str, preset: str | None) -> dict[str, Any]:
+    base = _defaults(db, kind)
+    return base if preset is None else {**base, **presets.settings_of(kind, preset, estimating.facts(db))}
 
 
 def _require_finite(config: Mapping[str, Any]) -> None:

@@ -10,7 +10,7 @@ from feedback_store import prompts, run_records
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from feedback_store.runs import Run
-from rounds import estimating, failures, resuming, reward_slices, run_plan, shown_samples
+from rounds import environment, estimating, failures, resuming, reward_slices, run_alarms, run_plan, shown_samples
 from rounds.estimating import seconds_between
 from rounds.loop_state import run_row
 from rounds.settings import SettingsError
@@ -30,6 +30,7 @@ def row(run: Run) -> dict[str, Any]:
         "seconds": seconds_between(run.started_at, run.ended_at or run.heartbeat_at),
         "published": published(run),
         "retries": run.retries_id,
+        "alarms": ((run.result or {}).get("alarms") or []),
     }
 
 
@@ -72,12 +73,14 @@ def run_view(db: Database, run_id: int, *, after_log: int = 0) -> dict[str, Any]
         **{name: [_relative(one) for one in found] for name, found in related.items()},
         **ending(db, run),
         "predicted": estimating.predicted(db, run.id),
+        "environment": environment.read(db, run.id),
         "can": {
             "cancel": run.ended_at is None and run.cancel_asked_at is None,
             "retry": run.status in ENDED_EARLY and not related["retried_by"],
             "resume_step": None if related["retried_by"] else resuming.step_of(db, run),
         },
         "curves": curves(db, run_id),
+        "alarms": [asdict(one) for one in run_alarms.of(db, run_id)],
         "reward_quality": reward_slices.quality_view(db, run),
         "logs": [_line(line) for line in run_records.logs(db, run_id, after=after_log)],
     }

@@ -12,10 +12,11 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from language_models.settings import LoraSettings, SamplingSettings
-from policy_training.settings import PPOSettings
+from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
+from policy_training.algorithms.settings.ppo import Settings as PPOSettings
+from policy_training.settings import TokenRewardedSettings, TrainingSettings
 from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
 from rounds.reward_parts import LEARNED_ALONE, RewardPart
@@ -83,12 +84,18 @@ class QualificationSettings(_Settings):
 
 
 Choosing = Literal["random", "margin", "information"]
+Algorithm = Literal["ppo"]
+ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
 class StudySettings(_Settings):
     """What a study fixes for all its runs; stored when it is made, changes are new rows of its history."""
 
     base: str = Field(description="source of the frozen base model: bundled:NAME, tiny:, hub:ORG/NAME or models/FOLDER")
+    precision: WantedPrecision = Field(
+        "auto",
+        description="numbers that the base is held in, fixed when it is first loaded; auto: bf16 on CUDA, else fp32",
+    )
     system_prompt: str = Field("Reply to the request.", description="for prompts that have none of their own")
     holdout_share: float = Field(0.2, ge=0, le=0.9, description="share of prompts, by group, never trained on")
     queue_target: int = Field(50, ge=2, le=10000, description="askable comparisons that the queue keeps ready")
@@ -141,9 +148,10 @@ class TrainRewardSettings(_Settings):
 
 
 class TrainPolicySettings(_Settings):
-    """The next policy: the current one, improved against a reward by PPO."""
+    """The next policy: the current one, improved by the algorithm that is chosen, whose group of settings counts."""
 
-    ppo: PPOSettings = Field(default_factory=PPOSettings, description="the update")
+    algorithm: Algorithm = Field("ppo", description="how the policy is improved")
+    ppo: PPOSettings = Field(default_factory=PPOSettings, description="proximal policy optimisation")
     rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
         LEARNED_ALONE,
         max_length=20,
@@ -157,12 +165,55 @@ class TrainPolicySettings(_Settings):
     reward_uncertainty_penalty: float = Field(
         0.0, ge=0, le=100, description="standard deviations taken off each score (of an ensemble: variances)"
     )
+    shaping: Literal["reward", "language_model", "length"] | None = Field(
+        None, description="potential whose differences are added to the rewards on the way; the optimum stays"
+    )
+    shaping_weight: float = Field(1.0, ge=-100, le=100, description="what the potential is multiplied by")
+    shaping_every: int = Field(8, ge=1, le=4096, description="tokens after which the reward is read anew, on 'reward'")
+    length_correction: float = Field(
+        0.0, ge=0, le=1, description="share of what length explains of the learned reward that is taken off it"
+    )
+    held_out_prompts: int = Field(
+        16,
+        ge=0,
+        le=1000,
+        description="held-out prompts whose rewards choose the best policy of the run; 0: the last is",
+    )
+    held_out_penalty: float = Field(
+        1.0, ge=0, le=100, description="further standard deviations taken off the learned reward where it chooses"
+    )
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
+    compute: ComputeSettings = Field(default_factory=ComputeSettings, description="how an update is computed")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
     shown_times: int = Field(2, ge=0, le=100, description="how often they are sampled on the way as well")
     resume_from: int | None = Field(
         None, ge=1, le=2**53, description="run whose newest checkpoint this one goes on from; none: from the start"
     )
+
+    @field_validator("shaping")
+    @classmethod
+    def _shaping_has_what_it_needs(cls, shaping: str | None, info: ValidationInfo) -> str | None:
+        algorithm = info.data.get("algorithm", "")
+        training, rewards = info.data.get(algorithm), info.data.get("rewards")  # None where they are wrong themselves
+        if shaping is not None and training is not None and not isinstance(training, TokenRewardedSettings):
+            raise ValueError(f"{algorithm} sees no rewards on the way, so shaping would tell it nothing: use none.")
+        if shaping == "reward" and rewards is not None and all(one.function != "learned" for one in rewards):
+            raise ValueError(
+                "the potential 'reward' is the learned reward of what is written so far, and 'learned' is not among "
+                "the rewards: add it, or use none, language_model or length."
+            )
+        return shaping
+
+    @property
+    def training(self) -> TrainingSettings:
+        """The settings of the algorithm that is chosen."""
+        found: TrainingSettings = getattr(self, self.algorithm)
+        return found
+
+
+def training_of(config: Mapping[str, Any]) -> dict[str, Any]:
+    """The same of stored settings; those from before there was a choice are PPO's."""
+    return dict(config[config.get("algorithm", "ppo")])
 
 
 class BlindSettings(_Settings):

@@ -35,7 +35,7 @@ class ShownTexts:
             chosen = chosen_prompts(prompts.listing(context.db, split="holdout"), settings.shown_prompts, SEED)
         self.wanted = [Wanted(prompt, start, SEED, 0) for prompt in chosen]
         self.there = {one.step for one in kept}
-        self.to_show = shown_samples.steps_to_show(settings.ppo.steps, settings.shown_times)
+        self.to_show = shown_samples.steps_to_show(settings.training.steps, settings.shown_times)
         if self.wanted and 0 not in self.there:
             self._keep_the_start()
 

@@ -22,7 +22,7 @@ from feedback_store.runs import Run
 from rounds import simulated_annotators, studies, tastes, verbs
 from rounds.demo.demo import HOLDOUT_SHARE
 from rounds.round_report import report
-from rounds.settings import KIND_SETTINGS, SettingsError, parse
+from rounds.settings import KIND_SETTINGS, SettingsError, parse, training_of
 from rounds.simulated_annotators import Seen, SimulatedAnnotator
 from rounds.supervisor import WorkerSupervisor, require_folder, start_worker_if_none
 from rounds.tastes import Taste
@@ -64,6 +64,7 @@ def simulate(
     seed: int = 0,
     prompts: Path | str | None = None,
     base: str | None = None,
+    precision: str | None = None,
     overrides: Iterable[str] = (),
     functions: Path | None = None,
     on_progress: Progress | None = None,
@@ -82,16 +83,22 @@ def simulate(
     if file is not None and not file.is_file():
         raise SettingsError(f"There is no file of prompts {str(file)!r}.")
     return _rounds(
-        Path(folder), rounds, file, base, settings, (chosen, crew, pairs, seed), functions,
+        Path(folder),
+        rounds,
+        file,
+        (base, precision),
+        settings,
+        (chosen, crew, pairs, seed),
+        functions,
         on_progress or (lambda _: None),
-    )  # fmt: skip
+    )
 
 
 def _rounds(
     folder: Path,
     rounds: int,
     file: Path | None,
-    base: str | None,
+    model: tuple[str | None, str | None],
     overrides: dict[str, dict[str, str]],
     chosen: tuple[Taste, list[SimulatedAnnotator], int, int],
     functions: Path | None,
@@ -99,7 +106,8 @@ def _rounds(
 ) -> Iterator[dict[str, Any]]:
     taste, crew, pairs, seed = chosen
     fields = {"seed": seed, "refill": False, "holdout_share": HOLDOUT_SHARE}
-    with studies.open_or_create(folder, base=base, create=True, demo=file is None, **fields) as db:
+    base, precision = model
+    with studies.open_or_create(folder, base=base, precision=precision, create=True, demo=file is None, **fields) as db:
         _refuse_unfinished(db)
         if "candidates" not in overrides.get("sample", {}):
             _refuse_rankings("asked.candidates", studies.settings(db).asked.candidates)
@@ -148,7 +156,7 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
         "reward_model": reward,
         "policy": new.name,
         "kl_nats": new.metrics.get("kl_nats"),
-        "kl_budget_nats": trained.config["ppo"]["kl_budget_nats"],
+        "kl_budget_nats": training_of(trained.config)["kl_budget_nats"],
         "stopped_early": new.metrics.get("stopped_early"),
         **report(it.db, evaluation, base, new, it.taste, it.seed),
         "seconds": round(time.monotonic() - began, 1),

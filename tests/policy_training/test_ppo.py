@@ -14,12 +14,13 @@ from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.advantages import generalised_advantages
 from policy_training.algorithms import ppo
-from policy_training.records import PromptItem, StepReport
+from policy_training.algorithms.settings.ppo import Settings
+from policy_training.learner import Learner, TrainedPolicy
+from policy_training.records import Given, PromptItem, RewardFunction, StepReport
 from policy_training.rollouts import BadReward, Rollouts, collect, lay_out
-from policy_training.settings import PPOSettings
 from tiny_models import fresh_tiny
 
-SETTINGS = PPOSettings(
+SETTINGS = Settings(
     steps=3,
     prompts_per_step=4,
     samples_per_prompt=2,
@@ -39,8 +40,12 @@ def spaces(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
 
 
 def run(
-    model: LanguageModel, folder: Path, settings: PPOSettings = SETTINGS, reward=spaces, cut_at: int | None = None
-) -> tuple[ppo.TrainedPolicy, list[StepReport]]:  # type: ignore[no-untyped-def]
+    model: LanguageModel,
+    folder: Path,
+    settings: Settings = SETTINGS,
+    reward: RewardFunction = spaces,
+    cut_at: int | None = None,
+) -> tuple[TrainedPolicy, list[StepReport]]:
     reports: list[StepReport] = []
 
     def on_step(report: StepReport) -> None:
@@ -48,20 +53,11 @@ def run(
         if report.step == cut_at:
             raise InterruptedError
 
-    trained = ppo.train(
-        model,
-        prompts_of(model),
-        reward,
-        settings,
-        start_folder=None,
-        reference_adapter=None,
-        checkpoint_folder=folder,
-        on_step=on_step,
-    )
-    return trained, reports
+    return ppo.train(Given(model, prompts_of(model), reward, folder, on_step), settings), reports
 
 
-def weights_of(trained: ppo.TrainedPolicy) -> dict[str, torch.Tensor]:
+def weights_of(trained: TrainedPolicy) -> dict[str, torch.Tensor]:
+    assert trained.value_head is not None
     head = dict(trained.value_head.state_dict())
     return {name: value.clone() for name, value in {**trained.model.adapters.state(trained.adapter), **head}.items()}
 
@@ -71,19 +67,17 @@ def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
 
 
 @pytest.fixture
-def learner_and_rollouts() -> tuple[ppo.Learner, Rollouts]:
+def learner_and_rollouts(tmp_path: Path) -> tuple[Learner, Rollouts]:
     model = fresh_tiny()
-    learner = ppo._learner(model, "trained-policy", SETTINGS, None)
+    given = Given(model, prompts_of(model), spaces, tmp_path, lambda _: None)
+    learner = Learner.start(given, SETTINGS, value_learning_rate=SETTINGS.value_learning_rate)
     with torch.no_grad():
         for parameter in learner.weights().values():
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.03)
-    rollouts = collect(model, "trained-policy", None, learner.value_head, prompts_of(model), spaces, SETTINGS, 0)
-    return learner, rollouts
+    return learner, collect(given, learner, SETTINGS, 0)
 
 
-def gradient_of(
-    learner: ppo.Learner, rollouts: Rollouts, settings: PPOSettings
-) -> tuple[dict[str, float], torch.Tensor]:
+def gradient_of(learner: Learner, rollouts: Rollouts, settings: Settings) -> tuple[dict[str, float], torch.Tensor]:
     advantages, returns = generalised_advantages(
         torch.where(rollouts.mask, 1.0, 0.0) * torch.arange(rollouts.mask.shape[1]),
         rollouts.values,
@@ -98,14 +92,14 @@ def gradient_of(
     )
 
 
-def test_before_the_first_step_the_ratio_is_exactly_one(learner_and_rollouts: tuple[ppo.Learner, Rollouts]) -> None:
+def test_before_the_first_step_the_ratio_is_exactly_one(learner_and_rollouts: tuple[Learner, Rollouts]) -> None:
     figures, gradient = gradient_of(*learner_and_rollouts, SETTINGS)
     assert figures["approx_kl"] == 0.0
     assert figures["clip_fraction"] == 0.0
     assert gradient.abs().sum() > 0
 
 
-def test_gradients_are_equal_for_every_micro_batch_size(learner_and_rollouts: tuple[ppo.Learner, Rollouts]) -> None:
+def test_gradients_are_equal_for_every_micro_batch_size(learner_and_rollouts: tuple[Learner, Rollouts]) -> None:
     learner, rollouts = learner_and_rollouts
     _, expected = gradient_of(learner, rollouts, SETTINGS)
     for tokens in (64, 150, 5000):
@@ -117,7 +111,7 @@ def test_gradients_are_equal_for_every_micro_batch_size(learner_and_rollouts: tu
 
 
 def test_every_row_is_in_one_micro_batch_and_the_eos_is_trained_on(
-    learner_and_rollouts: tuple[ppo.Learner, Rollouts],
+    learner_and_rollouts: tuple[Learner, Rollouts],
 ) -> None:
     _, rollouts = learner_and_rollouts
     rows = [int(row) for minibatch in rollouts.minibatches for micro in minibatch for row in micro.rows]
@@ -168,7 +162,10 @@ def test_a_saved_policy_starts_the_next_one_where_it_ended(tmp_path: Path) -> No
     (tmp_path / "policy").mkdir()
     first.save(tmp_path / "policy")
     again = fresh_tiny()
-    learner = ppo._learner(again, "next", SETTINGS, tmp_path / "policy")
+    given = Given(again, [], None, tmp_path, lambda _: None, start_folder=tmp_path / "policy", adapter="next")
+    learner = Learner.start(given, SETTINGS, value_learning_rate=1e-3)
+    assert learner.value_head is not None
+    assert first.value_head is not None
     assert same(dict(again.adapters.state("next")), dict(model.adapters.state(first.adapter)))
     assert same(dict(learner.value_head.state_dict()), dict(first.value_head.state_dict()))
 
@@ -190,16 +187,10 @@ def test_a_start_that_is_past_the_budget_already_is_said_in_words(tmp_path: Path
     (tmp_path / "policy").mkdir()
     first.save(tmp_path / "policy")
     model = fresh_tiny()
-    with pytest.raises(NothingToTrain, match=r"nats of KL already, past the budget of 0.001: raise ppo.kl_budget_nats"):
+    with pytest.raises(NothingToTrain, match=r"nats of KL already, past the budget of 0.001: raise kl_budget_nats"):
         ppo.train(
-            model,
-            prompts_of(model),
-            spaces,
+            Given(model, prompts_of(model), spaces, tmp_path / "second", print, start_folder=tmp_path / "policy"),
             SETTINGS.model_copy(update={"kl_budget_nats": 0.001}),
-            start_folder=tmp_path / "policy",
-            reference_adapter=None,
-            checkpoint_folder=tmp_path / "second",
-            on_step=lambda report: None,
         )
 
 
@@ -235,16 +226,7 @@ def test_a_reward_that_gives_nonsense_is_refused_in_words(tmp_path: Path, bad: l
 
 def test_no_prompts_are_an_error(tmp_path: Path) -> None:
     with pytest.raises(NothingToTrain, match="import prompts"):
-        ppo.train(
-            fresh_tiny(),
-            [],
-            spaces,
-            SETTINGS,
-            start_folder=None,
-            reference_adapter=None,
-            checkpoint_folder=tmp_path,
-            on_step=lambda _: None,
-        )
+        ppo.train(Given(fresh_tiny(), [], spaces, tmp_path, print), SETTINGS)
 
 
 def test_an_update_ends_early_once_it_has_moved_too_far(tmp_path: Path) -> None:

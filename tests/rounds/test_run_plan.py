@@ -45,7 +45,7 @@ def test_command_and_file_lead_to_the_same_settings(db: Database, tmp_path: Path
     runs.enqueue(db, "train-reward", {})  # a policy run is possible behind it
     config = run_plan.resolve(db, "train-policy", asked, preset="thorough")
     made = run_plan.plan(db, "train-policy", config)
-    assert made.changed["ppo.prompts_per_step"] == 16
+    assert made.changed["shown_times"] == 4
     assert run_plan.resolve(db, "train-policy", sets_of(made.command)) == config
     (tmp_path / "run.toml").write_text(made.toml, encoding="utf-8")
     assert run_plan.resolve(db, "train-policy", (), tmp_path / "run.toml") == config

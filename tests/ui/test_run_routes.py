@@ -35,7 +35,7 @@ def test_the_form_has_every_kind_with_fields_values_and_presets(client: TestClie
     assert "resume_from" not in policy["values"]
     assert policy["values"]["ppo.steps"] == 5
     assert policy["values"]["ppo.sampling.max_new_tokens"] == 16  # the study's own, not the default
-    assert [preset["name"] for preset in policy["presets"]] == ["quick", "standard", "thorough"]
+    assert [preset["name"] for preset in policy["presets"]] == ["quick", "normal", "thorough"]
     assert "no reward model" in policy["impossible"]
     assert kinds["sample"]["impossible"] == ""
 
@@ -73,7 +73,7 @@ def test_what_is_wrong_with_a_plan_stands_under_its_setting(client: TestClient):
     [part] = client.post("/api/runs/plan", json={"kind": "train-policy"}).json()["parts"]
     assert "no reward model" in part["refused"]
     [part] = client.post("/api/runs/plan", json={"kind": "sample", "preset": "huge"}).json()["parts"]
-    assert "quick, standard, thorough" in part["refused"]
+    assert "quick, normal, thorough" in part["refused"]
 
 
 def test_the_parts_of_a_reward_are_one_field_of_json(client: TestClient, study: Database):

@@ -36,7 +36,7 @@ def run(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Settings by a name: quick, standard or thorough. --config and --set come on top.",
+            help="Settings by a name: quick, normal or thorough. --config and --set come on top.",
             metavar="NAME",
             show_default=False,
         ),
@@ -184,12 +184,19 @@ def listing(
 ) -> None:
     """The study's runs, latest first."""
     from feedback_store import runs
-    from rounds import estimating, run_views, studies
+    from rounds import environment, estimating, run_views, studies
 
     db = studies.open_or_create(study)
     found = runs.listing(db, limit=limit)
     if as_json:
-        told = [{**run_views.ending(db, run), "predicted": estimating.predicted(db, run.id)} for run in found]
+        told = [
+            {
+                **run_views.ending(db, run),
+                "predicted": estimating.predicted(db, run.id),
+                "environment": environment.read(db, run.id),
+            }
+            for run in found
+        ]
         print_json([{**asdict(run), **run_views.row(run), **more} for run, more in zip(found, told, strict=True)])
         return
     rows = [[run.id, run.kind, run.status, progress_words(run.progress), run.created_at, run.error] for run in found]

@@ -1,14 +1,23 @@
 // Words for settings: their names, what they mean, their values and ranges.
 
+/**
+ * The key of words about a dotted name: its own, or, as the algorithms' settings of one name mean the same, that of
+ * `training` in the first place.
+ */
+export function sharedKey(has, lead, name, tail = "") {
+  const own = `${lead}.${name}${tail}`;
+  return has(own) ? own : `${lead}.training.${name.slice(name.indexOf(".") + 1)}${tail}`;
+}
+
 /** The name of a setting; one that no form shows goes by its dotted name. */
 export function labelOf({ words, has, names = "setting" }, name) {
-  const key = `${names}.${name}.label`;
+  const key = sharedKey(has, names, name, ".label");
   return has(key) ? words(key) : name;
 }
 
 /** What a setting means. */
 export function helpOf({ words, has, names = "setting" }, { name, about }) {
-  const key = `${names}.${name}.help`;
+  const key = sharedKey(has, names, name, ".help");
   return has(key) ? words(key) : about;
 }
 

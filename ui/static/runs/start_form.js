@@ -4,7 +4,7 @@ import { el, setText } from "../page/elements.js";
 import { button, form } from "../page/fields.js";
 import { Remote } from "../page/remote.js";
 import { faultWords, settingField } from "../page/setting_field.js";
-import { changesBetween } from "../page/setting_words.js";
+import { changesBetween, sharedKey } from "../page/setting_words.js";
 import { kindWords } from "../page/run_words.js";
 import { PlanPanel } from "./plan_panel.js";
 import { flat } from "./run_facts.js";
@@ -54,7 +54,7 @@ export class StartForm {
   draw({ kinds, old }) {
     const { words } = this;
     this.kinds = kinds;
-    this.preset = "standard";
+    this.preset = "normal";
     this.plan = new PlanPanel(this.tools);
     this.queue = el("p", { class: "tm-help" });
     this.done = el("p", { class: "tm-said", role: "status" });
@@ -159,7 +159,7 @@ export class StartForm {
 
   group(part, open) {
     const { words, has } = this;
-    const key = `runs.part.${part}`;
+    const key = sharedKey(has, "runs.part", part);
     const count = el("span", { class: "tm-help" });
     const inside = this.fields.filter(({ about }) => about.part === part);
     const element = el(
@@ -175,11 +175,18 @@ export class StartForm {
     return { part, count, element, inside };
   }
 
+  /** Whether a group of settings is that of an algorithm which is not chosen. */
+  isOfAnother(part) {
+    const algorithm = this.fields.find(({ about }) => about.name === "algorithm");
+    const [owner] = part.split(".");
+    return algorithm !== undefined && algorithm.about.options?.includes(owner) && owner !== algorithm.read();
+  }
+
   /** What differs from the study's own settings, kind by kind: {kind: {name: value}}. */
   changes() {
     return Object.fromEntries(
       this.parts().map((kind) => {
-        const own = this.fields.filter((each) => each.kind === kind);
+        const own = this.fields.filter((each) => each.kind === kind && !this.isOfAnother(each.about.part));
         const values = Object.fromEntries(own.map((each) => [each.about.name, each.read()]));
         return [
           kind,
@@ -208,7 +215,8 @@ export class StartForm {
     setText(this.done, "");
     setText(this.failed, "");
     const changed = new Set(Object.values(this.changes()).flatMap((each) => Object.keys(each)));
-    for (const { count, inside } of this.groups) {
+    for (const { part, element, count, inside } of this.groups) {
+      element.hidden = this.isOfAnother(part);
       const n = inside.filter(({ about }) => changed.has(about.name)).length;
       setText(count, n ? this.words("runs.changed", { n }) : "");
     }

@@ -1,0 +1,154 @@
+"""What changes while a policy is trained: all of it is in each checkpoint, so that a cut run ends as an uncut one."""
+
+from __future__ import annotations
+
+from dataclasses import dataclass, field
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from language_models.checkpoints import latest_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from language_models.heads import ScalarHead
+from language_models.model import LanguageModel
+from policy_training.kl import KLController
+from policy_training.records import Given
+from policy_training.settings import RewardedSettings, TrainingSettings
+
+ADAPTER, VALUE_HEAD = "adapter", "value_head.safetensors"
+ADAM_EPSILON = 1e-5
+
+
+@dataclass(frozen=True)
+class TrainedPolicy:
+    """The best policy within the KL budget, `steps` updates after the start. `metrics` are of its own fresh samples.
+    `value_head` is None where the algorithm has none. `stopped_early`: why, in words.
+    """
+
+    model: LanguageModel
+    adapter: str
+    value_head: ScalarHead | None
+    metrics: dict[str, float]
+    steps: int
+    stopped_early: str | None
+
+    def save(self, folder: Path) -> None:
+        """Writes the adapter in PEFT's layout into `folder`/adapter, and the value head beside it."""
+        (folder / ADAPTER).mkdir()
+        self.model.adapters.save(self.adapter, folder / ADAPTER)
+        if self.value_head is not None:
+            self.value_head.save(folder / VALUE_HEAD)
+
+
+@dataclass
+class Learner:
+    """A policy under training, with the best of its earlier selves."""
+
+    model: LanguageModel
+    adapter: str
+    value_head: ScalarHead | None
+    optimizer: torch.optim.Optimizer
+    controller: KLController
+    kept: dict[str, Tensor] = field(
+        default_factory=dict
+    )  # weights of the policy that is returned if nothing better comes
+    kept_metrics: dict[str, float] = field(default_factory=dict)
+    kept_steps: int = 0
+    skipped_in_a_row: int = 0
+    kept_held_out: list[float] = field(default_factory=list)  # its scores on the held-out prompts
+    first_metrics: dict[str, float] = field(default_factory=dict)  # of the policy that training started from
+    stopped: str | None = None
+
+    @classmethod
+    def start(cls, given: Given, settings: TrainingSettings, *, value_learning_rate: float | None = None) -> Learner:
+        """The adapter of the starting policy, or a new one; with a value head where it has a learning rate."""
+        model, adapter = given.model, given.adapter
+        if given.start_folder is None:
+            model.adapters.add(adapter, settings.lora, settings.seed)
+        else:
+            model.adapters.load(adapter, given.start_folder / ADAPTER)
+        groups: list[dict[str, Any]] = [
+            {"params": list(model.adapters.parameters(adapter).values()), "full_rate": settings.learning_rate}
+        ]
+        head = None
+        if value_learning_rate is not None:
+            head = _value_head(model, given.start_folder)
+            groups.append({"params": list(head.parameters()), "full_rate": value_learning_rate})
+        optimizer = torch.optim.Adam(groups, lr=settings.learning_rate, eps=ADAM_EPSILON)
+        return cls(model, adapter, head, optimizer, _controller(settings))
+
+    def weights(self) -> dict[str, Tensor]:
+        """The trained tensors by name, not copied."""
+        head = self.value_head.named_parameters() if self.value_head is not None else ()
+        return {
+            **self.model.adapters.parameters(self.adapter),
+            **{f"value_head.{name}": value for name, value in head},
+        }
+
+    def put_back(self, weights: dict[str, Tensor]) -> None:
+        with torch.no_grad():
+            for name, value in self.weights().items():
+                value.copy_(weights[name])
+
+    def remember(self, step: int, metrics: dict[str, float], held_out: list[float]) -> None:
+        """Keep the policy as it is now, `step` updates after the start: the best so far."""
+        self.kept_held_out = held_out
+        self.kept = {name: value.detach().clone() for name, value in self.weights().items()}
+        self.kept_metrics, self.kept_steps = metrics, step
+
+    def decay_rates(self, step: int, settings: TrainingSettings) -> None:
+        """Learning rates fall linearly from the full ones to the settings' final share of them."""
+        share = 1 - (1 - settings.final_learning_rate_share) * step / settings.steps
+        for group in self.optimizer.param_groups:
+            group["lr"] = group["full_rate"] * share
+
+    def best(self) -> TrainedPolicy:
+        """The policy that was kept, put back into the adapter."""
+        self.put_back(self.kept)
+        return TrainedPolicy(
+            self.model, self.adapter, self.value_head, self.kept_metrics, self.kept_steps, self.stopped
+        )
+
+    def save(self, folder: Path, step: int, report: dict[str, Any]) -> None:
+        """Writes a checkpoint after `step` iterations; `report` is what is told of the last of them."""
+        groups = {"weights": self.weights(), "kept": self.kept, "optimizer": optimizer_tensors(self.optimizer)}
+        state = {
+            "beta": self.controller.beta,
+            "report": report,
+            "kept_metrics": self.kept_metrics,
+            "kept_steps": self.kept_steps,
+            "kept_held_out": self.kept_held_out,
+            "first_metrics": self.first_metrics,
+            "skipped_in_a_row": self.skipped_in_a_row,
+        }
+        save_checkpoint(folder, step, groups, state)
+
+    def resume(self, folder: Path) -> tuple[int, dict[str, Any] | None]:
+        """Takes over the newest valid checkpoint; returns how many iterations it has behind it, and what was told of
+        the last of them (0 and None where there is none).
+        """
+        checkpoint = latest_checkpoint(folder)
+        if checkpoint is None:
+            return 0, None
+        self.put_back(checkpoint.group("weights"))
+        self.kept = checkpoint.group("kept")
+        self.kept_metrics, self.kept_steps = checkpoint.state["kept_metrics"], checkpoint.state["kept_steps"]
+        restore_optimizer(self.optimizer, checkpoint.group("optimizer"))
+        self.controller = KLController(checkpoint.state["beta"], self.controller.target_nats, self.controller.horizon)
+        self.kept_held_out, self.first_metrics = checkpoint.state["kept_held_out"], checkpoint.state["first_metrics"]
+        self.skipped_in_a_row = checkpoint.state["skipped_in_a_row"]
+        return checkpoint.step, checkpoint.state["report"]
+
+
+def _value_head(model: LanguageModel, start_folder: Path | None) -> ScalarHead:
+    path = start_folder / VALUE_HEAD if start_folder else None
+    head = ScalarHead.load(path) if path and path.is_file() else ScalarHead(model.hidden_size)
+    return head.to(model.device)
+
+
+def _controller(settings: TrainingSettings) -> KLController:
+    """Where KL has no price it stays free of charge."""
+    if isinstance(settings, RewardedSettings):
+        return KLController(settings.kl_coefficient, settings.kl_target_nats, settings.kl_horizon)
+    return KLController(0.0, 1.0, 1)

@@ -1,0 +1,26 @@
+"""Algorithms are found by their files' names, without torch, and each has its settings and its place in a run's."""
+
+import pytest
+
+from policy_training import algorithm_registry
+from policy_training.algorithm_registry import UnknownAlgorithm
+from rounds.settings import ALGORITHMS, TrainPolicySettings
+
+
+def test_every_file_is_an_algorithm_that_a_run_can_choose():
+    assert sorted(ALGORITHMS) == algorithm_registry.names()
+
+
+@pytest.mark.parametrize("name", algorithm_registry.names())
+def test_an_algorithm_says_what_it_is_and_what_it_takes(name: str):
+    described = algorithm_registry.describe(name)
+    assert "http" in described.about  # its source
+    assert set(described.needs) <= {"prompts", "reward", "preferences", "demonstrations"}
+    chosen = TrainPolicySettings.model_validate({"algorithm": name})
+    assert type(chosen.training) is algorithm_registry.settings_class(name)
+    assert callable(algorithm_registry.trainer(name))
+
+
+def test_an_unknown_one_is_answered_with_those_that_there_are():
+    with pytest.raises(UnknownAlgorithm, match=r"no algorithm 'ddpg'. Valid: .*ppo"):
+        algorithm_registry.describe("ddpg")
