@@ -8,6 +8,7 @@ import { momentWords } from "../page/moments.js";
 import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
+import { Exports } from "./exports.js";
 
 const SIZE = 25;
 const DEEPEST = 8;
@@ -33,11 +34,12 @@ export class Versions {
       () => this.ask(`/api/policies?page=${this.page}&size=${SIZE}`),
       (answer) => this.draw(answer),
     );
-    this.element = el("div", { class: "tm-listed" }, this.list.element, this.gate());
+    this.exports = new Exports(tools);
+    this.element = el("div", { class: "tm-listed" }, this.list.element, this.exports.element, this.gate());
   }
 
   open() {
-    return this.list.load();
+    return Promise.all([this.list.load(), this.exports.open()]);
   }
 
   draw(answer) {
