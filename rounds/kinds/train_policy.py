@@ -8,6 +8,7 @@ looked at side by side; what it wrote on the way is kept in the run's folder.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from feedback_store import completions, policies, prompts, runs
@@ -21,7 +22,7 @@ from policy_training import algorithm_registry
 from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
-from rounds import beginnings, environment, estimating, resuming, run_alarms
+from rounds import beginnings, environment, estimating, resuming, run_alarms, token_rows
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
@@ -183,6 +184,8 @@ def _compute(context: RunContext) -> Compute:
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
     if report.step == 0 and report.metrics.get("cut_off") == 1.0:
         context.log(_never_ends(context), level="warning")
+    if token_rows.is_kept(report.step, report.steps):
+        token_rows.add(context.folder, report.step, [asdict(one) for one in report.tokens])
     context.between_steps(
         "improving the policy",
         step=report.step,
