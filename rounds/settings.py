@@ -23,6 +23,7 @@ from policy_training.algorithms.settings.rloo import Settings as RLOOSettings
 from policy_training.settings import TokenRewardedSettings, TrainingSettings
 from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
+from rounds.allowed import allowed_words
 from rounds.reward_parts import LEARNED_ALONE, RewardPart
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -56,7 +57,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 Part = Literal["off", "optional", "required"]
@@ -216,6 +217,17 @@ class TrainPolicySettings(_Settings):
             )
         return shaping
 
+    @field_validator("reward_model", "reward_uncertainty_penalty", "length_correction")
+    @classmethod
+    def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
+        rewards = info.data.get("rewards")  # None where they are wrong themselves
+        if value and rewards is not None and all(one.function != "learned" for one in rewards):
+            raise ValueError(
+                f"{info.field_name} = {value} is about the learned reward, and 'learned' is not among the rewards: add "
+                "it, or leave this as it is by default."
+            )
+        return value
+
     @property
     def training(self) -> TrainingSettings:
         """The settings of the algorithm that is chosen."""
@@ -316,11 +328,28 @@ def parse(
     *,
     defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The complete, validated settings of a run as plain JSON values.
+    """The complete, validated settings of a run as plain JSON values; of the algorithms only the chosen one's group.
 
     Later wins: `defaults` (what the study sets), the TOML file, `overrides`. Overrides are `KEY=VALUE` strings or a
     mapping; keys may be dotted (`ppo.steps`), values may be strings or typed. Raises SettingsError.
     """
+    values = parse_all(kind, overrides, config_file, defaults=defaults)
+    return {name: value for name, value in values.items() if name not in not_chosen(values)}
+
+
+def not_chosen(config: Mapping[str, Any]) -> set[str]:
+    """The groups of the algorithms that a run does not use."""
+    return {name for name in ALGORITHMS if name != config["algorithm"]} if "algorithm" in config else set()
+
+
+def parse_all(
+    kind: str,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    config_file: Path | str | None = None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The same with the groups of all algorithms, as a form needs them."""
     model = settings_model(kind)
     values: dict[str, Any] = {}
     for layer in (defaults or {}, _read_toml(config_file), pairs(overrides)):
@@ -356,7 +385,9 @@ def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
     allowed = str(fault["msg"])
     if fault["type"] == "value_error":
         return f"{key}: {allowed.removeprefix('Value error, ')}"
-    return f"{key} = {fault['input']!r} is not allowed: {allowed[:1].lower()}{allowed[1:]}."
+    range_words = allowed_words(model, fault["loc"])
+    allowed = f"{allowed[:1].lower()}{allowed[1:]}" + (f" (allowed: {range_words})" if range_words else "")
+    return f"{key} = {fault['input']!r} is not allowed: {allowed}."
 
 
 def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -129,6 +129,8 @@ OURS = (
     Row("researcher", "GET", "/api/policies"),
     Row("researcher", "POST", "/api/policies/use", {"policy": "policy-1"}),
     Row("researcher", "GET", "/api/policies/strengths"),
+    Row("researcher", "GET", "/api/policies/exports"),
+    Row("researcher", "GET", "/api/policies/exports/{name}", values={"name": "$weights"}),
     Row("researcher", "GET", "/api/evaluations"),
     Row("researcher", "POST", "/api/evaluations", {"policies": ["base", "policy-1"], "judgments": 10}),
     Row("researcher", "GET", "/api/evaluations/{evaluation_id}", values={"evaluation_id": "$evaluation"}),

@@ -25,7 +25,7 @@ from ui.web.study import study_of
 router = APIRouter(prefix="/api", tags=["runs"])
 
 # Not `score`: it reads a file by its path, which is for those who sit at this machine.
-Kind = Literal["sample", "train-reward", "train-policy", "evaluate", "policy-export"]
+Kind = Literal["sample", "train-reward", "train-policy", "evaluate", "policy-export", "reward-export"]
 IN_FORM: tuple[Kind, ...] = ("sample", "train-reward", "train-policy", "evaluate")
 NEXT_POLICY: tuple[Kind, ...] = ("train-reward", "train-policy")
 NO_FIELD = ("resume_from",)  # set by trying again
@@ -252,7 +252,7 @@ def _planned(
         if answer["faults"]:
             return answer
         resolved = run_plan.resolve(db, kind, settings, preset=preset, expected=expected)
-    except (SettingsError, run_plan.Impossible, run_plan.CannotResume, InvalidInput) as error:
+    except (SettingsError, run_plan.Impossible, run_plan.NotElsewhere, run_plan.CannotResume, InvalidInput) as error:
         return {**answer, "refused": str(error)}
     made = run_plan.plan(db, kind, resolved)
     return {**answer, **asdict(made), "estimate": asdict(estimating.estimate_run(db, kind, resolved))}
