@@ -15,7 +15,7 @@ from policy_training.kl import k3_per_sequence, kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.rollouts import Rollouts, collect
-from policy_training.settings import TrainingSettings
+from policy_training.settings import RewardedSettings, TrainingSettings
 
 
 @dataclass(frozen=True)
@@ -42,7 +42,7 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
     for step in range(done, settings.steps + 1):  # the last pass only measures what the last update made
         began = time.monotonic()
         rollouts = collect(given, learner, settings, step)
-        metrics = describe(rollouts) | {"beta": learner.controller.beta}
+        metrics = describe(rollouts, scored=given.reward is not None) | _price(learner, settings)
         sampled_at = time.monotonic()
         if metrics["kl_nats"] > settings.kl_budget_nats:
             learner.stopped = _past_budget(learner, metrics["kl_nats"], settings.kl_budget_nats, step)
@@ -59,14 +59,14 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts)))
 
 
-def describe(rollouts: Rollouts) -> dict[str, float]:
-    """Means over the rollouts: scores, KL a sequence (nats), entropy a token (nats), length in tokens, share cut
-    off."""
+def describe(rollouts: Rollouts, *, scored: bool = True) -> dict[str, float]:
+    """Means over the rollouts: scores (where there is a reward), KL a sequence (nats), entropy a token (nats), length
+    in tokens, share cut off."""
     kl = kl_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
     k3 = k3_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
+    scores = {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
     return {
-        "score": float(rollouts.scores.mean()),
-        "score_sd": float(rollouts.scores.std(unbiased=False)),
+        **(scores if scored else {}),
         "kl_nats": float(kl.mean()),
         "kl_k3_nats": float(k3.mean()),
         "entropy_nats": float(masked_mean(rollouts.entropy, rollouts.mask)),
@@ -74,6 +74,11 @@ def describe(rollouts: Rollouts) -> dict[str, float]:
         "cut_off": sum(not sampled.finished for sampled in rollouts.sampled) / len(rollouts.sampled),
         "empty": sum(not sampled.text.strip() for sampled in rollouts.sampled) / len(rollouts.sampled),
     }
+
+
+def _price(learner: Learner, settings: TrainingSettings) -> dict[str, float]:
+    """The price of KL, where it has one."""
+    return {"beta": learner.controller.beta} if isinstance(settings, RewardedSettings) else {}
 
 
 def _past_budget(learner: Learner, kl_nats: float, budget: float, step: int) -> str:

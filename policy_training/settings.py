@@ -3,6 +3,8 @@
 An algorithm's own are algorithms/settings/NAME.py; its defaults there win over those here.
 """
 
+from typing import Literal
+
 from pydantic import BaseModel, ConfigDict, Field
 
 from language_models.settings import LoraSettings, SamplingSettings
@@ -40,3 +42,25 @@ class RewardedSettings(TrainingSettings):
     )
     kl_horizon: int = Field(200, ge=1, description="Completions over which the controller acts.")
     truncation_penalty: float = Field(2.0, ge=0, description="Taken off the score of a completion that was cut off.")
+
+
+class DemonstrationSettings(TrainingSettings):
+    """Algorithms that imitate: which of what people said is a demonstration, and what it counts."""
+
+    demonstrations: Literal["both", "improved", "chosen"] = Field(
+        "both", description="What is imitated: completions that people improved, those that they chose, or both."
+    )
+    improved_weight: float = Field(
+        2.0, gt=0, le=1000, description="What an improved completion counts beside one that was chosen once."
+    )
+
+
+class MixedImitationSettings(DemonstrationSettings):
+    """Algorithms that may imitate beside what they do."""
+
+    imitation_coefficient: float = Field(
+        0.0, ge=0, le=100, description="Weight of the imitation of demonstrations beside the policy loss; 0: none."
+    )
+    demonstrations_per_step: int = Field(
+        8, ge=1, le=4096, description="Demonstrations imitated in each optimiser step, where imitation has a weight."
+    )

@@ -2,7 +2,9 @@
 
 Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347, as applied to language by Ziegler et al. 2019,
 https://arxiv.org/abs/1909.08593. Kept: clipped policy and value losses, GAE, KL to the reference in the reward with an
-adaptive price, early stop of an update, several epochs of mini-batches. Left out: a value model of its own (the value
+adaptive price, early stop of an update, several epochs of mini-batches. Added, where it has a weight: imitation of
+demonstrations beside the policy loss, a mini-batch of them in each optimiser step (as the pre-training loss of PPO-ptx,
+Ouyang et al. 2022, https://arxiv.org/abs/2203.02155, Eq. 2). Left out: a value model of its own (the value
 head reads the policy's top state), an entropy bonus (the KL keeps the policy spread), reward whitening (the reward is
 normalised where it is trained). A completion that was cut off ends its episode and pays `truncation_penalty`.
 
@@ -10,7 +12,6 @@ An update: token rewards -> advantages -> epochs of mini-batches, each one optim
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import torch
 from torch import Tensor
@@ -18,6 +19,7 @@ from torch import Tensor
 from language_models.log_probs import completion_pass
 from policy_training.advantages import generalised_advantages, leave_one_out_centred, masked_mean, whiten
 from policy_training.algorithms.settings.ppo import Settings
+from policy_training.imitating import mixed_imitation
 from policy_training.iterations import Iteration, iterations
 from policy_training.kl import token_rewards
 from policy_training.learner import Learner, TrainedPolicy
@@ -37,11 +39,11 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
     learner = Learner.start(given, settings, value_learning_rate=settings.value_learning_rate)
     with given.model.adapters.training(given.adapter):
         for now in iterations(learner, given, settings):
-            now.metrics.update(_update(learner, now, settings, given.checkpoint_folder))
+            now.metrics.update(_update(learner, now, given, settings))
     return learner.best()
 
 
-def _update(learner: Learner, now: Iteration, settings: Settings, folder: Path) -> dict[str, float]:
+def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) -> dict[str, float]:
     """Several epochs over the rollouts; ends early once approx-KL passes 1.5 times its target."""
     rollouts = now.rollouts
     finished = torch.tensor([sampled.finished for sampled in rollouts.sampled])
@@ -56,13 +58,15 @@ def _update(learner: Learner, now: Iteration, settings: Settings, folder: Path) 
     seen: list[dict[str, float]] = []
     skipped = 0
     for epoch in range(settings.epochs):
-        for minibatch in rollouts.minibatches:
+        for number, minibatch in enumerate(rollouts.minibatches):
             figures = _minibatch_gradient(learner, minibatch, rollouts, advantages, returns, settings)
             if figures["approx_kl"] > 1.5 * settings.update_kl_target:
                 learner.optimizer.zero_grad(set_to_none=True)
                 return _summary(seen or [figures], rewards, epoch, skipped, rollouts, returns)
+            place = (now.step * settings.epochs + epoch) * settings.minibatches + number
+            figures |= mixed_imitation(learner, given.demonstrations, settings, place)
             seen.append(figures)
-            skipped += guarded_step(learner, minibatch, figures, settings.max_grad_norm, folder)
+            skipped += guarded_step(learner, minibatch, figures, settings.max_grad_norm, given.checkpoint_folder)
     return _summary(seen, rewards, settings.epochs, skipped, rollouts, returns)
 
 

@@ -2,10 +2,10 @@
 
 from pydantic import Field
 
-from policy_training.settings import RewardedSettings
+from policy_training.settings import MixedImitationSettings, RewardedSettings
 
 
-class Settings(RewardedSettings):
+class Settings(RewardedSettings, MixedImitationSettings):
     """Proximal policy optimisation with a LoRA adapter."""
 
     epochs: int = Field(2, ge=1, le=32, description="Passes over the rollouts of an iteration.")
