@@ -147,10 +147,23 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
         texts = training["prompts_per_step"] * training["samples_per_prompt"]
         # Sampled, then read under policy, reference and reward; the last step only measures.
         measured = texts * (training["steps"] + 1) * (text * SAMPLED_TOKEN_SECONDS + 3 * whole * READ_TOKEN_SECONDS)
-        trained = texts * training["steps"] * whole * training.get("epochs", 1) * TRAINED_TOKEN_SECONDS
+        trained = training["steps"] * whole * _trained_texts(training, texts) * TRAINED_TOKEN_SECONDS
+        if "pairs_per_step" in training:  # both completions of a pair are read under the reference
+            trained += training["steps"] * whole * 2 * training["pairs_per_step"] * READ_TOKEN_SECONDS
         shown = min(config["shown_prompts"], facts.holdout_prompts) * (2 + config.get("shown_times", 0))
         return float(measured + trained + shown * text * SAMPLED_TOKEN_SECONDS)
     return START_SECONDS
+
+
+def _trained_texts(training: Mapping[str, Any], rollouts: int) -> float:
+    """Texts that an iteration is trained on, each as often as it is."""
+    if "pairs_per_step" in training:
+        return float(2 * training["pairs_per_step"])
+    epochs = training.get("epochs", 1)
+    if "imitation_coefficient" not in training:
+        return float(training.get("demonstrations_per_step", rollouts * epochs))
+    shown = training["demonstrations_per_step"] * training["minibatches"] if training["imitation_coefficient"] else 0
+    return float((rollouts + shown) * epochs)
 
 
 def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float:

@@ -15,6 +15,8 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
 
 from language_models.settings import LoraSettings, SamplingSettings
+from policy_training.algorithms.settings.dpo import Settings as DPOSettings
+from policy_training.algorithms.settings.imitation import Settings as ImitationSettings
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
 from policy_training.settings import TrainingSettings
 from reward_training.ensemble_settings import Combination
@@ -84,7 +86,7 @@ class QualificationSettings(_Settings):
 
 
 Choosing = Literal["random", "margin", "information"]
-Algorithm = Literal["ppo"]
+Algorithm = Literal["ppo", "dpo", "imitation"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
@@ -148,6 +150,8 @@ class TrainPolicySettings(_Settings):
 
     algorithm: Algorithm = Field("ppo", description="how the policy is improved")
     ppo: PPOSettings = Field(default_factory=PPOSettings, description="proximal policy optimisation")
+    dpo: DPOSettings = Field(default_factory=DPOSettings, description="direct preference optimisation")
+    imitation: ImitationSettings = Field(default_factory=ImitationSettings, description="imitation of good completions")
     rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
         LEARNED_ALONE,
         max_length=20,

@@ -7,9 +7,10 @@ on the way is kept in the run's folder.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from typing import Any
 
-from feedback_store import completions, policies, prompts
+from feedback_store import completions, policies, prompts, reward_models
 from feedback_store.policies import Policy
 from feedback_store.reward_models import RewardModel as RewardRow
 from policy_training import algorithm_registry
@@ -17,6 +18,7 @@ from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
 from rounds import beginnings, resuming
+from rounds.algorithm_needs import JUDGED, needs_of
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
@@ -27,6 +29,7 @@ from rounds.settings import TrainPolicySettings
 from rounds.showing import ShownTexts
 from rounds.taking_over import take_over
 from rounds.texts import with_system_prompt
+from rounds.training_data import TrainingData, label_snapshot, training_data
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
 
@@ -46,9 +49,10 @@ def run(context: RunContext) -> dict[str, Any]:
     items = _items(context, began)
     if settings.resume_from is not None:
         take_over(context)
+    data = _judged(context, began, items, row)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
-    reward = PolicyReward(context, row)
+    reward = PolicyReward(context, row) if _is_scored(settings, row) else None
     try:
         shown = ShownTexts(context, start, reward, TRAINED)
         given = Given(
@@ -59,11 +63,13 @@ def run(context: RunContext) -> dict[str, Any]:
             on_step=lambda report: _after_step(context, report, shown, reward),
             start_folder=context.models.folder(start.folder) if start.folder else None,
             adapter=TRAINED,
+            preferences=data.preferences,
+            demonstrations=data.demonstrations,
         )
         trained = algorithm_registry.trainer(settings.algorithm)(given, _training_settings(context))
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
-        policy = _publish(context, trained, start, reward, shown)
+        policy = _publish(context, trained, start, row, reward, shown)
     finally:
         if TRAINED in adapters.names:
             adapters.remove(TRAINED)
@@ -85,8 +91,7 @@ def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginnin
     assert policy is not None  # the base was registered when the worker started
     if policy.kind == "external":
         raise NothingToTrainOn(f"{policy.name} is only the author of imported texts; it has no weights to start from.")
-    with_learned = any(one.function == "learned" for one in settings.rewards)
-    row = context.models.reward_row(began.reward_model if began else settings.reward_model) if with_learned else None
+    row = _reward_row(context, began)
     known = prompts.listing(context.db, split="train")
     began = (began or Beginning(policy.name, row.name if row else None)).completed(
         context.study, [prompt.id for prompt in known]
@@ -97,6 +102,39 @@ def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginnin
         context.log(f"It goes on with what it began with; changed in the study since: {', '.join(changed)}.")
     context.study = began.applied_to(context.study)
     return policy, row, began
+
+
+def _reward_row(context: RunContext, began: Beginning | None) -> RewardRow | None:
+    """The reward model that scores, or that says how far each person's judgments can be relied on; None where nothing
+    takes one, or where the study has none and the run can do without."""
+    settings: TrainPolicySettings = context.settings
+    if began is not None:
+        return context.models.reward_row(began.reward_model) if began.reward_model else None
+    needs = needs_of(settings.model_dump(mode="json"))
+    if "learned" not in needs and (not needs & JUDGED or reward_models.latest(context.db) is None):
+        return None
+    return context.models.reward_row(settings.reward_model)
+
+
+def _is_scored(settings: TrainPolicySettings, row: RewardRow | None) -> bool:
+    """Whether there is all that the reward is made of; only an algorithm that needs none runs without."""
+    return row is not None or not any(one.function == "learned" for one in settings.rewards)
+
+
+def _judged(context: RunContext, began: Beginning, items: Sequence[PromptItem], row: RewardRow | None) -> TrainingData:
+    """What people said, for an algorithm that takes it."""
+    if not needs_of(context.settings.model_dump(mode="json")) & JUDGED:
+        return TrainingData([], [], 0)
+    data = training_data(context, label_snapshot(context, began), items, row)
+    if data.too_long:
+        context.log(
+            f"{data.too_long} judged pairs are longer than the base can read and are left out.", level="warning"
+        )
+    told = f"{len(data.preferences)} judged pairs"
+    if data.demonstrations:
+        told += f", {len(data.demonstrations)} demonstrations"
+    context.log(f"{told}; answers weigh {'as ' + row.name + ' relies on people' if row else 'all alike'}.")
+    return data
 
 
 def _items(context: RunContext, began: Beginning) -> list[PromptItem]:
@@ -128,13 +166,13 @@ def _training_settings(context: RunContext) -> TrainingSettings:
     return training.model_copy(update={"sampling": sampling})
 
 
-def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
+def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward | None) -> None:
     context.between_steps(
         "improving the policy",
         step=report.step,
         steps=report.steps,
         series="steps",
-        values=plain({**report.metrics, **reward.readings()}),
+        values=plain({**report.metrics, **(reward.readings() if reward else {})}),
     )
     if "seconds_update" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
         shown.on_the_way(report.step + 1)
@@ -144,12 +182,12 @@ def _publish(
     context: RunContext,
     trained: TrainedPolicy,
     start: Policy,
-    reward: PolicyReward,
+    row: RewardRow | None,
+    reward: PolicyReward | None,
     shown: ShownTexts,
 ) -> Policy:
     context.report("sampling before and after")
     drawn = shown.at_the_end(trained.steps)
-    row = reward.row
     metrics = {
         **plain(trained.metrics),
         "stopped_early": trained.stopped_early,
@@ -160,7 +198,7 @@ def _publish(
         "algorithm": context.settings.algorithm,
         "parent": start.name,
         "reward_model": row.name if row else None,
-        "rewards": reward.provenance(),
+        "rewards": reward.provenance() if reward else [],
     }
     card = {**made_from, "metrics": metrics}
     folder, manifest = write_weights(context, name, trained.save, card)
