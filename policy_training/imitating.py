@@ -60,6 +60,6 @@ def mixed_imitation(
     if not settings.imitation_coefficient:
         return {}
     counting = demonstrations_that_count(demonstrations)
-    drawn = in_passes(len(counting), settings.demonstrations_per_step, place, (settings.seed, 4))
+    drawn = in_passes(len(counting), settings.imitation_batch, place, (settings.seed, 4))
     shown = [counting[row] for row in drawn]
     return {"imitation_loss": add_imitation_gradient(learner, shown, settings, settings.imitation_coefficient)[0]}

@@ -61,6 +61,6 @@ class MixedImitationSettings(DemonstrationSettings):
     imitation_coefficient: float = Field(
         0.0, ge=0, le=100, description="Weight of the imitation of demonstrations beside the policy loss; 0: none."
     )
-    demonstrations_per_step: int = Field(
+    imitation_batch: int = Field(
         8, ge=1, le=4096, description="Demonstrations imitated in each optimiser step, where imitation has a weight."
     )

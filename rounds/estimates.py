@@ -162,7 +162,7 @@ def _trained_texts(training: Mapping[str, Any], rollouts: int) -> float:
     epochs = training.get("epochs", 1)
     if "imitation_coefficient" not in training:
         return float(training.get("demonstrations_per_step", rollouts * epochs))
-    shown = training["demonstrations_per_step"] * training["minibatches"] if training["imitation_coefficient"] else 0
+    shown = training["imitation_batch"] * training["minibatches"] if training["imitation_coefficient"] else 0
     return float((rollouts + shown) * epochs)
 
 

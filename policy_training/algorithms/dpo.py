@@ -106,7 +106,7 @@ def _update(
         skipped += guarded_step(learner, minibatch, {"preference_loss": loss}, settings.max_grad_norm, folder)
     return {
         "preference_loss": sum(losses) / len(losses),
-        **_figures(shifts, torch.tensor([not pair.tie for pair in pairs])),
+        **_figures(shifts, pairs),
         "skipped_steps": float(skipped),
     }
 
@@ -119,18 +119,20 @@ def _weighted_losses(shifts: Tensor, pairs: Sequence[Preference], nu: float, set
     return weights * preference_losses(differences, ties, nu, settings.label_smoothing)
 
 
-def _figures(shifts: Tensor, decided: Tensor) -> dict[str, float]:
-    """Of the decided pairs of an iteration: the share that the policy has right (of an equal one: half), and how far it
-    moved from the reference, nats."""
-    if not decided.any():
+def _figures(shifts: Tensor, pairs: Sequence[Preference]) -> dict[str, float]:
+    """Of the decided pairs of an iteration, by their weights: the share that the policy has right (of an equal one:
+    half), and how far it moved from the reference, nats."""
+    weights = torch.tensor([0.0 if pair.tie else pair.weight for pair in pairs])
+    if not weights.any():
         return {}
-    margins = (shifts[:, 0] - shifts[:, 1])[decided]
-    moved = shifts[decided].mean(0)
+    shares = weights / weights.sum()
+    margins = shifts[:, 0] - shifts[:, 1]
+    right = (margins > 0).float() + 0.5 * (margins == 0).float()
     return {
-        "preference_accuracy": float(((margins > 0).float() + 0.5 * (margins == 0).float()).mean()),
-        "preference_margin_nats": float(margins.mean()),
-        "chosen_shift_nats": float(moved[0]),
-        "rejected_shift_nats": float(moved[1]),
+        "preference_accuracy": float(shares @ right),
+        "preference_margin_nats": float(shares @ margins),
+        "chosen_shift_nats": float(shares @ shifts[:, 0]),
+        "rejected_shift_nats": float(shares @ shifts[:, 1]),
     }
 
 

@@ -203,7 +203,7 @@ def test_with_a_reward_model_scores_are_shown_and_people_weigh_as_it_relies_on_t
     weights = {one.weight for one in given.preferences}
     assert len(weights) == 1
     assert 0 < weights.pop() < 1, "one person, not wholly relied on"
-    mixed = settings_of("ppo", imitation_coefficient=0.5, demonstrations_per_step=2)
+    mixed = settings_of("ppo", imitation_coefficient=0.5, imitation_batch=2)
     curves = run_views.curves(db, trained(worker, mixed).id)
     assert len(curves["imitation_loss"]) == FEW["steps"]
     assert runs.judgments_of(db, runs.listing(db, kind="train-policy")[0].id) == on_training_prompts(db)
