@@ -59,7 +59,9 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
     for step in range(done, settings.steps + 1):  # the last pass only measures what the last update made
         began = time.monotonic()
         rollouts = collect(given, learner, settings, step)
-        metrics = describe(rollouts, scored=given.reward is not None) | {"beta": learner.controller.beta}
+        metrics = describe(rollouts) | {"beta": learner.controller.beta}
+        if given.reward is not None:
+            metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
         learner.first_metrics = learner.first_metrics or dict(metrics)
         held_out = _held_out_scores(learner, given, settings, step)
         if held_out:
@@ -90,14 +92,11 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         pause_point("iteration-reported")
 
 
-def describe(rollouts: Rollouts, *, scored: bool = True) -> dict[str, float]:
-    """Means over the rollouts: scores (where there is a reward), KL a sequence (nats), entropy a token (nats), length
-    in tokens, share cut off."""
+def describe(rollouts: Rollouts) -> dict[str, float]:
+    """Means over the rollouts: KL a sequence (nats), entropy a token (nats), length in tokens, share cut off."""
     kl = kl_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
     k3 = k3_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
-    scores = {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
     return {
-        **(scores if scored else {}),
         "kl_nats": float(kl.mean()),
         "kl_k3_nats": float(k3.mean()),
         "entropy_nats": float(masked_mean(rollouts.entropy, rollouts.mask)),

@@ -17,19 +17,20 @@ from language_models.model import LanguageModel
 from policy_training.records import Demonstration, Preference, PromptItem
 from policy_training.settings import DemonstrationSettings
 from reward_training.annotator_settings import AnnotatorSettings
+from rounds.algorithm_needs import JUDGED, needs_of
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
+from rounds.settings import TrainPolicySettings
 
 Tokens = list[int]
 
 
 @dataclass(frozen=True)
 class TrainingData:
-    """`too_long`: pairs left out since a completion does not fit into the model's context behind its prompt."""
+    """Both empty where an algorithm takes neither."""
 
     preferences: list[Preference]
     demonstrations: list[Demonstration]
-    too_long: int
 
 
 def label_snapshot(context: RunContext, began: Beginning) -> list[int]:
@@ -43,33 +44,31 @@ def label_snapshot(context: RunContext, began: Beginning) -> list[int]:
 
 
 def training_data(
-    context: RunContext, judgment_ids: Sequence[int], items: Sequence[PromptItem], row: RewardRow | None
+    context: RunContext, began: Beginning, items: Sequence[PromptItem], row: RewardRow | None
 ) -> TrainingData:
-    """Preferences and demonstrations of these judgments on these prompts; the people's reliability is that of a reward
-    model."""
+    """What people said on these prompts, for an algorithm that takes it; nothing for others. `row`: the reward model
+    that says how far people are relied on."""
+    settings: TrainPolicySettings = context.settings
+    if not needs_of(settings.model_dump(mode="json")) & JUDGED:
+        return TrainingData([], [])
     prompt_ids = {item.id: item.token_ids for item in items}
-    judged = [
-        one
-        for one in preferences.derive(context.db, judgment_ids)
-        if one.split == "train" and one.prompt_id in prompt_ids
-    ]
-    weigh = Reliability(row)
-    texts = _Texts(context, judged)
-    context_length = context.models.model.context
-    fitting = [
-        one
-        for one in judged
-        if context_length is None or len(prompt_ids[one.prompt_id]) + texts.longest(one) <= context_length
-    ]
-    pairs = [_preference(one, prompt_ids[one.prompt_id], texts, weigh) for one in fitting]
-    training = context.settings.training
+    said = preferences.derive(context.db, label_snapshot(context, began))
+    judged = [one for one in said if one.split == "train" and one.prompt_id in prompt_ids]
+    texts, weigh = _Texts(context, judged), Reliability(row)
+    most = context.models.model.context
+    fitting = [one for one in judged if most is None or len(prompt_ids[one.prompt_id]) + texts.longest(one) <= most]
+    if left := len(judged) - len(fitting):
+        context.log(f"{left} judged pairs are longer than the base can read: they are left out.", level="warning")
     shown: list[Demonstration] = []
+    training = settings.training
     if isinstance(training, DemonstrationSettings):
         if training.demonstrations != "chosen":
             shown += _improved(fitting, prompt_ids, texts, weigh, training.improved_weight)
         if training.demonstrations != "improved":
             shown += _chosen(fitting, prompt_ids, texts, weigh)
-    return TrainingData(pairs, shown, len(judged) - len(fitting))
+    relied = f"weighed as {row.name} relies on who gave them" if row else "all weigh alike"
+    context.log(f"{len(fitting)} judged pairs, {len(shown)} demonstrations; {relied}.")
+    return TrainingData([_preference(one, prompt_ids[one.prompt_id], texts, weigh) for one in fitting], shown)
 
 
 class Reliability:

@@ -38,7 +38,7 @@ from rounds.shaping_potential import potential_of
 from rounds.showing import ShownTexts
 from rounds.taking_over import take_over
 from rounds.texts import with_system_prompt
-from rounds.training_data import TrainingData, label_snapshot, training_data
+from rounds.training_data import training_data
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
 HELD_OUT_SEED = -2  # draws the prompts that choose the best policy: others than those shown or evaluated first
@@ -63,7 +63,7 @@ def run(context: RunContext) -> dict[str, Any]:
     items = _items(context, began.prompt_ids)
     if settings.resume_from is not None:
         take_over(context)
-    data = _judged(context, began, items, row)
+    data = training_data(context, began, items, row)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
     reference = policies.reference(context.db, start)
@@ -90,7 +90,7 @@ def run(context: RunContext) -> dict[str, Any]:
             demonstrations=data.demonstrations,
         )
         with context.models.model.computed(_compute(context)):
-            trained = algorithm_registry.trainer(settings.algorithm)(given, training)
+            trained: TrainedPolicy = algorithm_registry.trainer(settings.algorithm)(given, training)
         pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
@@ -144,22 +144,6 @@ def _reward_row(context: RunContext, began: Beginning | None) -> RewardRow | Non
 def _is_scored(settings: TrainPolicySettings, row: RewardRow | None) -> bool:
     """Whether there is all that the reward is made of; only an algorithm that needs none runs without."""
     return row is not None or not any(one.function == "learned" for one in settings.rewards)
-
-
-def _judged(context: RunContext, began: Beginning, items: Sequence[PromptItem], row: RewardRow | None) -> TrainingData:
-    """What people said, for an algorithm that takes it."""
-    if not needs_of(context.settings.model_dump(mode="json")) & JUDGED:
-        return TrainingData([], [], 0)
-    data = training_data(context, label_snapshot(context, began), items, row)
-    if data.too_long:
-        context.log(
-            f"{data.too_long} judged pairs are longer than the base can read and are left out.", level="warning"
-        )
-    told = f"{len(data.preferences)} judged pairs"
-    if data.demonstrations:
-        told += f", {len(data.demonstrations)} demonstrations"
-    context.log(f"{told}; answers weigh {'as ' + row.name + ' relies on people' if row else 'all alike'}.")
-    return data
 
 
 def _held_out_ids(context: RunContext) -> list[int]:
