@@ -108,7 +108,7 @@ def test_the_loop_by_commands(tastemaker, study_folder, worker, tmp_path):
     assert listed["current"] == "policy-1"
     assert [policy["name"] for policy in listed["policies"]] == ["base", "policy-1"]
 
-    exported = succeeded("policy", "export", study_folder, "policy-1", "--to", tmp_path / "adapter")
+    exported = succeeded("policy", "export", study_folder, "policy-1", "--with-base", "--to", tmp_path / "adapter")
     names = {path.name for path in Path(exported["folder"]).iterdir()}
     assert {"adapter_config.json", "adapter_model.safetensors", "README.md", "SHA256SUMS"} <= names
 
