@@ -15,6 +15,7 @@ from language_models.pause_points import pause_point
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
 from policy_training.learner import Learner
+from policy_training.passes import in_passes
 from policy_training.records import Given, PromptItem
 from policy_training.settings import TrainingSettings
 
@@ -54,11 +55,8 @@ def draw_requests(
 
     Prompts come in shuffled passes over all of them; the draws depend on (seed, step) alone.
     """
-    chosen: list[PromptItem] = []
-    for place in range(step * settings.prompts_per_step, (step + 1) * settings.prompts_per_step):
-        order = np.random.default_rng([settings.seed, 1, place // len(prompts)]).permutation(len(prompts))
-        chosen.append(prompts[order[place % len(prompts)]])
-    items = [item for item in chosen for _ in range(settings.samples_per_prompt)]
+    chosen = in_passes(len(prompts), settings.prompts_per_step, step, (settings.seed, 1))
+    items = [prompts[place] for place in chosen for _ in range(settings.samples_per_prompt)]
     run_seed = completion_seed(settings.seed, step, 0)
     requests = [
         SampleRequest(item.token_ids, completion_seed(run_seed, item.id, index)) for index, item in enumerate(items)
