@@ -16,15 +16,9 @@ from policy_training.advantages import (
     returns_to_go,
 )
 from policy_training.losses import completion_ratio, k3_losses, score_function_losses, squared_value_losses
+from ragged_batches import ragged
 
 LENGTHS = st.lists(st.integers(1, 7), min_size=1, max_size=6)
-
-
-def ragged(seed: int, lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
-    rewards, values = (torch.randn(mask.shape, generator=generator) for _ in range(2))
-    return rewards.masked_fill(~mask, 7.0), values.masked_fill(~mask, -9.0), mask
 
 
 @settings(max_examples=40, deadline=None)
