@@ -20,7 +20,15 @@ from rounds.base_names import NotElsewhere as NotElsewhere
 from rounds.base_names import require_elsewhere
 from rounds.resuming import CannotResume as CannotResume
 from rounds.reward_parts import uses_learned
-from rounds.settings import ALGORITHMS, SettingsError, StudySettings, pairs, parse, settings_model
+from rounds.settings import (
+    ALGORITHMS,
+    SettingsError,
+    StudySettings,
+    pairs,
+    parse,
+    settings_model,
+    unused_groups,
+)
 from rounds.toml_text import toml_of
 
 SEEDS_OF_A_STUDY = 1000
@@ -87,14 +95,9 @@ def plan(db: Database, kind: str, config: Mapping[str, Any]) -> Plan:
     changed = {
         name: after
         for name, (_, after) in setting_fields.differences(own, config).items()
-        if name.split(".")[0] not in _not_chosen(config)
+        if name.split(".")[0] not in unused_groups(config)
     }
     return Plan(kind, dict(config), changed, command(kind, changed), toml_of(nested(changed)))
-
-
-def _not_chosen(config: Mapping[str, Any]) -> set[str]:
-    """The groups of the algorithms that a run does not use."""
-    return {name for name in ALGORITHMS if name != config["algorithm"]} if "algorithm" in config else set()
 
 
 def command(kind: str, changed: Mapping[str, Any], study: str = STUDY) -> str:
@@ -174,7 +177,7 @@ def _preset(db: Database, kind: str, preset: str | None, asked: Mapping[str, Any
     """The settings of a preset, for the algorithm that is asked for alone."""
     if preset is None:
         return {}
-    found, others = presets.settings_of(kind, preset, estimating.facts(db)), _not_chosen(asked)
+    found, others = presets.settings_of(kind, preset, estimating.facts(db)), unused_groups(asked)
     return {name: value for name, value in found.items() if name.split(".")[0] not in others}
 
 

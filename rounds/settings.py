@@ -240,6 +240,11 @@ def training_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return dict(config[config.get("algorithm", "ppo")])
 
 
+def unused_groups(config: Mapping[str, Any]) -> set[str]:
+    """The groups of the algorithms that are not chosen: whatever stands there is of no account."""
+    return {name for name in ALGORITHMS if name != config.get("algorithm", "ppo")} if "ppo" in config else set()
+
+
 class BlindSettings(_Settings):
     """A blind evaluation: people judge the texts on held-out prompts, and nobody sees who wrote them before its end."""
 
