@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rounds.estimates import rough_memory_gb
-from rounds.settings import ALGORITHMS, SettingsError, parse
+from rounds.settings import ALGORITHMS, SettingsError, parse, parse_all
 from rounds.work import Facts
 
 NORMAL = "normal"
@@ -49,7 +49,7 @@ def settings_of(kind: str, name: str, facts: Facts) -> dict[str, Any]:
 def _train_policy(facts: Facts) -> tuple[Preset, ...]:
     """Every algorithm's group gets them, by its own defaults; only that of the algorithm that is chosen counts."""
     share, tokens = _prompts_a_step(facts) / USUAL_PROMPTS, _tokens_a_micro_batch(facts)
-    usual = parse("train-policy")
+    usual = parse_all("train-policy")
 
     def sized(steps: float, prompts: float) -> dict[str, int]:
         made = {}

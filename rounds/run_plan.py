@@ -24,10 +24,11 @@ from rounds.settings import (
     ALGORITHMS,
     SettingsError,
     StudySettings,
+    not_chosen,
     pairs,
     parse,
+    parse_all,
     settings_model,
-    unused_groups,
 )
 from rounds.toml_text import toml_of
 
@@ -66,9 +67,10 @@ def resolve(
     `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput,
     NotElsewhere, Conflict.
     """
-    own = _defaults(db, kind)
-    asked = parse(kind, overrides, config_file, defaults=own)
-    config = parse(kind, overrides, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
+    own, given = _defaults(db, kind), pairs(overrides)
+    asked = parse(kind, given, config_file, defaults=own)
+    config = parse(kind, given, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
+    _refuse_idle(given, config)
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
@@ -91,12 +93,11 @@ def imported_name(name: str) -> str:
 def plan(db: Database, kind: str, config: Mapping[str, Any]) -> Plan:
     """How a run with these settings is started by hand; what an older version did not have gets its default."""
     config = parse(kind, config)
-    own = parse(kind, defaults=_defaults(db, kind)) if kind not in ("score", "policy-import") else {}
-    changed = {
-        name: after
-        for name, (_, after) in setting_fields.differences(own, config).items()
-        if name.split(".")[0] not in unused_groups(config)
-    }
+    own: dict[str, Any] = {}
+    if kind not in ("score", "policy-import"):
+        every = parse_all(kind, defaults=_defaults(db, kind))
+        own = {name: value for name, value in every.items() if name not in not_chosen(config)}
+    changed = {name: after for name, (_, after) in setting_fields.differences(own, config).items()}
     return Plan(kind, dict(config), changed, command(kind, changed), toml_of(nested(changed)))
 
 
@@ -135,7 +136,7 @@ def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | 
 
 def own_settings(db: Database, kind: str) -> dict[str, Any]:
     """What a run gets where nothing is asked for, by dotted names."""
-    return setting_fields.flat(parse(kind, defaults=_defaults(db, kind)))
+    return setting_fields.flat(parse_all(kind, defaults=_defaults(db, kind)))
 
 
 def impossible(db: Database, kind: str, expected: Iterable[str] = (), *, learned: bool = True) -> str:
@@ -177,8 +178,18 @@ def _preset(db: Database, kind: str, preset: str | None, asked: Mapping[str, Any
     """The settings of a preset, for the algorithm that is asked for alone."""
     if preset is None:
         return {}
-    found, others = presets.settings_of(kind, preset, estimating.facts(db)), unused_groups(asked)
+    found, others = presets.settings_of(kind, preset, estimating.facts(db)), not_chosen(asked)
     return {name: value for name, value in found.items() if name.split(".")[0] not in others}
+
+
+def _refuse_idle(asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raises SettingsError for a setting of an algorithm that is not the chosen one: it would change nothing."""
+    for name in asked:
+        if (group := name.partition(".")[0]) in not_chosen(config):
+            raise SettingsError(
+                f"{name} counts only with algorithm={group}; this run's is {config['algorithm']}. Set "
+                f"algorithm={group} as well, or write {config['algorithm']}.{name.partition('.')[2]}."
+            )
 
 
 def _check_names(db: Database, config: Mapping[str, Any]) -> None:

@@ -240,11 +240,6 @@ def training_of(config: Mapping[str, Any]) -> dict[str, Any]:
     return dict(config[config.get("algorithm", "ppo")])
 
 
-def unused_groups(config: Mapping[str, Any]) -> set[str]:
-    """The groups of the algorithms that are not chosen: whatever stands there is of no account."""
-    return {name for name in ALGORITHMS if name != config.get("algorithm", "ppo")} if "ppo" in config else set()
-
-
 class BlindSettings(_Settings):
     """A blind evaluation: people judge the texts on held-out prompts, and nobody sees who wrote them before its end."""
 
@@ -333,11 +328,28 @@ def parse(
     *,
     defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The complete, validated settings of a run as plain JSON values.
+    """The complete, validated settings of a run as plain JSON values; of the algorithms only the chosen one's group.
 
     Later wins: `defaults` (what the study sets), the TOML file, `overrides`. Overrides are `KEY=VALUE` strings or a
     mapping; keys may be dotted (`ppo.steps`), values may be strings or typed. Raises SettingsError.
     """
+    values = parse_all(kind, overrides, config_file, defaults=defaults)
+    return {name: value for name, value in values.items() if name not in not_chosen(values)}
+
+
+def not_chosen(config: Mapping[str, Any]) -> set[str]:
+    """The groups of the algorithms that a run does not use."""
+    return {name for name in ALGORITHMS if name != config["algorithm"]} if "algorithm" in config else set()
+
+
+def parse_all(
+    kind: str,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    config_file: Path | str | None = None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The same with the groups of all algorithms, as a form needs them."""
     model = settings_model(kind)
     values: dict[str, Any] = {}
     for layer in (defaults or {}, _read_toml(config_file), pairs(overrides)):

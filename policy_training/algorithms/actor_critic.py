@@ -42,6 +42,7 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
     advantages, returns = n_step_advantages(
         episodes.rewards, rollouts.values, rollouts.mask, settings.discount, settings.n_steps, episodes.end_values
     )
+    now.episodes, now.advantages = episodes, advantages
     figures = optimise(learner, given, rollouts, settings, _losses(advantages, returns, settings))
     return figures | {
         "reward": float(episodes.rewards.sum(1).mean()),

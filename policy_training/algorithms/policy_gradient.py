@@ -38,11 +38,12 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
 
 def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) -> dict[str, float]:
     rollouts = now.rollouts
-    rewards = episodes_of(rollouts, given, learner, settings).rewards
-    returns = returns_to_go(rewards, rollouts.mask, settings.discount)
+    episodes = episodes_of(rollouts, given, learner, settings)
+    returns = returns_to_go(episodes.rewards, rollouts.mask, settings.discount)
     baselines = leave_one_out_baselines(returns, rollouts.mask, [item.id for item in rollouts.items])
-    figures = optimise(learner, given, rollouts, settings, _losses(returns - baselines))
-    return figures | {"reward": float(rewards.sum(1).mean())}
+    now.episodes, now.advantages = episodes, returns - baselines
+    figures = optimise(learner, given, rollouts, settings, _losses(now.advantages))
+    return figures | {"reward": float(episodes.rewards.sum(1).mean())}
 
 
 def _losses(advantages: Tensor) -> Losses:

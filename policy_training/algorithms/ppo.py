@@ -46,12 +46,14 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
         settings.gae_lambda,
         episodes.end_values,
     )
+    advantages = whiten(advantages, rollouts.mask)
+    now.episodes, now.advantages = episodes, advantages
     figures = optimise(
         learner,
         given,
         rollouts,
         settings,
-        _losses(rollouts, whiten(advantages, rollouts.mask), returns, settings),
+        _losses(rollouts, advantages, returns, settings),
         epochs=settings.epochs,
         update_kl_target=settings.update_kl_target,
     )
