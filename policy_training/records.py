@@ -43,9 +43,28 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class RolloutTokens:
+    """A completion that was learned from, token by token; every list has one entry a token.
+
+    `figures`: log_prob, reference_log_prob, kl (their difference) and entropy, all in nats; value, reward, shaping (the
+    part of the reward that is one) and advantage where the algorithm has them. `score` is as the reward gave it,
+    `rewarded` as it went into the last token's reward, less a penalty and the baseline: without shaping the rewards add
+    up to rewarded - beta * (sum of kl).
+    """
+
+    prompt_id: int
+    finished: bool
+    score: float
+    rewarded: float | None
+    beta: float
+    tokens: list[str]
+    figures: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
 class StepReport:
     """What an iteration looked like; sent after its checkpoint is on disk, and again, without samples, by a run that
-    goes on from there. `alarms`: what went past its limit.
+    goes on from there. `alarms`: what went past its limit; `tokens`: a few of the rollouts that were learned from.
     """
 
     step: int
@@ -53,6 +72,7 @@ class StepReport:
     metrics: dict[str, float]
     samples: list[tuple[PromptItem, Sampled, float]] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
+    tokens: list[RolloutTokens] = field(default_factory=list)
 
 
 OnStep = Callable[[StepReport], None]

@@ -115,7 +115,7 @@ def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float
     if kind == "train-policy":
         return base + copy + max(64 * SAMPLING_GB_A_ROW * states, update_gb(config, facts))
     if kind in ("reward-export", "policy-export"):
-        return base + (weights if kind == "reward-export" or config["merged"] else 0.0)
+        return base + (weights if kind == "reward-export" or config.get("format") == "merged" else 0.0)
     return base + sampling
 
 
@@ -150,7 +150,7 @@ def kept_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence[
     known = [one.published_gb for one in basis if one.published_gb]
     scale = facts.parameters / REFERENCE_PARAMETERS
     if kind in ("policy-export", "reward-export"):
-        whole = kind == "reward-export" or config["merged"]
+        whole = kind == "reward-export" or config.get("format") in ("adapter-with-base", "merged")
         return (base_gb(facts) if whole else 0.0) + ADAPTER_GB_AT_RANK_16 * scale
     if kind not in ("train-reward", "train-policy"):
         return 0.001

@@ -16,6 +16,7 @@ from typing import Any
 
 from feedback_store import completions as completion_rows
 from feedback_store import prompts as prompt_rows
+from feedback_store.policies import Policy
 from feedback_store.reward_models import RewardModel as RewardRow
 from language_models import folders
 from language_models.sampling import Sampled
@@ -52,9 +53,11 @@ MOST_REQUESTS = 200  # whose mean is taken off an embedding
 class PolicyReward:
     """(prompts, completions) -> scores as the trainer takes them; `readings` are those of the last batch."""
 
-    def __init__(self, context: RunContext, row: RewardRow | None) -> None:
-        """Raises RewardFunctionError, in words, where a part cannot be had."""
+    def __init__(self, context: RunContext, row: RewardRow | None, reference: Policy) -> None:
+        """`reference`: the policy on whose texts parts are brought to one scale. Raises RewardFunctionError, in words,
+        where a part cannot be had."""
         self.context = context
+        self.reference = reference
         self.row = row
         self._hashes: dict[str, str] = {}
         self._warned: set[str] = set()
@@ -233,7 +236,7 @@ class PolicyReward:
     @cached_property
     def _reference(self) -> list[tuple[Text, int]]:
         settings: TrainPolicySettings = self.context.settings
-        found = reference_samples(self.context, settings.reference_samples)
+        found = reference_samples(self.context, settings.reference_samples, self.reference)
         return [(text_of(prompt, one, self.context.study), one.id) for prompt, one in found]
 
     @cached_property

@@ -18,7 +18,7 @@ from feedback_store.runs import Run
 from language_models import folders
 from language_models.errors import CorruptFolder
 from rounds import beginnings
-from rounds.settings import SettingsError, settings_model, validate
+from rounds.settings import SettingsError, parse
 
 RESUMABLE = ("train-policy",)
 ENDED_EARLY = ("failed", "cancelled")
@@ -99,7 +99,7 @@ def settings_to_resume(db: Database, run: Run) -> dict[str, Any]:
         raise CannotResume(
             f"Run {run.id} ({run.kind}, {run.status}) {why}. Start it anew: tastemaker retry STUDY {run.id}."
         )
-    settings = validate(settings_model(run.kind), run.config, what=f"{run.kind} settings").model_dump(mode="json")
+    settings = parse(run.kind, run.config)
     return {**settings, **began.names(), "resume_from": source.id}
 
 

@@ -15,10 +15,15 @@ from typing import Annotated, Any, Literal, TypeVar, get_args
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
 from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
+from policy_training.algorithms.settings.actor_critic import Settings as ActorCriticSettings
+from policy_training.algorithms.settings.grpo import Settings as GRPOSettings
+from policy_training.algorithms.settings.policy_gradient import Settings as PolicyGradientSettings
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
+from policy_training.algorithms.settings.rloo import Settings as RLOOSettings
 from policy_training.settings import TokenRewardedSettings, TrainingSettings
 from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
+from rounds.allowed import allowed_words
 from rounds.reward_parts import LEARNED_ALONE, RewardPart
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -52,7 +57,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 Part = Literal["off", "optional", "required"]
@@ -84,7 +89,7 @@ class QualificationSettings(_Settings):
 
 
 Choosing = Literal["random", "margin", "information"]
-Algorithm = Literal["ppo"]
+Algorithm = Literal["ppo", "rloo", "grpo", "policy_gradient", "actor_critic"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
@@ -152,6 +157,14 @@ class TrainPolicySettings(_Settings):
 
     algorithm: Algorithm = Field("ppo", description="how the policy is improved")
     ppo: PPOSettings = Field(default_factory=PPOSettings, description="proximal policy optimisation")
+    rloo: RLOOSettings = Field(default_factory=RLOOSettings, description="REINFORCE with the leave-one-out baseline")
+    grpo: GRPOSettings = Field(default_factory=GRPOSettings, description="group relative policy optimisation")
+    policy_gradient: PolicyGradientSettings = Field(
+        default_factory=PolicyGradientSettings, description="REINFORCE with returns-to-go"
+    )
+    actor_critic: ActorCriticSettings = Field(
+        default_factory=ActorCriticSettings, description="actor-critic with n-step returns"
+    )
     rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
         LEARNED_ALONE,
         max_length=20,
@@ -204,6 +217,17 @@ class TrainPolicySettings(_Settings):
             )
         return shaping
 
+    @field_validator("reward_model", "reward_uncertainty_penalty", "length_correction")
+    @classmethod
+    def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
+        rewards = info.data.get("rewards")  # None where they are wrong themselves
+        if value and rewards is not None and all(one.function != "learned" for one in rewards):
+            raise ValueError(
+                f"{info.field_name} = {value} is about the learned reward, and 'learned' is not among the rewards: add "
+                "it, or leave this as it is by default."
+            )
+        return value
+
     @property
     def training(self) -> TrainingSettings:
         """The settings of the algorithm that is chosen."""
@@ -252,7 +276,26 @@ class PolicyExportSettings(_Settings):
     """A policy as a folder that other programs load."""
 
     policy: str | None = Field(None, description="name of the policy; none: the current one")
-    merged: bool = Field(False, description="the adapter merged into a copy of the base instead of the adapter alone")
+    format: Literal["adapter", "adapter-with-base", "merged"] = Field(
+        "adapter", description="the adapter alone (its base has to lie on the hub), with its base, or merged into it"
+    )
+    data_licence: str | None = Field(None, max_length=200, description="licence of prompts and texts, for the card")
+    base_licence: str | None = Field(None, max_length=200, description="licence of the base, for the card")
+
+
+class PolicyImportSettings(_Settings):
+    """An adapter made elsewhere as a policy; its folder is copied to the run's folder."""
+
+    folder: str = Field(min_length=1, description="the adapter's folder; started from a path, its files are copied")
+    name: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
+        description="it is called imported-NAME; none: imported-1, imported-2 and so on",
+    )
+    start: bool = Field(False, description="whether it becomes the current policy, from which the next one is trained")
+    vouched: bool = Field(
+        False, description="whether whoever imports it vouches that it was made for the study's base, if no file tells"
+    )
 
 
 class RewardExportSettings(_Settings):
@@ -273,6 +316,7 @@ KIND_SETTINGS: dict[str, type[_Settings]] = {
     "evaluate": EvaluateSettings,
     "score": ScoreSettings,
     "policy-export": PolicyExportSettings,
+    "policy-import": PolicyImportSettings,
     "reward-export": RewardExportSettings,
 }
 
@@ -284,11 +328,28 @@ def parse(
     *,
     defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The complete, validated settings of a run as plain JSON values.
+    """The complete, validated settings of a run as plain JSON values; of the algorithms only the chosen one's group.
 
     Later wins: `defaults` (what the study sets), the TOML file, `overrides`. Overrides are `KEY=VALUE` strings or a
     mapping; keys may be dotted (`ppo.steps`), values may be strings or typed. Raises SettingsError.
     """
+    values = parse_all(kind, overrides, config_file, defaults=defaults)
+    return {name: value for name, value in values.items() if name not in not_chosen(values)}
+
+
+def not_chosen(config: Mapping[str, Any]) -> set[str]:
+    """The groups of the algorithms that a run does not use."""
+    return {name for name in ALGORITHMS if name != config["algorithm"]} if "algorithm" in config else set()
+
+
+def parse_all(
+    kind: str,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    config_file: Path | str | None = None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The same with the groups of all algorithms, as a form needs them."""
     model = settings_model(kind)
     values: dict[str, Any] = {}
     for layer in (defaults or {}, _read_toml(config_file), pairs(overrides)):
@@ -324,7 +385,9 @@ def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
     allowed = str(fault["msg"])
     if fault["type"] == "value_error":
         return f"{key}: {allowed.removeprefix('Value error, ')}"
-    return f"{key} = {fault['input']!r} is not allowed: {allowed[:1].lower()}{allowed[1:]}."
+    range_words = allowed_words(model, fault["loc"])
+    allowed = f"{allowed[:1].lower()}{allowed[1:]}" + (f" (allowed: {range_words})" if range_words else "")
+    return f"{key} = {fault['input']!r} is not allowed: {allowed}."
 
 
 def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:

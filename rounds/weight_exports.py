@@ -56,10 +56,10 @@ def _of(run: Run) -> str:
 
 
 def _form(run: Run) -> str:
-    """module or classifier of a reward; adapter or merged of a policy."""
+    """module or classifier of a reward; adapter, adapter-with-base or merged of a policy."""
     if run.kind == "reward-export":
         return str((run.result or {}).get("format"))
-    return "merged" if run.config.get("merged") else "adapter"
+    return str(run.config.get("format", "adapter"))
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

@@ -1,13 +1,14 @@
 """The next policy: the current one, improved by one of the algorithms of policy_training.
 
-The reference is the study's base in every round, so the KL shown is cumulative. When the new policy is published it
-has written a few completions beside its parent's already, so that the two can be looked at side by side; what it wrote
-on the way is kept in the run's folder.
+The reference is the one start of a line of policies, the base or an imported adapter, so the KL shown is cumulative.
+When the new policy is published it has written a few completions beside its parent's already, so that the two can be
+looked at side by side; what it wrote on the way is kept in the run's folder.
 """
 
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
 from feedback_store import completions, policies, prompts, runs
@@ -21,10 +22,11 @@ from policy_training import algorithm_registry
 from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
-from rounds import beginnings, environment, estimating, resuming, run_alarms
+from rounds import beginnings, environment, estimating, resuming, run_alarms, token_rows
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
+from rounds.model_host import ADAPTER
 from rounds.plain import plain
 from rounds.policy_reward import PolicyReward
 from rounds.prompts_looked_at import chosen_prompts
@@ -38,6 +40,7 @@ from rounds.texts import with_system_prompt
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
 HELD_OUT_SEED = -2  # draws the prompts that choose the best policy: others than those shown or evaluated first
+REFERENCE = "reference-policy"  # that of a frozen copy of the adapter that the line of policies started from
 
 
 class NothingToTrainOn(ValueError):
@@ -60,9 +63,12 @@ def run(context: RunContext) -> dict[str, Any]:
         take_over(context)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
-    reward = PolicyReward(context, row)
+    reference = policies.reference(context.db, start)
+    reward = PolicyReward(context, row, reference)
     pause_point("reward-loaded")
     try:
+        if reference.folder is not None:
+            adapters.load(REFERENCE, context.models.folder_of(reference) / ADAPTER)
         shown = ShownTexts(context, start, reward, TRAINED)
         pause_point("start-shown")
         training = _training_settings(context)
@@ -72,7 +78,8 @@ def run(context: RunContext) -> dict[str, Any]:
             reward,
             context.checkpoints,
             on_step=lambda report: _after_step(context, report, shown, reward),
-            start_folder=context.models.folder(start.folder) if start.folder else None,
+            start_folder=context.models.folder_of(start) if start.folder else None,
+            reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
             potential=potential_of(settings, training, context.models.model, reward),
             held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out),
@@ -84,8 +91,8 @@ def run(context: RunContext) -> dict[str, Any]:
             context.log(f"Training stopped early: {trained.stopped_early}.")
         policy = _publish(context, trained, start, reward, shown)
     finally:
-        if TRAINED in adapters.names:
-            adapters.remove(TRAINED)
+        for name in {TRAINED, REFERENCE} & {*adapters.names}:
+            adapters.remove(name)
     return {"policy": policy.name}
 
 
@@ -134,7 +141,12 @@ def _items(context: RunContext, ids: Sequence[int]) -> list[PromptItem]:
             f"{len(gone)} of the {len(ids)} prompts that this run began with are not in the study any more (the first "
             f"is prompt {gone[0]}), so it cannot go on as it began. Retry it from the start."
         )
-    return [_item(context, there[one]) for one in ids]
+    items = [_item(context, there[one]) for one in ids]
+    for item in items:  # before anything is trained, not when one of them is drawn at last
+        context.models.model.require_room(
+            item.token_ids, context.settings.training.sampling.max_new_tokens, f"Prompt {item.id}"
+        )
+    return items
 
 
 def _item(context: RunContext, prompt: Prompt) -> PromptItem:
@@ -170,6 +182,10 @@ def _compute(context: RunContext) -> Compute:
 
 
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
+    if report.step == 0 and report.metrics.get("cut_off") == 1.0:
+        context.log(_never_ends(context), level="warning")
+    if token_rows.is_kept(report.step, report.steps):
+        token_rows.add(context.folder, report.step, [asdict(one) for one in report.tokens])
     context.between_steps(
         "improving the policy",
         step=report.step,
@@ -183,6 +199,20 @@ def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, rewa
         runs.add_metrics(context.db, context.lease, ALARMS, report.step, {**readings, **limits})
     if "seconds_update" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
         shown.on_the_way(report.step + 1)
+
+
+def _never_ends(context: RunContext) -> str:
+    tokens = context.settings.training.sampling.max_new_tokens
+    if not context.models.model.stop_ids:
+        return (
+            "The base has no token that ends a text, so every completion is cut off, and nothing can teach the policy "
+            f"to stop: all are {tokens} tokens long."
+        )
+    return (
+        f"Not one completion of the first step ended by itself within {tokens} tokens: all pay the truncation penalty "
+        "alike. Ask for shorter answers in the prompts or the system prompt, or allow more new tokens "
+        "(sampling.max_new_tokens)."
+    )
 
 
 def _publish(
@@ -206,6 +236,7 @@ def _publish(
     made_from = {
         "algorithm": context.settings.algorithm,
         "parent": start.name,
+        "reference": policies.reference(context.db, start).name,
         "reward_model": row.name if row else None,
         "rewards": reward.provenance(),
     }

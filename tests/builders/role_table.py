@@ -122,6 +122,7 @@ OURS = (
     Row("researcher", "GET", "/api/runs/{run_id}/config.toml", values={"run_id": "$run"}),
     Row("researcher", "GET", "/api/runs/{run_id}/log", values={"run_id": "$run"}),
     Row("researcher", "GET", "/api/runs/{run_id}/samples", values={"run_id": "$run"}),
+    Row("researcher", "GET", "/api/runs/{run_id}/tokens", values={"run_id": "$run"}),
     Row("researcher", "GET", "/api/curves", query="?runs=1"),
     Row("researcher", "POST", "/api/runs/{run_id}/retry", values={"run_id": "$cancelled_run"}),
     # The page policies.

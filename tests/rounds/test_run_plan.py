@@ -123,7 +123,7 @@ def test_a_round_takes_settings_for_both_of_its_runs(db: Database, monkeypatch: 
 @pytest.mark.parametrize("kind", sorted(KIND_SETTINGS))
 def test_every_setting_of_a_kind_has_a_field(kind: str):
     fields = setting_fields.fields_of(KIND_SETTINGS[kind], kind)
-    config = parse(kind, {"file": "x"} if kind == "score" else {})
+    config = parse(kind, {name: "x" for name in ("file", "folder") if name in KIND_SETTINGS[kind].model_fields})
     assert [field.name for field in fields] == list(setting_fields.flat(config))
     assert all(field.about and field.kind for field in fields)
 

@@ -130,3 +130,21 @@ def test_narrow_and_in_chinese_nothing_runs_off_the_page(db: Database, opened: C
         expect(page.locator(".tm-panel:visible")).to_contain_text(words)
         assert page.evaluate("document.documentElement.scrollWidth") == 320, place
         assert "policies." not in page.locator(".tm-main").inner_text()
+
+
+def test_a_policy_is_exported_in_a_form_that_its_base_allows(db: Database, opened: Callable, page):
+    opened("versions")
+    page.get_by_role("button", name="Export policy-1").press("Enter")
+    dialog = page.locator("dialog[open]")
+    expect(dialog).to_contain_text("lies nowhere else under a name")
+    form = dialog.get_by_label("Form", exact=True)
+    assert form.locator("option").evaluate_all("all => all.map((one) => one.value)") == ["adapter-with-base", "merged"]
+    require_accessible(page, "export")
+    form.select_option("merged")
+    dialog.get_by_label("Of prompts and imported texts").fill("CC-BY-4.0")
+    dialog.locator("button[type=submit]").press("Enter")
+    page.wait_for_url("**/runs#*")
+    [run, *_] = runs.listing(db, kind="policy-export")
+    asked = {name: run.config[name] for name in ("policy", "format", "data_licence", "base_licence")}
+    assert asked == {"policy": "policy-1", "format": "merged", "data_licence": "CC-BY-4.0", "base_licence": None}
+    assert page.url.endswith(f"#{run.id}")

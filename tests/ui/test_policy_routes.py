@@ -266,6 +266,16 @@ def test_who_sees_what(role: Role, db: Database, application_with_accounts: Fast
     assert judgments.count(db, purpose="training") == 0
 
 
+def test_an_adapter_alone_is_refused_in_words_where_its_base_is_nowhere_else(db: Database, client: TestClient):
+    assert client.get("/api/policies").json()["base_on_hub"] is False
+    settings = {"policy": "policy-1", "format": "adapter"}
+    for path in ("/api/runs", "/api/runs/plan"):
+        answer = client.post(path, json={"kind": "policy-export", "settings": settings})
+        assert answer.status_code in (200, 422) and "export it with the base" in answer.text
+    assert client.post("/api/runs", json={"kind": "policy-import", "settings": {"folder": "x"}}).status_code == 422
+    assert runs.count(db, "policy-export") == 0
+
+
 def test_exports_of_weights_are_listed_and_downloaded_whole_without_what_links_lead_to(
     client: TestClient, db: Database
 ) -> None:

@@ -15,7 +15,7 @@ from pydantic import Field
 from feedback_store import evaluation_texts, evaluations, judgments, policies
 from feedback_store.errors import InvalidInput
 from feedback_store.evaluations import Evaluation
-from rounds import evaluating, evaluation_figures, verbs, weight_exports
+from rounds import base_names, evaluating, evaluation_figures, studies, verbs, weight_exports
 from ui.web import policy_table
 from ui.web.actors import actor, reader
 from ui.web.archives import zipped
@@ -62,6 +62,7 @@ def listing(request: Request, person: Researcher, page: Page = 0, size: Size = 2
         "current": current.name if current else None,
         "names": [row["name"] for row in rows],
         "rewarded": policy_table.has_reward(db),
+        "base_on_hub": base_names.hub_id(studies.settings(db).base) is not None,
         "seconds_each": judgments.seconds_each(db),
     }
 

@@ -167,6 +167,20 @@ def samples(
         return run_views.samples(study_of(request).db, run_id, page=page, size=size)
 
 
+@router.get("/runs/{run_id}/tokens")
+def tokens(
+    request: Request,
+    person: Researcher,
+    run_id: RunId,
+    step: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
+    page: Page = 0,
+    size: Annotated[int, Query(ge=1, le=20)] = 4,
+) -> dict[str, Any]:
+    """A few rollouts of its training, token by token: text, log-probs, KL, reward, shaping, value, advantage."""
+    with _known():
+        return run_views.tokens(study_of(request).db, run_id, step=step, page=page, size=size)
+
+
 @router.get("/curves")
 def curves(
     request: Request,
@@ -238,7 +252,7 @@ def _planned(
         if answer["faults"]:
             return answer
         resolved = run_plan.resolve(db, kind, settings, preset=preset, expected=expected)
-    except (SettingsError, run_plan.Impossible, run_plan.CannotResume, InvalidInput) as error:
+    except (SettingsError, run_plan.Impossible, run_plan.NotElsewhere, run_plan.CannotResume, InvalidInput) as error:
         return {**answer, "refused": str(error)}
     made = run_plan.plan(db, kind, resolved)
     return {**answer, **asdict(made), "estimate": asdict(estimating.estimate_run(db, kind, resolved))}

@@ -1,4 +1,4 @@
-// Policies and reward models as files for other programs: what was exported, to be downloaded, and exporting more.
+// Policies and reward models as files for other programs: what was exported, to be downloaded, and exporting a reward.
 
 import { bytesWords } from "../data/words_of.js";
 import { el } from "../page/elements.js";
@@ -9,7 +9,6 @@ import { table } from "../page/table.js";
 
 /** What can be exported: the key of its words, kind of run, settings. */
 const WAYS = [
-  ["policy", "policy-export", {}],
   ["module", "reward-export", { format: "module" }],
   ["classifier", "reward-export", { format: "classifier" }],
 ];

@@ -8,7 +8,7 @@ import { chart, numbersOf } from "../page/chart.js";
 import { LogTail } from "./log_tail.js";
 import { rewardsOverKl } from "./over_kl.js";
 import { rewardQuality } from "./reward_quality.js";
-import { runFacts, runSettings } from "./run_facts.js";
+import { runEnvironment, runFacts, runSettings } from "./run_facts.js";
 import { SampleSteps } from "./sample_steps.js";
 import { drawable, isActive, progressWords, readingsOf, readingWords, runWords, statusChip } from "./words.js";
 
@@ -83,6 +83,7 @@ export class OneRun {
       rewardQuality(tools, run.reward_quality),
       this.curves(run),
       runSettings(tools, run),
+      runEnvironment(tools, run),
     ];
   }
 
@@ -95,7 +96,7 @@ export class OneRun {
       can.cancel ? slim("active.cancel", () => this.cancel(run)) : null,
       can.resume_step === null ? null : slim("runs.resume", () => this.again(run, true), { step: can.resume_step }),
       can.retry ? slim("runs.retry", () => this.again(run, false)) : null,
-      ["score", "policy-export", "reward-export"].includes(run.kind)
+      ["score", "policy-export", "policy-import", "reward-export"].includes(run.kind)
         ? null
         : el("a", { class: "tm-button tm-slim", href: `#new/${run.kind}/${run.id}` }, words("runs.like")),
       el(
