@@ -17,6 +17,9 @@ from reward_training.pair_arrays import side_of
 
 LEAST = 1e-3
 """Weight of an answer at least: weights never add up to nothing."""
+PRIOR = AnnotatorSettings()
+EXPECTED = PRIOR.reliable / (PRIOR.reliable + PRIOR.unreliable)
+"""Reliability of whom the reward model does not know."""
 
 
 @dataclass(frozen=True)
@@ -31,9 +34,7 @@ class KnownPeople:
         """What a preference counts: as its author is reliable. Where nobody is known all count alike."""
         if not self.people:
             return one.weight
-        prior = AnnotatorSettings()
-        expected = prior.reliable / (prior.reliable + prior.unreliable)
-        reliability, _ = self.people.get(one.annotator_id, (expected, 0.0))
+        reliability, _ = self.people.get(one.annotator_id, (EXPECTED, 0.0))
         return one.weight * max(reliability, LEAST)
 
     def offset(self, one: Preference) -> float:
