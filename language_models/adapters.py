@@ -15,6 +15,7 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from language_models.errors import UnknownAdapter
+from language_models.layers import stack_of
 from language_models.plain_lora import NotPlainLora
 from language_models.settings import LoraSettings
 
@@ -55,14 +56,7 @@ class Adapters:
         """Names of the linear layers from the `layer`-th layer of the stack up."""
         network = self.network.get_base_model() if isinstance(self.network, PeftModel) else self.network
         count = network.config.get_text_config().num_hidden_layers
-        stacks = [
-            (path, module)
-            for path, module in network.named_modules()
-            if isinstance(module, nn.ModuleList) and len(module) == count
-        ]
-        if len(stacks) != 1:
-            raise ValueError(f"layers cannot be told apart in {type(network).__name__}: freeze none of them")
-        path, stack = stacks[0]
+        path, stack = stack_of(network, count)
         return [
             f"{path}.{place}.{name}".removesuffix(".base_layer")
             for place in range(layer, count)

@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from feedback_store import policies, reward_models
 from feedback_store.database import Database
 from language_models import folders
 from language_models.errors import WrongBase
+from rounds import base_precision
 
 if TYPE_CHECKING:
     from language_models.model import BaseIdentity, LanguageModel
@@ -52,11 +53,13 @@ class ModelHost:
         if self._model is None:
             from transformers.utils.logging import disable_progress_bar
 
+            from language_models.machine import capabilities
             from language_models.model import LanguageModel, use_threads
 
             use_threads()
             disable_progress_bar()
-            model = LanguageModel.load(base_source(self._db.folder, self._base))
+            precision = base_precision.settle(self._db, capabilities())
+            model = LanguageModel.load(base_source(self._db.folder, self._base), precision=precision)
             self._require_same_base(model.identity)
             self._model = model
         return self._model
@@ -64,6 +67,12 @@ class ModelHost:
     @property
     def identity(self) -> BaseIdentity:
         return self.model.identity
+
+    def environment(self) -> dict[str, Any]:
+        """What runs are computed on and with here."""
+        from language_models.machine import description
+
+        return {**description(self.model.device), "precision": base_precision.held_in(self._db)}
 
     def register_base(self) -> policies.Policy:
         """Loads the base and records it as the study's first policy. Raises WrongBase where the study has another

@@ -47,8 +47,8 @@ def start_run(db: Database, kind: str, **overrides: object) -> runs.Run:
     return runs.enqueue(db, kind, settings.parse(kind, {**FEW_STEPS.get(kind, {}), **given}))
 
 
-def judge_everything(db: Database, prefers: Callable[[str], float]) -> int:
-    """Answers every question by a score of the texts; returns how many."""
+def judge_everything(db: Database, prefers: Callable[[str], float], criterion: str | None = None) -> int:
+    """Answers every question by a score of the texts, and the same by a criterion; returns how many."""
     person = annotators.ensure(db, "ann", "simulated")
     done = 0
     while True:
@@ -68,6 +68,7 @@ def judge_everything(db: Database, prefers: Callable[[str], float]) -> int:
                     ranks=ranks,
                     shown=question.shown,
                     key=question.comparison_public_id,
+                    criteria=None if criterion is None else {criterion: {"ranks": ranks}},
                 ),
             )
             done += 1

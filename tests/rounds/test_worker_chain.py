@@ -60,7 +60,7 @@ def study(tmp_path_factory) -> Database:
     worker = idle_worker(folder)
     start_run(db, "sample", pairs=12)
     worker.work(until_idle=True)
-    judge_everything(db, commas)
+    judge_everything(db, commas, criterion="lists")
     for kind in ("train-reward", "train-policy"):
         start_run(db, kind)
     worker.work(until_idle=True)
@@ -332,6 +332,8 @@ def test_a_file_is_scored_and_compared_with_its_judgments(study):
     assert judged["ceiling"]["pairs"] == 0
     scores = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
     assert [len(row["scores"]) for row in scores] == [2, 2, 2]
+    assert run.result["criteria"] == ["lists"]
+    assert [len(row["criteria"]["lists"]) for row in scores] == [2, 2, 2]
     assert (scores[0]["scores"][0] > scores[0]["scores"][1]) == (run.result["judged"]["accuracy"] > 0.5)
 
 

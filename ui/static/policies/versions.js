@@ -9,6 +9,7 @@ import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
 import { exportButton } from "./export_button.js";
+import { Exports } from "./exports.js";
 
 const SIZE = 25;
 const DEEPEST = 8;
@@ -34,11 +35,12 @@ export class Versions {
       () => this.ask(`/api/policies?page=${this.page}&size=${SIZE}`),
       (answer) => this.draw(answer),
     );
-    this.element = el("div", { class: "tm-listed" }, this.list.element, this.gate());
+    this.exports = new Exports(tools);
+    this.element = el("div", { class: "tm-listed" }, this.list.element, this.exports.element, this.gate());
   }
 
   open() {
-    return this.list.load();
+    return Promise.all([this.list.load(), this.exports.open()]);
   }
 
   draw(answer) {
