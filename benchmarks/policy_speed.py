@@ -34,6 +34,7 @@ from language_models.fetch import ensure
 TURNS = 4  # the first is warm-up
 NEW_TOKENS = 48
 TRL = "benchmarks.policy_speed_trl"
+PROMPTS = 64  # to rise on
 RISE, MEAN_OF, MOST_SECONDS = 0.25, 2, 800  # of the taste; iterations whose mean counts; of each side
 KL_BUDGET = 5.0
 NO_PEER = "not measured: --peer names the python of an environment with trl"
@@ -67,9 +68,8 @@ def time_to_rise(setting: Setting, *, algorithm: str, trl: str) -> dict[str, Any
     A side that passes the KL budget or MOST_SECONDS before that has not risen: `rose` is null.
     """
     prompts, samples, epochs = (8, 4, 4) if trl != "rloo" else (8, 4, 1)
-    texts = 64 if not setting.short else 8
     task = _task(setting, algorithm, prompts, samples, epochs, True) | {
-        "prompts": _demo(setting).prompts(texts), "messages": _messages(_demo(setting), texts), "taste": "lists",
+        "prompts": _demo(setting).prompts(PROMPTS), "messages": _messages(_demo(setting), PROMPTS), "taste": "lists",
         "truncation_penalty": 2.0, "learning_rate": 3e-4,
     }  # fmt: skip
     sides = _sides(setting, trl, prompts * samples, all_variants=False)
@@ -216,7 +216,7 @@ CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "ppo_iteration": partial(iteration, **PPO, trl="ppo", natural_ends=False),
     "ppo_iteration_natural": partial(iteration, **PPO, trl="ppo", natural_ends=True),
     "shared_trunk": partial(iteration, **PPO, trl="shared_trunk", natural_ends=False),
-    "rloo": partial(iteration, algorithm="ppo", trl="rloo", prompts=8, samples=4, epochs=1, natural_ends=False),
+    "rloo": partial(iteration, algorithm="rloo", trl="rloo", prompts=8, samples=4, epochs=1, natural_ends=False),
     "time_to_rise_ppo": partial(time_to_rise, algorithm="ppo", trl="ppo"),
     "time_to_rise_rloo": partial(time_to_rise, algorithm="ppo", trl="rloo"),
     "time_to_rise_shared_trunk": partial(time_to_rise, algorithm="ppo", trl="shared_trunk"),
