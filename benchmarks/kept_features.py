@@ -1,7 +1,7 @@
 """Features of the real data's texts by a base, computed once and kept in a folder: minutes of reading, then none.
 
-Files `ukp-reward.npz` (one row an argument) and `qa-reward.npz` (four rows a question, question only) hold `ids` and
-`features` (N, 2 H + 1) as the reward's head reads them.
+Files `ukp-reward.npz` (one row an argument), `qa-reward.npz` and `qa-passages-reward.npz` (four rows a question,
+without and with its passages) hold `ids` and `features` (N, 2 H + 1) as the reward's head reads them.
 """
 
 import gzip
@@ -17,6 +17,8 @@ from benchmarks.setting import SYSTEM_PROMPT, Setting
 from reward_training.likelihood import FIRST, SECOND, TIE, Floats
 
 PASSAGE = 1500  # characters of a passage that are read
+TEXTS_A_WRITE = 100
+TOKENS_PER_BATCH = 2048  # a prompt with its passages and all four answers in one pass: the prompt is read once
 VERDICTS = {"a": FIRST, "b": SECOND, "tie": TIE}
 
 
@@ -52,10 +54,10 @@ def ukp(setting: Setting, folder: Path) -> Judged:
     )
 
 
-def qa(setting: Setting, folder: Path, *, passages: bool = False, most: int | None = None) -> Judged:
+def qa(setting: Setting, folder: Path, *, passages: bool = False) -> Judged:
     """qa_feedback: all pairs of a question's four answers, by question, with the question's passages before it or
-    without; of the first `most` questions."""
-    questions = setting.questions()[:most]
+    without."""
+    questions = setting.questions()
     texts = [(_asked(one, passages), text) for one in questions for text in one["completions"]]
     ids = [f"{number}/{place}" for number, one in enumerate(questions) for place in range(len(one["completions"]))]
     features = _kept(setting, folder / ("qa-passages-reward.npz" if passages else "qa-reward.npz"), ids, texts)
@@ -80,23 +82,40 @@ def _asked(question: dict[str, Any], passages: bool) -> str:
 
 
 def _kept(setting: Setting, path: Path, ids: Sequence[str], texts: Sequence[tuple[str, str]]) -> Floats:
-    if path.exists():
-        with np.load(path) as kept:
-            if list(kept["ids"]) == list(ids):
-                return np.asarray(kept["features"], dtype=np.float64)
-    from reward_training.model import RewardModel  # torch: where the features are kept none is needed
-    from reward_training.records import Text
-    from reward_training.settings import RewardSettings
+    """(N, 2 H + 1) features of texts; those a file has are not computed again, and new ones are written every
+    TEXTS_A_WRITE, so that a cut run goes on where it was."""
+    known = _read(path)
+    missing = [row for row, name in enumerate(ids) if name not in known]
+    if missing:
+        from reward_training.model import RewardModel  # torch: where the features are kept none is needed
+        from reward_training.records import Text
+        from reward_training.settings import RewardSettings
 
-    model = RewardModel.fresh(setting.model, RewardSettings())
-    records = [
-        Text(({"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": prompt}), text, True)
-        for prompt, text in texts
-    ]
-    features = model.all_features(records).cpu().numpy()
+        model = RewardModel.fresh(setting.model, RewardSettings(tokens_per_batch=TOKENS_PER_BATCH))
+        for start in range(0, len(missing), TEXTS_A_WRITE):
+            rows = missing[start : start + TEXTS_A_WRITE]
+            records = [
+                Text(({"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": prompt}), text, True)
+                for prompt, text in (texts[row] for row in rows)
+            ]
+            found = model.all_features(records).cpu().numpy().astype(np.float32)
+            known |= {ids[row]: features for row, features in zip(rows, found, strict=True)}
+            _write(path, known)
+    return np.array([known[name] for name in ids], dtype=np.float64)
+
+
+def _read(path: Path) -> dict[str, np.ndarray]:
+    if not path.exists():
+        return {}
+    with np.load(path) as kept:
+        return dict(zip(kept["ids"].tolist(), kept["features"], strict=True))
+
+
+def _write(path: Path, known: dict[str, np.ndarray]) -> None:
     path.parent.mkdir(parents=True, exist_ok=True)
-    np.savez(path, ids=np.array(ids), features=features.astype(np.float32))
-    return features.astype(np.float64)
+    half = path.with_suffix(".part.npz")
+    np.savez(half, ids=np.array(list(known)), features=np.array(list(known.values())))
+    half.replace(path)
 
 
 def _lines(setting: Setting, name: str) -> list[dict[str, Any]]:

@@ -147,6 +147,13 @@ def listing(
     return [_completion(row) for row in db.rows(sql, {**chosen, "limit": -1 if limit is None else limit})]
 
 
+def mean_tokens(db: Database, latest: int) -> float | None:
+    """Return how long the latest completions are on average, where there are any whose tokens were counted."""
+    sql = "SELECT token_count FROM completions WHERE token_count IS NOT NULL ORDER BY id DESC LIMIT ?"
+    found: float | None = db.value(f"SELECT AVG(token_count) FROM ({sql})", [latest])
+    return found
+
+
 _COLUMNS = (
     "id, public_id, prompt_id, policy_id, text, seed, sample_index, sampling, token_count, finish_reason, run_id,"
     " extra, created_at"

@@ -12,6 +12,8 @@ from feedback_store.database import Database, Row
 from feedback_store.errors import Conflict, InvalidInput
 
 CURRENT = "current_policy"
+IMPORTED = "imported"
+"""In the metrics of a policy whose adapter was made elsewhere, and the first part of its name."""
 
 
 @dataclass(frozen=True)
@@ -31,6 +33,14 @@ class Policy:
     run_id: int | None
     metrics: dict[str, Any]
     created_at: str
+
+    @property
+    def imported(self) -> dict[str, Any] | None:
+        """Where an adapter that was made elsewhere came from: its files by sha256, the base that it names; None for
+        all others.
+        """
+        found: dict[str, Any] | None = self.metrics.get(IMPORTED)
+        return found
 
 
 def add_base(
@@ -148,6 +158,64 @@ def publish(
         study_settings.put(db, CURRENT, policy.id, by=f"run {lease.run_id}", now=moment)
         rounds.begin_next(db, policy.id, now=moment)
         return policy
+
+
+def publish_imported(
+    db: Database,
+    lease: runs.Lease,
+    *,
+    name: str,
+    folder: str,
+    manifest_sha256: str,
+    imported: dict[str, Any],
+    start: bool,
+    now: str | None = None,
+) -> Policy:
+    """Store an adapter that was made elsewhere as a policy below the base and end its run as succeeded, in one fenced
+    transaction; `start` makes it current and opens the next round. The same run again gets the row that it made.
+
+    Raises LeaseLost, and Conflict where the name is taken.
+    """
+    moment = now or clock.now()
+    with db.transaction():
+        runs.require_token(db, lease)
+        row = db.row("SELECT * FROM policies WHERE run_id = ?", [lease.run_id])
+        if row is not None:
+            return _policy(row)
+        runs.fence(db, lease)
+        parent = base(db)
+        assert parent is not None  # stored when the worker started
+        require_free(db, name)
+        cursor = db.execute(
+            "INSERT INTO policies (name, kind, parent_id, folder, source, base_sha256, tokenizer_sha256, "
+            "template_sha256, manifest_sha256, run_id, metrics, created_at)"
+            " VALUES (?, 'trained', ?, ?, ?, ?, ?, ?, ?, ?, ?, ?)",
+            [
+                name, parent.id, folder, parent.source, parent.base_sha256, parent.tokenizer_sha256,
+                parent.template_sha256, manifest_sha256, lease.run_id, canonical.dumps({IMPORTED: imported}), moment,
+            ],
+        )  # fmt: skip
+        policy = get(db, int(cursor.lastrowid))
+        runs.succeed(db, lease, {"policy_id": policy.id, "policy": policy.name, **imported}, now=moment)
+        if start:
+            study_settings.put(db, CURRENT, policy.id, by=f"run {lease.run_id}", now=moment)
+            rounds.begin_next(db, policy.id, now=moment)
+        return policy
+
+
+def require_free(db: Database, name: str) -> None:
+    """Raise Conflict where a policy of the study has this name."""
+    if name in [policy.name for policy in listing(db)]:
+        raise Conflict(f"There is a policy {name!r} already. Give the adapter another name. {_valid(db)}")
+
+
+def reference(db: Database, policy: Policy) -> Policy:
+    """Return what a policy's KL is measured to: the imported adapter that it, or the nearest of its parents, is; else
+    the base.
+    """
+    while policy.imported is None and policy.parent_id is not None:
+        policy = get(db, policy.parent_id)
+    return policy
 
 
 def get(db: Database, policy_id: int) -> Policy:

@@ -166,6 +166,15 @@ def count(db: Database, split: str | None = None) -> int:
     return int(db.value(f"SELECT COUNT(*) FROM prompts WHERE withdrawn = 0 {where}", values))
 
 
+def mean_characters(db: Database) -> float | None:
+    """Return how long the messages of a prompt are on average, taken together; None where there are no prompts."""
+    found: float | None = db.value(
+        "SELECT SUM(LENGTH(m.value ->> '$.content')) * 1.0 / COUNT(DISTINCT p.id) FROM prompts p,"
+        " json_each(p.messages) m"
+    )
+    return found
+
+
 def languages(db: Database) -> list[str]:
     """Return the languages that the study has prompts in, by their codes."""
     return [row["language"] for row in db.rows("SELECT DISTINCT language FROM prompts ORDER BY language")]

@@ -44,6 +44,15 @@ def origin(db: Database, policy: int | str) -> Origin:
     return Origin(found["policy"], found["reward model"], found["run"], found["judgment"])
 
 
+def judges_of(db: Database, judgment_ids: Sequence[int]) -> list[int]:
+    """Return the ids of those who made these judgments, each once, in order."""
+    rows = db.rows(
+        "SELECT DISTINCT annotator_id FROM judgments WHERE id IN (SELECT value FROM json_each(?)) ORDER BY 1",
+        [json.dumps(list(judgment_ids))],
+    )
+    return [int(row["annotator_id"]) for row in rows]
+
+
 def trained_by(db: Database, judgment_ids: Sequence[int]) -> Trained:
     """Return what these judgments helped to train; nothing where no run saw one of them."""
     return _trained("SELECT value FROM json_each(?)", db, json.dumps(list(judgment_ids)))

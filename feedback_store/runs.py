@@ -45,6 +45,7 @@ __all__ = [
     "get",
     "heartbeat",
     "judgments_of",
+    "keep_progress",
     "latest_retry",
     "listing",
     "log",
@@ -213,6 +214,13 @@ def heartbeat(
         )  # fmt: skip
         asked = db.value("SELECT cancel_asked_at FROM runs WHERE id = ?", [lease.run_id])
     return "cancel" if asked else "continue"
+
+
+def keep_progress(db: Database, lease: Lease, progress: dict[str, Any]) -> None:
+    """Store the last progress of an attempt that has ended. Raises LeaseLost where another worker got the run since."""
+    with db.transaction():
+        require_token(db, lease)
+        db.execute("UPDATE runs SET progress = ? WHERE id = ?", [canonical.dumps(finite(progress)), lease.run_id])
 
 
 def release(db: Database, lease: Lease) -> None:

@@ -15,6 +15,8 @@ from torch import Tensor, nn
 from transformers import PreTrainedModel
 
 from language_models.errors import UnknownAdapter
+from language_models.layers import stack_of
+from language_models.plain_lora import NotPlainLora
 from language_models.settings import LoraSettings
 
 WEIGHTS = "adapter_model.safetensors"
@@ -54,14 +56,7 @@ class Adapters:
         """Names of the linear layers from the `layer`-th layer of the stack up."""
         network = self.network.get_base_model() if isinstance(self.network, PeftModel) else self.network
         count = network.config.get_text_config().num_hidden_layers
-        stacks = [
-            (path, module)
-            for path, module in network.named_modules()
-            if isinstance(module, nn.ModuleList) and len(module) == count
-        ]
-        if len(stacks) != 1:
-            raise ValueError(f"layers cannot be told apart in {type(network).__name__}: freeze none of them")
-        path, stack = stacks[0]
+        path, stack = stack_of(network, count)
         return [
             f"{path}.{place}.{name}".removesuffix(".base_layer")
             for place in range(layer, count)
@@ -69,13 +64,36 @@ class Adapters:
             if isinstance(module, nn.Linear) and "lora_" not in name
         ]
 
+    def linear_shapes(self) -> dict[str, tuple[int, int]]:
+        """(out, in) features of each linear layer that an adapter may change, by its name: all but the output."""
+        network = self.network.get_base_model() if isinstance(self.network, PeftModel) else self.network
+        output = network.get_output_embeddings()
+        plain = {
+            path.removesuffix(".base_layer"): module
+            for path, module in network.named_modules()
+            if isinstance(module, nn.Linear) and "lora_" not in path
+        }
+        return {
+            path: (module.out_features, module.in_features) for path, module in plain.items() if module is not output
+        }
+
     def load(self, name: str, folder: Path) -> None:
-        """Adds an adapter from a folder in PEFT's layout."""
+        """Adds an adapter from a folder in PEFT's layout. Raises NotPlainLora where its config does not cover its
+        matrices."""
         config = LoraConfig.from_pretrained(str(folder))
         config.inference_mode = False
+        config.lora_dropout = 0.0  # no dropout anywhere, and what it started from counts no more
+        config.init_lora_weights = True
+        config.base_model_name_or_path, config.revision = self.base_name, None
         self._insert(name, config)
-        set_peft_model_state_dict(self.network, load_file(folder / WEIGHTS), adapter_name=name)
+        told = set_peft_model_state_dict(self.network, load_file(folder / WEIGHTS), adapter_name=name)
         self._switch(self.active)
+        if told.unexpected_keys:
+            self.remove(name)
+            raise NotPlainLora(
+                f"The adapter in {folder.name!r} cannot be used: its config does not name {told.unexpected_keys[0]!r} "
+                f"and {len(told.unexpected_keys) - 1} more of its matrices in target_modules."
+            )
 
     def save(self, name: str, folder: Path) -> None:
         """Writes the adapter into an existing folder in PEFT's layout: LoRA matrices and config, nothing else."""

@@ -16,6 +16,7 @@ from torch import Tensor, optim
 
 from language_models import folders
 from language_models.errors import CorruptFolder
+from language_models.pause_points import pause_point
 
 TENSORS, STATE = "tensors.safetensors", "state.json"
 
@@ -47,9 +48,12 @@ def save_checkpoint(
         shutil.rmtree(final)
     with folders.write_folder(final) as temporary:
         save_file(tensors, temporary / TENSORS)
+        pause_point("checkpoint-tensors-written")
         (temporary / STATE).write_text(json.dumps({"step": step, **state}, sort_keys=True))
+        pause_point("checkpoint-state-written")
     for old in sorted(folder.glob("step-*"))[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
+    pause_point("older-checkpoints-removed")
 
 
 def latest_checkpoint(folder: Path) -> Checkpoint | None:

@@ -43,6 +43,11 @@ def ensure(source: str, progress: Progress = _silent) -> Path:
     return folder
 
 
+def revision(source: str) -> str | None:
+    """The commit of a hub model as it lies in the cache, which names the folder; None for any other source."""
+    return ensure(source).name if sources.parse(source).kind == "hub" else None
+
+
 def _build(source: sources.Source, folder: Path, progress: Progress) -> None:
     if source.kind == "tiny":
         from language_models.tiny import build_tiny

@@ -53,10 +53,13 @@ def write_folder(final: Path) -> Iterator[Path]:
         manifest = {str(path.relative_to(temporary)): file_sha256(path) for path in files}
         pause_point("inside-checkpoint-write")
         (temporary / MANIFEST).write_text(json.dumps({"sha256": manifest}, indent=1, sort_keys=True))
+        pause_point("manifest-written")
         for path in [*files, temporary / MANIFEST]:
             _flush(path)
         _flush(temporary)
+        pause_point("folder-flushed")
         os.rename(temporary, final)
+        pause_point("folder-renamed")
         _flush(final.parent)
     except BaseException:
         shutil.rmtree(temporary, ignore_errors=True)

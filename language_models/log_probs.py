@@ -14,7 +14,7 @@ class CompletionPass:
     """One forward pass over B rows with completions of up to C tokens. Entries behind a completion's end are 0."""
 
     log_probs: Tensor  # (B, C) log pi(token | state), nats
-    states: Tensor  # (B, C, H) top hidden state from which each token was predicted (the state before the action)
+    states: Tensor  # (B, C, H) 32 bits, top hidden state from which each token was predicted: before the action
     entropy: Tensor | None  # (B, C) nats, where asked for
 
 
@@ -42,6 +42,6 @@ def completion_pass(
         entropy = -(all_log_probs.exp() * all_log_probs).sum(-1).masked_fill(~batch.completion_mask, 0.0)
     return CompletionPass(
         log_probs=chosen.masked_fill(~batch.completion_mask, 0.0),
-        states=output.hidden_states[-1][:, -length - 1 : -1],
+        states=output.hidden_states[-1][:, -length - 1 : -1].float(),
         entropy=entropy,
     )

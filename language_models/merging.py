@@ -19,7 +19,8 @@ def merged_state(network: PeftModel, adapter: str) -> dict[str, Tensor]:
     with torch.no_grad():
         for key, module in base.named_modules():
             if isinstance(module, LoraLayer):
-                plain[f"{key}.weight"] = module.get_base_layer().weight + module.get_delta_weight(adapter)
+                weight = module.get_base_layer().weight
+                plain[f"{key}.weight"] = (weight + module.get_delta_weight(adapter)).to(weight.dtype)
     return plain
 
 

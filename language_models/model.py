@@ -3,7 +3,8 @@
 import copy
 import hashlib
 import os
-from collections.abc import Mapping, Sequence
+from collections.abc import Iterator, Mapping, Sequence
+from contextlib import contextmanager
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -14,16 +15,21 @@ from transformers import (
     AutoModel,
     AutoModelForCausalLM,
     AutoTokenizer,
+    BitsAndBytesConfig,
     DynamicCache,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
 
-from language_models import folders
+from language_models import folders, layers
 from language_models.adapters import Adapters
 from language_models.batches import Batch, distinct
+from language_models.errors import PromptTooLong
 from language_models.fetch import ensure
+from language_models.machine import best_device
 from language_models.merging import MergedCopy
+from language_models.precision import CannotCompute, Compute
+from language_models.settings import Precision
 from language_models.sources import BUNDLED_HUB_ID, parse
 
 Message = Mapping[str, str]
@@ -46,13 +52,6 @@ def use_threads(threads: int | None = None) -> int:
     return count
 
 
-def best_device() -> torch.device:
-    """CUDA where there is one, else Apple's MPS, else the CPU."""
-    if torch.cuda.is_available():
-        return torch.device("cuda")
-    return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
-
-
 class LanguageModel:
     """A frozen base, its tokenizer, and its adapters. Always in eval mode: there is no dropout anywhere."""
 
@@ -66,22 +65,37 @@ class LanguageModel:
         self.adapters = Adapters(network.eval(), name)
         self._merged = MergedCopy()
         self.device = next(network.parameters()).device
-        self.pad_id = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
+        fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id)
+        self.pad_id = int(next((one for one in fillers if one is not None), 0))  # any will do: masks come from lengths
         self.stop_ids = _stop_ids(network, tokenizer)
+        self.quantised = bool(getattr(network, "is_quantized", False))
+        self.recomputes = False  # layers are computed again in the backward pass: no key-value cache goes with it
 
     @classmethod
-    def load(cls, source: str, *, device: torch.device | None = None) -> "LanguageModel":
-        """Loads a base in fp32. Raises UnknownModel with what is allowed; converts the bundled model where needed."""
+    def load(cls, source: str, *, device: torch.device | None = None, precision: Precision = "fp32") -> "LanguageModel":
+        """Loads a base. Raises UnknownModel with what is allowed; converts the bundled model where needed."""
         folder = ensure(source)
-        network = AutoModelForCausalLM.from_pretrained(folder, dtype=torch.float32, local_files_only=True)
+        device = device or best_device()
+        network = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, **_numbers(precision, device))
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         identity = _identity(str(parse(source)), folder, tokenizer)
-        return cls(network.to(device or best_device()), tokenizer, identity)
+        return cls(network if precision == "4bit" else network.to(device), tokenizer, identity)
 
     @property
     def network(self) -> Any:
         """The callable network: the base, or PEFT around it."""
         return self.adapters.network
+
+    @contextmanager
+    def computed(self, how: Compute) -> Iterator[None]:
+        """Inside, updates are computed as `how` says. The copy that is sampled from is never touched by it."""
+        _, stack = layers.stack_of(self.network, self.layers)
+        with layers.computed(stack, how):
+            self.recomputes = how.recompute
+            try:
+                yield
+            finally:
+                self.recomputes = False
 
     def tokens(self, messages: Sequence[Message], system_prompt: str | None = None) -> list[int]:
         """Prompt token ids by the tokenizer's own template, up to where the completion starts.
@@ -96,11 +110,21 @@ class LanguageModel:
             return list(self.tokenizer("\n".join(turn["content"] for turn in turns) + "\n")["input_ids"])
         return list(self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
 
+    def require_room(self, prompt_ids: Sequence[int], new_tokens: int, what: str = "A prompt") -> None:
+        """Raises PromptTooLong where a prompt and its completion are more tokens than the base reads."""
+        if self.context is not None and len(prompt_ids) + new_tokens > self.context:
+            raise PromptTooLong(
+                f"{what} has {len(prompt_ids)} tokens; with {new_tokens} new ones that is more than the {self.context} "
+                "that the base reads. Shorten it or take it out of the study, or allow fewer new tokens "
+                "(sampling.max_new_tokens)."
+            )
+
     def completion_tokens(self, text: str, finished: bool) -> list[int]:
-        """Token ids of a completion's text; one that ended by itself ends with the EOS, one that was cut off does
-        not."""
+        """Token ids of a completion's text; one that ended by itself ends with the EOS, one that was cut off does not
+        (and none where there is no EOS)."""
         ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-        return [*ids, int(self.tokenizer.eos_token_id)] if finished or not ids else ids
+        ends = sorted(self.stop_ids) if self.tokenizer.eos_token_id is None else [int(self.tokenizer.eos_token_id)]
+        return [*ids, *(ends[:1] or [self.pad_id])] if not ids or (finished and ends) else ids
 
     def text(self, completion_ids: Sequence[int]) -> str:
         """The text of completion tokens, without the EOS."""
@@ -128,13 +152,18 @@ class LanguageModel:
             position_ids=batch.position_ids[:, width:],
             past_key_values=cache,
             use_cache=True,
-        ).last_hidden_state
+        ).last_hidden_state.float()  # heads and features are in 32 bits, whatever the base is held in
         return states
 
     def save_network(self, folder: Path) -> None:
         """Writes the network without its adapters, and the tokenizer, into an existing folder, in the layout of
         `save_pretrained`."""
         network = self.network.get_base_model() if self.adapters.names else self.network
+        if self.quantised:
+            raise CannotCompute(
+                "a base that is held in 4 bits cannot be written out again: export the adapter alone, to be put on the "
+                "base that it was loaded from"
+            )
         plain = {key.replace(".base_layer", ""): value for key, value in network.state_dict().items()}
         config = copy.deepcopy(network.config)
         with torch.random.fork_rng(devices=[]):
@@ -143,11 +172,15 @@ class LanguageModel:
         written.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
-    def sampling_network(self, adapter: str | None) -> Any:
-        """The network to sample an adapter's policy from (None: the base's), to be called with no adapter in use."""
-        if adapter is None:
-            return self.network
-        return self._merged.of(self.adapters.require(adapter), adapter)
+    @contextmanager
+    def sampled_from(self, adapter: str | None) -> Iterator[Any]:
+        """The network to sample an adapter's policy from (None: the base's): a merged copy, but for a base in 4 bits,
+        which is too large for one; there the adapter is in use inside."""
+        with self.adapters.using(adapter if self.quantised else None):
+            if adapter is None or self.quantised:
+                yield self.network
+            else:
+                yield self._merged.of(self.adapters.require(adapter), adapter)
 
     def trunk(self, layers: int) -> "LanguageModel":
         """The lower `layers` of the base as a model of their own that shares the base's tensors and has no output
@@ -167,9 +200,20 @@ class LanguageModel:
         with torch.random.fork_rng(devices=[]):
             network = AutoModel.from_config(config)
         body = getattr(base, base.base_model_prefix)
-        shared = {key.replace(".base_layer", ""): value for key, value in body.state_dict().items()}
-        network.load_state_dict({key: shared[key] for key in network.state_dict()}, assign=True)
-        return LanguageModel(network.to(self.device), self.tokenizer, self.identity)
+        # Whole modules rather than tensors: what holds a weight in 4 bits is a module of its own kind.
+        shared = {name.replace(".base_layer", ""): module for name, module in body.named_modules()}
+        for name, module in list(network.named_modules()):
+            if not any(module.children()):
+                network.set_submodule(name, shared[name])
+        return LanguageModel(network, self.tokenizer, self.identity)
+
+
+def _numbers(precision: Precision, device: torch.device) -> dict[str, Any]:
+    """What `from_pretrained` is told; 4 bits are NF4 (Dettmers et al. 2023, https://arxiv.org/abs/2305.14314)."""
+    if precision != "4bit":
+        return {"dtype": torch.bfloat16 if precision == "bf16" else torch.float32}
+    quantised = BitsAndBytesConfig(load_in_4bit=True, bnb_4bit_quant_type="nf4", bnb_4bit_compute_dtype=torch.bfloat16)
+    return {"dtype": torch.bfloat16, "quantization_config": quantised, "device_map": {"": device}}
 
 
 def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -2,14 +2,38 @@
 
 `TASTEMAKER_PAUSE_AT=NAME:MARKER_FILE` makes the process write the marker file (with its own process id) when it first
 passes the point of that name, and sleep there until the marker is removed or the process is killed;
-`NAME@3:MARKER_FILE` waits for the third passing. Without the variable a point costs one look at the environment. The
-points in use: `inside-optimiser-step`, `inside-checkpoint-write`, `between-rename-and-row`.
+`NAME@3:MARKER_FILE` waits for the third passing. Without the variable a point costs one look at the environment.
+`POINTS` are those that a run which trains a policy passes, in order; tests kill it at each.
 """
 
 import os
 import time
 from collections import Counter
 from pathlib import Path
+
+POINTS = (
+    "beginning-written",
+    "reward-loaded",
+    "start-shown",
+    "completions-drawn",
+    "completions-scored",
+    "log-probs-read",
+    "held-out-scored",
+    "inside-optimiser-step",
+    "optimiser-step-taken",
+    "update-ended",
+    "checkpoint-tensors-written",
+    "checkpoint-state-written",
+    "inside-checkpoint-write",
+    "manifest-written",
+    "folder-flushed",
+    "folder-renamed",
+    "older-checkpoints-removed",
+    "iteration-reported",
+    "training-ended",
+    "result-shown",
+    "between-rename-and-row",
+)
 
 _passed: Counter[str] = Counter()
 

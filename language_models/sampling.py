@@ -47,11 +47,14 @@ def sample(
     """Draws one completion for each request, `settings.batch_size` rows at a time, in the order given.
 
     `on_batch` is told how many are done after each batch. A completion depends on its prompt, its seed and (through
-    rounding alone) on the rows that it shares a batch with, so the caller keeps batches fixed.
+    rounding alone) on the rows that it shares a batch with, so the caller keeps batches fixed. Raises PromptTooLong.
     """
+    for request in requests:
+        model.require_room(request.prompt_ids, settings.max_new_tokens)
     results: list[Sampled] = []
-    with model.adapters.using(None), torch.no_grad():
-        network = model.sampling_network(adapter) if requests else None
+    if not requests:
+        return results
+    with torch.no_grad(), model.sampled_from(adapter) as network:
         for start in range(0, len(requests), settings.batch_size):
             results += _sample_batch(model, network, requests[start : start + settings.batch_size], settings)
             if on_batch:

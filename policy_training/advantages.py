@@ -1,7 +1,8 @@
 """Returns and advantages of completions seen as episodes. Pure functions on padded tensors.
 
 Axis letters: N episodes, C tokens. State t is the prompt and the first t tokens, the action is token t, appending it
-is the (deterministic) transition, and the episode ends with the completion: V after the last token is 0.
+is the (deterministic) transition, and the episode ends with the completion: V after the last token is 0, unless the
+completion was cut off and its end is bootstrapped (truncation.py).
 """
 
 from collections.abc import Sequence
@@ -25,23 +26,31 @@ def leave_one_out_centred(scores: Tensor, group_of: Sequence[int]) -> Tensor:
 
 
 def generalised_advantages(
-    rewards: Tensor, values: Tensor, mask: Tensor, discount: float, gae_lambda: float
+    rewards: Tensor,
+    values: Tensor,
+    mask: Tensor,
+    discount: float,
+    gae_lambda: float,
+    end_values: Tensor | None = None,
 ) -> tuple[Tensor, Tensor]:
     """(N, C) rewards, values and mask -> (N, C) advantages and returns, 0 behind each episode's end.
 
     Schulman et al. 2015, https://arxiv.org/abs/1506.02438, Eq. 16: A_t = delta_t + gamma lambda A_{t+1} with
     delta_t = r_t + gamma V(s_{t+1}) - V(s_t). Returns are A_t + V(s_t), on advantages before any whitening.
+    `end_values` are (N,) V(s_T) after the last token: 0 (None: everywhere) where the episode is over there, the value
+    of the state where it was only cut off and goes on in thought (Pardo et al. 2018,
+    https://arxiv.org/abs/1712.00378, partial-episode bootstrapping).
     """
     advantages = torch.zeros_like(rewards)
     following_advantage = torch.zeros_like(rewards[:, 0])
-    following_value = torch.zeros_like(rewards[:, 0])
+    following_value = torch.zeros_like(rewards[:, 0]) if end_values is None else end_values
     for t in reversed(range(rewards.shape[1])):
         real = mask[:, t]
         delta = rewards[:, t] + discount * following_value - values[:, t]
         advantage = delta + discount * gae_lambda * following_advantage
         advantages[:, t] = torch.where(real, advantage, 0.0)
         following_advantage = torch.where(real, advantage, 0.0)
-        following_value = torch.where(real, values[:, t], 0.0)
+        following_value = torch.where(real, values[:, t], following_value)
     return advantages, torch.where(mask, advantages + values, 0.0)
 
 
@@ -55,3 +64,79 @@ def whiten(values: Tensor, mask: Tensor, epsilon: float = 1e-8) -> Tensor:
     mean = masked_mean(values, mask)
     variance = masked_mean((values - mean) ** 2, mask)
     return torch.where(mask, (values - mean) * torch.rsqrt(variance + epsilon), 0.0)
+
+
+def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> float:
+    """The share of the returns' variance that the values explain: 1 at best, 0 for a constant, below for worse."""
+    residual = masked_mean((returns - values) ** 2, mask)
+    spread = masked_mean((returns - masked_mean(returns, mask)) ** 2, mask)
+    return float(1 - residual / (spread + 1e-8))
+
+
+def group_normalised(scores: Tensor, group_of: Sequence[int], epsilon: float = 1e-4) -> Tensor:
+    """(N,) scores and the group (prompt) of each row -> (N,) (score - mean) / (sd + epsilon) within its group.
+
+    Shao et al. 2024, https://arxiv.org/abs/2402.03300, section 4.1.2; the sd is that of the group itself (divided by
+    its size). In a group of equal scores, or of one, all are exactly 0. `epsilon` is above the noise of a learned
+    reward in 32 bits, which would else be blown up to an advantage of 1 where a group's texts are the same.
+    """
+    same = _same_group(scores, group_of)
+    size = same.sum(1)
+    differences = torch.where(same, scores.unsqueeze(1) - scores.unsqueeze(0), 0.0)  # [i, j]: score i less score j
+    centred = differences.sum(1) / size  # by differences: what is equal is equal to the bit
+    variance = torch.where(same, centred.unsqueeze(0) ** 2, 0.0).sum(1) / size
+    return centred / (variance.sqrt() + epsilon)
+
+
+def returns_to_go(rewards: Tensor, mask: Tensor, discount: float) -> Tensor:
+    """(N, C) rewards and mask -> (N, C) R_t = r_t + gamma R_{t+1}, 0 behind each episode's end."""
+    returns = torch.zeros_like(rewards)
+    following = torch.zeros_like(rewards[:, 0])
+    for t in reversed(range(rewards.shape[1])):
+        following = torch.where(mask[:, t], rewards[:, t] + discount * following, 0.0)
+        returns[:, t] = following
+    return returns
+
+
+def leave_one_out_baselines(returns: Tensor, mask: Tensor, group_of: Sequence[int]) -> Tensor:
+    """(N, C) returns-to-go and the group (prompt) of each row -> (N, C) baselines: the mean return at the same token of
+    the others of the group that have one, else the others' mean return from the start; 0 for a row that is alone.
+
+    It does not depend on the row's own actions, so the gradient stays unbiased.
+    """
+    others = _same_group(returns, group_of) & ~torch.eye(len(returns), dtype=torch.bool, device=returns.device)
+    weights = others.to(returns.dtype)
+    count = weights @ mask.to(returns.dtype)
+    means = (weights @ torch.where(mask, returns, 0.0)) / count.clamp(min=1)
+    return torch.where(mask, torch.where(count > 0, means, means[:, :1]), 0.0)
+
+
+def n_step_advantages(
+    rewards: Tensor, values: Tensor, mask: Tensor, discount: float, n_steps: int, end_values: Tensor | None = None
+) -> tuple[Tensor, Tensor]:
+    """(N, C) rewards, values and mask -> (N, C) advantages and returns, 0 behind each episode's end.
+
+    The return is that of n steps, R_t = r_t + gamma r_{t+1} + ... + gamma^{n-1} r_{t+n-1} + gamma^n V(s_{t+n}), cut at
+    the end of the episode, and the advantage R_t - V(s_t) (Mnih et al. 2016, https://arxiv.org/abs/1602.01783, section
+    4; Sutton and Barto 2018, Eq. 7.1 and section 13.5). One step is TD(0); from the longest episode's length on it is
+    the whole return. `end_values` are (N,) V(s_T) after the last token, as in `generalised_advantages`.
+    """
+    following = torch.zeros_like(rewards[:, 0]) if end_values is None else end_values
+    length = mask.sum(1, keepdim=True)
+    at = torch.arange(rewards.shape[1], device=rewards.device)
+    ahead = torch.cat([torch.where(mask, values, 0.0), torch.zeros_like(values[:, :1])], 1)
+    ahead = ahead.scatter(1, length, following.unsqueeze(1))  # V(s_0), ..., V(s_T)
+    real = torch.cat([torch.where(mask, rewards, 0.0), torch.zeros_like(rewards[:, :1])], 1)
+    returns = torch.zeros_like(rewards)
+    for k in range(min(n_steps, rewards.shape[1])):
+        returns = returns + discount**k * real[:, (at + k).clamp(max=rewards.shape[1])]
+    until = torch.minimum(at + n_steps, length)  # (N, C) the state that the return is cut off at
+    returns = returns + discount ** (until - at).clamp(min=0) * ahead.gather(1, until)
+    returns = torch.where(mask, returns, 0.0)
+    return torch.where(mask, returns - values, 0.0), returns
+
+
+def _same_group(like: Tensor, group_of: Sequence[int]) -> Tensor:
+    """(N, N) bool: whether two rows are of one group."""
+    groups = torch.as_tensor(list(group_of), device=like.device)
+    return groups.unsqueeze(0) == groups.unsqueeze(1)

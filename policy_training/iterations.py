@@ -5,58 +5,89 @@ checkpoint goes on as if it had never been cut.
 """
 
 import time
-from collections.abc import Iterator
-from dataclasses import dataclass
+from collections.abc import Iterator, Mapping, Sequence
+from dataclasses import astuple, dataclass
+from statistics import fmean
+
+from torch import Tensor
 
 from language_models.errors import NothingToTrain
-from language_models.sampling import Sampled
+from language_models.pause_points import pause_point
+from language_models.sampling import Sampled, SampleRequest, sample
+from language_models.seeds import completion_seed
 from policy_training.advantages import masked_mean
+from policy_training.episodes import Episodes
+from policy_training.guards import Alarm, alarms_of, hacking_alarm, spread_of_texts
 from policy_training.kl import k3_per_sequence, kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
-from policy_training.rollouts import Rollouts, collect
+from policy_training.rollouts import Rollouts, checked_scores, collect
 from policy_training.settings import TrainingSettings
+from policy_training.token_figures import tokens_of
+from policy_training.truncation import learned_from
+
+HELD_OUT_INDEX = 2**20  # the place in its prompt's draws of a held-out completion: that of no rollout
 
 
-@dataclass(frozen=True)
+@dataclass
 class Iteration:
-    """What an algorithm is to learn from. It adds its own figures to `metrics`."""
+    """What an algorithm is to learn from. It adds its own figures to `metrics`, and says, where it has them, what
+    rewards and advantages it made of the rollouts, so that they can be looked at token by token."""
 
     step: int
     rollouts: Rollouts
     metrics: dict[str, float]
+    episodes: Episodes | None = None
+    advantages: Tensor | None = None  # (N, C)
 
 
 def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> Iterator[Iteration]:
     """Yields the iterations that are left to do, each to be updated on before the next is asked for.
 
     Goes on from the newest checkpoint, and reports the iteration that it closed once more: a kill may have come between
-    the two. Stops before the last iteration once KL a sequence passes the budget: `learner.best()` is the policy before
-    that. Raises NothingToTrain without prompts, or where the start is past the budget already.
+    the two. Stops before the last iteration once KL a sequence passes the budget, or on an alarm: `learner.best()` is
+    the best policy before that, by the held-out prompts where they are given, else the last. Raises NothingToTrain
+    without prompts, or where the start is past the budget already.
     """
     if not given.prompts:
         raise NothingToTrain("there are no prompts to train on; import prompts, or lower the hold-out share")
     done, report = learner.resume(given.checkpoint_folder)
-    if report:
-        given.on_step(StepReport(done - 1, settings.steps, report))
+    if report is not None:
+        given.on_step(
+            StepReport(done - 1, settings.steps, report["metrics"], [], [Alarm(*one) for one in report["alarms"]])
+        )
     for step in range(done, settings.steps + 1):  # the last pass only measures what the last update made
         began = time.monotonic()
         rollouts = collect(given, learner, settings, step)
         metrics = describe(rollouts) | {"beta": learner.controller.beta}
+        learner.first_metrics = learner.first_metrics or dict(metrics)
+        held_out = _held_out_scores(learner, given, settings, step)
+        if held_out:
+            metrics["held_out"] = fmean(held_out)
         sampled_at = time.monotonic()
-        if metrics["kl_nats"] > settings.kl_budget_nats:
-            learner.stopped = _past_budget(learner, metrics["kl_nats"], settings.kl_budget_nats, step)
-            given.on_step(StepReport(step, settings.steps, metrics))
+        alarms = _alarms(learner, metrics, held_out, len(rollouts.items), settings)
+        if not learner.kept or (not alarms and _is_best(learner, given, settings, held_out)):
+            learner.remember(step, metrics, held_out)
+        learner.stopped = _reason_to_stop(alarms, settings, step)
+        if step == settings.steps or learner.stopped is not None:
+            given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms))
             return
-        learner.remember(step, metrics)
-        if step < settings.steps:
-            learner.decay_rates(step, settings)
-            yield Iteration(step, rollouts, metrics)
-            learner.controller = learner.controller.after(metrics["kl_nats"], len(rollouts.items))
-            metrics |= {"seconds_collect": sampled_at - began, "seconds_update": time.monotonic() - sampled_at}
-            if (step + 1) % settings.checkpoint_every == 0:
-                learner.save(given.checkpoint_folder, step + 1, metrics)
-        given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts)))
+        learner.decay_rates(step, settings)
+        left = learned_from(rollouts, learner, settings, step)
+        if len(left.items) < len(rollouts.items):
+            metrics["left_out"] = 1 - len(left.items) / len(rollouts.items)
+        now = Iteration(step, left, metrics)
+        if left.items:
+            yield now
+        pause_point("update-ended")
+        learner.controller = learner.controller.after(metrics["kl_nats"], len(rollouts.items))
+        metrics |= {"seconds_collect": sampled_at - began, "seconds_update": time.monotonic() - sampled_at}
+        if (step + 1) % settings.checkpoint_every == 0:
+            report = {"metrics": metrics, "alarms": [astuple(one) for one in alarms]}
+            learner.save(given.checkpoint_folder, step + 1, report)
+        tokens = tokens_of(now, learner)
+        given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms, tokens))
+        pause_point("iteration-reported")
 
 
 def describe(rollouts: Rollouts) -> dict[str, float]:
@@ -73,16 +104,62 @@ def describe(rollouts: Rollouts) -> dict[str, float]:
         "length_tokens": float(rollouts.mask.sum(1).float().mean()),
         "cut_off": sum(not sampled.finished for sampled in rollouts.sampled) / len(rollouts.sampled),
         "empty": sum(not sampled.text.strip() for sampled in rollouts.sampled) / len(rollouts.sampled),
+        **spread_of_texts([sampled.token_ids for sampled in rollouts.sampled]),
     }
 
 
-def _past_budget(learner: Learner, kl_nats: float, budget: float, step: int) -> str:
-    if not learner.kept:
-        raise NothingToTrain(
-            f"the policy that this run starts from is at {kl_nats:.2f} nats of KL already, past the budget of "
-            f"{budget:g}: raise kl_budget_nats, or start from an earlier policy"
-        )
-    return f"KL {kl_nats:.2f} passed the budget of {budget} nats at step {step}"
+def _held_out_scores(learner: Learner, given: Given, settings: TrainingSettings, step: int) -> list[float]:
+    """Scores of one completion of each held-out prompt, drawn with the same numbers every time; empty where it is not
+    time for a look."""
+    every = settings.guards.held_out_every
+    if given.held_out is None or not given.held_out.prompts or every == 0:
+        return []
+    if step % every and step != settings.steps:
+        return []
+    prompts = given.held_out.prompts
+    seeds = (completion_seed(settings.seed, item.id, HELD_OUT_INDEX) for item in prompts)
+    requests = [SampleRequest(item.token_ids, seed) for item, seed in zip(prompts, seeds, strict=True)]
+    sampled = sample(learner.model, requests, settings.sampling, learner.adapter)
+    scores = checked_scores(given.held_out.reward(prompts, sampled), prompts).tolist()
+    pause_point("held-out-scored")
+    return scores
+
+
+def _alarms(
+    learner: Learner, metrics: Mapping[str, float], held_out: list[float], completions: int, settings: TrainingSettings
+) -> list[Alarm]:
+    """What is past its limit now. Raises NothingToTrain where that is the KL of the policy that it starts from."""
+    found = alarms_of(learner.first_metrics, metrics, completions, settings.guards)
+    if held_out and learner.kept_held_out:
+        rise = metrics["score"] - learner.kept_metrics["score"]
+        hacking = hacking_alarm((rise, metrics["score_sd"]), learner.kept_held_out, held_out, completions)
+        found += [hacking] if hacking else []
+    if metrics["kl_nats"] > settings.kl_budget_nats:
+        if not learner.kept:
+            raise NothingToTrain(
+                f"the policy that this run starts from is at {metrics['kl_nats']:.2f} nats of KL already, past the "
+                f"budget of {settings.kl_budget_nats:g}: raise kl_budget_nats, or start from an earlier policy"
+            )
+        found.append(Alarm("kl_budget", metrics["kl_nats"], settings.kl_budget_nats))
+    return found
+
+
+def _is_best(learner: Learner, given: Given, settings: TrainingSettings, held_out: list[float]) -> bool:
+    """By the held-out prompts; where none are looked at the last policy is."""
+    if given.held_out is None or not given.held_out.prompts or settings.guards.held_out_every == 0:
+        return True
+    return bool(held_out) and (not learner.kept_held_out or fmean(held_out) >= fmean(learner.kept_held_out))
+
+
+def _reason_to_stop(alarms: Sequence[Alarm], settings: TrainingSettings, step: int) -> str | None:
+    """The budget always stops, other alarms where the settings say so."""
+    for alarm in alarms:
+        if alarm.code == "kl_budget":
+            return f"KL {alarm.value:.2f} passed the budget of {alarm.limit} nats at step {step}"
+    if alarms and settings.guards.stop:
+        told = ", ".join(f"{alarm.code} {alarm.value:.3g} past {alarm.limit:.3g}" for alarm in alarms)
+        return f"alarm at step {step}: {told}"
+    return None
 
 
 def _shown(rollouts: Rollouts, count: int = 2) -> list[tuple[PromptItem, Sampled, float]]:

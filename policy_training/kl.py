@@ -6,17 +6,19 @@ import torch
 from torch import Tensor
 
 
-def token_rewards(scores: Tensor, log_probs: Tensor, reference: Tensor, mask: Tensor, beta: float) -> Tensor:
-    """(N,) scores and (N, C) log-probs -> (N, C) rewards: r_t = -beta (log pi - log pi_ref), the score at the last
-    token.
+def token_rewards(
+    scores: Tensor, log_probs: Tensor, reference: Tensor, mask: Tensor, beta: float, shaping: Tensor | None = None
+) -> Tensor:
+    """(N,) scores and (N, C) log-probs -> (N, C) rewards: r_t = -beta (log pi - log pi_ref) + F_t, the score at the
+    last token.
 
     Ziegler et al. 2019, https://arxiv.org/abs/1909.08593, Eq. 2. So sum_t r_t = score - beta sum_t (log pi - log
-    pi_ref).
+    pi_ref) + sum_t F_t, where `shaping` are the F_t of shaping.py (None: 0).
     """
     rewards = torch.where(mask, -beta * (log_probs - reference), 0.0)
     last = mask.sum(1) - 1
     rewards[torch.arange(len(scores)), last] += scores
-    return rewards
+    return rewards if shaping is None else rewards + shaping
 
 
 def kl_per_sequence(log_probs: Tensor, reference: Tensor, mask: Tensor) -> Tensor:

@@ -22,8 +22,8 @@ ADAM_EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class TrainedPolicy:
-    """The policy within the KL budget that was trained longest, `steps` updates after the start. `metrics` are of its
-    own fresh samples. `value_head` is None where the algorithm has none.
+    """The best policy within the KL budget, `steps` updates after the start. `metrics` are of its own fresh samples.
+    `value_head` is None where the algorithm has none. `stopped_early`: why, in words.
     """
 
     model: LanguageModel
@@ -56,6 +56,8 @@ class Learner:
     kept_metrics: dict[str, float] = field(default_factory=dict)
     kept_steps: int = 0
     skipped_in_a_row: int = 0
+    kept_held_out: list[float] = field(default_factory=list)  # its scores on the held-out prompts
+    first_metrics: dict[str, float] = field(default_factory=dict)  # of the policy that training started from
     stopped: str | None = None
 
     @classmethod
@@ -89,8 +91,9 @@ class Learner:
             for name, value in self.weights().items():
                 value.copy_(weights[name])
 
-    def remember(self, step: int, metrics: dict[str, float]) -> None:
-        """Keep the policy as it is now, `step` updates after the start: the one to return so far."""
+    def remember(self, step: int, metrics: dict[str, float], held_out: list[float]) -> None:
+        """Keep the policy as it is now, `step` updates after the start: the best so far."""
+        self.kept_held_out = held_out
         self.kept = {name: value.detach().clone() for name, value in self.weights().items()}
         self.kept_metrics, self.kept_steps = metrics, step
 
@@ -107,30 +110,33 @@ class Learner:
             self.model, self.adapter, self.value_head, self.kept_metrics, self.kept_steps, self.stopped
         )
 
-    def save(self, folder: Path, step: int, report: dict[str, float]) -> None:
-        """Writes a checkpoint after `step` iterations; `report` is what the last of them measured."""
+    def save(self, folder: Path, step: int, report: dict[str, Any]) -> None:
+        """Writes a checkpoint after `step` iterations; `report` is what is told of the last of them."""
         groups = {"weights": self.weights(), "kept": self.kept, "optimizer": optimizer_tensors(self.optimizer)}
         state = {
             "beta": self.controller.beta,
             "report": report,
             "kept_metrics": self.kept_metrics,
             "kept_steps": self.kept_steps,
+            "kept_held_out": self.kept_held_out,
+            "first_metrics": self.first_metrics,
             "skipped_in_a_row": self.skipped_in_a_row,
         }
         save_checkpoint(folder, step, groups, state)
 
-    def resume(self, folder: Path) -> tuple[int, dict[str, float]]:
-        """Takes over the newest valid checkpoint; returns how many iterations it has behind it, and what the last of
-        them measured (0 and nothing where there is none).
+    def resume(self, folder: Path) -> tuple[int, dict[str, Any] | None]:
+        """Takes over the newest valid checkpoint; returns how many iterations it has behind it, and what was told of
+        the last of them (0 and None where there is none).
         """
         checkpoint = latest_checkpoint(folder)
         if checkpoint is None:
-            return 0, {}
+            return 0, None
         self.put_back(checkpoint.group("weights"))
         self.kept = checkpoint.group("kept")
         self.kept_metrics, self.kept_steps = checkpoint.state["kept_metrics"], checkpoint.state["kept_steps"]
         restore_optimizer(self.optimizer, checkpoint.group("optimizer"))
         self.controller = KLController(checkpoint.state["beta"], self.controller.target_nats, self.controller.horizon)
+        self.kept_held_out, self.first_metrics = checkpoint.state["kept_held_out"], checkpoint.state["first_metrics"]
         self.skipped_in_a_row = checkpoint.state["skipped_in_a_row"]
         return checkpoint.step, checkpoint.state["report"]
 

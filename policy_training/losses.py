@@ -1,6 +1,6 @@
-"""PPO's losses as sums over tokens, to be divided by the token count of the whole mini-batch. Pure functions.
+"""Losses of tokens, whose mean over the whole mini-batch is taken by who calls them. Pure functions.
 
-Schulman et al. 2017, https://arxiv.org/abs/1707.06347.
+Those with a ratio: Schulman et al. 2017, https://arxiv.org/abs/1707.06347.
 """
 
 import torch
@@ -28,3 +28,30 @@ def approximate_kl(log_probs: Tensor, old: Tensor) -> Tensor:
 def clipped(log_probs: Tensor, old: Tensor, clip: float) -> Tensor:
     """(N, C) true where the ratio lies outside 1 +- clip."""
     return ((log_probs - old).exp() - 1).abs() > clip
+
+
+def score_function_losses(log_probs: Tensor, advantages: Tensor) -> Tensor:
+    """(N, C) -A log pi, whose gradient on the policy's own samples is the policy gradient (Williams 1992,
+    https://doi.org/10.1007/BF00992696). A carries no gradient."""
+    return -advantages * log_probs
+
+
+def completion_ratio(log_probs: Tensor, old: Tensor) -> Tensor:
+    """(N, C) log-probs, 0 behind the end -> (N, 1) pi(y | x) / pi_old(y | x) of the whole completion, without
+    gradient."""
+    return (log_probs - old).detach().sum(1, keepdim=True).exp()
+
+
+def squared_value_losses(values: Tensor, returns: Tensor) -> Tensor:
+    """(N, C) 0.5 (v - R)^2."""
+    return 0.5 * (values - returns) ** 2
+
+
+def k3_losses(log_probs: Tensor, reference: Tensor) -> Tensor:
+    """(N, C) k3 of policy to reference a token, never negative: pi_ref / pi - log(pi_ref / pi) - 1.
+
+    Shao et al. 2024, https://arxiv.org/abs/2402.03300, Eq. 4. Its mean over the policy's samples is KL(pi || pi_ref),
+    but the mean of its gradient is not that KL's: it is E_pi[(1 - pi_ref / pi) grad log pi] = -E_ref[grad log pi], the
+    gradient of the forward KL(pi_ref || pi) at the states that the policy visits. The two agree near pi = pi_ref.
+    """
+    return approximate_kl(reference, log_probs)

@@ -32,6 +32,7 @@ def guarded_step(
     pause_point("inside-optimiser-step")
     if torch.isfinite(norm) and all(isfinite(value) for value in figures.values()):
         learner.optimizer.step()
+        pause_point("optimiser-step-taken")
         learner.skipped_in_a_row = 0
         return 0
     learner.optimizer.zero_grad(set_to_none=True)

@@ -11,6 +11,7 @@ from language_models.sampling import Sampled
 
 if TYPE_CHECKING:
     from language_models.model import LanguageModel
+    from policy_training.guards import Alarm
 
 
 @dataclass(frozen=True)
@@ -27,16 +28,51 @@ RewardFunction = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[fl
 reward from a written one."""
 
 
+Potential = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[Sequence[float]]]
+"""(prompts, completions), row by row -> for a completion of C tokens the C + 1 values Phi(s_0), ..., Phi(s_C), each a
+function of its state alone: the prompt and the first t tokens. See shaping.py."""
+
+
+@dataclass(frozen=True)
+class HeldOut:
+    """Prompts that are never trained on, one completion each, and the reward that chooses the best policy by them: the
+    one that is trained on, less what it does not know."""
+
+    prompts: Sequence[PromptItem]
+    reward: RewardFunction
+
+
+@dataclass(frozen=True)
+class RolloutTokens:
+    """A completion that was learned from, token by token; every list has one entry a token.
+
+    `figures`: log_prob, reference_log_prob, kl (their difference) and entropy, all in nats; value, reward, shaping (the
+    part of the reward that is one) and advantage where the algorithm has them. `score` is as the reward gave it,
+    `rewarded` as it went into the last token's reward, less a penalty and the baseline: without shaping the rewards add
+    up to rewarded - beta * (sum of kl).
+    """
+
+    prompt_id: int
+    finished: bool
+    score: float
+    rewarded: float | None
+    beta: float
+    tokens: list[str]
+    figures: dict[str, list[float]]
+
+
 @dataclass(frozen=True)
 class StepReport:
     """What an iteration looked like; sent after its checkpoint is on disk, and again, without samples, by a run that
-    goes on from there.
+    goes on from there. `alarms`: what went past its limit; `tokens`: a few of the rollouts that were learned from.
     """
 
     step: int
     steps: int
     metrics: dict[str, float]
     samples: list[tuple[PromptItem, Sampled, float]] = field(default_factory=list)
+    alarms: list[Alarm] = field(default_factory=list)
+    tokens: list[RolloutTokens] = field(default_factory=list)
 
 
 OnStep = Callable[[StepReport], None]
@@ -58,4 +94,6 @@ class Given:
     on_step: OnStep
     start_folder: Path | None = None
     reference_adapter: str | None = None
+    held_out: HeldOut | None = None
     adapter: str = "trained-policy"
+    potential: Potential | None = None

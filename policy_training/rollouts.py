@@ -11,6 +11,7 @@ from torch import Tensor
 from language_models.batches import Batch, collate, token_batches
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
+from language_models.pause_points import pause_point
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
 from policy_training.learner import Learner
@@ -96,7 +97,9 @@ def collect(given: Given, learner: Learner, settings: TrainingSettings, step: in
     model = learner.model
     items, requests = draw_requests(given.prompts, settings, step)
     sampled = sample(model, requests, settings.sampling, learner.adapter)
+    pause_point("completions-drawn")
     scores = checked_scores(given.reward(items, sampled) if given.reward else [0.0] * len(items), items)
+    pause_point("completions-scored")
     layout = lay_out(model, items, sampled, settings, step)
     shape = (len(items), max(len(completion.token_ids) for completion in sampled))
     mask = torch.zeros(shape, dtype=torch.bool)
@@ -115,6 +118,7 @@ def collect(given: Given, learner: Learner, settings: TrainingSettings, step: in
             with model.adapters.using(given.reference_adapter):
                 base = completion_pass(model, micro.batch, settings.sampling.temperature)
             reference[micro.rows, :width] = base.log_probs.cpu()
+    pause_point("log-probs-read")
     return Rollouts(items, sampled, layout, scores, mask, log_probs, reference, values, entropy)
 
 

@@ -1,13 +1,20 @@
 """One linear head more for each criterion that people answered, on the main reward's features. Free of torch.
 
-They are reported beside the main reward and never change it: how well a criterion can be told from a text, and how far
-it goes along with what people prefer as a whole.
+They never change the main reward. They are reported beside it (how well a criterion can be told from a text, and how
+far it goes along with what people prefer as a whole), are kept with it, and score texts by each criterion.
 """
 
+from __future__ import annotations
+
+import json
 from collections.abc import Callable, Sequence
+from dataclasses import dataclass
+from pathlib import Path
 from typing import Any
 
 import numpy as np
+from safetensors import safe_open
+from safetensors.numpy import save_file
 
 from reward_training.head import LinearHead, fit_head
 from reward_training.likelihood import OUTCOMES, TIE, Floats
@@ -16,33 +23,90 @@ from reward_training.pair_arrays import unique_texts
 from reward_training.records import Pair, Text
 
 FEWEST_DECIDED = 2
+FILE = "criteria.safetensors"
 
 FeaturesOf = Callable[[Sequence[Text]], Floats]
 """Texts -> (N, H) standardised features."""
 
 
+@dataclass(frozen=True)
+class CriteriaHeads:
+    """C heads by the names of their criteria. `mean` and `sd` (C,): of what each says of the reference samples."""
+
+    heads: dict[str, LinearHead]
+    mean: Floats
+    sd: Floats
+
+    def scores(self, features: Floats) -> dict[str, list[float]]:
+        """(N, H) standardised features -> N scores by each criterion, of mean 0 and standard deviation 1 on the
+        reference samples."""
+        return {
+            name: ((features @ head.weights - mean) / sd).tolist()
+            for (name, head), mean, sd in zip(self.heads.items(), self.mean, self.sd, strict=True)
+        }
+
+    def save(self, folder: Path) -> None:
+        """Writes criteria.safetensors into an existing folder; `load` brings back the same scores, bit for bit."""
+        tensors = {"mean": self.mean, "sd": self.sd}
+        if self.heads:
+            tensors |= {
+                "weights": np.stack([head.weights for head in self.heads.values()]),
+                "log_nu": np.array([head.log_nu for head in self.heads.values()]),
+            }
+        save_file(tensors, folder / FILE, metadata={"names": json.dumps(list(self.heads))})
+
+    @classmethod
+    def load(cls, folder: Path) -> CriteriaHeads:
+        """Without heads where an earlier version wrote the reward model."""
+        if not (folder / FILE).is_file():
+            return cls({}, np.zeros(0), np.zeros(0))
+        with safe_open(folder / FILE, framework="numpy") as kept:
+            names = json.loads(kept.metadata()["names"])
+            heads = [
+                LinearHead(weights, float(log_nu))
+                for weights, log_nu in zip(kept.get_tensor("weights"), kept.get_tensor("log_nu"), strict=True)
+            ] if names else []  # fmt: skip
+            return cls(dict(zip(names, heads, strict=True)), kept.get_tensor("mean"), kept.get_tensor("sd"))
+
+
+def fit(features_of: FeaturesOf, training: Sequence[Pair], reference: Sequence[Text], l2: float) -> CriteriaHeads:
+    """A head for each criterion with at least FEWEST_DECIDED decided answers on the training pairs. Fewer than two
+    reference texts leave the scores as they come."""
+    heads: dict[str, LinearHead] = {}
+    for name in sorted({name for pair in training for name in pair.criteria}):
+        answered, outcomes = _answered(training, name)
+        if (outcomes != TIE).sum() >= FEWEST_DECIDED:
+            weights = np.array([pair.weight for pair in answered], dtype=np.float64)
+            heads[name] = fit_head(_differences(features_of, answered), outcomes, weights, l2)
+    mean, sd = np.zeros(len(heads)), np.ones(len(heads))
+    if heads and len(reference) >= 2:
+        said = features_of(reference) @ np.stack([head.weights for head in heads.values()]).T
+        mean, sd = said.mean(0), np.maximum(said.std(0, ddof=1), 1e-6)
+    return CriteriaHeads(heads, mean, sd)
+
+
 def report(
-    features_of: FeaturesOf, training: Sequence[Pair], held_out: Sequence[Pair], main: Floats, l2: float
+    found: CriteriaHeads, features_of: FeaturesOf, training: Sequence[Pair], held_out: Sequence[Pair], main: Floats
 ) -> dict[str, Any]:
     """By criterion: answers and decided ones that trained, the correlation of its reward differences with those of the
-    `main` weights (H,), and figures on the held-out pairs. Criteria with fewer than FEWEST_DECIDED decided answers are
-    left out."""
-    found = {}
-    for name in sorted({name for pair in training for name in pair.criteria}):
-        answered = [pair for pair in training if name in pair.criteria]
-        outcomes = np.array([OUTCOMES[pair.criteria[name]] for pair in answered], dtype=np.int64)
-        if (outcomes != TIE).sum() < FEWEST_DECIDED:
-            continue
+    `main` weights (H,), and figures on the held-out pairs."""
+    told = {}
+    for name, head in found.heads.items():
+        answered, outcomes = _answered(training, name)
         differences = _differences(features_of, answered)
-        weights = np.array([pair.weight for pair in answered], dtype=np.float64)
-        head = fit_head(differences, outcomes, weights, l2)
-        found[name] = {
+        told[name] = {
             "pairs": len(answered),
             "decided": int((outcomes != TIE).sum()),
             "correlation": _correlation(differences @ head.weights, differences @ main),
-            "holdout": _held_out(features_of, [pair for pair in held_out if name in pair.criteria], name, head),
+            "holdout": _held_out(features_of, held_out, name, head),
         }
-    return found
+    return told
+
+
+def _answered(pairs: Sequence[Pair], name: str) -> tuple[list[Pair], Any]:
+    """Pairs that were judged by a criterion, and what was said of each."""
+    found = [pair for pair in pairs if name in pair.criteria]
+    return found, np.array([OUTCOMES[pair.criteria[name]] for pair in found], dtype=np.int64)
 
 
 def _differences(features_of: FeaturesOf, pairs: Sequence[Pair]) -> Floats:
@@ -58,8 +122,8 @@ def _correlation(one: Floats, other: Floats) -> float | None:
     return float(np.corrcoef(one, other)[0, 1])
 
 
-def _held_out(features_of: FeaturesOf, pairs: Sequence[Pair], name: str, head: LinearHead) -> dict[str, Any]:
-    outcomes = np.array([OUTCOMES[pair.criteria[name]] for pair in pairs], dtype=np.int64)
+def _held_out(features_of: FeaturesOf, held_out: Sequence[Pair], name: str, head: LinearHead) -> dict[str, Any]:
+    pairs, outcomes = _answered(held_out, name)
     read = _differences(features_of, pairs) @ head.weights if pairs else np.zeros(0)
     lengths = np.array([[len(text.completion) for text in (pair.first, pair.second)] for pair in pairs])
     return evaluate(

@@ -23,19 +23,19 @@ WINNER = np.array([1.0, 0.0, -1.0])
 Floats = NDArray[np.float64]
 
 
-def log_probabilities(differences: Floats, log_nu: float, side_bias: Floats | float = 0.0) -> Floats:
+def log_probabilities(differences: Floats, log_nu: Floats | float, side_bias: Floats | float = 0.0) -> Floats:
     """(..., 3) logarithms of what `outcome_probabilities` returns, for differences of any shape."""
     seen = np.asarray(differences, dtype=np.float64) + side_bias
-    logits = np.stack([seen / 2, np.full_like(seen, log_nu), -seen / 2], axis=-1)
+    logits = np.stack([seen / 2, np.broadcast_to(log_nu, seen.shape), -seen / 2], axis=-1)
     logits -= logits.max(axis=-1, keepdims=True)
     return np.asarray(logits - np.log(np.exp(logits).sum(axis=-1, keepdims=True)))
 
 
-def outcome_probabilities(differences: Floats, log_nu: float, side_bias: Floats | float = 0.0) -> Floats:
+def outcome_probabilities(differences: Floats, log_nu: Floats | float, side_bias: Floats | float = 0.0) -> Floats:
     """(N,) reward differences first - second -> (N, 3) probabilities of first, tie, second.
 
-    `side_bias`: logits added to the difference, one for all pairs or one for each; + speaks for the first. For a person
-    who leans by b towards the side shown first that is b where the first was shown first, else -b.
+    `log_nu`: one for all pairs or one for each, as is `side_bias`: logits added to the difference; + speaks for the
+    first. For a person who leans by b towards the side shown first that is b where the first was shown first, else -b.
     """
     return np.exp(log_probabilities(differences, log_nu, side_bias))
 

@@ -15,6 +15,7 @@ from language_models.batches import Batch, collate, shared_prompt_batches
 from language_models.errors import WrongBase
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
+from reward_training.likelihood import Floats
 from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
 
@@ -115,6 +116,11 @@ class RewardModel(nn.Module):
         return torch.as_tensor(self.head((features - self.centre) / self.spread))
 
     @torch.no_grad()
+    def standard(self, features: Tensor) -> Floats:
+        """(N, 2 H + 1) features as every head reads them: `centre` taken away, divided by `spread`."""
+        return np.asarray(((features - self.centre) / self.spread).double().cpu().numpy())
+
+    @torch.no_grad()
     def all_features(self, texts: Sequence[Text]) -> Tensor:
         """(N, 2 H + 1): `features` under the reward's adapter, for reading; few texts' tokens in memory at a time."""
         chunks = [texts[start : start + CHUNK] for start in range(0, max(len(texts), 1), CHUNK)]
@@ -154,7 +160,12 @@ class RewardModel(nn.Module):
 
     def score(self, texts: Sequence[Text]) -> list[float]:
         """Normalised scores: mean 0 and standard deviation 1 on the reference samples of the training."""
-        return ((self.raw_scores(texts) - self.mean) / self.sd).tolist() if texts else []
+        return self.score_features(self.all_features(texts)) if texts else []
+
+    @torch.no_grad()
+    def score_features(self, features: Tensor) -> list[float]:
+        """Normalised scores of texts whose (N, 2 H + 1) features under the reward's adapter are known."""
+        return ((self.raw(features) - self.mean) / self.sd).tolist()
 
     @torch.no_grad()
     def scores_and_parts(self, texts: Sequence[Text]) -> tuple[list[float], list[list[float]]]:

@@ -8,6 +8,11 @@ always clicks left or throws a coin is explained by it whatever is shown. Priors
 INVERTED of all people are inverted. Two numbers a person are few enough to add up the posterior on a grid: no
 iteration, no approximation by a bell curve at the border eta = 1, and intervals that are as wide as few answers ask.
 They hold the reward for known: what it does not know yet makes them a little too narrow.
+
+People differ much in how near two texts have to be for a tie. A third number, the tie lean ~ Normal that a person adds
+to the common log nu, says so; it comes last, given the other two, and foretells the person's answers. It is not added
+up with them: with a lean of their own to decide always, who throws coins or goes by length looked more reliable
+(benchmarks/annotators.py: AUC of finding bad people .96 in place of .99).
 """
 
 from dataclasses import dataclass
@@ -19,8 +24,11 @@ from scipy.special import expit
 from reward_training.likelihood import FIRST, SECOND, Floats, log_probabilities, outcome_probabilities
 
 INVERTED = 0.03
+TIE_LEAN_SD = 0.7
+"""Spread of people's tie leans (logits): at one of these the odds of a tie are twice the average person's."""
 WIDEST_BIAS = 5.0  # standard deviations of the prior, and of the posterior in the second look
 COARSE, FINE = 15, 31
+TIE_LEANS = TIE_LEAN_SD * np.linspace(-3, 3, 31)
 LEVELS = (0.025, 0.975)
 
 
@@ -111,6 +119,15 @@ def described(found: Look, log_nu: float, own_sides: tuple[float, float]) -> Pos
     )
 
 
+def tie_lean(rows: Rows, log_nu: float, known: Look) -> Estimate:
+    """What a person adds to log nu, one who looks with eta and side bias as known."""
+    seen = (rows.differences + rows.offsets)[:, None] + np.zeros(len(TIE_LEANS))
+    log_p = log_probabilities(seen, log_nu + TIE_LEANS, rows.side[:, None] * known.side_bias)
+    log_mass = _log_likelihood(rows, log_p, np.array([known.eta]))[0] - (TIE_LEANS / TIE_LEAN_SD) ** 2 / 2
+    mass = np.exp(log_mass - log_mass.max())
+    return _estimate(TIE_LEANS, mass / mass.sum())
+
+
 @dataclass(frozen=True)
 class _Grid:
     """Cells of a grid over (eta, side bias): their middles, their posterior mass, and the evidence."""
@@ -149,9 +166,7 @@ def _grid(
     (eta, eta_cell), (bias, bias_cell) = (_middles(low, high, cells) for low, high in limits)
     seen = sign * rows.differences + rows.offsets
     log_p = log_probabilities(seen[:, None], log_nu, rows.side[:, None] * bias)  # (N, cells, 3)
-    follows = np.exp(np.take_along_axis(log_p, rows.outcomes[:, None, None], axis=2)[..., 0])
-    own = rows.own[:, None]
-    log_mass = np.stack([rows.weights @ np.log(share * follows + (1 - share) * own) for share in eta])
+    log_mass = _log_likelihood(rows, log_p, eta)
     log_mass += ((prior.reliable - 1) * np.log(eta) + (prior.unreliable - 1) * np.log1p(-eta))[:, None]
     log_mass -= ((bias - prior.side_bias) / prior.side_bias_sd) ** 2 / 2
     most = log_mass.max()
@@ -162,6 +177,13 @@ def _grid(
         mass=np.exp(log_mass - total).ravel(),
         log_evidence=total + float(np.log(eta_cell * bias_cell)),
     )
+
+
+def _log_likelihood(rows: Rows, log_p: Floats, eta: Floats) -> Floats:
+    """(E, K) log-likelihood of a person's answers, for E values of eta and (N, K, 3) logarithms of P_Davidson."""
+    follows = np.exp(np.take_along_axis(log_p, rows.outcomes[:, None, None], axis=2)[..., 0])
+    own = rows.own[:, None]
+    return np.stack([rows.weights @ np.log(share * follows + (1 - share) * own) for share in eta])
 
 
 def _middles(low: float, high: float, cells: int) -> tuple[Floats, float]:

@@ -29,6 +29,7 @@ from language_models.pause_points import pause_point
 from reward_training import annotator_model, criteria_heads
 from reward_training.annotator_model import NO_EVIDENCE, AnnotatorModel, Evidence
 from reward_training.calibration import Calibration, cross_calibrated, cross_fitted, fit_temperature
+from reward_training.criteria_heads import CriteriaHeads
 from reward_training.head import choose_l2, fit_head
 from reward_training.human_ceiling import human_ceiling, said_of
 from reward_training.likelihood import OUTCOMES, Floats, davidson
@@ -67,11 +68,13 @@ class TrainedReward:
     holdout: Readings
     cross_fitted: CrossFitted
     posterior: RewardPosterior
+    criteria: CriteriaHeads
 
     def save(self, folder: Path) -> None:
-        """Writes the model and how sure it is into an existing folder."""
+        """Writes the model, how sure it is, and its heads by criterion into an existing folder."""
         self.model.save(folder)
         self.posterior.save(folder)
+        self.criteria.save(folder)
 
 
 def train(
@@ -113,10 +116,13 @@ def train(
     held_out = [pair for pair in pairs if pair.holdout]
     readings = read(model, held_out)
     crossed = _cross_fitted(model, pairs, training, fitted.outside, readings)
-    report["criteria"] = criteria_heads.report(
-        lambda texts: _standard(model, model.all_features(texts)),
-        training, held_out, model.head.linear.weight.detach()[0].double().cpu().numpy(), head_report["head_l2"],
-    )  # fmt: skip
+    main = model.head.linear.weight.detach()[0].double().cpu().numpy()
+
+    def standard_of(texts: Sequence[Text]) -> Floats:
+        return model.standard(model.all_features(texts))
+
+    criteria = criteria_heads.fit(standard_of, training, reference, head_report["head_l2"])
+    report["criteria"] = criteria_heads.report(criteria, standard_of, training, held_out, main)
     texts, _, _ = unique_texts(training)
     features = model.all_features(texts)
     report["training"] = evaluate(_read(model, training, features), model.log_nu)
@@ -125,7 +131,7 @@ def train(
     report["ceiling"] = human_ceiling(said_of(pairs))
     precision = float(fitted.arrays.weights.sum()) * head_report["head_l2"] * model.width * temperature**2
     posterior = _posterior(model, training, features, fitted.arrays.weights, precision, settings)
-    return TrainedReward(model, report, readings, crossed, posterior)
+    return TrainedReward(model, report, readings, crossed, posterior, criteria)
 
 
 def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
@@ -214,7 +220,7 @@ def _fit_head(
     else:
         features = torch.as_tensor(features_of(model, texts), device=model.trunk.device)
     model.standardise_on(features)
-    standard = _standard(model, features)
+    standard = model.standard(features)
     differences, arrays = standard[first] - standard[second], PairArrays.of(pairs, settings.loss)
     groups, smoothing = [pair.group for pair in pairs], settings.loss.smoothing
     l2, losses = choose_l2(
@@ -227,7 +233,7 @@ def _fit_head(
     if people is not None:
         arrays = arrays.weighed(people.responsibilities, people.side_bias)
     bad = arrays.both_bad
-    anchor = _standard(model, model.all_features(reference)).mean(0) if bad.any() and reference else standard.mean(0)
+    anchor = model.standard(model.all_features(reference)).mean(0) if bad.any() and reference else standard.mean(0)
     rows, all_rows = (first[bad], second[bad]), arrays.anchored(settings.loss.both_bad)
     head = fit_head(
         np.concatenate([differences, *(standard[row] - anchor for row in rows)]),
@@ -247,10 +253,6 @@ def _fit_head(
     model.log_nu = head.log_nu
     report = {"head_l2": l2, "cross_validated_log_loss": losses.get(l2)}
     return _Fitted(arrays, float(anchor @ head.weights), people, outside, report)
-
-
-def _standard(model: RewardModel, features: Tensor) -> Floats:
-    return np.asarray(((features - model.centre) / model.spread).double().cpu().numpy())
 
 
 def _people(found: AnnotatorModel | None) -> dict[str, Any]:

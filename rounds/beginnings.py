@@ -19,7 +19,8 @@ FILE = "began_with.json"  # in a run's folder
 @dataclass(frozen=True)
 class Beginning:
     """Policy and reward model by name (None where the reward has no learned part), the study's system prompt and how it
-    draws texts, the ids of the training prompts. None where a version before did not write it down.
+    draws texts, the ids of the training prompts and of the held-out ones that choose. None where a version before did
+    not write it down.
     """
 
     start_policy: str
@@ -27,18 +28,20 @@ class Beginning:
     system_prompt: str | None = None
     sampling: dict[str, Any] | None = None
     prompt_ids: list[int] | None = None
+    held_out_ids: list[int] | None = None
 
     def names(self) -> dict[str, str]:
         """What is a setting of the run, by its name."""
         return {"start_policy": self.start_policy, **({"reward_model": self.reward_model} if self.reward_model else {})}
 
-    def completed(self, study: StudySettings, prompt_ids: Sequence[int]) -> Beginning:
+    def completed(self, study: StudySettings, prompt_ids: Sequence[int], held_out_ids: Sequence[int] = ()) -> Beginning:
         """With what the study says now where nothing was written down."""
         return replace(
             self,
             system_prompt=study.system_prompt if self.system_prompt is None else self.system_prompt,
             sampling=study.sampling.model_dump(mode="json") if self.sampling is None else self.sampling,
             prompt_ids=list(prompt_ids) if self.prompt_ids is None else self.prompt_ids,
+            held_out_ids=list(held_out_ids) if self.held_out_ids is None else self.held_out_ids,
         )
 
     def differences(self, study: StudySettings, prompt_ids: Sequence[int]) -> list[str]:

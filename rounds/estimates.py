@@ -1,8 +1,7 @@
 """What a run will take, before it starts: time, memory and disk.
 
-Work is counted in tokens, each at what it costs on the machine of the rules of thumb. Where runs of the same kind have
-ended well in this study, the time of the latest ones is scaled by their work; else the rules of thumb stand for it,
-which were measured with a model of 135 million parameters on two cores, and are called rough.
+By rules of thumb (work.py for time, here for memory), which are called rough. Where runs of the same kind have ended
+well in this study, in the same environment, the rules are corrected by how those runs went against them.
 """
 
 from __future__ import annotations
@@ -12,49 +11,28 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from rounds import blind_pairs
+from language_models.precision import BYTES_A_PARAMETER
 from rounds.settings import training_of
+from rounds.work import REFERENCE_PARAMETERS, START_SECONDS, Facts, work_seconds
 
 LATEST = 5
 """Runs whose times count."""
-SAMPLED_TOKEN_SECONDS = 0.005
-TRAINED_TOKEN_SECONDS = 0.003  # forward, backward and update
-READ_TOKEN_SECONDS = 0.001
-LIKELIHOOD_PASSES = 3  # the policy and the base at the study's temperature, the base at 1
-START_SECONDS = 5.0  # loading a model that is in the cache, once a worker
-PROMPT_TOKENS = 40
-REFERENCE_PARAMETERS = 135e6
-BYTES_A_PARAMETER = 4
 PROCESS_GB = 0.7
-TRAINING_GB_A_TOKEN = 0.0011  # states kept for the backward pass, and scores over the vocabulary
+LAYERS_GB_A_TOKEN = 0.0009  # states of all layers, kept for the backward pass
+RECOMPUTED_LAYERS_SHARE = 0.1  # a state a layer, and one layer's own at a time
+SCORES_GB_A_TOKEN = 0.0012  # scores over the vocabulary and what is derived from them
 SAMPLING_GB_A_ROW = 0.006
 ADAPTER_GB_AT_RANK_16 = 0.02
 CHECKPOINT_ADAPTERS = 4  # weights, those within the budget, two moments
 CHECKPOINTS_AT_ONCE = 3
+STATES_POWER = 2 / 3  # width and number of layers grow together: parameters by the cube, states by the square
 GIGABYTE = 1e9
 
 
 @dataclass(frozen=True)
-class Facts:
-    """What the work depends on besides the settings, and the machine. Disk and memory in units of 10^9 bytes; None
-    where the machine does not tell. `promised_disk_gb`: what runs that wait or are at work will leave on the disk.
-    """
-
-    parameters: float
-    judgments: int = 0
-    train_prompts: int = 0
-    holdout_prompts: int = 0
-    max_new_tokens: int = 64
-    has_reward: bool = False
-    free_memory_gb: float | None = None
-    free_disk_gb: float | None = None
-    promised_disk_gb: float = 0.0
-
-
-@dataclass(frozen=True)
 class Ended:
-    """A run of the same kind that succeeded: its settings, the judgments that it saw, its seconds, its peak memory and
-    the size of what it published.
+    """A run of the same kind that succeeded: the settings of what it did, the judgments that it saw, its seconds, its
+    peak memory and the size of what it published.
     """
 
     id: int
@@ -86,17 +64,18 @@ class Estimate:
 
 def estimate(kind: str, config: Mapping[str, Any], facts: Facts, ended: Sequence[Ended] = ()) -> Estimate:
     """What a run with these settings will take. `ended`: the latest first."""
-    own = work_seconds(kind, config, facts, facts.judgments)
+    config = _with_memory_in_mind(kind, config, facts)
+    own = rough_seconds(kind, config, facts, facts.judgments)
+    memory_gb = rough_memory_gb(kind, config, facts)
     basis = [one for one in ended if one.seconds > 0][:LATEST]
     if basis:
         # The start is paid once whatever the work is, so a small run says little of a large one's time.
-        per = [one.seconds / (work_seconds(kind, one.config, facts, one.judgments) + START_SECONDS) for one in basis]
-        low, middle, high = (rate * (own + START_SECONDS) for rate in (min(per), median(per), max(per)))
+        per = [one.seconds / rough_seconds(kind, one.config, facts, one.judgments) for one in basis]
+        low, middle, high = (rate * own for rate in (min(per), median(per), max(per)))
     else:
-        middle = own * facts.parameters / REFERENCE_PARAMETERS + START_SECONDS
-        low, high = middle / 2, middle * 2
-    memory = [one.memory_gb for one in basis if one.memory_gb]
-    memory_gb = max(memory) if memory else rough_memory_gb(kind, config, facts)
+        low, middle, high = own / 2, own, own * 2
+    taken = [one.memory_gb / rough_memory_gb(kind, one.config, facts) for one in basis if one.memory_gb]
+    memory_gb *= max(taken, default=1.0)
     kept = kept_gb(kind, config, facts, basis)
     trains = kind in ("train-reward", "train-policy")
     disk_gb = kept * (1 + CHECKPOINT_ADAPTERS * CHECKPOINTS_AT_ONCE) if trains else kept
@@ -119,51 +98,51 @@ def estimate(kind: str, config: Mapping[str, Any], facts: Facts, ended: Sequence
     )
 
 
-def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: int) -> float:
-    """Seconds of computing on the machine of the rules of thumb."""
-    text = facts.max_new_tokens
-    whole = text + PROMPT_TOKENS
-    if kind == "sample":
-        by_rule = config.get("choosing", "random") != "random" and config["candidates"] == 2
-        training = config["choose_from"] if by_rule else config["candidates"]
-        texts = config["pairs"] * (training + config["holdout_questions"] * config["candidates"])
-        return float(texts * text * SAMPLED_TOKEN_SECONDS)
-    if kind == "evaluate":
-        prompts = facts.holdout_prompts if config["split"] == "holdout" else facts.train_prompts
-        first = min(config["prompts"], prompts) * (len(config["policies"]) or 2)
-        blind, chosen_among = _blind_texts(config, facts)
-        drawn = first * config["samples"] + blind
-        scored = first * config["samples"] + chosen_among if config["reward_model"] or facts.has_reward else 0
-        read = scored + (first * LIKELIHOOD_PASSES if config["likelihoods"] else 0)
-        return float(drawn * text * SAMPLED_TOKEN_SECONDS + read * whole * READ_TOKEN_SECONDS)
-    if kind == "train-reward":
-        read = (2 * judgments + config["reference_samples"]) * whole * READ_TOKEN_SECONDS
-        trained = 2 * judgments * whole * TRAINED_TOKEN_SECONDS * config["reward"]["epochs"]
-        return float((read + trained) * config["reward"]["depth"])
-    if kind == "train-policy":
-        training = training_of(config)
-        text = training["sampling"]["max_new_tokens"]
-        whole = text + PROMPT_TOKENS
-        texts = training["prompts_per_step"] * training["samples_per_prompt"]
-        # Sampled, then read under policy, reference and reward; the last step only measures.
-        measured = texts * (training["steps"] + 1) * (text * SAMPLED_TOKEN_SECONDS + 3 * whole * READ_TOKEN_SECONDS)
-        trained = texts * training["steps"] * whole * training.get("epochs", 1) * TRAINED_TOKEN_SECONDS
-        shown = min(config["shown_prompts"], facts.holdout_prompts) * (2 + config.get("shown_times", 0))
-        return float(measured + trained + shown * text * SAMPLED_TOKEN_SECONDS)
-    return START_SECONDS
+def rough_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: int) -> float:
+    """By the rules of thumb alone."""
+    return work_seconds(kind, config, facts, judgments) * facts.slowness + START_SECONDS
 
 
 def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float:
-    """The process, the base in 32 bits, and what the largest batch holds."""
-    scale = facts.parameters / REFERENCE_PARAMETERS
-    base = PROCESS_GB + facts.parameters * BYTES_A_PARAMETER / GIGABYTE
+    """The process, the base, the merged copy that is sampled from, and what the largest batch holds."""
+    weights = base_gb(facts)
+    base = PROCESS_GB + weights
+    states = (facts.parameters / REFERENCE_PARAMETERS) ** STATES_POWER
+    copy = 0.0 if facts.precision == "4bit" else weights
+    sampling = copy + min(64, config.get("prompts_per_batch", 64)) * SAMPLING_GB_A_ROW * states
     if kind == "train-reward":
-        return float(base + config["reward"]["tokens_per_batch"] * TRAINING_GB_A_TOKEN * scale)
+        return base + max(sampling, float(config["reward"]["tokens_per_batch"]) * LAYERS_GB_A_TOKEN * states)
     if kind == "train-policy":
-        return float(base + training_of(config)["tokens_per_batch"] * TRAINING_GB_A_TOKEN * scale)
-    if kind == "reward-export" or (kind == "policy-export" and config["merged"]):
-        return float(base + facts.parameters * BYTES_A_PARAMETER / GIGABYTE)
-    return float(base + 64 * SAMPLING_GB_A_ROW * scale)
+        return base + copy + max(64 * SAMPLING_GB_A_ROW * states, update_gb(config, facts))
+    if kind in ("reward-export", "policy-export"):
+        return base + (weights if kind == "reward-export" or config.get("format") == "merged" else 0.0)
+    return base + sampling
+
+
+def update_gb(config: Mapping[str, Any], facts: Facts) -> float:
+    """What an update of the policy holds beside the models: a micro-batch's states and scores."""
+    states = (facts.parameters / REFERENCE_PARAMETERS) ** STATES_POWER
+    training = training_of(config)
+    layers = LAYERS_GB_A_TOKEN * states * (1 - training.get("frozen_share", 0.0))
+    if config.get("compute", {}).get("gradient_checkpointing") == "on":
+        layers *= RECOMPUTED_LAYERS_SHARE
+    most = training["sampling"]["max_new_tokens"]
+    text = facts.text_tokens(most)
+    scored = text / (text + facts.prompt_tokens)  # the share of tokens that scores are made for
+    return float(training["tokens_per_batch"] * (layers + SCORES_GB_A_TOKEN * scored))
+
+
+def _with_memory_in_mind(kind: str, config: Mapping[str, Any], facts: Facts) -> Mapping[str, Any]:
+    """What is left to the machine, layers to be computed again, as it will be chosen when the run begins."""
+    if kind != "train-policy" or config["compute"]["gradient_checkpointing"] != "auto" or facts.free_memory_gb is None:
+        return config
+    short = rough_memory_gb(kind, config, facts) > facts.free_memory_gb
+    return {**config, "compute": {**config["compute"], "gradient_checkpointing": "on" if short else "off"}}
+
+
+def base_gb(facts: Facts) -> float:
+    """The base's weights in memory."""
+    return facts.parameters * BYTES_A_PARAMETER[facts.precision] / GIGABYTE
 
 
 def kept_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence[Ended] = ()) -> float:
@@ -171,22 +150,9 @@ def kept_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence[
     known = [one.published_gb for one in basis if one.published_gb]
     scale = facts.parameters / REFERENCE_PARAMETERS
     if kind in ("policy-export", "reward-export"):
-        whole = kind == "reward-export" or config["merged"]
-        merged = facts.parameters * BYTES_A_PARAMETER / GIGABYTE if whole else 0.0
-        return merged + ADAPTER_GB_AT_RANK_16 * scale
+        whole = kind == "reward-export" or config.get("format") in ("adapter-with-base", "merged")
+        return (base_gb(facts) if whole else 0.0) + ADAPTER_GB_AT_RANK_16 * scale
     if kind not in ("train-reward", "train-policy"):
         return 0.001
     lora = (config["reward"] if kind == "train-reward" else training_of(config))["lora"]
     return float(known[0] if known else ADAPTER_GB_AT_RANK_16 * scale * lora["rank"] / 16)
-
-
-def _blind_texts(config: Mapping[str, Any], facts: Facts) -> tuple[int, int]:
-    """Texts that are drawn for a blind evaluation, and how many of them a best is chosen among."""
-    blind = config["blind"]
-    if not blind["judgments"] or not facts.holdout_prompts:
-        return 0, 0
-    plain = len(config["policies"]) or 2
-    draws = [1] * plain + [blind["best_of_texts"]] * len(blind["best_of"])
-    planned = blind_pairs.plan(range(facts.holdout_prompts), len(draws), blind["judgments"], seed=0)
-    texts = {(side, pair.prompt_id, pair.index) for pair in planned for side in (pair.first, pair.second)}
-    return sum(draws[side] for side, *_ in texts), sum(draws[side] for side, *_ in texts if side >= plain)

@@ -11,16 +11,25 @@ from datetime import datetime
 from pathlib import Path
 from typing import Any
 
-from feedback_store import judgments, policies, prompts, reward_models, runs
+import psutil
+
+from feedback_store import completions, judgments, policies, prompts, reward_models, runs
 from feedback_store.database import Database
 from feedback_store.runs import Lease, Run
-from rounds import estimates, resuming, studies
-from rounds.estimates import GIGABYTE, LATEST, REFERENCE_PARAMETERS, Ended, Estimate, Facts
+from language_models.precision import BYTES_A_PARAMETER
+from rounds import base_precision, environment, estimates, resuming, studies
+from rounds.estimates import GIGABYTE, LATEST, Ended, Estimate
 from rounds.settings import SettingsError, parse, training_of
+from rounds.work import PROMPT_TOKENS, REFERENCE_PARAMETERS, Facts
 
 PREDICTED_SERIES = "predicted"  # of a run's metrics: what it was expected to take
 TINY_PARAMETERS = 2e5
 UNITS = {"m": 1e6, "b": 1e9}
+CHARACTERS_A_TOKEN = 4.0
+TEMPLATE_TOKENS = 20  # the chat template's own, and the study's system prompt
+TEXTS_LOOKED_AT = 500
+SAME = ("tastemaker", "threads", "device", "precision")  # of two environments whose times can be compared
+NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
 class TooLittleDisk(ValueError):
@@ -31,10 +40,17 @@ def estimate_run(db: Database, kind: str, config: Mapping[str, Any]) -> Estimate
     """What a run with these settings would take in this study, on this machine. One that goes on from another has only
     the rest of the steps to do.
     """
-    found = [_ended(db, run) for run in runs.listing(db, LATEST, kind=kind, status="succeeded")]
+    latest = runs.listing(db, LATEST, kind=kind, status="succeeded")
+    alike = [run for run in latest if _same_environment(db, run, latest[0])]
+    found = [_ended(db, run) for run in alike]
     now = facts(db)
     now = replace(now, promised_disk_gb=sum(_kept_gb(run, now) for run in runs.active(db)))
     return estimates.estimate(kind, _rest(db, config), now, [one for one in found if one is not None])
+
+
+def update_gb(db: Database, config: Mapping[str, Any]) -> float:
+    """What an update of a policy would hold beside the models where no layer is computed again."""
+    return estimates.update_gb({**config, "compute": {}}, facts(db))
 
 
 def foresee(db: Database, lease: Lease, config: Mapping[str, Any]) -> None:
@@ -64,14 +80,24 @@ def predicted(db: Database, run_id: int) -> dict[str, Any] | None:
 def facts(db: Database) -> Facts:
     """The study and the machine as they are now."""
     study = studies.settings(db)
+    latest = runs.listing(db, limit=1, status="succeeded")
+    seen = environment.read(db, latest[0].id) if latest else {}
+    characters = prompts.mean_characters(db)
+    memory = psutil.virtual_memory()
     return Facts(
         parameters=parameters_of(study.base, db.folder),
         judgments=judgments.count(db, purpose="training"),
         train_prompts=prompts.count(db, "train"),
         holdout_prompts=prompts.count(db, "holdout"),
         max_new_tokens=study.sampling.max_new_tokens,
+        prompt_tokens=PROMPT_TOKENS if characters is None else TEMPLATE_TOKENS + characters / CHARACTERS_A_TOKEN,
+        completion_tokens=completions.mean_tokens(db, latest=TEXTS_LOOKED_AT),
         has_reward=reward_models.latest(db) is not None,
-        free_memory_gb=free_memory_gb(),
+        cores=int(seen.get("threads") or os.environ.get("TASTEMAKER_THREADS") or os.cpu_count() or 1),
+        gpu=seen["device"] not in ("cpu", "mps") if "device" in seen else NVIDIA.is_dir(),
+        precision=base_precision.held_in(db) or "fp32",
+        free_memory_gb=memory.available / GIGABYTE,
+        total_memory_gb=memory.total / GIGABYTE,
         free_disk_gb=shutil.disk_usage(db.folder).free / GIGABYTE,
     )
 
@@ -85,22 +111,9 @@ def parameters_of(base: str, study: Path) -> float:
         return REFERENCE_PARAMETERS
     if kind != "hub":
         weights = sum(path.stat().st_size for path in (study / base).glob("*.safetensors"))
-        return weights / estimates.BYTES_A_PARAMETER or REFERENCE_PARAMETERS
+        return weights / BYTES_A_PARAMETER["fp32"] or REFERENCE_PARAMETERS
     said = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([mMbB])(?![a-zA-Z])", base)
     return float(said[1]) * UNITS[said[2].lower()] if said else REFERENCE_PARAMETERS
-
-
-def free_memory_gb() -> float | None:
-    """Memory that can be had without swapping, where the system tells."""
-    try:
-        lines = Path("/proc/meminfo").read_text(encoding="ascii").splitlines()
-        return next(int(line.split()[1]) for line in lines if line.startswith("MemAvailable:")) * 1024 / GIGABYTE
-    except (OSError, StopIteration, ValueError):
-        pass
-    try:
-        return os.sysconf("SC_AVPHYS_PAGES") * os.sysconf("SC_PAGE_SIZE") / GIGABYTE
-    except (OSError, ValueError):
-        return None
 
 
 def seconds_between(start: str | None, end: str | None) -> float | None:
@@ -108,6 +121,12 @@ def seconds_between(start: str | None, end: str | None) -> float | None:
     if start is None or end is None:
         return None
     return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
+def _same_environment(db: Database, run: Run, latest: Run) -> bool:
+    """Whether a run's time says something of what the latest one's environment takes."""
+    own, its = environment.read(db, run.id), environment.read(db, latest.id)
+    return all(own.get(name) == its.get(name) for name in SAME)
 
 
 def _ended(db: Database, run: Run) -> Ended | None:
@@ -120,6 +139,8 @@ def _ended(db: Database, run: Run) -> Ended | None:
         return None
     if config.get("resume_from") is not None:
         return None
+    if run.kind == "train-policy":
+        config = _with_steps(config, max(1, len(runs.metrics(db, run.id, "steps")) - 1))
     result = run.result or {}
     folder = _published_folder(db, result)
     size = _size(folder) if folder else None
@@ -138,9 +159,12 @@ def _rest(db: Database, config: Mapping[str, Any]) -> Mapping[str, Any]:
     if config.get("resume_from") is None:
         return config
     done = resuming.step_of(db, runs.get(db, config["resume_from"])) or 0
-    training = training_of(config)
-    rest = {**training, "steps": max(0, training["steps"] - done)}
-    return {**config, config.get("algorithm", "ppo"): rest}
+    return _with_steps(config, max(0, training_of(config)["steps"] - done))
+
+
+def _with_steps(config: Mapping[str, Any], steps: int) -> dict[str, Any]:
+    """A run that its KL budget ended early did fewer than it was to do."""
+    return {**config, config.get("algorithm", "ppo"): {**training_of(config), "steps": steps}}
 
 
 def _kept_gb(run: Run, facts: Facts) -> float:

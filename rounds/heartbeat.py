@@ -11,7 +11,7 @@ from typing import Any
 from feedback_store import runs
 from feedback_store.database import Database
 from feedback_store.errors import LeaseLost
-from rounds.memory import memory_progress
+from rounds.memory import RunMemory
 
 SECONDS_BETWEEN_WRITES = 0.3
 
@@ -38,6 +38,7 @@ class Heartbeat:
         self._thread = threading.Thread(target=self._beat_until_ended, name=f"heartbeat-{lease.run_id}", daemon=True)
 
     def __enter__(self) -> Heartbeat:
+        self._memory = RunMemory()
         self._thread.start()
         return self
 
@@ -47,11 +48,28 @@ class Heartbeat:
         self._ended.set()
         self._wake.set()
         self._thread.join()
+        self._keep_last_progress()
+        self._memory.end()
 
     def report(self, progress: dict[str, Any]) -> None:
         """Progress to show from now on; it is written within half a second."""
         self._progress = dict(progress)
         self._wake.set()
+
+    def _told(self) -> dict[str, Any]:
+        return {**self._progress, **self._memory.progress()}
+
+    def _keep_last_progress(self) -> None:
+        """The run's peak of memory is known at its end only, when it beats no more."""
+        db = Database.open(self._folder)
+        try:
+            runs.keep_progress(db, self.lease, self._told())
+        except LeaseLost:
+            return
+        except Exception:
+            log.exception("The last progress of run %s could not be written.", self.lease.run_id)
+        finally:
+            db.close()
 
     def _beat_until_ended(self) -> None:
         db = Database.open(self._folder)
@@ -66,8 +84,7 @@ class Heartbeat:
 
     def _beat(self, db: Database) -> None:
         try:
-            progress = {**self._progress, **memory_progress()}
-            answer = runs.heartbeat(db, self.lease, lease_seconds=self._lease_seconds, progress=progress)
+            answer = runs.heartbeat(db, self.lease, lease_seconds=self._lease_seconds, progress=self._told())
         except LeaseLost:
             self.lost.set()
         except Exception:  # a busy or full disk is no reason to stop beating

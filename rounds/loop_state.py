@@ -223,7 +223,7 @@ def _reward_was_used(db: Database, listing: list[Policy]) -> bool:
 
 
 def _policy_run(listing: list[Policy]) -> PolicyRunView | None:
-    trained = [policy for policy in listing if policy.kind == "trained" and policy.run_id is not None]
+    trained = [policy for policy in listing if policy.kind == "trained" and policy.imported is None]
     if not trained:
         return None
     policy = trained[-1]
@@ -256,7 +256,7 @@ def _facts(
     return Facts(
         prompts=counts.train + counts.holdout,
         policy=current.name if current else None,
-        is_base=current is None or current.kind == "base",
+        is_base=current is None or current.kind == "base" or current.imported is not None,
         ready=pairs.ready,
         judgments=pairs.judged_total,
         since_reward=pairs.since_reward,

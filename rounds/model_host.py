@@ -6,12 +6,13 @@ from __future__ import annotations
 
 from collections.abc import Iterable
 from pathlib import Path
-from typing import TYPE_CHECKING
+from typing import TYPE_CHECKING, Any
 
 from feedback_store import policies, reward_models
 from feedback_store.database import Database
 from language_models import folders
 from language_models.errors import WrongBase
+from rounds import base_precision
 
 if TYPE_CHECKING:
     from language_models.model import BaseIdentity, LanguageModel
@@ -52,11 +53,13 @@ class ModelHost:
         if self._model is None:
             from transformers.utils.logging import disable_progress_bar
 
+            from language_models.machine import capabilities
             from language_models.model import LanguageModel, use_threads
 
             use_threads()
             disable_progress_bar()
-            model = LanguageModel.load(base_source(self._db.folder, self._base))
+            precision = base_precision.settle(self._db, capabilities())
+            model = LanguageModel.load(base_source(self._db.folder, self._base), precision=precision)
             self._require_same_base(model.identity)
             self._model = model
         return self._model
@@ -64,6 +67,12 @@ class ModelHost:
     @property
     def identity(self) -> BaseIdentity:
         return self.model.identity
+
+    def environment(self) -> dict[str, Any]:
+        """What runs are computed on and with here."""
+        from language_models.machine import description
+
+        return {**description(self.model.device), "precision": base_precision.held_in(self._db)}
 
     def register_base(self) -> policies.Policy:
         """Loads the base and records it as the study's first policy. Raises WrongBase where the study has another
@@ -83,6 +92,12 @@ class ModelHost:
         folder = self._db.folder / relative
         folders.verify(folder)
         return folder
+
+    def folder_of(self, policy: policies.Policy) -> Path:
+        """The checked folder of a policy that has one. Raises WrongBase and CorruptFolder."""
+        assert policy.folder is not None
+        self._require(policy.base_sha256, policy.name)
+        return self.folder(policy.folder)
 
     def beside(self, name: str) -> Path:
         """A model from elsewhere that lies in STUDY/models. Raises UnknownModelFolder with what there is."""
@@ -104,11 +119,10 @@ class ModelHost:
             raise ValueError(f"{policy.name} wrote imported texts; there are no weights to sample from.")
         if policy.folder is None:
             return None
-        self._require(policy.base_sha256, policy.name)
         if policy.name in self._adapters:
             self._adapters.remove(policy.name)
         else:
-            self.model.adapters.load(policy.name, self.folder(policy.folder) / ADAPTER)
+            self.model.adapters.load(policy.name, self.folder_of(policy) / ADAPTER)
         self._adapters.append(policy.name)
         self._forget_but(self._adapters[-KEPT_ADAPTERS:])
         return policy.name

@@ -9,22 +9,24 @@ from __future__ import annotations
 import hashlib
 import json
 from collections.abc import Callable, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
 
 from feedback_store import completions as completion_rows
 from feedback_store import prompts as prompt_rows
+from feedback_store.policies import Policy
 from feedback_store.reward_models import RewardModel as RewardRow
 from language_models import folders
 from language_models.sampling import Sampled
 from policy_training.records import PromptItem
-from reward_training import function_registry
+from reward_training import function_registry, length_correction
 from reward_training.cautious import scorer
 from reward_training.composite import Composite, Part, Scored
 from reward_training.embedding import centres_of, embedder
 from reward_training.languages import identify
+from reward_training.length_correction import LengthCorrection
 from reward_training.records import Text
 from reward_training.reward_function import (
     Completion,
@@ -35,6 +37,7 @@ from reward_training.reward_function import (
     request_of,
     was_finished,
 )
+from reward_training.reward_posterior import NoPosterior
 from rounds import own_functions, resuming
 from rounds.context import RunContext
 from rounds.drawing import storable
@@ -50,9 +53,11 @@ MOST_REQUESTS = 200  # whose mean is taken off an embedding
 class PolicyReward:
     """(prompts, completions) -> scores as the trainer takes them; `readings` are those of the last batch."""
 
-    def __init__(self, context: RunContext, row: RewardRow | None) -> None:
-        """Raises RewardFunctionError, in words, where a part cannot be had."""
+    def __init__(self, context: RunContext, row: RewardRow | None, reference: Policy) -> None:
+        """`reference`: the policy on whose texts parts are brought to one scale. Raises RewardFunctionError, in words,
+        where a part cannot be had."""
         self.context = context
+        self.reference = reference
         self.row = row
         self._hashes: dict[str, str] = {}
         self._warned: set[str] = set()
@@ -66,10 +71,14 @@ class PolicyReward:
         """Stops for a cancel and gives way to others between sampling and update."""
         self.context.check()
         self.context.let_others_in()
-        self._last = self.scored(
-            [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
-        )
+        self._last = self.scored(_drawn(items, sampled))
         return self._last.totals
+
+    def learned(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        """The learned part alone, of texts that need not be whole; `readings` stay those of the last batch."""
+        self.context.check()
+        texts = _drawn(items, sampled)
+        return list(self._length.taken_off(self._score(texts), [one.completion for one in texts]))
 
     def scored(self, texts: Sequence[Text]) -> Scored:
         """Scores with their parts; what is odd about them is said in the log, once a part."""
@@ -86,6 +95,11 @@ class PolicyReward:
                     about=f"unscored {name}",
                 )
         return found
+
+    def held_out(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        """Scores by which the best policy of the run is chosen: less sure ones count for less."""
+        texts = _drawn(items, sampled)
+        return self._cautious.scored([one.prompt for one in texts], _completions(texts)).totals
 
     def readings(self) -> dict[str, float]:
         """What each part added to the mean score of the last batch, and of which share it said nothing; empty where
@@ -138,20 +152,57 @@ class PolicyReward:
         )
 
     def _learned(self, prompts: Sequence[Prompt], completions: Sequence[str]) -> Scores:
-        texts = [Text(prompt, text, was_finished(text)) for prompt, text in zip(prompts, completions, strict=True)]
-        return list(self._score(texts))
+        return list(self._length.taken_off(self._score(_texts(prompts, completions)), completions))
 
     @cached_property
     def _score(self) -> Callable[[Sequence[Text]], list[float]]:
         """The reward model's scores, less what the run's settings take off for what it is not sure of."""
+        return self._scorer(self.context.settings.reward_uncertainty_penalty)
+
+    def _scorer(self, penalty: float) -> Callable[[Sequence[Text]], list[float]]:
         assert self.row is not None
-        models, settings = self.context.models, self.context.settings
-        return scorer(
-            models.reward(self.row),
-            models.folder(self.row.folder),
-            settings.reward_combination,
-            settings.reward_uncertainty_penalty,
+        models = self.context.models
+        combination = self.context.settings.reward_combination
+        return scorer(models.reward(self.row), models.folder(self.row.folder), combination, penalty)
+
+    @cached_property
+    def _cautious(self) -> Composite:
+        """The same reward with a further penalty for what the learned part is not sure of."""
+        settings: TrainPolicySettings = self.context.settings
+        if self.row is None or settings.held_out_penalty == 0 or settings.reward_combination != "head":
+            return self.composite
+        try:
+            score = self._scorer(settings.reward_uncertainty_penalty + settings.held_out_penalty)
+        except NoPosterior as error:
+            self._warn(f"The best policy is chosen by the reward without a penalty: {error}")
+            return self.composite
+
+        def cautious(prompts: Sequence[Prompt], completions: Sequence[str]) -> Scores:
+            return list(self._length.taken_off(score(_texts(prompts, completions)), completions))
+
+        parts = [
+            replace(part, function=cautious) if self.asked[part.name].function == "learned" else part
+            for part in self.composite.parts
+        ]
+        return Composite(parts, identify)
+
+    @cached_property
+    def _length(self) -> LengthCorrection:
+        """What the first attempt found that length explains of the learned reward."""
+        settings: TrainPolicySettings = self.context.settings
+        if settings.length_correction == 0:
+            return LengthCorrection(0.0, 0.0)
+        if "length" in self._fixed:
+            return LengthCorrection(**self._fixed["length"])
+        texts = [text for text, _ in self._reference]
+        words = [one.completion for one in texts]
+        scores = self._score(texts)
+        found = length_correction.fit(scores, words, settings.length_correction)
+        before, after = (
+            length_correction.rank_correlation(one, words) for one in (scores, found.taken_off(scores, words))
         )
+        self.context.log(f"Rank correlation of reward and length: {before:.2f}, after the correction {after:.2f}.")
+        return found
 
     @cached_property
     def _references(self) -> PromptTexts:
@@ -185,7 +236,7 @@ class PolicyReward:
     @cached_property
     def _reference(self) -> list[tuple[Text, int]]:
         settings: TrainPolicySettings = self.context.settings
-        found = reference_samples(self.context, settings.reference_samples)
+        found = reference_samples(self.context, settings.reference_samples, self.reference)
         return [(text_of(prompt, one, self.context.study), one.id) for prompt, one in found]
 
     @cached_property
@@ -222,6 +273,8 @@ class PolicyReward:
 
     def _write_down(self) -> None:
         fixed: dict[str, Any] = {"parts": {one["name"]: one for one in self.provenance()}}
+        if self.row is not None and self._length.slope != 0:
+            fixed["length"] = asdict(self._length)
         if "_earlier" in self.__dict__:
             fixed |= {"earlier_until": self._until, "reference_ids": self._reference_ids}
         if "_centres" in self.__dict__:
@@ -235,6 +288,14 @@ class PolicyReward:
         if about not in self._warned:
             self._warned.add(about)
             self.context.log(words, level="warning")
+
+
+def _drawn(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[Text]:
+    return [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
+
+
+def _texts(prompts: Sequence[Prompt], completions: Sequence[str]) -> list[Text]:
+    return [Text(prompt, text, was_finished(text)) for prompt, text in zip(prompts, completions, strict=True)]
 
 
 def _completions(texts: Sequence[Text]) -> list[Completion]:

@@ -7,7 +7,6 @@ run finds its own work and publishes it; a folder of another run is moved aside.
 from __future__ import annotations
 
 import json
-import platform
 from collections.abc import Callable
 from importlib.metadata import version
 from pathlib import Path
@@ -18,6 +17,7 @@ import torch
 from feedback_store import clock
 from language_models import folders
 from language_models.errors import CorruptFolder
+from language_models.machine import cpu_name
 from language_models.pause_points import pause_point
 from rounds.context import RunContext
 
@@ -85,18 +85,8 @@ def _card(context: RunContext, name: str, card: dict[str, Any]) -> dict[str, Any
         "system_prompt": context.study.system_prompt,
         "made_with": {
             **{package: version(package) for package in VERSIONS},
-            "processor": _processor(),
+            "processor": cpu_name(),
             "threads": torch.get_num_threads(),
         },
         **card,
     }
-
-
-def _processor() -> str:
-    """The processor's name: weights come out bit-equal again only on the same type, with as many threads."""
-    try:
-        lines = Path("/proc/cpuinfo").read_text().splitlines()
-    except OSError:
-        lines = []
-    names = [line.partition(":")[2].strip() for line in lines if line.startswith("model name")]
-    return names[0] if names else platform.processor() or platform.machine()

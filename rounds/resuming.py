@@ -18,14 +18,15 @@ from feedback_store.runs import Run
 from language_models import folders
 from language_models.errors import CorruptFolder
 from rounds import beginnings
-from rounds.settings import SettingsError, settings_model, validate
+from rounds.settings import SettingsError, parse
 
 RESUMABLE = ("train-policy",)
 ENDED_EARLY = ("failed", "cancelled")
 CHECKPOINTS = "checkpoints"  # in a run's folder
 REWARD = "reward.json"  # what the first attempt fixed of the reward's parts
-OF_NO_ACCOUNT = ("resume_from", "start_policy", "reward_model", "shown_prompts", "shown_times")
-"""Settings that may differ: names are given for what the old run took as the latest."""
+OF_NO_ACCOUNT = ("resume_from", "start_policy", "reward_model", "shown_prompts", "shown_times", "compute")
+"""Settings that may differ: names are given for what the old run took as the latest; how an update is computed changes
+what it takes, not what it is."""
 
 
 class CannotResume(ValueError):
@@ -98,7 +99,7 @@ def settings_to_resume(db: Database, run: Run) -> dict[str, Any]:
         raise CannotResume(
             f"Run {run.id} ({run.kind}, {run.status}) {why}. Start it anew: tastemaker retry STUDY {run.id}."
         )
-    settings = validate(settings_model(run.kind), run.config, what=f"{run.kind} settings").model_dump(mode="json")
+    settings = parse(run.kind, run.config)
     return {**settings, **began.names(), "resume_from": source.id}
 
 

@@ -6,7 +6,6 @@ the row.
 
 from __future__ import annotations
 
-import math
 import shlex
 from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
@@ -16,10 +15,21 @@ from typing import Any
 from feedback_store import judgments, policies, prompts, reward_models
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
-from rounds import presets, resuming, setting_fields, studies
+from rounds import estimating, presets, resuming, setting_fields, studies
+from rounds.base_names import NotElsewhere as NotElsewhere
+from rounds.base_names import require_elsewhere
 from rounds.resuming import CannotResume as CannotResume
 from rounds.reward_parts import uses_learned
-from rounds.settings import ALGORITHMS, SettingsError, StudySettings, pairs, parse, settings_model
+from rounds.settings import (
+    ALGORITHMS,
+    SettingsError,
+    StudySettings,
+    not_chosen,
+    pairs,
+    parse,
+    parse_all,
+    settings_model,
+)
 from rounds.toml_text import toml_of
 
 SEEDS_OF_A_STUDY = 1000
@@ -54,24 +64,39 @@ def resolve(
 ) -> dict[str, Any]:
     """The complete settings of a run; later wins: the study's own, the preset, the file, `overrides`.
 
-    `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput.
+    `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput,
+    NotElsewhere, Conflict.
     """
-    base = _with_preset(_defaults(db, kind), kind, preset)
-    config = parse(kind, overrides, config_file, defaults=base)
+    own, given = _defaults(db, kind), pairs(overrides)
+    asked = parse(kind, given, config_file, defaults=own)
+    config = parse(kind, given, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
+    _refuse_idle(given, config)
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
     reason = impossible(db, kind, expected, learned=uses_learned(config.get("rewards")))
     if reason:
         raise Impossible(reason)
-    _require_finite(config)
+    if kind == "policy-export" and config["format"] == "adapter":
+        current = policies.current(db)
+        require_elsewhere(studies.settings(db).base, config["policy"] or (current.name if current else "A policy"))
+    if kind == "policy-import" and config["name"] is not None:
+        policies.require_free(db, imported_name(config["name"]))
     return config
+
+
+def imported_name(name: str) -> str:
+    """What a policy is called whose adapter was made elsewhere; with its hyphen it is no name of a layer."""
+    return f"{policies.IMPORTED}-{name}"
 
 
 def plan(db: Database, kind: str, config: Mapping[str, Any]) -> Plan:
     """How a run with these settings is started by hand; what an older version did not have gets its default."""
     config = parse(kind, config)
-    own = parse(kind, defaults=_defaults(db, kind)) if kind != "score" else {}
+    own: dict[str, Any] = {}
+    if kind not in ("score", "policy-import"):
+        every = parse_all(kind, defaults=_defaults(db, kind))
+        own = {name: value for name, value in every.items() if name not in not_chosen(config)}
     changed = {name: after for name, (_, after) in setting_fields.differences(own, config).items()}
     return Plan(kind, dict(config), changed, command(kind, changed), toml_of(nested(changed)))
 
@@ -103,13 +128,15 @@ def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | 
     unknown = {name: f"{name!r} is not a setting of {kind}." for name in overrides if name not in known}
     if unknown:
         return unknown
-    base = parse(kind, defaults=_with_preset(_defaults(db, kind), kind, preset))
+    own = _defaults(db, kind)
+    asked = {**parse(kind, defaults=own), **pairs(overrides)}
+    base = parse(kind, defaults={**own, **_preset(db, kind, preset, asked)})
     return setting_fields.faults_of(model, base, pairs(overrides))
 
 
 def own_settings(db: Database, kind: str) -> dict[str, Any]:
     """What a run gets where nothing is asked for, by dotted names."""
-    return setting_fields.flat(parse(kind, defaults=_defaults(db, kind)))
+    return setting_fields.flat(parse_all(kind, defaults=_defaults(db, kind)))
 
 
 def impossible(db: Database, kind: str, expected: Iterable[str] = (), *, learned: bool = True) -> str:
@@ -147,16 +174,22 @@ def _defaults(db: Database, kind: str) -> dict[str, Any]:
     return {}  # evaluations share one seed, so that a policy evaluated before is not sampled again
 
 
-def _with_preset(base: dict[str, Any], kind: str, preset: str | None) -> dict[str, Any]:
-    return base if preset is None else {**base, **presets.settings_of(kind, preset)}
+def _preset(db: Database, kind: str, preset: str | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a preset, for the algorithm that is asked for alone."""
+    if preset is None:
+        return {}
+    found, others = presets.settings_of(kind, preset, estimating.facts(db)), not_chosen(asked)
+    return {name: value for name, value in found.items() if name.split(".")[0] not in others}
 
 
-def _require_finite(config: Mapping[str, Any]) -> None:
-    """Raises SettingsError: a range without an upper end lets infinity through, which nothing can work with."""
-    for name, value in setting_fields.flat(config).items():
-        numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(one, float) and not math.isfinite(one) for one in numbers):
-            raise SettingsError(f"{name} = {value} is not allowed: it has to be a finite number.")
+def _refuse_idle(asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raises SettingsError for a setting of an algorithm that is not the chosen one: it would change nothing."""
+    for name in asked:
+        if (group := name.partition(".")[0]) in not_chosen(config):
+            raise SettingsError(
+                f"{name} counts only with algorithm={group}; this run's is {config['algorithm']}. Set "
+                f"algorithm={group} as well, or write {config['algorithm']}.{name.partition('.')[2]}."
+            )
 
 
 def _check_names(db: Database, config: Mapping[str, Any]) -> None:

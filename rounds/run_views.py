@@ -10,7 +10,17 @@ from feedback_store import prompts, run_records
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from feedback_store.runs import Run
-from rounds import estimating, failures, resuming, reward_slices, run_plan, shown_samples
+from rounds import (
+    environment,
+    estimating,
+    failures,
+    resuming,
+    reward_slices,
+    run_alarms,
+    run_plan,
+    shown_samples,
+    token_rows,
+)
 from rounds.estimating import seconds_between
 from rounds.loop_state import run_row
 from rounds.settings import SettingsError
@@ -30,6 +40,7 @@ def row(run: Run) -> dict[str, Any]:
         "seconds": seconds_between(run.started_at, run.ended_at or run.heartbeat_at),
         "published": published(run),
         "retries": run.retries_id,
+        "alarms": ((run.result or {}).get("alarms") or []),
     }
 
 
@@ -46,6 +57,7 @@ def published(run: Run) -> dict[str, str] | None:
     result = run.result or {}
     for kind, key, name in (
         ("train-policy", "policy", "policy"),
+        ("policy-import", "policy", "policy"),
         ("train-reward", "reward_model", "reward_model"),
         ("policy-export", "folder", "export"),
         ("reward-export", "folder", "export"),
@@ -72,12 +84,14 @@ def run_view(db: Database, run_id: int, *, after_log: int = 0) -> dict[str, Any]
         **{name: [_relative(one) for one in found] for name, found in related.items()},
         **ending(db, run),
         "predicted": estimating.predicted(db, run.id),
+        "environment": environment.read(db, run.id),
         "can": {
             "cancel": run.ended_at is None and run.cancel_asked_at is None,
             "retry": run.status in ENDED_EARLY and not related["retried_by"],
             "resume_step": None if related["retried_by"] else resuming.step_of(db, run),
         },
         "curves": curves(db, run_id),
+        "alarms": [asdict(one) for one in run_alarms.of(db, run_id)],
         "reward_quality": reward_slices.quality_view(db, run),
         "logs": [_line(line) for line in run_records.logs(db, run_id, after=after_log)],
     }
@@ -122,9 +136,22 @@ def samples(db: Database, run_id: int, *, page: int = 0, size: int = SAMPLES_A_P
     shown = []
     for prompt_id, prompt in sorted(known.items()):
         texts = [asdict(one) for one in found if one.prompt_id == prompt_id and one.step in steps]
-        words = "\n\n".join(turn["content"] for turn in prompt.messages if turn["role"] != "system")
-        shown.append({"prompt_id": prompt_id, "prompt": words, "texts": texts})
+        shown.append({"prompt_id": prompt_id, "prompt": _words(prompt), "texts": texts})
     return {"total": len(ids), "steps": steps, "prompts": shown}
+
+
+def tokens(db: Database, run_id: int, *, step: int | None, page: int, size: int) -> dict[str, Any]:
+    """A few rollouts of a policy's training, token by token: {total, steps, rollouts}, of one iteration or of all."""
+    run_rows.get(db, run_id)
+    folder = resuming.run_folder(db.folder, run_id)
+    total, steps, rollouts = token_rows.read(folder, step=step, first=page * size, count=size)
+    known = {one.id: _words(one) for one in prompts.listing(db, ids=sorted({one["prompt_id"] for one in rollouts}))}
+    shown = [{**one, "prompt": known[one["prompt_id"]]} for one in rollouts]
+    return {"total": total, "steps": steps, "rollouts": shown}
+
+
+def _words(prompt: prompts.Prompt) -> str:
+    return "\n\n".join(turn["content"] for turn in prompt.messages if turn["role"] != "system")
 
 
 def log_page(db: Database, run_id: int, *, after: int | None, before: int | None, limit: int) -> dict[str, Any]:

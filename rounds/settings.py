@@ -12,13 +12,18 @@ from collections.abc import Iterable, Mapping
 from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
 
-from language_models.settings import LoraSettings, SamplingSettings
+from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
+from policy_training.algorithms.settings.actor_critic import Settings as ActorCriticSettings
+from policy_training.algorithms.settings.grpo import Settings as GRPOSettings
+from policy_training.algorithms.settings.policy_gradient import Settings as PolicyGradientSettings
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
-from policy_training.settings import TrainingSettings
+from policy_training.algorithms.settings.rloo import Settings as RLOOSettings
+from policy_training.settings import TokenRewardedSettings, TrainingSettings
 from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
+from rounds.allowed import allowed_words
 from rounds.reward_parts import LEARNED_ALONE, RewardPart
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -52,7 +57,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 Part = Literal["off", "optional", "required"]
@@ -84,7 +89,7 @@ class QualificationSettings(_Settings):
 
 
 Choosing = Literal["random", "margin", "information"]
-Algorithm = Literal["ppo"]
+Algorithm = Literal["ppo", "rloo", "grpo", "policy_gradient", "actor_critic"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
@@ -92,6 +97,10 @@ class StudySettings(_Settings):
     """What a study fixes for all its runs; stored when it is made, changes are new rows of its history."""
 
     base: str = Field(description="source of the frozen base model: bundled:NAME, tiny:, hub:ORG/NAME or models/FOLDER")
+    precision: WantedPrecision = Field(
+        "auto",
+        description="numbers that the base is held in, fixed when it is first loaded; auto: bf16 on CUDA, else fp32",
+    )
     system_prompt: str = Field("Reply to the request.", description="for prompts that have none of their own")
     holdout_share: float = Field(0.2, ge=0, le=0.9, description="share of prompts, by group, never trained on")
     queue_target: int = Field(50, ge=2, le=10000, description="askable comparisons that the queue keeps ready")
@@ -148,6 +157,14 @@ class TrainPolicySettings(_Settings):
 
     algorithm: Algorithm = Field("ppo", description="how the policy is improved")
     ppo: PPOSettings = Field(default_factory=PPOSettings, description="proximal policy optimisation")
+    rloo: RLOOSettings = Field(default_factory=RLOOSettings, description="REINFORCE with the leave-one-out baseline")
+    grpo: GRPOSettings = Field(default_factory=GRPOSettings, description="group relative policy optimisation")
+    policy_gradient: PolicyGradientSettings = Field(
+        default_factory=PolicyGradientSettings, description="REINFORCE with returns-to-go"
+    )
+    actor_critic: ActorCriticSettings = Field(
+        default_factory=ActorCriticSettings, description="actor-critic with n-step returns"
+    )
     rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
         LEARNED_ALONE,
         max_length=20,
@@ -161,12 +178,55 @@ class TrainPolicySettings(_Settings):
     reward_uncertainty_penalty: float = Field(
         0.0, ge=0, le=100, description="standard deviations taken off each score (of an ensemble: variances)"
     )
+    shaping: Literal["reward", "language_model", "length"] | None = Field(
+        None, description="potential whose differences are added to the rewards on the way; the optimum stays"
+    )
+    shaping_weight: float = Field(1.0, ge=-100, le=100, description="what the potential is multiplied by")
+    shaping_every: int = Field(8, ge=1, le=4096, description="tokens after which the reward is read anew, on 'reward'")
+    length_correction: float = Field(
+        0.0, ge=0, le=1, description="share of what length explains of the learned reward that is taken off it"
+    )
+    held_out_prompts: int = Field(
+        16,
+        ge=0,
+        le=1000,
+        description="held-out prompts whose rewards choose the best policy of the run; 0: the last is",
+    )
+    held_out_penalty: float = Field(
+        1.0, ge=0, le=100, description="further standard deviations taken off the learned reward where it chooses"
+    )
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
+    compute: ComputeSettings = Field(default_factory=ComputeSettings, description="how an update is computed")
     shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
     shown_times: int = Field(2, ge=0, le=100, description="how often they are sampled on the way as well")
     resume_from: int | None = Field(
         None, ge=1, le=2**53, description="run whose newest checkpoint this one goes on from; none: from the start"
     )
+
+    @field_validator("shaping")
+    @classmethod
+    def _shaping_has_what_it_needs(cls, shaping: str | None, info: ValidationInfo) -> str | None:
+        algorithm = info.data.get("algorithm", "")
+        training, rewards = info.data.get(algorithm), info.data.get("rewards")  # None where they are wrong themselves
+        if shaping is not None and training is not None and not isinstance(training, TokenRewardedSettings):
+            raise ValueError(f"{algorithm} sees no rewards on the way, so shaping would tell it nothing: use none.")
+        if shaping == "reward" and rewards is not None and all(one.function != "learned" for one in rewards):
+            raise ValueError(
+                "the potential 'reward' is the learned reward of what is written so far, and 'learned' is not among "
+                "the rewards: add it, or use none, language_model or length."
+            )
+        return shaping
+
+    @field_validator("reward_model", "reward_uncertainty_penalty", "length_correction")
+    @classmethod
+    def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
+        rewards = info.data.get("rewards")  # None where they are wrong themselves
+        if value and rewards is not None and all(one.function != "learned" for one in rewards):
+            raise ValueError(
+                f"{info.field_name} = {value} is about the learned reward, and 'learned' is not among the rewards: add "
+                "it, or leave this as it is by default."
+            )
+        return value
 
     @property
     def training(self) -> TrainingSettings:
@@ -216,7 +276,26 @@ class PolicyExportSettings(_Settings):
     """A policy as a folder that other programs load."""
 
     policy: str | None = Field(None, description="name of the policy; none: the current one")
-    merged: bool = Field(False, description="the adapter merged into a copy of the base instead of the adapter alone")
+    format: Literal["adapter", "adapter-with-base", "merged"] = Field(
+        "adapter", description="the adapter alone (its base has to lie on the hub), with its base, or merged into it"
+    )
+    data_licence: str | None = Field(None, max_length=200, description="licence of prompts and texts, for the card")
+    base_licence: str | None = Field(None, max_length=200, description="licence of the base, for the card")
+
+
+class PolicyImportSettings(_Settings):
+    """An adapter made elsewhere as a policy; its folder is copied to the run's folder."""
+
+    folder: str = Field(min_length=1, description="the adapter's folder; started from a path, its files are copied")
+    name: str | None = Field(
+        None,
+        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
+        description="it is called imported-NAME; none: imported-1, imported-2 and so on",
+    )
+    start: bool = Field(False, description="whether it becomes the current policy, from which the next one is trained")
+    vouched: bool = Field(
+        False, description="whether whoever imports it vouches that it was made for the study's base, if no file tells"
+    )
 
 
 class RewardExportSettings(_Settings):
@@ -237,6 +316,7 @@ KIND_SETTINGS: dict[str, type[_Settings]] = {
     "evaluate": EvaluateSettings,
     "score": ScoreSettings,
     "policy-export": PolicyExportSettings,
+    "policy-import": PolicyImportSettings,
     "reward-export": RewardExportSettings,
 }
 
@@ -248,11 +328,28 @@ def parse(
     *,
     defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The complete, validated settings of a run as plain JSON values.
+    """The complete, validated settings of a run as plain JSON values; of the algorithms only the chosen one's group.
 
     Later wins: `defaults` (what the study sets), the TOML file, `overrides`. Overrides are `KEY=VALUE` strings or a
     mapping; keys may be dotted (`ppo.steps`), values may be strings or typed. Raises SettingsError.
     """
+    values = parse_all(kind, overrides, config_file, defaults=defaults)
+    return {name: value for name, value in values.items() if name not in not_chosen(values)}
+
+
+def not_chosen(config: Mapping[str, Any]) -> set[str]:
+    """The groups of the algorithms that a run does not use."""
+    return {name for name in ALGORITHMS if name != config["algorithm"]} if "algorithm" in config else set()
+
+
+def parse_all(
+    kind: str,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    config_file: Path | str | None = None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The same with the groups of all algorithms, as a form needs them."""
     model = settings_model(kind)
     values: dict[str, Any] = {}
     for layer in (defaults or {}, _read_toml(config_file), pairs(overrides)):
@@ -288,7 +385,9 @@ def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
     allowed = str(fault["msg"])
     if fault["type"] == "value_error":
         return f"{key}: {allowed.removeprefix('Value error, ')}"
-    return f"{key} = {fault['input']!r} is not allowed: {allowed[:1].lower()}{allowed[1:]}."
+    range_words = allowed_words(model, fault["loc"])
+    allowed = f"{allowed[:1].lower()}{allowed[1:]}" + (f" (allowed: {range_words})" if range_words else "")
+    return f"{key} = {fault['input']!r} is not allowed: {allowed}."
 
 
 def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:

@@ -29,14 +29,23 @@ class OtherBase(ValueError):
 
 
 def open_or_create(
-    folder: Path | str, *, base: str | None = None, create: bool = False, demo: bool = False, **fields: Any
+    folder: Path | str,
+    *,
+    base: str | None = None,
+    precision: str | None = None,
+    create: bool = False,
+    demo: bool = False,
+    **fields: Any,
 ) -> Database:
     """The study in `folder`; with `create` it is made where there is none.
 
-    `base` (a model source; the bundled model where nothing is said) and `fields` (of StudySettings) count when the
-    study is made; `demo` then imports the demo prompts. Raises StudyNotFound, OtherBase, UnknownModel, SettingsError.
+    `base` (a model source; the bundled model where nothing is said), `precision` (what it is held in) and `fields` (of
+    StudySettings) count when the study is made; `demo` then imports the demo prompts. Raises StudyNotFound, OtherBase,
+    UnknownModel, SettingsError.
     """
     folder = Path(folder)
+    if precision is not None:
+        fields["precision"] = precision
     if not (folder / FILE_NAME).is_file():
         if not create:
             raise StudyNotFound(f"There is no study in {folder}. Make one with `tastemaker serve` or `simulate`.")
@@ -46,6 +55,7 @@ def open_or_create(
         db = Database.open(folder)
         if study_settings.get(db, SETTING) is not None:
             _refuse_other_base(db, base)
+            _refuse_other_precision(db, precision)
             return db
         chosen = _new_settings(base, demo, fields)  # whoever made it was killed half-way
     with db.transaction():
@@ -73,6 +83,11 @@ def change_settings(db: Database, *, by: str | None = None, **values: Any) -> St
     old = settings(db)
     if "base" in values:
         raise OtherBase(f"The study's base is {old.base}; it is chosen when the study is made and cannot be changed.")
+    if "precision" in values:
+        raise OtherBase(
+            f"The study's precision is {old.precision}; it is chosen when the study is made and cannot be changed: "
+            "what was learned belongs to the base as it is held."
+        )
     new = validate(StudySettings, changed(old.model_dump(mode="json"), values), what="study settings")
     if new != old:
         study_settings.put(db, SETTING, new.model_dump(mode="json"), by)
@@ -122,6 +137,15 @@ def _refuse_other_base(db: Database, base: str | None) -> None:
         raise OtherBase(
             f"The study in {db.folder} was made on the base {own}, not on {asked}. "
             "Leave out --base, or make another study."
+        )
+
+
+def _refuse_other_precision(db: Database, precision: str | None) -> None:
+    own = settings(db).precision
+    if precision not in (None, own):
+        raise OtherBase(
+            f"The study in {db.folder} was made with --precision {own}, not {precision}. Leave it out, or make another "
+            "study."
         )
 
 

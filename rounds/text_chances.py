@@ -12,6 +12,7 @@ from dataclasses import dataclass
 
 import torch
 
+from feedback_store import policies
 from feedback_store.completions import Completion
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
@@ -25,9 +26,9 @@ TOKENS_PER_BATCH = 2048
 
 @dataclass(frozen=True)
 class Chances:
-    """Means over texts. `kl_nats`: log pi - log base summed over a text, at the study's temperature (it may be negative
-    on a few); `kl_k3_nats`: the estimate that never is. `perplexity`: exp of the mean negative log-probability of a
-    token under the base at temperature 1.
+    """Means over texts. `kl_nats`: log pi - log reference summed over a text, at the study's temperature (it may be
+    negative on a few); `kl_k3_nats`: the estimate that never is. `perplexity`: exp of the mean negative log-probability
+    of a token under the base at temperature 1.
     """
 
     texts: int
@@ -43,7 +44,8 @@ def chances(
     if not texts:
         return None
     model, study = context.models.model, context.study
-    adapter, temperature = context.models.adapter(policy), study.sampling.temperature
+    temperature = study.sampling.temperature
+    start = policies.reference(context.db, policy)
     asked = [model.tokens(known[one.prompt_id].messages, study.system_prompt) for one in texts]
     said = [model.completion_tokens(one.text, one.finish_reason != "length") for one in texts]
     kl = k3 = base_log_prob = 0.0
@@ -53,9 +55,10 @@ def chances(
         batch = collate([asked[row] for row in rows], [said[row] for row in rows], model.pad_id, model.device)
         with torch.no_grad():
             with model.adapters.using(None):
-                reference = completion_pass(model, batch, temperature).log_probs
                 base_log_prob += float(completion_pass(model, batch, 1.0).log_probs.sum())
-            if adapter is not None:
+            if policy.id != start.id:
+                with model.adapters.using(context.models.adapter(start)):
+                    reference = completion_pass(model, batch, temperature).log_probs
                 with model.adapters.using(context.models.adapter(policy)):
                     own = completion_pass(model, batch, temperature).log_probs
                 kl += float(kl_per_sequence(own, reference, batch.completion_mask).sum())

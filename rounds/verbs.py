@@ -13,7 +13,8 @@ from feedback_store.completions import Completion
 from feedback_store.database import Database
 from feedback_store.policies import Policy
 from feedback_store.runs import Run
-from rounds import evaluating, resuming, run_plan, studies
+from language_models import plain_lora
+from rounds import evaluating, policy_record, resuming, run_plan, studies
 from rounds import loop_state as loop
 from rounds.loop_state import LoopState
 from rounds.run_plan import Impossible as Impossible
@@ -22,7 +23,13 @@ from rounds.settings import SettingsError, StudySettings
 PRIORITIES = {"sample": 10}
 """Runs that a person waits for come first; all others in the order in which they were asked for."""
 BATCH_OF_REFILL = 8
+ADAPTER_FILES = (
+    plain_lora.CONFIG, plain_lora.WEIGHTS, policy_record.FILE, "tokenizer.json", "tokenizer_config.json",
+    "chat_template.jinja", "special_tokens_map.json", "vocab.json", "merges.txt",
+)  # fmt: skip
+"""What is read of an adapter's folder."""
 INPUT = "input.jsonl"  # in a run's folder: the file that it scores
+IMPORTED_ADAPTER = "adapter"  # in a run's folder: the adapter that it imports
 
 
 def start_run(
@@ -38,11 +45,12 @@ def start_run(
     """Put a run into the queue, with all its settings resolved; it waits until the runs that it `needs` succeeded. A
     blind evaluation that it is to make begins here, sealed, in the name of `by`.
 
-    Raises SettingsError, Impossible, InvalidInput, CannotEvaluate.
+    Raises SettingsError, Impossible, InvalidInput, CannotEvaluate, NotElsewhere, NotPlainLora, Conflict.
     """
     with db.transaction():
         config = run_plan.resolve(db, kind, overrides, config_file, preset=preset)
         source = _named_file(config) if kind == "score" else None
+        adapter = _named_adapter(config) if kind == "policy-import" else None
         rank = PRIORITIES.get(kind, 0) if priority is None else priority
         blind = kind == "evaluate" and config["blind"]["judgments"] > 0
         if blind:  # the sides are fixed now, and the run's own figures are of the same policies
@@ -53,6 +61,8 @@ def start_run(
             evaluating.begin(db, run, seed=seed, by=by)
         if source is not None:
             _copy_input(source, db, run)
+        if adapter is not None:
+            _copy_adapter(adapter, db, run)
     return run
 
 
@@ -72,6 +82,8 @@ def retry_run(db: Database, run_id: int, *, from_checkpoint: bool = False) -> Ru
         kept = resuming.run_folder(db.folder, old.id) / INPUT
         if kept.is_file():
             _copy_input(kept, db, run)
+        if (kept.parent / IMPORTED_ADAPTER).is_dir():
+            _copy_adapter(kept.parent / IMPORTED_ADAPTER, db, run)
     return run
 
 
@@ -156,6 +168,25 @@ def _copy_input(source: Path, db: Database, run: Run) -> None:
     folder = resuming.run_folder(db.folder, run.id)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, folder / INPUT)
+
+
+def _named_adapter(config: dict[str, Any]) -> Path:
+    """The adapter to import, once it is one; the stored settings keep its folder's name only. Raises NotPlainLora."""
+    folder = Path(config["folder"])
+    if not folder.is_dir():
+        raise SettingsError(f"folder = {config['folder']!r} is not allowed: there is no such folder.")
+    plain_lora.read(folder)
+    config["folder"] = folder.resolve().name or "adapter"
+    return folder
+
+
+def _copy_adapter(source: Path, db: Database, run: Run) -> None:
+    """Adapter, record and tokenizer; nothing else of the folder."""
+    folder = resuming.run_folder(db.folder, run.id) / IMPORTED_ADAPTER
+    folder.mkdir(parents=True, exist_ok=True)
+    for name in ADAPTER_FILES:
+        if (source / name).is_file():
+            shutil.copyfile(source / name, folder / name)
 
 
 def _missing(db: Database, study: StudySettings, annotator_id: int | None) -> int:

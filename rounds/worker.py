@@ -25,7 +25,7 @@ from feedback_store import runs
 from feedback_store.database import Database
 from feedback_store.errors import LeaseLost, StoreUnavailable
 from language_models.folders import remove_unfinished
-from rounds import estimating, pruning, studies
+from rounds import environment, estimating, pruning, studies
 from rounds.context import RunCancelled, RunContext, WorkerStopping, untouched_random_state
 from rounds.heartbeat import Heartbeat
 from rounds.model_host import ModelHost
@@ -136,6 +136,7 @@ class Worker:
             _say_how_the_last_attempt_ended(context)
             context.report("starting")
             estimating.foresee(self.db, lease, context.settings.model_dump(mode="json"))
+            _say_what_it_is_computed_on(context)
             result = load_kind(run.kind).run(context)
             if not context.ended:
                 runs.succeed(self.db, lease, result)
@@ -187,6 +188,17 @@ def _say_how_the_last_attempt_ended(context: RunContext) -> None:
     memory = f"{used} of {there} GB of memory in use"
     why = f"probably out of memory: {memory}" if used > 0.7 * there else memory
     context.log(f"it was killed while {last.get('phase', 'starting')}, {why}", level="error")
+
+
+def _say_what_it_is_computed_on(context: RunContext) -> None:
+    """Where the work was begun on something else, it goes on, but not to the same bits."""
+    resumed_from = getattr(context.settings, "resume_from", None)
+    found = context.models.environment()
+    if changed := environment.begin(context.db, context.lease, found, resumed_from):
+        context.log(
+            f"It goes on under another environment than it began in ({'; '.join(changed)}): what it ends with need not "
+            "be bit-equal to an uncut run."
+        )
 
 
 def load_kind(kind: str) -> ModuleType:

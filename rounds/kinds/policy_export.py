@@ -1,24 +1,31 @@
-"""A policy as a folder that other programs load: exports/POLICY holds the adapter as PEFT reads it, a card and
-SHA256SUMS.
+"""A policy as a folder that other programs load: exports/POLICY holds the adapter as PEFT and vLLM read it, tokenizer
+and chat template, how to sample, a record with the sha256 of the base, a card and SHA256SUMS.
 
-With `merged` the folder holds a whole model instead: the adapter merged into a copy of the base.
+The adapter alone is written where its base lies on the hub, and names it with its commit. Any other base goes with it
+(`adapter-with-base`, below base/), or the adapter is merged into a copy of it (`merged`).
 """
 
 from __future__ import annotations
 
+import json
 import shutil
+from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
 from feedback_store import policies
-from feedback_store.policies import Policy
-from rounds.base_names import base_name
+from language_models import fetch, plain_lora
+from rounds import policy_card, policy_record
+from rounds.base_names import hub_id, require_elsewhere
 from rounds.context import RunContext
 from rounds.export_folder import described, export_folder
 from rounds.model_host import ADAPTER, base_source
 from rounds.settings import PolicyExportSettings
 
-ADAPTER_FILES = ("adapter_config.json", "adapter_model.safetensors")
+BASE = "base"  # the base's folder within an export
+LOCAL_BASE = f"./{BASE}"  # relative to the export, and no name on the hub
+BASE_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json")
+VERSIONS = ("torch", "transformers", "peft")
 
 
 class NothingToExport(ValueError):
@@ -33,72 +40,98 @@ def run(context: RunContext) -> dict[str, Any]:
         raise NothingToExport(
             f"{policy.name if policy else 'The study'} has no weights of its own: only trained policies are exported."
         )
+    if settings.format == "adapter":
+        require_elsewhere(context.study.base, policy.name)
     context.report("checking the policy's folder")
-    source = context.models.folder(policy.folder) / ADAPTER
-    name = f"{policy.name}-merged" if settings.merged else policy.name
+    source = context.models.folder_of(policy) / ADAPTER
+    base = fetch.ensure(base_source(context.study_folder, context.study.base))
+    revision = fetch.revision(context.study.base) if hub_id(context.study.base) else None
+    record = {
+        "format": settings.format,
+        "base": policy_record.base_of(
+            base,
+            context.study.base,
+            tokenizer_sha256=context.models.identity.tokenizer_sha256,
+            template_sha256=context.models.identity.template_sha256,
+            revision=revision,
+        ),
+        "sampling": policy_record.sampling_of(context.study, sorted(context.models.model.stop_ids)),
+        "made_from": policy_record.made_from(context.db, policy),
+        "written_with": {library: version(library) for library in VERSIONS},
+    }
+    name = folder_name(policy.name, settings.format)
     with export_folder(context, name) as folder:
         context.report("writing")
-        if settings.merged:
-            _write_merged(context, source, folder)
+        if settings.format == "merged":
+            _write_merged(source, base, folder)
         else:
-            for file in ADAPTER_FILES:
-                shutil.copyfile(source / file, folder / file)
-        (folder / "README.md").write_text(card(context, policy, merged=settings.merged), encoding="utf-8")
-    return {"policy": policy.name, **described(context, name)}
+            named = LOCAL_BASE if settings.format == "adapter-with-base" else hub_id(context.study.base)
+            _write_adapter(source, folder, base=named, revision=revision)
+        if settings.format == "adapter-with-base":
+            _write_base(context, base, folder / BASE)
+        _write_around(context, folder)
+        text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
+        (folder / policy_record.FILE).write_text(text + "\n", encoding="utf-8")
+        card = policy_card.card(name, record, context.study, policy, settings, _served_rank(folder))
+        (folder / "README.md").write_text(card, encoding="utf-8")
+    return {"policy": policy.name, "format": settings.format, **described(context, name)}
 
 
-def _write_merged(context: RunContext, adapter: Path, folder: Path) -> None:
+def folder_name(policy: str, form: str) -> str:
+    """The export's folder: POLICY, POLICY-with-base or POLICY-merged."""
+    return policy + {"adapter": "", "adapter-with-base": "-with-base", "merged": "-merged"}[form]
+
+
+def _write_adapter(source: Path, folder: Path, *, base: str | None, revision: str | None) -> None:
+    """The matrices as they are, and a config that names the base. Raises NotPlainLora where other programs would not
+    load it."""
+    shutil.copyfile(source / plain_lora.WEIGHTS, folder / plain_lora.WEIGHTS)
+    config = json.loads((source / plain_lora.CONFIG).read_text(encoding="utf-8"))
+    alpha = float(config["lora_alpha"])
+    config |= {
+        "base_model_name_or_path": base,
+        "revision": revision,
+        "task_type": "CAUSAL_LM",
+        "inference_mode": True,
+        "lora_alpha": int(alpha) if alpha.is_integer() else alpha,  # vLLM declares it a whole number
+    }
+    (folder / plain_lora.CONFIG).write_text(json.dumps(config, indent=2, sort_keys=True) + "\n", encoding="utf-8")
+    plain_lora.read(folder)
+
+
+def _write_merged(adapter: Path, base: Path, folder: Path) -> None:
     """The merge goes into a copy of the base's matrices that is thrown away afterwards."""
     from peft import PeftModel
     from transformers import AutoModelForCausalLM
 
-    from language_models.fetch import ensure
-
-    base = ensure(base_source(context.study_folder, context.study.base))
     network = AutoModelForCausalLM.from_pretrained(base, dtype="float32", local_files_only=True)
     merged = PeftModel.from_pretrained(network, str(adapter)).merge_and_unload()
     merged.save_pretrained(folder)
-    context.models.model.tokenizer.save_pretrained(folder)
 
 
-def card(context: RunContext, policy: Policy, *, merged: bool) -> str:
-    """The README of an export: what it is, what it was made from, how to load it."""
-    name = base_name(context.study.base)
-    identity = context.models.identity
-    kl = policy.metrics.get("kl_nats")
-    loading = (
-        f'model = AutoModelForCausalLM.from_pretrained("{policy.name}-merged")'
-        if merged
-        else f'base = AutoModelForCausalLM.from_pretrained("{name}")\n'
-        f'model = PeftModel.from_pretrained(base, "{policy.name}")'
-    )
-    imports = "from transformers import AutoModelForCausalLM" + ("" if merged else "\nfrom peft import PeftModel")
-    return f"""---
-base_model: {name}
-library_name: {"transformers" if merged else "peft"}
-pipeline_tag: text-generation
-tags: [preference-learning, ppo{"" if merged else ", lora"}]
----
+def _write_base(context: RunContext, base: Path, folder: Path) -> None:
+    """The very files of the base's weights, so that their sha256 can be compared."""
+    folder.mkdir()
+    for path in (path for pattern in BASE_FILES for path in sorted(base.glob(pattern))):
+        shutil.copyfile(path, folder / path.name)
+    _write_around(context, folder)
 
-# {policy.name}
 
-{"A model" if merged else "A LoRA adapter"} trained by Tastemaker with PPO against a model of people's preferences.
+def _write_around(context: RunContext, folder: Path) -> None:
+    """Tokenizer with its chat template, and how the policy is sampled: as it was trained, nothing cut off."""
+    model, sampling = context.models.model, context.study.sampling
+    model.tokenizer.save_pretrained(folder)
+    generation = {
+        "do_sample": True,
+        "temperature": sampling.temperature,
+        "top_p": 1.0,
+        "top_k": 0,
+        "max_new_tokens": sampling.max_new_tokens,
+        "eos_token_id": sorted(model.stop_ids),
+        "pad_token_id": model.pad_id,
+    }
+    (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n", encoding="utf-8")
 
-| | |
-|---|---|
-| base | {name} |
-| sha256 of the base that it was trained on | {identity.sha256} |
-| sha256 of its tokenizer | {identity.tokenizer_sha256} |
-| sha256 of its chat template | {identity.template_sha256} |
-| mean KL to the base | {f"{kl:.2f} nats a completion" if isinstance(kl, float) else "not measured"} |
-| temperature | {context.study.sampling.temperature} |
-| system prompt | {context.study.system_prompt} |
 
-Sample at the temperature above, without top-k or top-p, with the system prompt above: that is what it was trained for.
-
-```python
-{imports}
-
-{loading}
-```
-"""
+def _served_rank(folder: Path) -> int | None:
+    return plain_lora.read(folder).served_rank if (folder / plain_lora.WEIGHTS).is_file() else None

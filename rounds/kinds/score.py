@@ -1,16 +1,17 @@
 """Scores for the completions of a file in the format `comparisons` (runs/N/input.jsonl), into runs/N/scores.jsonl.
 
-Where the file has judgments: all figures of the reward on them, and the best that any reward could show where people
-judged the same pairs.
+Where people of the study answered criteria, a score by each of them stands beside. Where the file has judgments: all
+figures of the reward on them, and the best that any reward could show where people judged the same pairs.
 """
 
 from __future__ import annotations
 
 import json
-from collections.abc import Iterator, Sequence
+from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
 from feedback_store import preferences
+from reward_training.criteria_heads import CriteriaHeads
 from reward_training.human_ceiling import human_ceiling, said_of
 from reward_training.records import Pair, Text
 from reward_training.training import figures
@@ -39,10 +40,14 @@ def run(context: RunContext) -> dict[str, Any]:
             "its completion: of the prompt it reads the end, of the completion the beginning.",
             level="warning",
         )
-    scores: list[float] = []
+    criteria = CriteriaHeads.load(context.models.folder(row.folder))
+    scores: dict[str | None, list[float]] = {None: [], **{name: [] for name in criteria.heads}}
     for start in range(0, len(texts), BATCH):
         context.between_steps("scoring", step=start, steps=len(texts))
-        scores += model.score(texts[start : start + BATCH])
+        features = model.all_features(texts[start : start + BATCH])
+        scores[None] += model.score_features(features)
+        for name, by_criterion in criteria.scores(model.standard(features)).items():
+            scores[name] += by_criterion
     _write(context, rows, scores)
     pairs = [
         pair for number, record, line_texts in rows for pair in judged_pairs(record, line_texts, group=str(number))
@@ -53,6 +58,7 @@ def run(context: RunContext) -> dict[str, Any]:
         "completions": len(texts),
         "cut": cut,
         "problems": len(problems),
+        "criteria": list(criteria.heads),
     }
     if pairs:
         context.report("comparing with the judgments")
@@ -116,9 +122,17 @@ def judged_pairs(record: dict[str, Any], texts: Sequence[Text], *, group: str) -
 
 
 def _write(
-    context: RunContext, rows: Sequence[tuple[int, dict[str, Any], list[Text]]], scores: Sequence[float]
+    context: RunContext,
+    rows: Sequence[tuple[int, dict[str, Any], list[Text]]],
+    scores: Mapping[str | None, Sequence[float]],
 ) -> None:
-    """One line for each line that was read: its number and the scores in the order of its completions."""
-    left = iter(scores)
-    lines = [json.dumps({"line": number, "scores": [next(left) for _ in texts]}) for number, _, texts in rows]
+    """One line for each line that was read: its number, the scores in the order of its completions, and those by each
+    criterion where there are any. `scores`: of all texts, the reward's own under None.
+    """
+    start, lines = 0, []
+    for number, _, texts in rows:
+        parts = {name: list(values[start : start + len(texts)]) for name, values in scores.items()}
+        start += len(texts)
+        line: dict[str, Any] = {"line": number, "scores": parts.pop(None)}
+        lines.append(json.dumps({**line, "criteria": parts} if parts else line, ensure_ascii=False))
     context.file(OUTPUT).write_text("\n".join(lines) + "\n", encoding="utf-8")

@@ -1,34 +1,46 @@
 """The next policy: the current one, improved by one of the algorithms of policy_training.
 
-The reference is the study's base in every round, so the KL shown is cumulative. When the new policy is published it
-has written a few completions beside its parent's already, so that the two can be looked at side by side; what it wrote
-on the way is kept in the run's folder.
+The reference is the one start of a line of policies, the base or an imported adapter, so the KL shown is cumulative.
+When the new policy is published it has written a few completions beside its parent's already, so that the two can be
+looked at side by side; what it wrote on the way is kept in the run's folder.
 """
 
 from __future__ import annotations
 
+from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from feedback_store import completions, policies, prompts
+from feedback_store import completions, policies, prompts, runs
 from feedback_store.policies import Policy
+from feedback_store.prompts import Prompt
 from feedback_store.reward_models import RewardModel as RewardRow
+from language_models.machine import capabilities, free_memory_gb
+from language_models.pause_points import pause_point
+from language_models.precision import Compute, choose_compute
 from policy_training import algorithm_registry
 from policy_training.learner import TrainedPolicy
-from policy_training.records import Given, PromptItem, StepReport
+from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
-from rounds import beginnings, resuming
+from rounds import beginnings, environment, estimating, resuming, run_alarms, token_rows
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
+from rounds.model_host import ADAPTER
 from rounds.plain import plain
 from rounds.policy_reward import PolicyReward
+from rounds.prompts_looked_at import chosen_prompts
 from rounds.publishing import write_weights
+from rounds.run_alarms import ALARMS
 from rounds.settings import TrainPolicySettings
+from rounds.shaping_potential import potential_of
 from rounds.showing import ShownTexts
 from rounds.taking_over import take_over
 from rounds.texts import with_system_prompt
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
+HELD_OUT_SEED = -2  # draws the prompts that choose the best policy: others than those shown or evaluated first
+REFERENCE = "reference-policy"  # that of a frozen copy of the adapter that the line of policies started from
 
 
 class NothingToTrainOn(ValueError):
@@ -43,30 +55,44 @@ def run(context: RunContext) -> dict[str, Any]:
     """Train, write down, publish. The adapter under training leaves memory whatever happens."""
     settings: TrainPolicySettings = context.settings
     start, row, began = _begin_with(context)
-    items = _items(context, began)
+    pause_point("beginning-written")
+    if not began.prompt_ids:
+        raise NothingToTrainOn("The study has no training prompts. Import some, or lower the hold-out share.")
+    items = _items(context, began.prompt_ids)
     if settings.resume_from is not None:
         take_over(context)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
-    reward = PolicyReward(context, row)
+    reference = policies.reference(context.db, start)
+    reward = PolicyReward(context, row, reference)
+    pause_point("reward-loaded")
     try:
+        if reference.folder is not None:
+            adapters.load(REFERENCE, context.models.folder_of(reference) / ADAPTER)
         shown = ShownTexts(context, start, reward, TRAINED)
+        pause_point("start-shown")
+        training = _training_settings(context)
         given = Given(
             context.models.model,
             items,
             reward,
             context.checkpoints,
             on_step=lambda report: _after_step(context, report, shown, reward),
-            start_folder=context.models.folder(start.folder) if start.folder else None,
+            start_folder=context.models.folder_of(start) if start.folder else None,
+            reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
+            potential=potential_of(settings, training, context.models.model, reward),
+            held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out),
         )
-        trained = algorithm_registry.trainer(settings.algorithm)(given, _training_settings(context))
+        with context.models.model.computed(_compute(context)):
+            trained = algorithm_registry.trainer(settings.algorithm)(given, training)
+        pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
         policy = _publish(context, trained, start, reward, shown)
     finally:
-        if TRAINED in adapters.names:
-            adapters.remove(TRAINED)
+        for name in {TRAINED, REFERENCE} & {*adapters.names}:
+            adapters.remove(name)
     return {"policy": policy.name}
 
 
@@ -89,7 +115,7 @@ def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginnin
     row = context.models.reward_row(began.reward_model if began else settings.reward_model) if with_learned else None
     known = prompts.listing(context.db, split="train")
     began = (began or Beginning(policy.name, row.name if row else None)).completed(
-        context.study, [prompt.id for prompt in known]
+        context.study, [prompt.id for prompt in known], _held_out_ids(context)
     )
     if began != own:
         began.write(context.folder)
@@ -99,25 +125,34 @@ def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginnin
     return policy, row, began
 
 
-def _items(context: RunContext, began: Beginning) -> list[PromptItem]:
-    """The training prompts that it began with, as the trainer takes them; the payload is what the reward reads."""
-    if not began.prompt_ids:
-        raise NothingToTrainOn("The study has no training prompts. Import some, or lower the hold-out share.")
-    there = {prompt.id: prompt for prompt in prompts.listing(context.db, split="train")}
-    gone = [one for one in began.prompt_ids if one not in there]
+def _held_out_ids(context: RunContext) -> list[int]:
+    """The prompts of every look at held-out ones: neither the reward nor the policy is trained on them."""
+    settings: TrainPolicySettings = context.settings
+    known = prompts.listing(context.db, split="holdout")
+    return [one.id for one in chosen_prompts(known, settings.held_out_prompts, HELD_OUT_SEED)]
+
+
+def _items(context: RunContext, ids: Sequence[int]) -> list[PromptItem]:
+    """The prompts that it began with."""
+    there = {prompt.id: prompt for prompt in prompts.listing(context.db)}
+    gone = [one for one in ids if one not in there]
     if gone:
         raise PromptsGone(
-            f"{len(gone)} of the {len(began.prompt_ids)} training prompts that this run began with are not in the "
-            f"study any more (the first is prompt {gone[0]}), so it cannot go on as it began. Retry it from the start."
+            f"{len(gone)} of the {len(ids)} prompts that this run began with are not in the study any more (the first "
+            f"is prompt {gone[0]}), so it cannot go on as it began. Retry it from the start."
         )
-    known = [there[one] for one in began.prompt_ids]
-    model, study = context.models.model, context.study
-    return [
-        PromptItem(
-            prompt.id, model.tokens(prompt.messages, study.system_prompt), with_system_prompt(prompt.messages, study)
+    items = [_item(context, there[one]) for one in ids]
+    for item in items:  # before anything is trained, not when one of them is drawn at last
+        context.models.model.require_room(
+            item.token_ids, context.settings.training.sampling.max_new_tokens, f"Prompt {item.id}"
         )
-        for prompt in known
-    ]
+    return items
+
+
+def _item(context: RunContext, prompt: Prompt) -> PromptItem:
+    """A prompt as the trainer takes it; the payload is what the reward reads."""
+    tokens = context.models.model.tokens(prompt.messages, context.study.system_prompt)
+    return PromptItem(prompt.id, tokens, with_system_prompt(prompt.messages, context.study))
 
 
 def _training_settings(context: RunContext) -> TrainingSettings:
@@ -128,7 +163,29 @@ def _training_settings(context: RunContext) -> TrainingSettings:
     return training.model_copy(update={"sampling": sampling})
 
 
+def _compute(context: RunContext) -> Compute:
+    """How updates are computed: as the first attempt chose, else by what the machine can do and has free."""
+    settings: TrainPolicySettings = context.settings
+    kept = environment.read(context.db, context.run.id)
+    if set(environment.CHOSEN) <= set(kept):
+        return Compute(recompute=bool(kept["gradient_checkpointing"]), compile=bool(kept["compile"]))
+    here = capabilities()
+    how = choose_compute(
+        here,
+        settings.compute,
+        needs_gb=estimating.update_gb(context.db, settings.model_dump(mode="json")),
+        free_gb=free_memory_gb(here.device),
+    )
+    chosen = {"gradient_checkpointing": how.recompute, "compile": how.compile}
+    environment.keep(context.db, context.lease, chosen)
+    return how
+
+
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
+    if report.step == 0 and report.metrics.get("cut_off") == 1.0:
+        context.log(_never_ends(context), level="warning")
+    if token_rows.is_kept(report.step, report.steps):
+        token_rows.add(context.folder, report.step, [asdict(one) for one in report.tokens])
     context.between_steps(
         "improving the policy",
         step=report.step,
@@ -136,8 +193,26 @@ def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, rewa
         series="steps",
         values=plain({**report.metrics, **reward.readings()}),
     )
+    if report.alarms:
+        readings = {alarm.code: alarm.value for alarm in report.alarms}
+        limits = {f"{alarm.code}.limit": alarm.limit for alarm in report.alarms}
+        runs.add_metrics(context.db, context.lease, ALARMS, report.step, {**readings, **limits})
     if "seconds_update" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
         shown.on_the_way(report.step + 1)
+
+
+def _never_ends(context: RunContext) -> str:
+    tokens = context.settings.training.sampling.max_new_tokens
+    if not context.models.model.stop_ids:
+        return (
+            "The base has no token that ends a text, so every completion is cut off, and nothing can teach the policy "
+            f"to stop: all are {tokens} tokens long."
+        )
+    return (
+        f"Not one completion of the first step ended by itself within {tokens} tokens: all pay the truncation penalty "
+        "alike. Ask for shorter answers in the prompts or the system prompt, or allow more new tokens "
+        "(sampling.max_new_tokens)."
+    )
 
 
 def _publish(
@@ -149,16 +224,19 @@ def _publish(
 ) -> Policy:
     context.report("sampling before and after")
     drawn = shown.at_the_end(trained.steps)
+    pause_point("result-shown")
     row = reward.row
     metrics = {
         **plain(trained.metrics),
         "stopped_early": trained.stopped_early,
+        "alarms": sorted({alarm.code for alarm in run_alarms.of(context.db, context.run.id)}),
         "reward_model": row.name if row else None,
     }
     name = f"policy-{policies.next_number(context.db, run_id=context.run.id)}"
     made_from = {
         "algorithm": context.settings.algorithm,
         "parent": start.name,
+        "reference": policies.reference(context.db, start).name,
         "reward_model": row.name if row else None,
         "rewards": reward.provenance(),
     }
@@ -175,6 +253,7 @@ def _publish(
             metrics=metrics,
             result={
                 **made_from,
+                "alarms": metrics["alarms"],
                 "shown_prompts": [one.prompt.id for one, _ in drawn],
             },
         )

@@ -14,6 +14,7 @@ from feedback_store import (
     annotator_evidence,
     completions,
     features,
+    policies,
     preferences,
     prompts,
     reward_models,
@@ -57,7 +58,9 @@ def run(context: RunContext) -> dict[str, Any]:
     _require_enough(counts)
     known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=sorted({one.prompt_id for one in found}))}
     pairs = _pairs(context, found, known)
-    samples = reference_samples(context, settings.reference_samples)
+    current = policies.current(context.db)
+    assert current is not None  # the base was registered when the worker started
+    samples = reference_samples(context, settings.reference_samples, policies.reference(context.db, current))
     reference = [text_of(prompt, one, context.study) for prompt, one in samples]
     context.report("reading the texts")
     trained = train(

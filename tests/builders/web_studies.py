@@ -1,6 +1,7 @@
 """Studies for tests of the pages: pairs put into the store directly, without a worker or a model."""
 
 from collections.abc import Sequence
+from typing import Any
 
 from feedback_store import (
     annotators,
@@ -59,8 +60,8 @@ def claim(db: Database) -> runs.Lease:
     return lease
 
 
-def reward_model(db: Database, lease: runs.Lease | None = None) -> None:
-    """A reward model with figures, published by a run that saw all judgments."""
+def reward_model(db: Database, lease: runs.Lease | None = None, people: dict[str, Any] | None = None) -> None:
+    """A reward model with figures, published by a run that saw all judgments. `people`: what it learned of them."""
     if lease is None:
         runs.enqueue(db, "train-reward", {})
         lease = claim(db)
@@ -72,8 +73,23 @@ def reward_model(db: Database, lease: runs.Lease | None = None) -> None:
         folder="models/reward-1",
         base_sha256="a" * 64,
         manifest_sha256="d" * 64,
-        metrics={"holdout": holdout},
+        metrics={"holdout": holdout, "people": {"people": people or {}}},
     )
+
+
+def exported_reward(db: Database, form: str = "module") -> str:
+    """The name of an export of reward-1 that a run wrote, with a file in a folder and a link out of it."""
+    runs.enqueue(db, "reward-export", {"format": form})
+    lease = runs.claim(db, "worker", lease_seconds=60, kinds=["reward-export"])
+    assert lease is not None
+    name = f"reward-1-{form}"
+    folder = db.folder / "exports" / name
+    (folder / "base").mkdir(parents=True)
+    (folder / "README.md").write_text("# reward-1\n", encoding="utf-8")
+    (folder / "base" / "config.json").write_text("{}", encoding="utf-8")
+    (folder / "out").symlink_to(db.folder / "study.db")
+    runs.succeed(db, lease, {"reward_model": "reward-1", "format": form, "folder": f"exports/{name}", "files": []})
+    return name
 
 
 def two_policies(

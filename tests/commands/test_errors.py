@@ -92,6 +92,14 @@ def test_unknown_taste_and_annotators_are_refused_before_anything_is_made(refuse
     assert not folder.exists()
 
 
+def test_own_functions_need_a_folder_and_a_worker_that_starts(refused, study, tmp_path):
+    nowhere = tmp_path / "nowhere"
+    assert str(nowhere) in refused("simulate", tmp_path / "new", "--base", "tiny:", "--functions", nowhere)
+    assert str(nowhere) in refused("run", study, "sample", "--wait", "--functions", nowhere)
+    assert "--functions goes with --wait" in refused("run", study, "sample", "--functions", tmp_path)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_missing_import_file_is_named(refused, study, tmp_path):
     assert "nothing-here.jsonl" in refused("import", study, tmp_path / "nothing-here.jsonl", "--format", "prompts")
 

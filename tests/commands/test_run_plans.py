@@ -38,7 +38,7 @@ def test_the_command_of_a_dry_run_starts_what_it_told(tastemaker, study):
 
 
 def test_a_preset_that_is_none_is_answered_with_those_there_are(refused, study):
-    assert "quick, standard, thorough" in refused("run", study, "sample", "--preset", "huge")
+    assert "quick, normal, thorough" in refused("run", study, "sample", "--preset", "huge")
     assert "no reward model" in refused("run", study, "train-policy", "--dry-run")
 
 

@@ -95,7 +95,8 @@ def test_a_merged_copy_gives_the_adapters_logits_and_changes_no_weight(tiny: Lan
     ids = torch.tensor([[5, 6, 7, 8]])
     for name in ("policy", "other", "policy"):
         with torch.no_grad():
-            merged = tiny.sampling_network(name)(input_ids=ids).logits
+            with tiny.sampled_from(name) as network:
+                merged = network(input_ids=ids).logits
             with tiny.adapters.using(name):
                 torch.testing.assert_close(merged, tiny.network(input_ids=ids).logits, atol=1e-4, rtol=0)
     assert all(torch.equal(before[name], parameter) for name, parameter in tiny.network.named_parameters())

@@ -15,14 +15,20 @@ def ragged(seed: int, lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor, t
 
 
 @settings(max_examples=40, deadline=None)
-@given(st.integers(0, 10**6), st.lists(st.integers(1, 9), min_size=1, max_size=5), st.floats(0, 1), st.floats(0, 1))
+@given(
+    st.integers(0, 10**6),
+    st.lists(st.tuples(st.integers(1, 9), st.sampled_from([0.0, -1.5, 2.0])), min_size=1, max_size=5),
+    st.floats(0, 1),
+    st.floats(0, 1),
+)
 def test_advantages_and_returns_agree_with_a_slow_written_out_reference(
-    seed: int, lengths: list[int], discount: float, gae_lambda: float
+    seed: int, episodes: list[tuple[int, float]], discount: float, gae_lambda: float
 ) -> None:
-    rewards, values, mask = ragged(seed, lengths)
-    advantages, returns = generalised_advantages(rewards, values, mask, discount, gae_lambda)
-    for row, length in enumerate(lengths):
-        v = [*values[row, :length].tolist(), 0.0]
+    rewards, values, mask = ragged(seed, [length for length, _ in episodes])
+    ends = torch.tensor([end for _, end in episodes])  # 0 at a real end, V(s_T) where the episode goes on
+    advantages, returns = generalised_advantages(rewards, values, mask, discount, gae_lambda, ends)
+    for row, (length, end) in enumerate(episodes):
+        v = [*values[row, :length].tolist(), end]
         for t in range(length):
             expected = sum(
                 (discount * gae_lambda) ** k * (rewards[row, t + k].item() + discount * v[t + k + 1] - v[t + k])
@@ -39,6 +45,16 @@ def test_with_discount_and_lambda_one_a_return_is_the_sum_of_rewards_to_come() -
     _, returns = generalised_advantages(rewards, values, mask, 1.0, 1.0)
     torch.testing.assert_close(returns[0], rewards[0].flip(0).cumsum(0).flip(0))
     torch.testing.assert_close(returns[1, 0], rewards[1, 0] + rewards[1, 1])
+
+
+def test_without_end_values_every_end_is_a_real_one() -> None:
+    rewards, values, mask = ragged(0, [3, 2])
+    for found, expected in zip(
+        generalised_advantages(rewards, values, mask, 0.9, 0.8),
+        generalised_advantages(rewards, values, mask, 0.9, 0.8, torch.zeros(2)),
+        strict=True,
+    ):
+        assert torch.equal(found, expected)
 
 
 def test_the_leave_one_out_baseline_leaves_the_row_out_and_a_lone_row_alone() -> None:

@@ -18,6 +18,7 @@ from policy_training.algorithms.settings.ppo import Settings
 from policy_training.learner import Learner, TrainedPolicy
 from policy_training.records import Given, PromptItem, RewardFunction, StepReport
 from policy_training.rollouts import BadReward, Rollouts, collect, lay_out
+from policy_training.updates import accumulate
 from tiny_models import fresh_tiny
 
 SETTINGS = Settings(
@@ -86,7 +87,8 @@ def gradient_of(learner: Learner, rollouts: Rollouts, settings: Settings) -> tup
         0.9,
     )
     with learner.model.adapters.training(learner.adapter):
-        figures = ppo._minibatch_gradient(learner, rollouts.minibatches[0], rollouts, advantages, returns, settings)
+        losses = ppo._losses(rollouts, advantages, returns, settings)
+        figures = accumulate(learner, rollouts.minibatches[0], rollouts, settings.sampling.temperature, losses)
     return figures, torch.cat(
         [weight.grad.flatten() for weight in learner.weights().values() if weight.grad is not None]
     )

@@ -181,3 +181,19 @@ def test_the_grid_gives_the_beta_posterior_where_it_is_known() -> None:
     found = described(look(hits, -60.0, PRIOR, FINE), -60.0, (0.5, 0.5)).reliability
     assert found.value == pytest.approx((eta * density).sum() / density.sum(), abs=0.003)
     assert (found.low, found.high) == pytest.approx(np.interp((0.025, 0.975), cumulated, eta), abs=0.01)
+
+
+def test_a_lean_to_ties_is_told_from_answers_that_follow_nothing() -> None:
+    """Two people see the same 400 pairs; one calls a tie where the other still decides, both as quality says."""
+    draw = np.random.default_rng(5)
+    differences = np.tile(draw.normal(scale=2.5, size=400), 2)
+    names = ["decides"] * 400 + ["ties"] * 400
+    leans = {"decides": -0.5, "ties": 1.0}
+    chances = outcome_probabilities(differences, np.array([leans[name] for name in names]))
+    outcomes = (draw.random(800)[:, None] > chances.cumsum(1)).sum(1).clip(0, 2)
+    answers = Answers(names, outcomes, np.zeros(800), np.ones(800))
+    people = learn(answers, lambda *_: (differences, 0.0), SETTINGS).people
+    for name, lean in leans.items():
+        assert people[name].tie_lean.low < lean < people[name].tie_lean.high
+        assert people[name].reliability.value > 0.7
+    assert people["ties"].ties > people["decides"].ties + 0.2

@@ -30,9 +30,9 @@ FEW_STEPS = {
 }
 
 
-def new_study(folder: Path, *, train: int = 12, holdout: int = 6) -> Database:
+def new_study(folder: Path, *, train: int = 12, holdout: int = 6, base: str = "tiny:") -> Database:
     """A study on the tiny model with a few prompts."""
-    db = studies.open_or_create(folder, base="tiny:", create=True, sampling={"max_new_tokens": 12})
+    db = studies.open_or_create(folder, base=base, create=True, sampling={"max_new_tokens": 12})
     new = [
         NewPrompt(from_text(f"Say something about thing {place}."), split="train" if place < train else "holdout")
         for place in range(train + holdout)
@@ -47,8 +47,8 @@ def start_run(db: Database, kind: str, **overrides: object) -> runs.Run:
     return runs.enqueue(db, kind, settings.parse(kind, {**FEW_STEPS.get(kind, {}), **given}))
 
 
-def judge_everything(db: Database, prefers: Callable[[str], float]) -> int:
-    """Answers every question by a score of the texts; returns how many."""
+def judge_everything(db: Database, prefers: Callable[[str], float], criterion: str | None = None) -> int:
+    """Answers every question by a score of the texts, and the same by a criterion; returns how many."""
     person = annotators.ensure(db, "ann", "simulated")
     done = 0
     while True:
@@ -68,6 +68,7 @@ def judge_everything(db: Database, prefers: Callable[[str], float]) -> int:
                     ranks=ranks,
                     shown=question.shown,
                     key=question.comparison_public_id,
+                    criteria=None if criterion is None else {criterion: {"ranks": ranks}},
                 ),
             )
             done += 1

@@ -1,4 +1,4 @@
-"""Time, memory and disk of a run before it starts, against numbers worked by hand."""
+"""Time, memory and disk of a run before it starts, against numbers worked by hand from the rules of thumb."""
 
 import math
 from dataclasses import replace
@@ -6,10 +6,21 @@ from dataclasses import replace
 import pytest
 
 from rounds import estimates, estimating
-from rounds.estimates import Ended, Facts, estimate
+from rounds.estimates import Ended, estimate, rough_memory_gb, rough_seconds, update_gb
 from rounds.settings import KIND_SETTINGS, parse
+from rounds.work import (
+    DRAWN_STEP_SECONDS,
+    DRAWN_TOKEN_SECONDS,
+    READ_TOKEN_SECONDS,
+    START_SECONDS,
+    TRAINED_TOKEN_SECONDS,
+    Facts,
+    work_seconds,
+)
 
 FACTS = Facts(parameters=135e6, judgments=100, train_prompts=50, holdout_prompts=20, max_new_tokens=64)
+STEP, DRAWN = 64 * DRAWN_STEP_SECONDS, 64 * DRAWN_TOKEN_SECONDS  # seconds a batch, and a text in it
+READ, TRAINED = 104 * READ_TOKEN_SECONDS, 104 * TRAINED_TOKEN_SECONDS  # seconds a text with its prompt
 
 
 def of(kind: str, **overrides: object) -> dict:
@@ -17,74 +28,141 @@ def of(kind: str, **overrides: object) -> dict:
 
 
 def test_a_sample_run_without_history_is_rough_and_counts_its_tokens():
-    # 20 pairs and a quarter on top are 25; 2 texts of 64 tokens each: 3,200 tokens of 5 ms are 16 s, and 5 s to start.
-    found = estimate("sample", of("sample", pairs=20, holdout_questions=0.25), FACTS)
-    assert found.seconds == pytest.approx(21.0)
-    assert (found.seconds_low, found.seconds_high) == (10.5, 42.0)
+    # 20 pairs and a quarter on top are 25; 2 texts each, 16 of them drawn together: four batches.
+    config = of("sample", pairs=20, holdout_questions=0.25)
+    found = estimate("sample", config, FACTS)
+    assert found.seconds == pytest.approx(START_SECONDS + 4 * STEP + 50 * DRAWN, abs=0.05)
+    assert (found.seconds_low, found.seconds_high) == pytest.approx((found.seconds / 2, found.seconds * 2), abs=0.1)
     assert found.runs == []
+    shorter = replace(FACTS, completion_tokens=16.0)  # batches go on until their last text has ended
+    assert work_seconds("sample", config, shorter, 0) == pytest.approx(4 * STEP + 50 * DRAWN / 4)
 
 
 def test_choosing_from_more_completions_takes_longer_on_training_prompts():
-    by_chance = estimate("sample", of("sample", pairs=20, holdout_questions=0.0), FACTS)
-    by_rule = estimate("sample", of("sample", pairs=20, holdout_questions=0.0, choosing="margin", choose_from=6), FACTS)
-    ranked = estimate("sample", of("sample", pairs=20, holdout_questions=0.0, choosing="margin", candidates=3), FACTS)
-    assert by_rule.seconds / by_chance.seconds == pytest.approx(3, rel=0.35)
-    assert ranked.seconds < 2 * by_chance.seconds
+    by_chance = of("sample", pairs=20, holdout_questions=0.0)
+    by_rule = of("sample", pairs=20, holdout_questions=0.0, choosing="margin", choose_from=6)
+    ranked = of("sample", pairs=20, holdout_questions=0.0, choosing="margin", candidates=3)
+    assert work_seconds("sample", by_chance, FACTS, 0) == pytest.approx(3 * STEP + 40 * DRAWN)
+    assert work_seconds("sample", by_rule, FACTS, 0) == pytest.approx(3 * STEP + 120 * DRAWN)
+    assert work_seconds("sample", ranked, FACTS, 0) == pytest.approx(3 * STEP + 60 * DRAWN)
 
 
-def test_a_larger_model_takes_longer_and_more_memory():
-    large = Facts(parameters=1350e6, judgments=100)
-    config = of("sample", pairs=20, holdout_questions=0.25)
-    assert estimate("sample", config, large).seconds == pytest.approx(165.0)
-    assert estimate("sample", config, large).memory_gb > estimate("sample", config, FACTS).memory_gb + 4
+def test_a_larger_model_takes_longer_and_more_cores_or_a_gpu_less():
+    config = of("sample", pairs=20)
+    plain = work_seconds("sample", config, FACTS, 0)
+    for facts, times in (
+        (replace(FACTS, parameters=1350e6), 10.0),
+        (replace(FACTS, cores=8), 4**-0.8),
+        (replace(FACTS, gpu=True), 1 / 30),
+    ):
+        assert rough_seconds("sample", config, facts, 0) == pytest.approx(START_SECONDS + times * plain)
 
 
-def test_runs_that_ended_are_scaled_by_their_work():
-    config = of("sample", pairs=20, holdout_questions=0.25)  # 16 s of work and 5 s to start: 21
-    half = of("sample", pairs=7, holdout_questions=0.25)  # 5.6 and 5: 10.6
+def test_runs_that_ended_correct_the_rules():
+    config, half = of("sample", pairs=20), of("sample", pairs=7)
+    own, its = (rough_seconds("sample", one, FACTS, 0) for one in (config, half))
     found = estimate(
-        "sample", config, FACTS, [Ended(3, half, 0, 21.2), Ended(2, half, 0, 10.6), Ended(1, half, 0, 42.4)]
+        "sample", config, FACTS, [Ended(run, half, 0, times * its) for run, times in ((3, 2), (2, 1), (1, 4))]
     )
-    assert found.seconds == pytest.approx(42.0)  # the median run took twice as long as the rule of thumb says
-    assert (found.seconds_low, found.seconds_high) == (21.0, 84.0)
+    assert found.seconds == pytest.approx(2 * own, abs=0.05)  # the median run took twice as long as the rules say
+    assert (found.seconds_low, found.seconds_high) == pytest.approx((own, 4 * own), abs=0.05)
     assert found.runs == [3, 2, 1]
 
 
-def test_memory_is_the_most_that_such_a_run_took_and_disk_follows_what_it_published():
+def test_memory_is_corrected_by_the_run_that_took_the_most_and_disk_follows_what_was_published():
     config = of("train-policy")
-    ended = [Ended(2, config, 0, 10.0, memory_gb=2.5, published_gb=0.01), Ended(1, config, 0, 10.0, memory_gb=3.5)]
+    smaller = of("train-policy", ppo__tokens_per_batch=300)
+    rough = rough_memory_gb("train-policy", smaller, FACTS)
+    ended = [
+        Ended(2, smaller, 0, 10.0, memory_gb=rough, published_gb=0.01),
+        Ended(1, smaller, 0, 10.0, memory_gb=1.5 * rough),
+    ]
     found = estimate("train-policy", config, FACTS, ended)
-    assert found.memory_gb == 3.5
+    assert found.memory_gb == pytest.approx(1.5 * rough_memory_gb("train-policy", config, FACTS), abs=0.01)
     assert found.disk_gb == pytest.approx(0.01 * 13)  # itself, and three checkpoints of four adapters
 
 
 def test_the_reward_s_time_grows_with_the_judgments_and_the_epochs():
-    few = estimates.work_seconds("train-reward", of("train-reward"), FACTS, 100)
-    assert estimates.work_seconds("train-reward", of("train-reward"), FACTS, 1000) > 8 * few
-    head = estimates.work_seconds("train-reward", of("train-reward", reward__epochs=0), FACTS, 100)
-    # (200 + 64) texts of 104 tokens read, two thirds of the layers; then 200 texts trained on.
-    assert head == pytest.approx(264 * 104 * 0.001 * 2 / 3)
-    assert few == pytest.approx(head + 200 * 104 * 0.003 * 2 / 3)
+    def seconds(judgments: int, **overrides: object) -> float:
+        return work_seconds("train-reward", of("train-reward", **overrides), FACTS, judgments)
+
+    # 64 texts of the base are drawn; (200 + 64) texts are read, in two thirds of the layers; then 200 are trained on.
+    head = STEP + 64 * DRAWN + 264 * READ * 2 / 3
+    assert seconds(100, reward__epochs=0) == pytest.approx(head)
+    assert seconds(100) == pytest.approx(head + 200 * TRAINED * 2 / 3)
+    # Half of the layers frozen: a third of the work is saved in two thirds of the time of a trained token.
+    assert seconds(100, reward__frozen_share=0.5) == pytest.approx(head + 200 * TRAINED * 2 / 3 * 2 / 3)
+
+
+def test_a_policy_s_time_counts_iterations_epochs_and_what_is_computed_again():
+    def seconds(**overrides: object) -> float:
+        quiet = {"shown_prompts": 0, "held_out_prompts": 0, **overrides}
+        return work_seconds("train-policy", of("train-policy", **quiet), FACTS, 0)
+
+    # 32 texts a step: drawn in a batch, read under policy and reference, and in two thirds of the layers as reward.
+    measured = STEP + 32 * DRAWN + 32 * READ * (2 + 2 / 3)
+    assert seconds() == pytest.approx(6 * measured + 5 * 32 * 2 * TRAINED)
+    assert seconds(ppo__steps=1, ppo__epochs=4) == pytest.approx(2 * measured + 32 * 4 * TRAINED)
+    again = seconds(ppo__steps=1, ppo__epochs=4, compute__gradient_checkpointing="on")
+    assert again == pytest.approx(2 * measured + 32 * 4 * TRAINED * 4 / 3)
+    assert seconds(rewards="length_window") == pytest.approx(6 * (measured - 32 * READ * 2 / 3) + 5 * 32 * 2 * TRAINED)
+    # Held-out prompts are looked at on steps 0, 2, 4 and at the end; people are shown texts of steps 0 and 5 and twice.
+    assert seconds(held_out_prompts=8) - seconds() == pytest.approx(4 * (STEP + 8 * DRAWN + 8 * READ * 2 / 3))
+    assert seconds(shown_prompts=8) - seconds() == pytest.approx(4 * (STEP + 8 * DRAWN))
+    # Potentials are read beside the rest: the base's once, the reward after every 8 of 64 tokens, half on average.
+    assert seconds(shaping="language_model") - seconds() == pytest.approx(6 * 32 * READ)
+    assert seconds(shaping="reward") - seconds() == pytest.approx(6 * 32 * READ * 2 / 3 * 4)
+
+
+def test_an_algorithm_counts_by_its_own_group():
+    grpo = of("train-policy", algorithm="grpo", shown_prompts=0, held_out_prompts=0)
+    measured = STEP + 32 * DRAWN + 32 * READ * (2 + 2 / 3)  # 4 prompts of 8 samples
+    assert work_seconds("train-policy", grpo, FACTS, 0) == pytest.approx(6 * measured + 5 * 32 * TRAINED)
+
+
+def test_memory_follows_precision_micro_batch_and_what_is_computed_again():
+    def memory(facts: Facts = FACTS, **overrides: object) -> float:
+        return rough_memory_gb("train-policy", of("train-policy", **overrides), facts)
+
+    assert memory() - memory(replace(FACTS, precision="bf16")) == pytest.approx(2 * 135e6 * 2e-9)  # base and its copy
+    assert memory(replace(FACTS, precision="4bit")) < memory(replace(FACTS, precision="bf16"))
+    twice = memory(ppo__tokens_per_batch=2600) - memory(ppo__tokens_per_batch=1300)
+    assert twice == pytest.approx(update_gb(of("train-policy"), FACTS))
+    on = {"compute__gradient_checkpointing": "on"}
+    assert memory(**on) < memory() - 0.5 * 1300 * estimates.LAYERS_GB_A_TOKEN
+
+
+def test_layers_that_will_be_computed_again_for_want_of_memory_are_foreseen():
+    tight = replace(FACTS, free_memory_gb=rough_memory_gb("train-policy", of("train-policy"), FACTS) - 0.1)
+    told = {switch: estimate("train-policy", of("train-policy", compute__gradient_checkpointing=switch), tight)
+            for switch in ("auto", "on", "off")}  # fmt: skip
+    assert told["auto"] == told["on"]
+    assert [one["code"] for one in told["off"].warnings] == ["little_memory"]
+    assert told["auto"].memory_gb < told["off"].memory_gb
+    assert told["auto"].seconds > told["off"].seconds
+    roomy = replace(FACTS, free_memory_gb=100.0)
+    assert estimate("train-policy", of("train-policy"), roomy).memory_gb == told["off"].memory_gb
 
 
 def test_an_evaluation_draws_no_more_than_there_are_prompts():
     config = of("evaluate", prompts=1000, samples=2, likelihoods=False)
-    assert estimates.work_seconds("evaluate", config, FACTS, 0) == pytest.approx(20 * 2 * 2 * 64 * 0.005)
+    assert work_seconds("evaluate", config, FACTS, 0) == pytest.approx(2 * STEP + 20 * 2 * 2 * DRAWN)
 
 
 def test_an_evaluation_s_likelihoods_latest_reward_and_blind_texts_count():
-    drawn, read = 64 * 0.005, 104 * 0.001  # seconds a text
-    config = of("evaluate", prompts=10, samples=2)
+    def seconds(facts: Facts, **overrides: object) -> float:
+        return work_seconds("evaluate", of("evaluate", prompts=10, samples=2, **overrides), facts, 0)
+
     # 10 prompts, 2 policies, 2 texts each: 40; the first of each is read three times for its likelihood.
-    assert estimates.work_seconds("evaluate", config, FACTS, 0) == pytest.approx(40 * drawn + 20 * 3 * read)
+    assert seconds(FACTS) == pytest.approx(STEP + 40 * DRAWN + 20 * 3 * READ)
     rewarded = replace(FACTS, has_reward=True)
-    assert estimates.work_seconds("evaluate", config, rewarded, 0) == pytest.approx(40 * drawn + 100 * read)
+    assert seconds(rewarded) == pytest.approx(STEP + 40 * DRAWN + (60 + 40 * 2 / 3) * READ)
     # 25 judgments and 5 to spare are 30 pairs of two fresh texts; there are 20 prompts, so each is asked once or twice.
-    blind = of("evaluate", prompts=10, samples=2, blind__judgments=25)
-    assert estimates.work_seconds("evaluate", blind, rewarded, 0) == pytest.approx(100 * drawn + 100 * read)
+    blind = {"blind__judgments": 25}
+    assert seconds(rewarded, **blind) == pytest.approx(2 * STEP + 100 * DRAWN + (60 + 40 * 2 / 3) * READ)
     # Three sides make three pairs a turn: ten turns, in each a text of both policies and the best of four of one more.
-    best = of("evaluate", prompts=10, samples=2, blind__judgments=25, blind__best_of=("base",))
-    assert estimates.work_seconds("evaluate", best, rewarded, 0) == pytest.approx((40 + 60) * drawn + 140 * read)
+    best = {**blind, "blind__best_of": ("base",)}
+    assert seconds(rewarded, **best) == pytest.approx(2 * STEP + 100 * DRAWN + (60 + 80 * 2 / 3) * READ)
 
 
 def test_what_other_runs_will_leave_on_the_disk_is_not_free():
@@ -105,7 +183,7 @@ def test_too_little_memory_or_disk_is_warned_of():
 
 @pytest.mark.parametrize("kind", sorted(KIND_SETTINGS))
 def test_every_kind_has_an_estimate(kind: str):
-    config = parse(kind, {"file": "x"} if kind == "score" else {})
+    config = parse(kind, {name: "x" for name in ("file", "folder") if name in KIND_SETTINGS[kind].model_fields})
     found = estimate(kind, config, FACTS)
     assert all(math.isfinite(one) and one > 0 for one in (found.seconds, found.memory_gb, found.disk_gb))
 

@@ -57,7 +57,7 @@ def test_what_waits_is_promised_its_room(db: Database):
     assert estimating.estimate_run(db, "train-policy", parse("train-policy")).promised_disk_gb == 0
     monkey = parse("train-policy")
     for _ in range(3):
-        runs.enqueue(db, "policy-export", {**parse("policy-export"), "merged": True})
+        runs.enqueue(db, "policy-export", {**parse("policy-export"), "format": "merged"})
     # Three merged copies of 200,000 parameters in 32 bits each, and an adapter beside each.
     told = estimating.estimate_run(db, "train-policy", monkey)
     assert told.promised_disk_gb == pytest.approx(3 * (0.0008 + 0.02 * 2e5 / 135e6), abs=5e-4)

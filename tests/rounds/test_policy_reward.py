@@ -9,6 +9,7 @@ import torch
 from feedback_store import policies, run_records, runs
 from feedback_store.database import Database
 from policy_training.algorithms import ppo
+from reward_training import length_correction
 from reward_training.records import Text
 from rounds import resuming, run_plan, settings, shown_samples
 from rounds.policy_reward import PolicyReward
@@ -193,3 +194,48 @@ def test_a_later_attempt_takes_the_scale_of_the_first_and_refuses_other_code(stu
         assert "own:vowels is not what it was when this run began" in runs.get(study, again.id).error
     finally:
         path.write_text(OWN["vowels"])
+
+
+def test_what_chooses_the_policy_is_the_reward_less_what_it_does_not_know_and_length_comes_off_both(study, folder):
+    rewards, cautious, words = [], [], []
+    plain, held_out = PolicyReward.__call__, PolicyReward.held_out
+
+    def watched(self, items, sampled):
+        found = held_out(self, items, sampled)
+        rewards.append(plain(self, items, sampled))
+        cautious.append(found)
+        words.append([one.text for one in sampled])
+        return found
+
+    def looked_at(**more):
+        for seen in (rewards, cautious, words):
+            seen.clear()
+        with pytest.MonkeyPatch.context() as patch:
+            patch.setattr(PolicyReward, "held_out", watched)
+            run = trained(
+                study,
+                folder,
+                ["learned", {"function": "length_window", "weight": 0.5}],
+                ppo__seed=7,
+                start_policy="base",
+                **more,
+            )
+        assert run.status == "succeeded", run.error
+        return run
+
+    looked_at(held_out_penalty=2.0)
+    twice = [[one - other for one, other in zip(*rows, strict=True)] for rows in zip(rewards, cautious, strict=True)]
+    assert all(one > 0 for rows in twice for one in rows)  # every text is a little unsure
+    looked_at(held_out_penalty=1.0)
+    once = [[one - other for one, other in zip(*rows, strict=True)] for rows in zip(rewards, cautious, strict=True)]
+    assert twice[0] == pytest.approx([2 * one for one in once[0]], rel=1e-3)
+    before = rewards[0]
+    looked_at(held_out_penalty=0.0)
+    assert rewards == cautious
+    run = looked_at(held_out_penalty=0.0, length_correction=1.0)
+    fixed = resuming.reward_of(study.folder, run.id)["length"]
+    away = length_correction.log_lengths(words[0]) - fixed["centre"]
+    assert rewards[0] == pytest.approx(
+        [one - fixed["slope"] * x for one, x in zip(before, away, strict=True)], abs=1e-4
+    )
+    assert any("after the correction" in line.text for line in run_records.logs(study, run.id))

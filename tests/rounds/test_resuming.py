@@ -12,8 +12,7 @@ from feedback_store.prompts import NewPrompt, from_text
 from policy_training import iterations
 from policy_training.algorithms import ppo
 from policy_training.iterations import Iteration
-from rounds import pruning, resuming, run_plan, run_views, shown_samples, studies, verbs
-from rounds.beginnings import Beginning
+from rounds import pruning, resuming, run_plan, run_views, shown_samples, studies, token_rows, verbs
 from rounds.context import RunCancelled
 from rounds.kinds import train_policy
 from rounds.publishing import read_card
@@ -136,6 +135,12 @@ def test_it_goes_on_to_what_an_uncut_run_makes_whatever_the_study_says_since(
     texts = [shown_samples.read(resuming.run_folder(db.folder, run)) for run in (resumed.id, whole.id)]
     assert sorted({one.step for one in texts[0]}) == [0, 1, 2, 3]
     assert texts[0] == texts[1]
+    kept = [
+        token_rows.read(resuming.run_folder(db.folder, run), step=None, first=0, count=99)
+        for run in (resumed.id, whole.id)
+    ]
+    assert kept[0][1] == [0, 1, 2]
+    assert kept[0] == kept[1]
     lines = " ".join(line["text"] for line in run_views.run_view(db, resumed.id)["logs"])
     assert "Goes on from step 1" in lines
     assert "changed in the study since: the system prompt, how texts are drawn, the prompts" in lines
@@ -186,7 +191,7 @@ def test_a_checkpoint_that_is_damaged_fails_the_run_in_words(
 def test_past_the_budget_after_a_resume_what_was_shown_before_training_stays(
     worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    old = cut_off(worker, monkeypatch, fails, at=2, shown_times=0)
+    old = cut_off(worker, monkeypatch, fails, at=2, shown_times=0, held_out_prompts=0)
     new = verbs.retry_run(db, old.id, from_checkpoint=True)
     describe = iterations.describe
     with monkeypatch.context() as patch:
@@ -202,7 +207,7 @@ def test_past_the_budget_after_a_resume_what_was_shown_before_training_stays(
 def test_a_draw_that_is_cut_off_leaves_no_hole_in_the_curve_or_the_samples(
     worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    run = verbs.start_run(db, "train-policy", SETTINGS)
+    run = verbs.start_run(db, "train-policy", {**SETTINGS, "held_out_prompts": 0})  # the last policy is the one made
     with monkeypatch.context() as patch:
         patch.setattr(ShownTexts, "on_the_way", lambda _self, _step: fails(0))
         worker.work(until_idle=True)
@@ -221,4 +226,21 @@ def test_a_prompt_that_is_gone_is_said(db: Database):
     context = type("Context", (), {"db": db})()
     known = [one.id for one in prompts.listing(db, "train")]
     with pytest.raises(train_policy.PromptsGone, match=r"1 of the 13 .* prompt 999"):
-        train_policy._items(context, Beginning("base", "reward-1", "", {}, [*known[:12], 999]))
+        train_policy._items(context, [*known[:12], 999])
+
+
+def test_an_alarm_is_a_row_of_the_run_and_stays_with_the_policy(
+    worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    run = verbs.start_run(db, "train-policy", SETTINGS)
+    describe = iterations.describe
+    looks = iter((2.0, 2.0, 0.1))
+    with monkeypatch.context() as patch:
+        patch.setattr(iterations, "describe", lambda rollouts: {**describe(rollouts), "entropy_nats": next(looks)})
+        worker.work(until_idle=True)
+    view = run_views.run_view(db, run.id)
+    assert view["alarms"] == [{"step": 2, "code": "entropy", "value": 0.1, "limit": 0.6}]
+    assert run_views.row(runs.get(db, run.id))["alarms"] == ["entropy"]
+    made = policies.by_name(db, (runs.get(db, run.id).result or {})["policy"])
+    assert made.metrics["alarms"] == ["entropy"]
+    assert made.metrics["stopped_early"] == "alarm at step 2: entropy 0.1 past 0.6"

@@ -45,7 +45,7 @@ def test_command_and_file_lead_to_the_same_settings(db: Database, tmp_path: Path
     runs.enqueue(db, "train-reward", {})  # a policy run is possible behind it
     config = run_plan.resolve(db, "train-policy", asked, preset="thorough")
     made = run_plan.plan(db, "train-policy", config)
-    assert made.changed["ppo.prompts_per_step"] == 16
+    assert made.changed["shown_times"] == 4
     assert run_plan.resolve(db, "train-policy", sets_of(made.command)) == config
     (tmp_path / "run.toml").write_text(made.toml, encoding="utf-8")
     assert run_plan.resolve(db, "train-policy", (), tmp_path / "run.toml") == config
@@ -123,7 +123,7 @@ def test_a_round_takes_settings_for_both_of_its_runs(db: Database, monkeypatch: 
 @pytest.mark.parametrize("kind", sorted(KIND_SETTINGS))
 def test_every_setting_of_a_kind_has_a_field(kind: str):
     fields = setting_fields.fields_of(KIND_SETTINGS[kind], kind)
-    config = parse(kind, {"file": "x"} if kind == "score" else {})
+    config = parse(kind, {name: "x" for name in ("file", "folder") if name in KIND_SETTINGS[kind].model_fields})
     assert [field.name for field in fields] == list(setting_fields.flat(config))
     assert all(field.about and field.kind for field in fields)
 

@@ -60,7 +60,7 @@ def study(tmp_path_factory) -> Database:
     worker = idle_worker(folder)
     start_run(db, "sample", pairs=12)
     worker.work(until_idle=True)
-    judge_everything(db, commas)
+    judge_everything(db, commas, criterion="lists")
     for kind in ("train-reward", "train-policy"):
         start_run(db, kind)
     worker.work(until_idle=True)
@@ -265,52 +265,22 @@ def test_the_best_of_two_has_the_higher_reward_of_the_two(study):
     assert compared
 
 
-def test_an_exported_policy_gives_the_same_logits_in_peft(study):
-    from peft import PeftModel
-    from transformers import AutoModelForCausalLM
-
-    from language_models.fetch import ensure
-
-    run = start_run(study, "policy-export")
+def test_an_exported_policy_says_what_it_was_trained_by(study):
+    run = start_run(study, "policy-export", format="adapter-with-base")
     worker = idle_worker(study.folder)
     worker.work(until_idle=True)
     run = runs.get(study, run.id)
     assert run.status == "succeeded", run.error
-    folder = study.folder / run.result["folder"]
-    assert run.result["files"] == ["README.md", "SHA256SUMS", "adapter_config.json", "adapter_model.safetensors"]
-    for line in (folder / "SHA256SUMS").read_text().splitlines():
-        digest, name = line.split("  ")
-        assert folders.file_sha256(folder / name) == digest
-    assert policies.base(study).base_sha256 in (folder / "README.md").read_text()
-
-    model = worker.models.model
-    name = worker.models.adapter(policies.by_name(study, "policy-1"))
-    ids = torch.tensor([model.tokens([{"role": "user", "content": "hello"}])])
-    with torch.no_grad(), model.adapters.using(None):
-        untouched = model.network(input_ids=ids).logits
-    with torch.no_grad(), model.adapters.using(name):
-        ours = model.network(input_ids=ids).logits
-    base = AutoModelForCausalLM.from_pretrained(ensure("tiny:"), dtype=torch.float32)
-    with torch.no_grad():
-        theirs = PeftModel.from_pretrained(base, str(folder)).eval()(input_ids=ids).logits
-    assert torch.allclose(ours, theirs, atol=1e-6)
-    assert not torch.allclose(ours, untouched, atol=1e-6)
-
-
-def test_a_merged_export_is_a_whole_model(study):
-    from transformers import AutoModelForCausalLM
-
-    run = start_run(study, "policy-export", merged=True)
-    worker = idle_worker(study.folder)
-    worker.work(until_idle=True)
-    run = runs.get(study, run.id)
-    assert run.status == "succeeded", run.error
-    model = worker.models.model
-    ids = torch.tensor([model.tokens([{"role": "user", "content": "hello"}])])
-    merged = AutoModelForCausalLM.from_pretrained(study.folder / run.result["folder"], dtype=torch.float32)
-    name = worker.models.adapter(policies.by_name(study, "policy-1"))
-    with torch.no_grad(), model.adapters.using(name):
-        assert torch.allclose(merged(input_ids=ids).logits, model.network(input_ids=ids).logits, atol=1e-4)
+    made = json.loads((study.folder / run.result["folder"] / "tastemaker.json").read_text())["made_from"]
+    reward = reward_models.listing(study)[0]
+    trained = of_kind(study, "train-reward")
+    seen = made["reward_models"]["reward-1"]
+    assert (seen["manifest_sha256"], seen["snapshot"]) == (reward.manifest_sha256, trained.id)
+    assert made["judgments"] == seen["judgments"] == len(runs.judgments_of(study, trained.id))
+    assert made["judges"].startswith("0 of this study") and made["judges"].endswith("1 simulated")
+    assert (made["algorithm"], made["parents"]) == ("ppo", ["base"])
+    assert made["settings"] == of_kind(study, "train-policy").config
+    assert [one["function"] for one in made["rewards"]] == ["learned"]
 
 
 @pytest.mark.parametrize("form", ["module", "classifier"])
@@ -362,6 +332,8 @@ def test_a_file_is_scored_and_compared_with_its_judgments(study):
     assert judged["ceiling"]["pairs"] == 0
     scores = [json.loads(line) for line in (folder / "scores.jsonl").read_text().splitlines()]
     assert [len(row["scores"]) for row in scores] == [2, 2, 2]
+    assert run.result["criteria"] == ["lists"]
+    assert [len(row["criteria"]["lists"]) for row in scores] == [2, 2, 2]
     assert (scores[0]["scores"][0] > scores[0]["scores"][1]) == (run.result["judged"]["accuracy"] > 0.5)
 
 

@@ -1,5 +1,6 @@
 """What a worker must live through: kills, stops, cancels, signals, and people who want pairs while it trains."""
 
+import errno
 import os
 import shutil
 import signal
@@ -9,15 +10,25 @@ from pathlib import Path
 
 import pytest
 import torch
-from safetensors.torch import load_file
 
 from feedback_store import clock, completions, policies, reward_models, runs
 from feedback_store.database import Database
-from rounds import settings
+from language_models import checkpoints
+from rounds import failures, settings, verbs
 from rounds.kinds import evaluate, train_reward
-from rounds.worker import Worker, main
+from rounds.worker import main
 from rounds.worker_lock import WorkerLock
-from tests.rounds.small_study import WorkerProcess, judge_everything, new_study, start_run, wait_for
+from tests.rounds.killed_workers import (
+    assert_bit_equal,
+    assert_gone_on,
+    idle_worker,
+    killed_at,
+    published,
+    rewarded_study,
+    uncut_weights,
+    weights,
+)
+from tests.rounds.small_study import WorkerProcess, new_study, start_run, wait_for
 
 
 @pytest.fixture(scope="module", autouse=True)
@@ -29,27 +40,10 @@ def one_thread():
     torch.set_num_threads(before)
 
 
-def idle_worker(folder: Path, lease_seconds: float = 5) -> Worker:
-    worker = Worker(folder, lease_seconds=lease_seconds)
-    worker.models.register_base()
-    return worker
-
-
 @pytest.fixture(scope="module")
 def rewarded(tmp_path_factory) -> Path:
     """A study whose reward model is trained; copies of it train a policy next, as run 3."""
-    folder = tmp_path_factory.mktemp("rewarded") / "study"
-    db = new_study(folder)
-    worker = idle_worker(folder)
-    start_run(db, "sample", pairs=8)
-    worker.work(until_idle=True)
-    judge_everything(db, lambda text: -len(text))
-    start_run(db, "train-reward")
-    worker.work(until_idle=True)
-    assert reward_models.latest(db)
-    db.close()
-    worker.db.close()
-    return folder
+    return rewarded_study(tmp_path_factory.mktemp("rewarded") / "study")
 
 
 @pytest.fixture
@@ -58,55 +52,17 @@ def study(rewarded, tmp_path) -> Database:
     return Database.open(tmp_path / "study")
 
 
-def weights(db: Database, name: str = "policy-1") -> dict[str, torch.Tensor]:
-    folder = db.folder / policies.by_name(db, name).folder
-    return {
-        **load_file(folder / "adapter" / "adapter_model.safetensors"),
-        **load_file(folder / "value_head.safetensors"),
-    }
-
-
-def assert_bit_equal(found: dict[str, torch.Tensor], expected: dict[str, torch.Tensor]) -> None:
-    assert found.keys() == expected.keys()
-    assert all(torch.equal(found[name], expected[name]) for name in expected)
-
-
 @pytest.fixture(scope="module")
 def uncut(rewarded, tmp_path_factory) -> dict[str, torch.Tensor]:
     """The weights of a training that nothing disturbed."""
-    folder = tmp_path_factory.mktemp("uncut") / "study"
-    shutil.copytree(rewarded, folder)
-    db = Database.open(folder)
-    start_run(db, "train-policy")
-    idle_worker(folder).work(until_idle=True)
-    return weights(db)
-
-
-def published(db: Database) -> list[str]:
-    return [policy.name for policy in policies.listing(db)]
+    return uncut_weights(rewarded, tmp_path_factory.mktemp("uncut") / "study")
 
 
 @pytest.mark.parametrize("point", ["inside-optimiser-step@5", "inside-checkpoint-write@2", "between-rename-and-row"])
 def test_a_killed_worker_loses_nothing_but_the_step(study, uncut, tmp_path, point):
-    run = start_run(study, "train-policy")
-    marker = tmp_path / "marker"
-    process = WorkerProcess(study.folder, "--until-idle", TASTEMAKER_PAUSE_AT=f"{point}:{marker}")
-    wait_for(marker.exists)
-    assert published(study) == ["base"]
-    steps_before = len(runs.metrics(study, run.id, "steps"))
-    process.signal(signal.SIGKILL)
-    assert process.ended() == -signal.SIGKILL
-    worker = idle_worker(study.folder)
-    worker.take_over()
-    worker.work(until_idle=True)
-    run = runs.get(study, run.id)
-    assert (run.status, run.attempt) == ("succeeded", 2), run.error
-    assert published(study) == ["base", "policy-1"]
-    assert_bit_equal(weights(study), uncut)
-    assert steps_before >= 1
-    assert len(runs.metrics(study, run.id, "steps")) == 4
-    assert sorted(path.name for path in (study.folder / "models").iterdir()) == ["policy-1", "reward-1"]
-    assert any("killed while" in line.text for line in runs.logs(study, run.id))
+    before = killed_at(study, tmp_path, point)
+    assert before >= 1
+    assert_gone_on(study, uncut)
 
 
 def test_a_worker_stopped_past_its_lease_cannot_publish(study, uncut, tmp_path):
@@ -312,6 +268,32 @@ def test_a_run_that_fails_says_why_in_words(study):
     assert run.status == "failed"
     assert run.error == "There is no reward model 'reward-7'. Reward models of this study: reward-1."
     assert "Traceback" in (study.folder / "runs" / str(run.id) / "log.txt").read_text()
+
+
+def test_a_disk_that_is_full_at_a_checkpoint_fails_the_run_in_words_and_it_goes_on_later(study, uncut, monkeypatch):
+    run = start_run(study, "train-policy")
+    save, calls = checkpoints.save_file, [0]
+
+    def full_at_the_second(tensors, path):
+        calls[0] += 1
+        if calls[0] == 2:
+            Path(path).write_bytes(b"the first half")
+            raise OSError(errno.ENOSPC, "No space left on device")
+        save(tensors, path)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(checkpoints, "save_file", full_at_the_second)
+        idle_worker(study.folder).work(until_idle=True)
+    run = runs.get(study, run.id)
+    assert run.status == "failed"
+    assert "No space left" in str(run.error)
+    assert failures.explain(run.error).cause == "disk"
+    folder = study.folder / "runs" / str(run.id) / "checkpoints"
+    assert [path.name for path in folder.iterdir()] == ["step-000001"]  # nothing half written stays
+    again = verbs.retry_run(study, run.id, from_checkpoint=True)
+    idle_worker(study.folder).work(until_idle=True)
+    assert runs.get(study, again.id).status == "succeeded"
+    assert_bit_equal(weights(study), uncut)
 
 
 def test_too_few_judgments_say_how_many_more(tmp_path):

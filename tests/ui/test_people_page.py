@@ -14,7 +14,7 @@ from feedback_store.database import Database
 from feedback_store.judgments import NewJudgment
 from rounds import studies
 from ui.web import passwords
-from web_studies import HOSTILE, judge_all
+from web_studies import HOSTILE, judge_all, reward_model
 
 expect.set_options(timeout=20_000)  # a loaded machine takes its time
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("outside")]
@@ -75,6 +75,20 @@ def test_a_person_is_found_paused_and_left_out(study: Database, people: dict, se
     confirm(page, "clicks at random")
     expect(person).to_contain_text("clicks at random")
     assert page.url.endswith(f"#people/{people['annotator']}"), "a link leads back to the person"
+
+
+def test_reliability_is_empty_in_words_until_a_reward_knows_people(
+    study: Database, people: dict, served: Callable, page
+):
+    log_in(page, served(study), "admin")
+    expect(page.locator(".tm-people")).to_contain_text("no reward model of this study knows people yet")
+    interval = {"value": 0.85, "low": 0.74, "high": 0.93}
+    judge_all(study, "annotator")
+    reward_model(study, people={str(people["annotator"]): {"reliability": interval, "inverted": 0.0, "answers": 6}})
+    page.reload()
+    row = page.locator(".tm-people-table tbody tr", has_text="annotator")
+    expect(row).to_contain_text("0.85 (0.74 to 0.93)")
+    expect(page.locator(".tm-people")).to_contain_text("as reward-1 learned it")
 
 
 def test_a_lead_sees_pseudonyms_and_no_accounts(study: Database, people: dict, served: Callable, page):

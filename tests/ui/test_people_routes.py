@@ -3,6 +3,7 @@
 import csv
 import io
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 from starlette.testclient import TestClient
@@ -23,7 +24,7 @@ from feedback_store import (
 from feedback_store.database import Database
 from feedback_store.judgments import NewJudgment
 from rounds import studies
-from web_studies import GOOD, judge_all
+from web_studies import GOOD, judge_all, reward_model
 
 Role = Callable[[str], TestClient]
 
@@ -53,6 +54,32 @@ def test_people_are_searched_filtered_sorted_and_paged(as_role: Role, study: Dat
     assert (busiest["total"], busiest["everybody"]) == (4, 4)
     assert [one["name"] for one in admin.get("/api/people?size=3&page=1").json()["people"]] == ["admin"]
     assert admin.get("/api/people?sort=beauty").status_code == 422
+
+
+def test_reliability_comes_with_its_interval_and_who_is_hardly_known_stands_last(as_role: Role, study: Database):
+    lead = as_role("admin")
+    before = lead.get("/api/people?sort=reliability").json()
+    assert before["reliability_by"] is None and all(one["reliability"] is None for one in before["people"])
+    judge_all(study, "annotator")
+    people = ids(study)
+
+    def learned(value: float, low: float, high: float, inverted: float = 0.0) -> dict[str, Any]:
+        return {"reliability": {"value": value, "low": low, "high": high}, "inverted": inverted, "answers": 60}
+
+    known = {str(people["annotator"]): learned(0.6, 0.5, 0.7), str(people["lead"]): learned(0.9, 0.85, 0.95),
+             str(people["admin"]): learned(0.95, 0.5, 0.99),
+             str(people["researcher"]): learned(0.05, 0.0, 0.1, inverted=0.97)}  # fmt: skip
+    reward_model(study, people=known)
+    found = lead.get("/api/people?sort=reliability").json()
+    assert found["reliability_by"] == "reward-1"
+    assert [one["name"] for one in found["people"]] == ["researcher", "annotator", "lead", "admin"]
+    turned, first, _, last = (one["reliability"] for one in found["people"])
+    assert first == {"value": 0.6, "low": 0.5, "high": 0.7, "wide": False, "inverted": False, "answers": 60}
+    assert turned["inverted"] and last["wide"]
+    backwards = lead.get("/api/people?sort=reliability&descending=true").json()["people"]
+    assert [one["name"] for one in backwards] == ["lead", "annotator", "researcher", "admin"]
+    one = lead.get(f"/api/people/{people['lead']}").json()
+    assert (one["reliability"]["value"], one["reliability_by"]) == (0.9, "reward-1")
 
 
 def test_one_person_is_paused_asked_otherwise_and_let_go_on(as_role: Role, study: Database):

@@ -19,6 +19,14 @@ Base = Annotated[
         show_default=False,
     ),
 ]
+Precision = Annotated[
+    str | None,
+    typer.Option(
+        help="Numbers that a new study's base is held in: auto, fp32, bf16 or 4bit; auto is bf16 on CUDA, else fp32.",
+        metavar="NAME",
+        show_default=False,
+    ),
+]
 Functions = Annotated[
     Path | None,
     typer.Option("--functions", metavar="DIR", help="Folder of own reward functions: NAME.py is own:NAME."),

@@ -7,7 +7,7 @@ from typing import Annotated
 
 import typer
 
-from ui.commands.arguments import AsJson, Base, Functions, Study
+from ui.commands.arguments import AsJson, Base, Functions, Precision, Study
 from ui.commands.output import print_json, say
 
 
@@ -17,6 +17,7 @@ def serve(
     port: Annotated[int, typer.Option(help="Port to listen on; 0 takes any free one.", min=0, max=65535)] = 7860,
     no_worker: Annotated[bool, typer.Option("--no-worker", help="Pages only: runs wait for another worker.")] = False,
     base: Base = None,
+    precision: Precision = None,
     public_url: Annotated[
         str | None,
         typer.Option(
@@ -51,6 +52,7 @@ def serve(
         port=port,
         worker=not no_worker,
         base=base,
+        precision=precision,
         demo=demo,
         public_url=public_url,
         trusted_proxy=trusted_proxy,

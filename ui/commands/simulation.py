@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ui.commands.arguments import AsJson, Base, Study
+from ui.commands.arguments import AsJson, Base, Functions, Precision, Study
 from ui.commands.output import as_text, print_json
 
 FIGURES = {
@@ -45,6 +45,7 @@ def simulate(
         typer.Option(help="Prompts of a new study; by default the demo's.", metavar="FILE", show_default=False),
     ] = None,
     base: Base = None,
+    precision: Precision = None,
     values: Annotated[
         list[str] | None,
         typer.Option(
@@ -53,6 +54,7 @@ def simulate(
             metavar="KEY=VALUE",
         ),
     ] = None,
+    functions: Functions = None,
     as_json: AsJson = False,
 ) -> None:
     """Go through rounds of the loop with simulated annotators, and measure after each what was learnt.
@@ -72,7 +74,9 @@ def simulate(
             seed=seed,
             prompts=prompts,
             base=base,
+            precision=precision,
             overrides=values or [],
+            functions=functions,
             on_progress=progress.show,
         ):
             if as_json:

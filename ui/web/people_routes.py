@@ -15,7 +15,8 @@ from pydantic import BaseModel, ConfigDict, Field
 from feedback_store import exclusions, people_listing, person_figures
 from feedback_store.database import Database
 from feedback_store.people_listing import ListedPerson
-from rounds import people, studies
+from rounds import people, people_figures, studies
+from rounds.people_figures import Reliabilities
 from ui.web import people_table
 from ui.web.actors import actor, known_as
 from ui.web.errors import NotThere
@@ -62,7 +63,8 @@ def listing(
     """People as a table, page by page; `counts` of all by state, `as_of` when the heavy figures were computed."""
     study = study_of(request)
     reading = figures(study)
-    everybody = _rows(study, person, people_listing.listing(study.db), reading)
+    known = people_figures.reliabilities(study.db)
+    everybody = _rows(study, person, people_listing.listing(study.db), reading, known)
     found = people_table.ordered(
         people_table.chosen(everybody, search=search, state=state), sort, descending=descending
     )
@@ -72,6 +74,7 @@ def listing(
         "everybody": len(everybody),
         "today": sum(row["today"] for row in everybody),
         "answers": sum(row["answers"] for row in everybody),
+        "reliability_by": known.reward_model,
         **as_of(reading),
     }
 
@@ -81,10 +84,11 @@ def one(request: Request, person: Lead, annotator_id: PersonId) -> dict[str, Any
     """One person: the row, the days worked, and what leaving them out would do."""
     study = study_of(request)
     found = _person(study.db, annotator_id)
-    reading = figures(study)
+    reading, known = figures(study), people_figures.reliabilities(study.db)
     effect = exclusions.effect(study.db, annotator_id)
     return {
-        **_rows(study, person, [found], reading)[0],
+        **_rows(study, person, [found], reading, known)[0],
+        "reliability_by": known.reward_model,
         "worked": people_listing.days(study.db, annotator_id),
         "effect": {"own": effect.own, "all": effect.all, "alone": effect.alone},
         **as_of(reading),
@@ -162,7 +166,8 @@ def _after(request: Request, person: Person, annotator_id: int, act: Callable[[D
     study = study_of(request)
     _person(study.db, annotator_id)
     act(study.db)
-    return _rows(study, person, [_person(study.db, annotator_id)], figures(study))[0]
+    known = people_figures.reliabilities(study.db)
+    return _rows(study, person, [_person(study.db, annotator_id)], figures(study), known)[0]
 
 
 def _person(db: Database, annotator_id: int) -> ListedPerson:
@@ -172,8 +177,15 @@ def _person(db: Database, annotator_id: int) -> ListedPerson:
     return found
 
 
-def _rows(study: StudyAtHand, person: Person, found: list[ListedPerson], reading: Reading) -> list[dict[str, Any]]:
+def _rows(
+    study: StudyAtHand, person: Person, found: list[ListedPerson], reading: Reading, known: Reliabilities
+) -> list[dict[str, Any]]:
     name_of = known_as(study.db, person)
     computed = reading.figures["people"] if reading.figures else {}
     qualifying = studies.settings(study.db).qualification.questions > 0
-    return [people_table.row(each, name_of, computed.get(str(each.id)), qualifying=qualifying) for each in found]
+    return [
+        people_table.row(
+            each, name_of, computed.get(str(each.id)), known.people.get(str(each.id)), qualifying=qualifying
+        )
+        for each in found
+    ]

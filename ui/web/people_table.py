@@ -11,7 +11,7 @@ from feedback_store.qualifying import NOT_QUALIFIED, QUALIFIED
 State = Literal["active", "training", "not_qualified", "paused", "paused_by_checks", "withdrawn", "disabled", "erased"]
 STATES: tuple[State, ...] = get_args(State)
 Sort = Literal["came", "name", "role", "state", "today", "answers", "per_hour", "checks", "repeats", "side", "ties",
-               "seconds"]  # fmt: skip
+               "seconds", "reliability"]  # fmt: skip
 ROLES_IN_ORDER = (None, "annotator", "lead", "researcher", "admin")
 
 
@@ -30,9 +30,14 @@ def state_of(person: ListedPerson, *, qualifying: bool) -> State:
 
 
 def row(
-    person: ListedPerson, known_as: Callable[[str], str], figures: dict[str, Any] | None, *, qualifying: bool
+    person: ListedPerson,
+    known_as: Callable[[str], str],
+    figures: dict[str, Any] | None,
+    reliability: dict[str, Any] | None,
+    *,
+    qualifying: bool,
 ) -> dict[str, Any]:
-    """One row. Shares come with their counts: 1 of 1 is not 100 of 100."""
+    """One row. Shares come with their counts: 1 of 1 is not 100 of 100; reliability with its interval."""
     found = figures or {}
     return {
         "id": person.id,
@@ -54,6 +59,7 @@ def row(
         "checks": _pair(found, "checks_right", "checks"),
         "repeats": _pair(found, "repeats_same", "repeats"),
         "side": _pair(found, "first_preferred", "sided"),
+        "reliability": reliability,
         "ties": _pair({**found, "decided": found.get("answers", 0) - found.get("skips", 0)}, "ties", "decided"),
     }
 
@@ -74,12 +80,14 @@ def chosen(rows: Iterable[dict[str, Any]], *, search: str, state: State | None) 
 
 
 def ordered(rows: list[dict[str, Any]], sort: Sort, *, descending: bool) -> list[dict[str, Any]]:
-    """Rows in an order; those without the figure come last in both directions."""
+    """Rows in an order; those without the figure, or of whom too little is known, come last in both directions."""
 
     def place(one: dict[str, Any]) -> Any:
         value = one["id"] if sort == "came" else one[sort]
         if isinstance(value, list):
             return value[0] / value[1] if value[1] else None
+        if isinstance(value, dict):
+            return None if value["wide"] else value["value"]
         if sort == "role":
             return ROLES_IN_ORDER.index(value)
         return STATES.index(value) if sort == "state" else value

@@ -16,6 +16,7 @@ from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from rounds import estimating, loop_state, presets, run_plan, run_views, setting_fields, verbs
 from rounds.settings import KIND_SETTINGS, SettingsError
+from rounds.work import Facts
 from ui.web.actors import actor
 from ui.web.errors import NotThere
 from ui.web.roles import Researcher
@@ -24,7 +25,7 @@ from ui.web.study import study_of
 router = APIRouter(prefix="/api", tags=["runs"])
 
 # Not `score`: it reads a file by its path, which is for those who sit at this machine.
-Kind = Literal["sample", "train-reward", "train-policy", "evaluate", "policy-export"]
+Kind = Literal["sample", "train-reward", "train-policy", "evaluate", "policy-export", "reward-export"]
 IN_FORM: tuple[Kind, ...] = ("sample", "train-reward", "train-policy", "evaluate")
 NEXT_POLICY: tuple[Kind, ...] = ("train-reward", "train-policy")
 NO_FIELD = ("resume_from",)  # set by trying again
@@ -83,7 +84,8 @@ def listing(
 def kinds(request: Request, person: Researcher) -> dict[str, Any]:
     """What the form is made of: for each kind its fields, the study's values, presets, and why it is impossible now."""
     db = study_of(request).db
-    return {"kinds": [_kind(db, kind) for kind in IN_FORM]}
+    facts = estimating.facts(db)
+    return {"kinds": [_kind(db, kind, facts) for kind in IN_FORM]}
 
 
 @router.post("/runs")
@@ -165,6 +167,20 @@ def samples(
         return run_views.samples(study_of(request).db, run_id, page=page, size=size)
 
 
+@router.get("/runs/{run_id}/tokens")
+def tokens(
+    request: Request,
+    person: Researcher,
+    run_id: RunId,
+    step: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
+    page: Page = 0,
+    size: Annotated[int, Query(ge=1, le=20)] = 4,
+) -> dict[str, Any]:
+    """A few rollouts of its training, token by token: text, log-probs, KL, reward, shaping, value, advantage."""
+    with _known():
+        return run_views.tokens(study_of(request).db, run_id, step=step, page=page, size=size)
+
+
 @router.get("/curves")
 def curves(
     request: Request,
@@ -199,7 +215,7 @@ def _known() -> Iterator[None]:
         raise NotThere(str(error)) from error
 
 
-def _kind(db: Database, kind: Kind) -> dict[str, Any]:
+def _kind(db: Database, kind: Kind, facts: Facts) -> dict[str, Any]:
     fields = [
         asdict(field) for field in setting_fields.fields_of(KIND_SETTINGS[kind], kind) if field.name not in NO_FIELD
     ]
@@ -212,7 +228,7 @@ def _kind(db: Database, kind: Kind) -> dict[str, Any]:
         "kind": kind,
         "fields": fields,
         "values": {field["name"]: own[field["name"]] for field in fields},
-        "presets": [asdict(preset) for preset in presets.PRESETS[kind]],
+        "presets": [asdict(preset) for preset in presets.of(kind, facts)],
         "impossible": run_plan.impossible(db, kind),
     }
 
@@ -236,7 +252,7 @@ def _planned(
         if answer["faults"]:
             return answer
         resolved = run_plan.resolve(db, kind, settings, preset=preset, expected=expected)
-    except (SettingsError, run_plan.Impossible, run_plan.CannotResume, InvalidInput) as error:
+    except (SettingsError, run_plan.Impossible, run_plan.NotElsewhere, run_plan.CannotResume, InvalidInput) as error:
         return {**answer, "refused": str(error)}
     made = run_plan.plan(db, kind, resolved)
     return {**answer, **asdict(made), "estimate": asdict(estimating.estimate_run(db, kind, resolved))}

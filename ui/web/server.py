@@ -40,6 +40,7 @@ def serve(
     worker: bool = True,
     base: str | None = None,
     *,
+    precision: str | None = None,
     demo: bool = False,
     public_url: str | None = None,
     trusted_proxy: str = "",
@@ -59,7 +60,8 @@ def serve(
     with ExitStack() as stack:
         listening = stack.enter_context(_listen(host, port))
         port = listening.getsockname()[1]
-        db = stack.enter_context(studies.open_or_create(Path(study_folder), base=base, create=True, demo=demo))
+        study = studies.open_or_create(Path(study_folder), base=base, precision=precision, create=True, demo=demo)
+        db = stack.enter_context(study)
         lock = stack.enter_context(StudyLock(db.folder))
         lock.tell(served_at(host, port, public_url).origin)
         for words in filter(None, [db.warning, *folder_warnings(db.folder)]):

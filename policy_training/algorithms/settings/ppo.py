@@ -1,11 +1,13 @@
 """Settings of PPO."""
 
+from typing import ClassVar
+
 from pydantic import Field
 
-from policy_training.settings import RewardedSettings
+from policy_training.settings import TokenRewardedSettings
 
 
-class Settings(RewardedSettings):
+class Settings(TokenRewardedSettings):
     """Proximal policy optimisation with a LoRA adapter."""
 
     epochs: int = Field(2, ge=1, le=32, description="Passes over the rollouts of an iteration.")
@@ -13,9 +15,10 @@ class Settings(RewardedSettings):
     clip: float = Field(0.2, gt=0, lt=1, description="The ratio is clipped to 1 +- this.")
     value_clip: float = Field(0.2, gt=0, description="A value may move this far from its old one.")
     value_coefficient: float = Field(0.1, ge=0, description="Weight of the value loss.")
-    discount: float = Field(1.0, gt=0, le=1, description="Gamma of the return, a token.")
     gae_lambda: float = Field(0.95, ge=0, le=1, description="Lambda of generalised advantage estimation.")
     update_kl_target: float = Field(
         0.02, gt=0, description="An update ends once approx-KL a token passes 1.5 times this."
     )
     centre_scores: bool = Field(True, description="Take the mean of the prompt's other samples off each score.")
+
+    has_values: ClassVar[bool] = True

@@ -4,7 +4,7 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.url));
-const { measured, query, share } = await from("people/figures.js");
+const { measured, query, reliabilityNote, reliance, share } = await from("people/figures.js");
 const { wanted, within } = await from("page/tabs.js");
 
 /** Words as their key and what is put into them. */
@@ -21,6 +21,16 @@ test("a measure comes with its interval where it has one", () => {
   assert.equal(measured(words, { value: 0.625, low: 0.5, high: 0.7 }), "people.interval 0.63 0.50 0.70");
   assert.equal(measured(words, { value: 0, low: null, high: null }), "0.00");
   assert.equal(measured(words, { value: null, low: null, high: null }), "–");
+});
+
+test("reliability is told with its interval, in words where it is hardly known, and who learned it", () => {
+  const known = { value: 0.85, low: 0.74, high: 0.93, wide: false };
+  const said = (key, values = {}) => words(key, values).trim();
+  assert.equal(reliance(said, known), "people.interval 0.85 0.74 0.93");
+  assert.equal(reliance(said, { ...known, wide: true }), "people.too_few");
+  assert.equal(reliance(said, null), "–");
+  assert.equal(reliabilityNote(said, { reliability_by: "reward-2" }), "people.reliability_by reward-2");
+  assert.equal(reliabilityNote(said, { reliability_by: null }), "people.reliability_none");
 });
 
 test("what is not chosen is not asked for, and zero is chosen", () => {

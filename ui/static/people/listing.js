@@ -7,13 +7,13 @@ import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
 import { dayWords } from "../page/moments.js";
 import { asOf } from "../page/as_of.js";
-import { query, share } from "./figures.js";
+import { query, reliabilityNote, reliance, share } from "./figures.js";
 import { PersonPanel } from "./person.js";
 
 const SIZE = 25;
 const STATES = ["active", "training", "not_qualified", "paused", "paused_by_checks", "withdrawn", "disabled", "erased"];
-const COLUMNS = ["name", "role", "state", "today", "answers", "per_hour", "checks", "repeats", "side", "ties"];
-const COUNTED = ["today", "answers", "per_hour", "checks", "repeats", "side", "ties"];
+const COLUMNS = ["name", "role", "state", "today", "answers", "per_hour", "reliability", "checks", "repeats", "side", "ties"];
+const COUNTED = ["today", "answers", "per_hour", "reliability", "checks", "repeats", "side", "ties"];
 const TYPING_MILLISECONDS = 300;
 
 export class Listing {
@@ -64,6 +64,7 @@ export class Listing {
     return [
       el("p", { class: "tm-summary" }, summary),
       found,
+      el("p", { class: "tm-as-of" }, reliabilityNote(words, answer)),
       pager(words, { page: this.chosen.page, size: SIZE, total: answer.total }, (page) => this.choose({ page })),
       asOf(words, answer, this.language, () => this.list.load()),
     ];
@@ -125,6 +126,7 @@ export class Listing {
       today: String(person.today),
       answers: String(person.answers),
       per_hour: number(person.per_hour, 0),
+      reliability: reliance(words, person.reliability),
       ...Object.fromEntries(["checks", "repeats", "side", "ties"].map((key) => [key, share(words, person[key])])),
     };
     const title = person.last_day ? words("people.last_day", { day: dayWords(person.last_day, this.language) }) : null;

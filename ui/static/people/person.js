@@ -7,7 +7,7 @@ import { number } from "../page/figures.js";
 import { dayWords } from "../page/moments.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
-import { share } from "./figures.js";
+import { reliabilityNote, reliance, share } from "./figures.js";
 
 const ROLES = ["annotator", "lead", "researcher", "admin"];
 const PAUSED = ["paused", "paused_by_checks"];
@@ -61,13 +61,19 @@ export class PersonPanel {
       days: String(person.days),
       per_hour: number(person.per_hour, 0),
       seconds: number(person.seconds, 1),
+      reliability: reliance(words, person.reliability),
       checks: share(words, person.checks),
       repeats: share(words, person.repeats),
       side: share(words, person.side),
       ties: share(words, person.ties),
     };
     const row = ([name, value]) => el("div", {}, el("dt", {}, words(`people.fact.${name}`)), el("dd", {}, value));
-    return el("dl", { class: "tm-figures-of" }, Object.entries(values).map(row));
+    const inverted = person.reliability?.inverted && !person.reliability.wide;
+    return [
+      el("dl", { class: "tm-figures-of" }, Object.entries(values).map(row)),
+      inverted ? el("p", { class: "tm-note" }, words("people.inverted")) : null,
+      el("p", { class: "tm-as-of" }, reliabilityNote(words, person)),
+    ];
   }
 
   days(worked) {

@@ -8,7 +8,7 @@ import { chart, numbersOf } from "../page/chart.js";
 import { LogTail } from "./log_tail.js";
 import { rewardsOverKl } from "./over_kl.js";
 import { rewardQuality } from "./reward_quality.js";
-import { runFacts, runSettings } from "./run_facts.js";
+import { runEnvironment, runFacts, runSettings } from "./run_facts.js";
 import { SampleSteps } from "./sample_steps.js";
 import { drawable, isActive, progressWords, readingsOf, readingWords, runWords, statusChip } from "./words.js";
 
@@ -74,6 +74,7 @@ export class OneRun {
         isActive(run) ? bar : null,
         isActive(run) ? el("p", { class: "tm-run-state" }, progressWords(tools, run)) : null,
         this.failure(run),
+        this.alarms(run),
         run.can.retry && run.kind !== "train-policy"
           ? el("p", { class: "tm-help" }, this.words("runs.retry_anew"))
           : null,
@@ -82,6 +83,7 @@ export class OneRun {
       rewardQuality(tools, run.reward_quality),
       this.curves(run),
       runSettings(tools, run),
+      runEnvironment(tools, run),
     ];
   }
 
@@ -94,7 +96,7 @@ export class OneRun {
       can.cancel ? slim("active.cancel", () => this.cancel(run)) : null,
       can.resume_step === null ? null : slim("runs.resume", () => this.again(run, true), { step: can.resume_step }),
       can.retry ? slim("runs.retry", () => this.again(run, false)) : null,
-      ["score", "policy-export", "reward-export"].includes(run.kind)
+      ["score", "policy-export", "policy-import", "reward-export"].includes(run.kind)
         ? null
         : el("a", { class: "tm-button tm-slim", href: `#new/${run.kind}/${run.id}` }, words("runs.like")),
       el(
@@ -158,6 +160,23 @@ export class OneRun {
       foreignText(el("p", { class: "tm-failure-words" }), run.error),
       tries?.length ? el("p", {}, words("runs.tries")) : null,
       tries?.length ? el("ol", { class: "tm-tries" }, tries) : null,
+    );
+  }
+
+  /** What went past its limit while the policy was trained. */
+  alarms(run) {
+    const { words } = this;
+    if (run.alarms.length === 0) return null;
+    const figure = (value) => (value === null ? "?" : Number(value.toPrecision(3)));
+    const told = run.alarms.map(({ step, code, value, limit }) =>
+      el("li", {}, words(`runs.alarm.${code}`, { step, value: figure(value), limit: figure(limit) })),
+    );
+    return el(
+      "div",
+      { class: "tm-failure" },
+      el("p", {}, el("strong", {}, words("runs.alarms"))),
+      el("ul", { class: "tm-tries" }, told),
+      el("p", { class: "tm-help" }, words("runs.alarms_about")),
     );
   }
 

@@ -12,7 +12,7 @@ import { listAddress } from "./address.js";
 import { isActive, madeWords, progressWords, runLink, runWords, statusChip } from "./words.js";
 
 const SIZE = 20;
-const KINDS = ["sample", "train-reward", "train-policy", "evaluate", "policy-export", "reward-export", "score"];
+const KINDS = ["sample", "train-reward", "train-policy", "evaluate", "policy-export", "policy-import", "reward-export", "score"];
 const STATUSES = ["queued", "running", "succeeded", "failed", "cancelled"];
 
 export class RunTable {
@@ -108,11 +108,12 @@ export class RunTable {
       run.status === "running" && steps > 0
         ? el("progress", { class: "tm-progress", max: steps, value: step, "aria-label": runWords(this.tools, run) })
         : null;
+    const warned = run.alarms.length ? el("span", { class: "tm-chip" }, "⚠ ", words("runs.with_alarms")) : null;
     const how = isActive(run) ? el("span", { class: "tm-run-state" }, progressWords(this.tools, run)) : null;
     return [
       box,
       runLink(this.tools, run),
-      [statusChip(this.tools, run.status), bar, how].filter(Boolean),
+      [statusChip(this.tools, run.status), warned, bar, how].filter(Boolean),
       moment(run.created_at),
       run.seconds === null ? "–" : duration(words, run.seconds),
       madeWords(this.tools, run.published) || (run.retries ? words("runs.again_of", { id: run.retries }) : "–"),

@@ -54,7 +54,7 @@ export class StartForm {
   draw({ kinds, old }) {
     const { words } = this;
     this.kinds = kinds;
-    this.preset = "standard";
+    this.preset = "normal";
     this.plan = new PlanPanel(this.tools);
     this.queue = el("p", { class: "tm-help" });
     this.done = el("p", { class: "tm-said", role: "status" });
@@ -179,7 +179,7 @@ export class StartForm {
   isOfAnother(part) {
     const algorithm = this.fields.find(({ about }) => about.name === "algorithm");
     const [owner] = part.split(".");
-    return algorithm !== undefined && algorithm.about.options.includes(owner) && owner !== algorithm.read();
+    return algorithm !== undefined && algorithm.about.options?.includes(owner) && owner !== algorithm.read();
   }
 
   /** What differs from the study's own settings, kind by kind: {kind: {name: value}}. */
@@ -243,7 +243,7 @@ export class StartForm {
     );
     for (const each of this.fields) {
       const fault = faults.get(`${each.kind} ${each.about.name}`);
-      each.fail(fault ? faultWords(this.tools, each.about, fault) : "");
+      each.fail(fault ? faultWords(this.tools, each.about, fault, each.read()) : "");
     }
     this.faulty = this.fields.find((each) => faults.has(`${each.kind} ${each.about.name}`)) ?? null;
     this.plan.show(plan);

@@ -1,0 +1,161 @@
+"""The card of an exported policy: what it is, how to load and sample it, what it was made from, and whose that is."""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from typing import Any
+
+from feedback_store.dataset_card import LICENCE_OF_BASE, NOT_STATED
+from feedback_store.policies import Policy
+from rounds import setting_fields
+from rounds.base_names import base_name
+from rounds.settings import PolicyExportSettings, StudySettings
+
+ADAPTER = """```python
+from peft import PeftModel
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+base = AutoModelForCausalLM.from_pretrained({base})
+model = PeftModel.from_pretrained(base, "{folder}")
+tokenizer = AutoTokenizer.from_pretrained("{folder}")
+```
+
+vLLM serves it as well: `vllm serve {serve} --enable-lora --max-lora-rank {rank} --lora-modules {name}={folder}`."""
+
+MERGED = """```python
+from transformers import AutoModelForCausalLM, AutoTokenizer
+
+model = AutoModelForCausalLM.from_pretrained("{folder}")
+tokenizer = AutoTokenizer.from_pretrained("{folder}")
+```"""
+
+
+def card(
+    folder: str,
+    record: Mapping[str, Any],
+    study: StudySettings,
+    policy: Policy,
+    settings: PolicyExportSettings,
+    served_rank: int | None,
+) -> str:
+    """README.md in Markdown with the hub's front matter. `record`: what stands in tastemaker.json."""
+    merged, base, made = settings.format == "merged", record["base"], record["made_from"]
+    sampling = record["sampling"]
+    name = base_name(study.base)
+    licences = {
+        "licence of prompts and texts": settings.data_licence or NOT_STATED,
+        "licence of the base": settings.base_licence or LICENCE_OF_BASE.get(study.base) or NOT_STATED,
+    }
+    algorithm = made["algorithm"]
+    return f"""---
+base_model: {name}
+library_name: {"transformers" if merged else "peft"}
+pipeline_tag: text-generation
+tags: [preference-learning{f", {algorithm}" if algorithm else ""}{"" if merged else ", lora"}]
+---
+
+# {folder}
+
+{"A model" if merged else "A LoRA adapter"} {_maker(policy, algorithm)}.
+
+{_loading(folder, policy.name, settings.format, base, served_rank)}
+
+Sample at the temperature below, without top-k, top-p or repetition penalty (generation_config.json says so), with the
+system prompt below as the first message: that is what it was trained for.
+
+{
+        _table(
+            {
+                "temperature": sampling["temperature"],
+                "new tokens at most": sampling["max_new_tokens"],
+                "system prompt": sampling["system_prompt"],
+            }
+        )
+    }
+
+## Its base
+
+{name}: {base["is"]}.
+
+{
+        _table(
+            {
+                "revision": base["revision"] or "none: it is not on the hub",
+                **{f"sha256 of {file}": digest for file, digest in base["weights_sha256"].items()},
+                "sha256 of its tokenizer": base["tokenizer_sha256"],
+                "sha256 of its chat template": base["template_sha256"],
+            }
+        )
+    }
+
+`tastemaker policy verify STUDY FOLDER --base MODEL` compares its logits on another copy of the base with the study's.
+
+## What it was made from
+
+{_table({**_data(made), **licences})}
+
+## Provenance
+
+{_table(_provenance(policy, made, record["written_with"]))}
+
+## Settings
+
+{_table(setting_fields.flat(made["settings"]) if made["settings"] else {})}
+
+`sha256sum --check SHA256SUMS` tells whether the files are as they were written.
+"""
+
+
+def _maker(policy: Policy, algorithm: str | None) -> str:
+    if policy.imported is not None:
+        return "that was made elsewhere and brought to a study of Tastemaker"
+    return f"trained by Tastemaker ({algorithm or 'ppo'}) towards a group's taste"
+
+
+def _loading(folder: str, name: str, form: str, base: Mapping[str, Any], rank: int | None) -> str:
+    if form == "merged":
+        return MERGED.format(folder=folder)
+    inside = f"{folder}/base"
+    loaded = f'"{base["hub_id"]}", revision="{base["revision"]}"' if form == "adapter" else f'"{inside}"'
+    serve = f"{base['hub_id']} --revision {base['revision']}" if form == "adapter" else inside
+    return ADAPTER.format(base=loaded, folder=folder, serve=serve, rank=rank, name=name)
+
+
+def _data(made: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "judgments": made["judgments"],
+        "judges": made["judges"],
+        "consent": made["consent"],
+        "prompts to train on, held out": f"{made['prompts']['train']}, {made['prompts']['holdout']}",
+        "imported": "; ".join(made["imported_files"]) or "nothing",
+    }
+
+
+def _provenance(policy: Policy, made: Mapping[str, Any], written_with: Mapping[str, str]) -> dict[str, Any]:
+    kl = policy.metrics.get("kl_nats")
+    rewards = [f"{one['weight']:g} × {one['function']}" for one in made["rewards"] or ()]
+    rows: dict[str, Any] = {
+        "made at, by run": f"{made['made_at']}, {made['run']}",
+        "sha256 of the published policy's manifest": made["manifest_sha256"],
+        "trained from": ", ".join(made["parents"]) or "the base",
+        "reward": " + ".join(rewards) or "none",
+        "mean KL to the reference": f"{kl:.2f} nats a completion" if isinstance(kl, float) else "not measured",
+    }
+    for name, model in made["reward_models"].items():
+        rows[f"{name}: manifest"] = model["manifest_sha256"]
+        rows[f"{name}: judgments"] = (
+            f"{model['judgments']}, the snapshot of run {model['snapshot']}, sha256 of their ids "
+            f"{model['judgments_sha256']}"
+        )
+    if policy.imported is not None:
+        rows |= {f"imported: {key}": value for key, value in setting_fields.flat(policy.imported).items()}
+    return rows | {"written with": ", ".join(f"{library} {number}" for library, number in written_with.items())}
+
+
+def _table(rows: Mapping[str, Any]) -> str:
+    lines = [f"| {_cell(what)} | {_cell(value)} |" for what, value in rows.items()]
+    return "\n".join(["| | |", "|---|---|", *lines])
+
+
+def _cell(value: object) -> str:
+    return str(value).replace("\n", " ").replace("|", "\\|")

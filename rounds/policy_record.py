@@ -1,0 +1,101 @@
+"""What an exported policy says of itself to programs (tastemaker.json): its base by sha256, how it is sampled, and what
+it was made from. PEFT's own config has room for a base's name and revision, and for nothing else.
+"""
+
+from __future__ import annotations
+
+import hashlib
+import json
+from collections.abc import Mapping, Sequence
+from pathlib import Path
+from typing import Any
+
+from feedback_store import dataset_card, prompts, provenance, reward_models, runs
+from feedback_store.database import Database
+from feedback_store.policies import Policy
+from language_models.folders import file_sha256
+from rounds.base_names import hub_id, origin_of
+from rounds.settings import StudySettings
+
+FILE = "tastemaker.json"
+
+
+def weights_sha256(folder: Path) -> dict[str, str]:
+    """sha256 of each file of a model's weights, as `sha256sum` and the hub tell it."""
+    return {path.name: file_sha256(path) for path in sorted(folder.glob("*.safetensors"))}
+
+
+def read(folder: Path) -> dict[str, Any] | None:
+    """The record of a folder; None where it has none that can be read."""
+    try:
+        found = json.loads((folder / FILE).read_text(encoding="utf-8"))
+    except (OSError, ValueError):
+        return None
+    return found if isinstance(found, dict) and isinstance(found.get("base"), dict) else None
+
+
+def base_of(
+    base: Path, source: str, *, tokenizer_sha256: str, template_sha256: str, revision: str | None
+) -> dict[str, Any]:
+    """Which base lies in the folder `base`: its name where it has one elsewhere, and the sha256 of weights, tokenizer
+    and template.
+    """
+    return {
+        "hub_id": hub_id(source),
+        "revision": revision,
+        "is": origin_of(source),
+        "weights_sha256": weights_sha256(base),
+        "tokenizer_sha256": tokenizer_sha256,
+        "template_sha256": template_sha256,
+    }
+
+
+def made_from(db: Database, policy: Policy) -> dict[str, Any]:
+    """Parents, reward models, rewards, settings, and the judgments that were seen: counts, sources, one hash of each
+    snapshot.
+    """
+    run = runs.get(db, policy.run_id) if policy.run_id is not None else None
+    result: Mapping[str, Any] = (run.result or {}) if run else {}
+    origin = provenance.origin(db, policy.name)
+    named = {row.name: row for row in reward_models.listing(db)}
+    facts = dataset_card.facts_of(db, provenance.judges_of(db, origin.judgments))
+    return {
+        "policy": policy.name,
+        "made_at": policy.created_at,
+        "manifest_sha256": policy.manifest_sha256,
+        "run": policy.run_id,
+        "algorithm": result.get("algorithm"),
+        "parents": [name for name in origin.policies if name != policy.name],
+        "imported": policy.imported,
+        "reward_models": {
+            name: {"manifest_sha256": named[name].manifest_sha256, **_snapshot(db, named[name].run_id)}
+            for name in origin.reward_models
+        },
+        "rewards": result.get("rewards"),
+        "settings": run.config if run else None,
+        "judgments": len(origin.judgments),
+        "judges": facts.people,
+        "consent": facts.consent,
+        "prompts": {split: len(prompts.listing(db, split=split)) for split in ("train", "holdout")},
+        "imported_files": facts.imports,
+    }
+
+
+def sampling_of(study: StudySettings, stop_ids: Sequence[int]) -> dict[str, Any]:
+    """How the policy was sampled while it was trained: anything else is another policy."""
+    return {
+        "system_prompt": study.system_prompt,
+        "temperature": study.sampling.temperature,
+        "max_new_tokens": study.sampling.max_new_tokens,
+        "stop_ids": list(stop_ids),
+    }
+
+
+def _snapshot(db: Database, run_id: int) -> dict[str, Any]:
+    """The judgments that a run saw: its number, how many, and the sha256 of their ids."""
+    ids = list(runs.judgments_of(db, run_id))
+    return {
+        "snapshot": run_id,
+        "judgments": len(ids),
+        "judgments_sha256": hashlib.sha256(json.dumps(ids).encode()).hexdigest(),
+    }

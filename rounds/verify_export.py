@@ -1,0 +1,199 @@
+"""Whether an exported policy is the study's: `python -m rounds.verify_export STUDY FOLDER [--base MODEL]`, a process of
+its own that prints one JSON object.
+
+The logits of the export (its adapter on MODEL, or the merged model) are compared with those of the study's policy on
+prompts of the study, held-out ones first, each with a text that the policy wrote where there is one. That is what
+counts; what is known of weights, tokenizer and template is named beside it, for whoever looks for the reason.
+"""
+
+from __future__ import annotations
+
+import argparse
+import json
+import sys
+from collections.abc import Sequence
+from pathlib import Path
+from typing import Any
+
+import torch
+from torch import Tensor
+
+from feedback_store import completions, policies, prompts
+from feedback_store.database import Database
+from feedback_store.policies import Policy
+from language_models import fetch, plain_lora, sources
+from language_models.errors import UnknownAdapter
+from language_models.folders import file_sha256
+from language_models.model import LanguageModel
+from rounds import policy_record, studies
+from rounds.kinds.policy_export import BASE
+from rounds.kinds.policy_import import require_fitting
+from rounds.model_host import ModelHost, base_source
+from rounds.settings import StudySettings
+
+PROMPTS = 8
+SAME_LOGITS = 0.01
+"""Logits that differ by less are the same: other kernels, and merging, move them by some 0.0001; rounding the weights
+of a base to 16 bits by 0.1, to four bits by more than 1."""
+NAME = "exported-policy"
+
+
+class NoExport(ValueError):
+    """A folder that holds no exported policy."""
+
+
+def compare(study: Path, folder: Path, base: str | None) -> dict[str, Any]:
+    """{same, verdict, differs, max_difference, adapter_moves, prompts, tokens, policy, base}. `adapter_moves`: how far
+    the policy's logits are from its base's, at most. Raises NoExport, WrongBase, UnknownModel, NotPlainLora.
+    """
+    db = Database.open(study)
+    record = policy_record.read(folder)
+    if record is None:
+        raise NoExport(
+            f"{str(folder)!r} is no export of this program: it has no {policy_record.FILE} that can be read."
+        )
+    policy = policies.by_name(db, record["made_from"]["policy"])
+    source = _base_source(folder, record, base)
+    settings = studies.settings(db)
+    host = ModelHost(db, settings.base)
+    differs = _changed_files(folder)
+    texts = _texts(db, host.model, settings, policy)
+    own = _logits(host.model, texts, host.adapter(policy))
+    untouched = _logits(host.model, texts, None)
+    own_base = fetch.ensure(base_source(study, settings.base))
+    differs += _other_base(record, own_base, host.model, None if record["format"] == "merged" else source)
+    theirs = _exported(folder, source, merged=record["format"] == "merged")
+    differs += _other_tokens(host.model, theirs)
+    if theirs.network.config.vocab_size != host.model.network.config.vocab_size:
+        differs.append("its vocabulary has another size")
+        difference = float("inf")
+    else:
+        found = _logits(theirs, texts, NAME if NAME in theirs.adapters.names else None)
+        difference = _most(own, found)
+    same = difference <= SAME_LOGITS and not differs
+    tokens = sum(map(len, texts))
+    return {
+        "same": same,
+        "verdict": _verdict(policy, folder, difference, len(texts), tokens, same=same),
+        "differs": differs,
+        "max_difference": difference if difference != float("inf") else None,
+        "adapter_moves": _most(own, untouched),
+        "prompts": len(texts),
+        "tokens": tokens,
+        "policy": policy.name,
+        "base": source,
+    }
+
+
+def _verdict(policy: Policy, folder: Path, difference: float, prompts: int, tokens: int, *, same: bool) -> str:
+    measured = f"its logits differ by at most {difference:.2g} on {tokens} tokens of {prompts} prompts"
+    if same:
+        return f"The same: {folder.name} is {policy.name}; {measured}."
+    if difference <= SAME_LOGITS:
+        return f"Not the same files, though {measured}: {folder.name} gives what {policy.name} gives."
+    return f"NOT the same: {folder.name} is not {policy.name} here; {measured} ({SAME_LOGITS} is allowed)."
+
+
+def _base_source(folder: Path, record: dict[str, Any], asked: str | None) -> str:
+    """The model to load the adapter on, as it was asked for, or as the export brings or names it."""
+    if record["format"] == "merged":
+        if asked is not None:
+            raise NoExport(f"{str(folder)!r} is a merged model, which needs no base: leave out --base.")
+        return str(folder)
+    if asked is not None:
+        return str(sources.parse(asked))
+    if (folder / BASE / "config.json").is_file():
+        return str(folder / BASE)
+    return f"hub:{record['base']['hub_id']}"
+
+
+def _exported(folder: Path, source: str, *, merged: bool) -> LanguageModel:
+    lora = None if merged else plain_lora.read(folder)
+    model = LanguageModel.load(source)
+    if lora is not None:
+        require_fitting(model, lora, folder.name)
+        model.adapters.load(NAME, folder)
+    return model
+
+
+def _texts(db: Database, model: LanguageModel, study: StudySettings, policy: Policy) -> list[list[int]]:
+    """Tokens of prompts, held-out ones first, each with a text of the policy behind it where it wrote one."""
+    asked = [*prompts.listing(db, split="holdout")[:PROMPTS], *prompts.listing(db, split="train")[:PROMPTS]][:PROMPTS]
+    if not asked:
+        raise NoExport("The study has no prompts to compare on. Import some.")
+    found = []
+    for prompt in asked:
+        wrote = completions.listing(db, prompt_id=prompt.id, policy_id=policy.id)[:1]
+        said = model.completion_tokens(wrote[0].text, wrote[0].finish_reason != "length") if wrote else []
+        found.append([*model.tokens(prompt.messages, study.system_prompt), *said])
+    return found
+
+
+def _logits(model: LanguageModel, texts: Sequence[list[int]], adapter: str | None) -> list[Tensor]:
+    """(T, V) of each text, in 32 bits."""
+    if adapter is not None and adapter not in model.adapters.names:
+        raise UnknownAdapter(adapter)
+    with torch.no_grad(), model.adapters.using(adapter):
+        return [
+            model.network(input_ids=torch.tensor([ids], device=model.device)).logits[0].float().cpu() for ids in texts
+        ]
+
+
+def _most(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
+    return max(float((a - b).abs().max()) for a, b in zip(first, second, strict=True))
+
+
+def _changed_files(folder: Path) -> list[str]:
+    """Files that are not as they were written."""
+    try:
+        lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+    except OSError:
+        return ["it has no SHA256SUMS"]
+    said = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    return [
+        f"{name} is not as it was written" if (folder / name).is_file() else f"{name} is missing"
+        for name, digest in said.items()
+        if not (folder / name).is_file() or file_sha256(folder / name) != digest
+    ]
+
+
+def _other_base(record: dict[str, Any], own: Path, model: LanguageModel, source: str | None) -> list[str]:
+    """In what the export's base, and the one it is loaded on, are not the study's."""
+    weights = policy_record.weights_sha256(own)
+    found = []
+    if record["base"]["weights_sha256"] != weights:
+        found.append("it was made for weights of another sha256 than those of the study's base")
+    if source is not None and policy_record.weights_sha256(fetch.ensure(source)) != weights:
+        found.append(f"the weights of {source} have another sha256 than those of the study's base")
+    for key, words in (("tokenizer_sha256", "tokenizer"), ("template_sha256", "chat template")):
+        if record["base"][key] != getattr(model.identity, key):
+            found.append(f"it was made for another {words} than that of the study's base")
+    return found
+
+
+def _other_tokens(own: LanguageModel, theirs: LanguageModel) -> list[str]:
+    found = []
+    if own.identity.tokenizer_sha256 != theirs.identity.tokenizer_sha256:
+        found.append("its tokenizer has another vocabulary than that of the study's base")
+    if own.identity.template_sha256 != theirs.identity.template_sha256:
+        found.append("its chat template is another than that of the study's base")
+    return found
+
+
+def main(argv: list[str] | None = None) -> int:
+    """0 with a JSON object whatever the verdict is; 2 and one line of words where nothing could be compared."""
+    parser = argparse.ArgumentParser(prog="rounds.verify_export", description="Compares an export with its policy.")
+    parser.add_argument("study", type=Path)
+    parser.add_argument("folder", type=Path)
+    parser.add_argument("--base", metavar="MODEL")
+    given = parser.parse_args(argv)
+    try:
+        print(json.dumps(compare(given.study, given.folder, given.base)))
+    except (ValueError, OSError, KeyError) as error:
+        print(f"verify: {' '.join(str(error).split())}", file=sys.stderr)
+        return 2
+    return 0
+
+
+if __name__ == "__main__":
+    raise SystemExit(main())

@@ -1,0 +1,151 @@
+"""How long a run computes: its tokens, each at what it costs, and the texts that are drawn together.
+
+The rules of thumb were measured with a base of 135 million parameters in 32 bits on two cores. Time grows in step with
+the parameters; more cores help less than in step. A GPU is reckoned with a factor that nobody has measured here.
+"""
+
+from __future__ import annotations
+
+from collections.abc import Mapping
+from dataclasses import dataclass
+from math import ceil
+from typing import Any
+
+from language_models.settings import Precision
+from rounds import blind_pairs
+from rounds.reward_parts import uses_learned
+from rounds.settings import training_of
+
+DRAWN_STEP_SECONDS = 0.10  # a forward pass of one token for a batch, however many texts are in it
+DRAWN_TOKEN_SECONDS = 0.004  # and what each text in it adds
+READ_TOKEN_SECONDS = 0.0012
+TRAINED_TOKEN_SECONDS = 0.005  # forward, backward and update, all layers
+BACKWARD_SHARE = 2 / 3  # of a trained token's time, spent in the layers that are trained
+RECOMPUTED = 4 / 3  # a second forward pass beside one forward and a backward of twice its cost
+START_SECONDS = 5.0  # loading a model that is in the cache, once a worker
+LIKELIHOOD_PASSES = 3  # the policy and the base at the study's temperature, the base at 1
+LEARNED_SHARE = 2 / 3  # of the layers: what a learned reward reads
+PROMPT_TOKENS = 40
+DRAWN_TOGETHER = 64
+REFERENCE_PARAMETERS = 135e6
+REFERENCE_CORES = 2
+CORES_POWER = 0.8  # small matrices do not fill many cores
+GPU_FACTOR = 1 / 30  # not measured
+
+
+@dataclass(frozen=True)
+class Facts:
+    """What the work depends on besides the settings, and the machine. Disk and memory in units of 10^9 bytes; None
+    where the machine does not tell. `completion_tokens`: how long texts of this study are on average, None before there
+    are any. `promised_disk_gb`: what runs that wait or are at work will leave on the disk.
+    """
+
+    parameters: float
+    judgments: int = 0
+    train_prompts: int = 0
+    holdout_prompts: int = 0
+    max_new_tokens: int = 64
+    prompt_tokens: float = PROMPT_TOKENS
+    completion_tokens: float | None = None
+    has_reward: bool = False
+    cores: int = REFERENCE_CORES
+    gpu: bool = False
+    precision: Precision = "fp32"
+    free_memory_gb: float | None = None
+    total_memory_gb: float | None = None
+    free_disk_gb: float | None = None
+    promised_disk_gb: float = 0.0
+
+    def text_tokens(self, most: int) -> float:
+        """How long a text gets where `most` tokens are allowed."""
+        return most if self.completion_tokens is None else min(most, self.completion_tokens)
+
+    @property
+    def slowness(self) -> float:
+        """How many times longer the same tokens take than on the machine and with the base of the rules of thumb."""
+        cores = GPU_FACTOR if self.gpu else (REFERENCE_CORES / self.cores) ** CORES_POWER
+        return cores * self.parameters / REFERENCE_PARAMETERS
+
+
+def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: int) -> float:
+    """Seconds of computing on the machine of the rules of thumb."""
+    most = facts.max_new_tokens
+    whole = facts.prompt_tokens + facts.text_tokens(most)
+    if kind == "sample":
+        by_rule = config.get("choosing", "random") != "random" and config["candidates"] == 2
+        training = config["choose_from"] if by_rule else config["candidates"]
+        texts = config["pairs"] * (training + config["holdout_questions"] * config["candidates"])
+        return _drawn(texts, config["prompts_per_batch"] * training, most, facts)
+    if kind == "evaluate":
+        prompts = facts.holdout_prompts if config["split"] == "holdout" else facts.train_prompts
+        first = min(config["prompts"], prompts) * (len(config["policies"]) or 2)
+        blind, chosen_among = _blind_texts(config, facts)
+        drawn = first * config["samples"] + blind
+        scored = first * config["samples"] + chosen_among if config["reward_model"] or facts.has_reward else 0
+        read = scored * LEARNED_SHARE + (first * LIKELIHOOD_PASSES if config["likelihoods"] else 0)
+        return _drawn(drawn, DRAWN_TOGETHER, most, facts) + read * whole * READ_TOKEN_SECONDS
+    if kind == "train-reward":
+        reward = config["reward"]
+        drawn = _drawn(config["reference_samples"], DRAWN_TOGETHER, most, facts)
+        read = (2 * judgments + config["reference_samples"]) * whole * READ_TOKEN_SECONDS
+        trained = 2 * judgments * whole * reward["epochs"] * _trained_token(reward, None)
+        return drawn + (read + trained) * float(reward["depth"])
+    if kind == "train-policy":
+        return policy_seconds(config, facts)
+    return START_SECONDS
+
+
+def policy_seconds(config: Mapping[str, Any], facts: Facts) -> float:
+    """The iterations of any algorithm: drawn, read under policy, reference and reward (and potential), trained on; the
+    last one only measures. Then the texts that held-out prompts and people are shown by.
+    """
+    training = training_of(config)
+    most = training["sampling"]["max_new_tokens"]
+    whole = facts.prompt_tokens + facts.text_tokens(most)
+    texts, steps = training["prompts_per_step"] * training["samples_per_prompt"], training["steps"]
+    reward_passes = LEARNED_SHARE if uses_learned(config.get("rewards")) else 0
+    passes = 2 + reward_passes
+    if config["shaping"] == "language_model":
+        passes += 1
+    elif config["shaping"] == "reward":  # read anew so many times, from half of the text on average
+        passes += reward_passes * most / config["shaping_every"] / 2
+    drawn = _drawn(texts, training["sampling"]["batch_size"], most, facts)
+    measured = (steps + 1) * (drawn + texts * passes * whole * READ_TOKEN_SECONDS)
+    trained = steps * texts * whole * training.get("epochs", 1) * _trained_token(training, config.get("compute"))
+    held_out = min(config["held_out_prompts"], facts.holdout_prompts)
+    looks = _looks(steps, training["guards"]["held_out_every"]) if held_out else 0
+    looked = looks * (
+        _drawn(held_out, DRAWN_TOGETHER, most, facts) + held_out * reward_passes * whole * READ_TOKEN_SECONDS
+    )
+    shown = min(config["shown_prompts"], facts.holdout_prompts)
+    shown_seconds = (2 + config["shown_times"]) * _drawn(shown, DRAWN_TOGETHER, most, facts)
+    return measured + trained + looked + shown_seconds
+
+
+def _looks(steps: int, every: int) -> int:
+    """How often held-out prompts are looked at: every so many iterations, and at the end."""
+    return 0 if every == 0 else steps // every + 1 + (steps % every > 0)
+
+
+def _drawn(texts: float, together: int, most: int, facts: Facts) -> float:
+    """Texts are drawn a batch at a time; in each there is hardly ever none that goes on to the end."""
+    batches = ceil(texts / together) if texts else 0
+    return batches * most * DRAWN_STEP_SECONDS + texts * facts.text_tokens(most) * DRAWN_TOKEN_SECONDS
+
+
+def _trained_token(training: Mapping[str, Any], compute: Mapping[str, Any] | None) -> float:
+    """Frozen lower layers are passed forwards alone."""
+    seconds = TRAINED_TOKEN_SECONDS * (1 - BACKWARD_SHARE * training.get("frozen_share", 0.0))
+    return seconds * (RECOMPUTED if (compute or {}).get("gradient_checkpointing") == "on" else 1)
+
+
+def _blind_texts(config: Mapping[str, Any], facts: Facts) -> tuple[int, int]:
+    """Texts that are drawn for a blind evaluation, and how many of them a best is chosen among."""
+    blind = config["blind"]
+    if not blind["judgments"] or not facts.holdout_prompts:
+        return 0, 0
+    plain = len(config["policies"]) or 2
+    draws = [1] * plain + [blind["best_of_texts"]] * len(blind["best_of"])
+    planned = blind_pairs.plan(range(facts.holdout_prompts), len(draws), blind["judgments"], seed=0)
+    texts = {(side, pair.prompt_id, pair.index) for pair in planned for side in (pair.first, pair.second)}
+    return sum(draws[side] for side, *_ in texts), sum(draws[side] for side, *_ in texts if side >= plain)

@@ -1,0 +1,67 @@
+"""A base in bfloat16: adapters and heads stay in 32 bits, and everything that is done with a base works. What is
+particular to one in 4 bits, without one.
+"""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from language_models.batches import collate
+from language_models.heads import ScalarHead
+from language_models.log_probs import completion_pass
+from language_models.model import LanguageModel
+from language_models.precision import CannotCompute
+from language_models.sampling import SampleRequest, sample
+from language_models.settings import LoraSettings, SamplingSettings
+from tiny_models import MESSAGES, fresh_tiny, randomise
+
+
+def halved() -> LanguageModel:
+    plain = fresh_tiny()
+    model = LanguageModel(plain.network.to(torch.bfloat16), plain.tokenizer, plain.identity)
+    model.adapters.add("policy", LoraSettings(rank=4, alpha=8), 0)
+    randomise(model, "policy", 0)
+    return model
+
+
+def test_a_base_is_loaded_in_the_numbers_asked_for():
+    for precision, numbers in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
+        model = LanguageModel.load("tiny:", precision=precision)
+        assert {parameter.dtype for parameter in model.network.parameters()} == {numbers}
+
+
+def test_it_samples_from_the_merged_adapter_and_trains_it_in_32_bits():
+    model = halved()
+    prompt = model.tokens(MESSAGES)
+    [drawn] = sample(model, [SampleRequest(prompt, 1)], SamplingSettings(max_new_tokens=8), "policy")
+    batch = collate([prompt], [drawn.token_ids], model.pad_id, model.device)
+    with model.adapters.training("policy") as parameters:
+        done = completion_pass(model, batch, 0.7)
+        assert (done.log_probs.dtype, done.states.dtype) == (torch.float32, torch.float32)
+        value = ScalarHead(model.hidden_size)(done.states)
+        gradients = torch.autograd.grad(done.log_probs.sum() + value.sum(), parameters)
+    assert {parameter.dtype for parameter in parameters} == {torch.float32}
+    assert any(gradient.abs().sum() > 0 for gradient in gradients)
+    assert all(torch.isfinite(gradient).all() for gradient in gradients)
+
+
+def test_a_trunk_of_it_gives_features_in_32_bits():
+    model = halved()
+    trunk = model.trunk(2)
+    batch = collate([[5, 6, 7]], [[8, 9]], trunk.pad_id, trunk.device)
+    with torch.no_grad():
+        states = trunk.completion_states(batch)
+    assert states.dtype == torch.float32
+    assert torch.isfinite(states).all()
+
+
+def test_a_base_in_4_bits_is_sampled_from_through_the_adapter_and_never_written_out(tmp_path: Path):
+    model = halved()
+    model.quantised = True  # a stand-in: bitsandbytes needs a GPU to be of use
+    with model.sampled_from("policy") as network:
+        assert network is model.network
+        assert model.adapters.active == "policy"
+    assert model.adapters.active is None
+    with pytest.raises(CannotCompute, match="export the adapter alone"):
+        model.save_network(tmp_path)

@@ -1,0 +1,171 @@
+"""Guards: what counts as collapse, what as chance, and which policy a run returns."""
+
+import itertools
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+
+from language_models.sampling import Sampled
+from language_models.settings import LoraSettings, SamplingSettings
+from policy_training.algorithms import ppo
+from policy_training.algorithms.settings.ppo import Settings
+from policy_training.guards import alarms_of, clearly_above, hacking_alarm, paired_difference, spread_of_texts
+from policy_training.iterations import HELD_OUT_INDEX
+from policy_training.learner import TrainedPolicy
+from policy_training.records import Given, HeldOut, PromptItem, RewardFunction, StepReport
+from policy_training.settings import GuardSettings
+from tiny_models import fresh_tiny
+
+CALM = {"empty": 0.0, "identical": 0.0, "distinct_2": 0.8, "entropy_nats": 2.0}
+SETTINGS = Settings(
+    steps=4,
+    prompts_per_step=3,
+    samples_per_prompt=2,
+    learning_rate=3e-3,
+    kl_budget_nats=1000.0,
+    guards=GuardSettings(held_out_every=1),
+    lora=LoraSettings(rank=4, alpha=8),
+    sampling=SamplingSettings(max_new_tokens=12, batch_size=8),
+)
+
+
+def test_the_spread_of_texts_by_hand():
+    # Pairs: (1,2) (2,1) (1,2) | (1,2) (2,1) (1,2) | (5,6): seven, of which (1,2) (2,1) (5,6) are distinct.
+    assert spread_of_texts([[1, 2, 1, 2], [1, 2, 1, 2], [5, 6]]) == {"identical": 2 / 3, "distinct_2": 3 / 7}
+    assert spread_of_texts([[7], [8]]) == {"identical": 0.0, "distinct_2": 1.0}
+    assert spread_of_texts([[1, 2] * 50]) == spread_of_texts([[1, 2] * 12])  # a long text repeats itself anyhow
+
+
+def test_a_share_has_to_lie_above_its_limit_by_more_than_chance():
+    assert not clearly_above(2 / 32, 0.05, 32)
+    assert not clearly_above(4 / 32, 0.05, 32)  # 0.125 - 2 * 0.058 = 0.008
+    assert clearly_above(8 / 32, 0.05, 32)  # 0.25 - 2 * 0.077 = 0.097
+    assert clearly_above(0.0625, 0.05, 10_000)
+
+
+@pytest.mark.parametrize(
+    ("changed", "codes"),
+    [
+        ({}, []),
+        ({"empty": 0.3}, ["empty"]),
+        ({"identical": 0.5}, ["identical"]),
+        ({"distinct_2": 0.39}, ["distinct"]),
+        ({"distinct_2": 0.41}, []),
+        ({"entropy_nats": 0.59}, ["entropy"]),
+        ({"entropy_nats": 0.61}, []),
+        ({"empty": 1.0, "entropy_nats": 0.0}, ["empty", "entropy"]),
+    ],
+)
+def test_what_is_past_its_limit_raises_its_alarm(changed: dict[str, float], codes: list[str]):
+    assert [alarm.code for alarm in alarms_of(CALM, {**CALM, **changed}, 64, GuardSettings())] == codes
+
+
+def test_what_was_so_from_the_start_is_no_collapse():
+    repeating = {**CALM, "empty": 0.3, "identical": 0.5, "distinct_2": 0.1, "entropy_nats": 0.1}
+    assert alarms_of(repeating, repeating, 64, GuardSettings()) == []
+
+
+def test_a_paired_difference_by_hand():
+    mean, error = paired_difference([3.0, 2.0, 4.0], [1.0, 1.0, 1.0])  # 2, 1, 3: mean 2, sd 1
+    assert (mean, error) == (2.0, pytest.approx(1 / 3**0.5))
+    assert paired_difference([1.0], [0.0]) == (1.0, float("inf"))
+
+
+def test_hacking_is_a_proxy_that_rises_while_the_held_out_scores_fall():
+    best, worse = [1.0, 1.2, 0.8, 1.1], [0.1, 0.2, 0.0, 0.2]
+    alarm = hacking_alarm((2.0, 1.0), best, worse, 64)
+    assert alarm is not None
+    assert (alarm.code, alarm.value, alarm.limit) == ("hacking", pytest.approx(0.125), pytest.approx(1.025))
+    assert hacking_alarm((0.1, 1.0), best, worse, 64) is None  # the proxy rose by no more than chance
+    assert hacking_alarm((2.0, 1.0), best, best, 64) is None
+    assert hacking_alarm((2.0, 1.0), [1.0, -1.0, 1.0, -1.0], [-1.0, 1.0, 0.9, -1.0], 64) is None  # chance
+
+
+def spaces(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+    return [completion.text.count(" ") / 3 for completion in sampled]
+
+
+def run(
+    folder: Path, held_out: RewardFunction | None, settings: Settings = SETTINGS, cut_at: int | None = None
+) -> tuple[TrainedPolicy, list[StepReport]]:
+    model, reports = fresh_tiny(), list[StepReport]()
+    items = [
+        PromptItem(index, model.tokens([{"role": "user", "content": "word " * index + "?"}])) for index in range(7)
+    ]
+
+    def on_step(report: StepReport) -> None:
+        reports.append(report)
+        if report.step == cut_at:
+            raise InterruptedError
+
+    watched = HeldOut(items[4:], held_out) if held_out else None
+    return ppo.train(Given(model, items[:4], spaces, folder, on_step, held_out=watched), settings), reports
+
+
+def in_turn(*means: float) -> RewardFunction:
+    """Scores of the looks at the held-out prompts, one after the other."""
+    looks = itertools.chain(means)
+
+    def reward(items: Sequence[PromptItem], _: Sequence[Sampled]) -> list[float]:
+        mean = next(looks)
+        return [mean + 0.01 * place for place in range(len(items))]
+
+    return reward
+
+
+def test_the_policy_that_is_best_on_held_out_prompts_is_returned(tmp_path: Path):
+    trained, reports = run(tmp_path, in_turn(0.0, 1.0, 3.0, 2.9999, 0.5))
+    assert trained.steps == 2
+    assert trained.metrics["held_out"] == pytest.approx(3.01)
+    assert [round(report.metrics["held_out"]) for report in reports] == [0, 1, 3, 3, 1]
+    last, _ = run(tmp_path / "without", None)
+    assert last.steps == 4
+
+
+def test_held_out_prompts_are_looked_at_as_often_as_is_said_and_at_the_end(tmp_path: Path):
+    every_third = SETTINGS.model_copy(update={"guards": GuardSettings(held_out_every=3)})
+    trained, reports = run(tmp_path, in_turn(0.0, 5.0, 1.0), every_third)
+    assert [report.step for report in reports if "held_out" in report.metrics] == [0, 3, 4]
+    assert trained.steps == 3
+    never = SETTINGS.model_copy(update={"guards": GuardSettings(held_out_every=0)})
+    trained, reports = run(tmp_path / "never", in_turn(), never)
+    assert trained.steps == 4
+
+
+def test_held_out_completions_are_drawn_with_the_same_numbers_at_every_look(tmp_path: Path):
+    texts: list[list[str]] = []
+
+    def watch(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        texts.append([one.text for one in sampled])
+        return [0.0] * len(sampled)
+
+    run(tmp_path, watch, SETTINGS.model_copy(update={"learning_rate": 1e-12}))
+    assert len(texts) == 5
+    assert all(one == texts[0] for one in texts)  # the policy stood still
+    assert HELD_OUT_INDEX > 64  # more than samples_per_prompt may be
+
+
+def test_an_alarm_ends_the_run_with_the_best_policy_before_it(tmp_path: Path):
+    floor = SETTINGS.model_copy(update={"guards": GuardSettings(held_out_every=0, entropy_floor=0.999), "seed": 3})
+    steep = floor.model_copy(update={"learning_rate": 3e-2, "steps": 8})
+    trained, reports = run(tmp_path, None, steep)
+    assert [alarm.code for alarm in reports[-1].alarms] == ["entropy"]
+    assert trained.stopped_early is not None
+    assert "entropy" in trained.stopped_early
+    assert trained.steps == reports[-1].step - 1
+    going_on = steep.model_copy(update={"guards": steep.guards.model_copy(update={"stop": False})})
+    trained, reports = run(tmp_path / "on", None, going_on)
+    assert reports[-1].step == 8
+    assert trained.stopped_early is None
+
+
+def test_a_cut_run_keeps_its_best_policy_and_what_it_is_held_against(tmp_path: Path):
+    scores = (0.0, 3.0, 1.0, 2.0, 2.0)
+    uncut, _ = run(tmp_path / "uncut", in_turn(*scores))
+    for cut_at in range(4):
+        with pytest.raises(InterruptedError):
+            run(tmp_path / str(cut_at), in_turn(*scores), cut_at=cut_at)
+        resumed, _ = run(tmp_path / str(cut_at), in_turn(*scores[cut_at + 1 :]))
+        assert (resumed.steps, resumed.metrics["held_out"]) == (uncut.steps, uncut.metrics["held_out"])
+    assert uncut.steps == 1

@@ -1,0 +1,148 @@
+"""Completions that were cut off: a penalty, left out, or bootstrapped."""
+
+from collections.abc import Sequence
+from pathlib import Path
+
+import pytest
+import torch
+from pydantic import ValidationError
+
+import toy_task
+from language_models.batches import collate
+from language_models.log_probs import completion_pass
+from language_models.sampling import Sampled
+from language_models.settings import LoraSettings, SamplingSettings
+from policy_training.algorithms import ppo
+from policy_training.algorithms.settings.ppo import Settings
+from policy_training.episodes import Episodes, episodes_of
+from policy_training.kl import kl_per_sequence
+from policy_training.learner import Learner
+from policy_training.records import Given, Potential, PromptItem, StepReport
+from policy_training.rollouts import Rollouts, collect
+from policy_training.settings import RewardedSettings
+from policy_training.truncation import cut_off, end_values, learned_from, penalised_scores
+from tiny_models import fresh_tiny
+
+SETTINGS = Settings(
+    steps=2,
+    prompts_per_step=4,
+    samples_per_prompt=4,
+    truncation_penalty=1.5,
+    tokens_per_batch=150,
+    lora=LoraSettings(rank=4, alpha=8),
+    sampling=SamplingSettings(max_new_tokens=24, batch_size=12),
+)
+Made = tuple[Given, Learner, Rollouts]
+
+
+def length_reward(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+    return [len(one.token_ids) / 10 for one in sampled]
+
+
+def given_for(folder: Path, potential: Potential | None = None) -> Given:
+    model = fresh_tiny()
+    items = [PromptItem(n, model.tokens([{"role": "user", "content": "word " * n}])) for n in range(4)]
+    return Given(model, items, length_reward, folder, lambda _: None, potential=potential)
+
+
+@pytest.fixture
+def made(tmp_path: Path) -> Made:
+    """Rollouts of which some are cut off, by an adapter and a value head that hold random weights."""
+    given = given_for(tmp_path)
+    learner = Learner.start(given, SETTINGS, value_learning_rate=1e-3)
+    with torch.no_grad():
+        for parameter in learner.weights().values():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.03)
+    rollouts = collect(given, learner, SETTINGS, 0)
+    assert 0 < int(cut_off(rollouts).sum()) < len(rollouts.items)
+    return given, learner, rollouts
+
+
+def changed(**settings: object) -> Settings:
+    return SETTINGS.model_copy(update=settings)
+
+
+def test_the_penalty_is_the_default_and_takes_from_cut_off_ones_alone(made: Made) -> None:
+    _, learner, rollouts = made
+    expected = rollouts.scores - torch.where(cut_off(rollouts), 1.5, 0.0)
+    torch.testing.assert_close(penalised_scores(rollouts, SETTINGS), expected)
+    assert (end_values(rollouts, learner, SETTINGS) == 0).all()
+    for other in ("leave_out", "bootstrap"):
+        assert penalised_scores(rollouts, changed(truncated=other)) is rollouts.scores
+
+
+def test_left_out_rollouts_are_measured_and_not_learned_from(made: Made) -> None:
+    _, learner, rollouts = made
+    left = learned_from(rollouts, learner, changed(truncated="leave_out"), 0)
+    rows = [row for row, sampled in enumerate(rollouts.sampled) if sampled.finished]
+    assert left.sampled == [rollouts.sampled[row] for row in rows]
+    torch.testing.assert_close(left.log_probs, rollouts.log_probs[rows])
+    laid_out = [int(row) for minibatch in left.minibatches for micro in minibatch for row in micro.rows]
+    assert sorted(laid_out) == list(range(len(rows)))
+    assert learned_from(rollouts, learner, SETTINGS, 0) is rollouts
+
+
+def test_an_iteration_in_which_all_are_left_out_learns_nothing_and_goes_on(tmp_path: Path) -> None:
+    reports: list[StepReport] = []
+    given = Given(toy_task.toy_model(), [toy_task.PROMPT], toy_task.reward, tmp_path, reports.append)
+    trained = ppo.train(given, changed(truncated="leave_out"))  # a completion of the toy never ends by itself
+    assert [report.step for report in reports] == [0, 1, 2]
+    assert reports[0].metrics["left_out"] == 1.0
+    assert "policy_loss" not in reports[0].metrics
+    assert trained.metrics["kl_nats"] == 0.0
+
+
+def test_the_bootstrapped_value_is_that_of_the_state_after_the_last_token(made: Made) -> None:
+    _, learner, rollouts = made
+    found = end_values(rollouts, learner, changed(truncated="bootstrap"))
+    assert learner.value_head is not None
+    for row, (item, sampled) in enumerate(zip(rollouts.items, rollouts.sampled, strict=True)):
+        if sampled.finished:
+            assert found[row] == 0
+            continue
+        for token in (3, 4):  # whichever token would come next
+            batch = collate([item.token_ids], [[*sampled.token_ids, token]], learner.model.pad_id)
+            with torch.no_grad(), learner.model.adapters.using(learner.adapter):
+                states = completion_pass(learner.model, batch, SETTINGS.sampling.temperature).states
+                expected = learner.value_head(states[0, -1])
+            torch.testing.assert_close(found[row], expected, atol=1e-5, rtol=0)
+    assert (found[cut_off(rollouts)] != 0).all()
+
+
+def test_bootstrapping_is_refused_without_a_value_head() -> None:
+    with pytest.raises(ValidationError, match="has no value head: use penalty or leave_out"):
+        RewardedSettings(truncated="bootstrap")
+
+
+def episodes(made: Made, settings: Settings) -> Episodes:
+    given, learner, rollouts = made
+    lengths = Given(given.model, given.prompts, given.reward, given.checkpoint_folder, given.on_step, potential=steps)
+    return episodes_of(rollouts, lengths, learner, settings)
+
+
+def steps(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[list[float]]:
+    return [[1.0 + t for t in range(len(one.token_ids) + 1)] for one in sampled]
+
+
+def test_rewards_are_score_less_price_of_kl_plus_what_the_potential_telescopes_to(made: Made) -> None:
+    _, learner, rollouts = made
+    kl = kl_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
+    for truncated in ("penalty", "bootstrap"):
+        settings = changed(truncated=truncated)
+        found = episodes(made, settings)
+        goes_on = cut_off(rollouts) & (truncated == "bootstrap")
+        telescoped = torch.where(goes_on, rollouts.mask.sum(1) + 1.0, 0.0) - 1.0  # Phi(s_T) - Phi(s_0)
+        torch.testing.assert_close(found.shaping.sum(1), telescoped)
+        expected = penalised_scores(rollouts, settings) - learner.controller.beta * kl + telescoped
+        torch.testing.assert_close(found.rewards.sum(1), expected)
+
+
+def test_ppo_learns_from_the_shaped_rewards(tmp_path: Path) -> None:
+    def rewards(potential: Potential | None) -> float:
+        reports: list[StepReport] = []
+        given = given_for(tmp_path)
+        given = Given(given.model, given.prompts, length_reward, tmp_path / str(potential), reports.append)
+        ppo.train(Given(**{**given.__dict__, "potential": potential}), changed(steps=1))
+        return reports[0].metrics["reward"]
+
+    assert rewards(steps) == pytest.approx(rewards(None) - 1.0, abs=1e-5)  # Phi(s_0) = 1

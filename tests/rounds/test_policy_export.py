@@ -1,0 +1,205 @@
+"""Exports load elsewhere as the study's policy, name their base as what it is, and are found out where they differ."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from feedback_store import policies, runs
+from language_models import folders
+from rounds import verbs
+from rounds.base_names import NotElsewhere
+from rounds.verify_export import compare
+from tests.builders.policy_studies import HUB, REVISION, done, put_tiny_on_hub, with_policy
+
+AROUND = {"README.md", "SHA256SUMS", "generation_config.json", "tastemaker.json", "tokenizer.json"}
+
+
+@pytest.fixture(autouse=True)
+def one_thread(monkeypatch):
+    monkeypatch.setenv("TASTEMAKER_THREADS", "1")
+
+
+def exported(db, worker, **settings: object) -> Path:
+    run = done(db, worker, verbs.start_run(db, "policy-export", settings))
+    assert run.status == "succeeded", run.error
+    return Path(db.folder / run.result["folder"])
+
+
+def logits_of(network) -> torch.Tensor:
+    with torch.no_grad():
+        return network(input_ids=torch.tensor([[5, 60, 61, 62, 7]])).logits
+
+
+def of_study(worker, db) -> torch.Tensor:
+    model = worker.models.model
+    with model.adapters.using(worker.models.adapter(policies.by_name(db, "policy-1"))):
+        return logits_of(model.network)
+
+
+def test_an_adapter_names_a_base_on_the_hub_and_says_its_sha256(tmp_path, monkeypatch):
+    hub = put_tiny_on_hub(monkeypatch, tmp_path)
+    db, worker = with_policy(tmp_path / "study", HUB)
+    folder = exported(db, worker, data_licence="CC-BY-4.0", base_licence="MIT")
+    files = {path.name for path in folder.iterdir()}
+    assert files == AROUND | {
+        "adapter_config.json", "adapter_model.safetensors", "tokenizer_config.json", "chat_template.jinja"
+    }  # fmt: skip
+    for line in (folder / "SHA256SUMS").read_text().splitlines():
+        digest, name = line.split("  ")
+        assert folders.file_sha256(folder / name) == digest
+
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert (config["base_model_name_or_path"], config["revision"]) == ("people/tiny", REVISION)
+    record = json.loads((folder / "tastemaker.json").read_text())
+    weights = {"model.safetensors": folders.file_sha256(hub / "model.safetensors")}
+    assert record["base"]["weights_sha256"] == weights
+    assert (record["base"]["hub_id"], record["base"]["revision"]) == ("people/tiny", REVISION)
+    assert record["made_from"]["parents"] == ["base"]
+    assert record["sampling"]["temperature"] == 0.7
+
+    card = (folder / "README.md").read_text()
+    base = policies.base(db)
+    for told in (
+        "CC-BY-4.0", "MIT", REVISION, weights["model.safetensors"], base.tokenizer_sha256, "1 × length_window",
+        "1.25 nats", "12, 6", "Reply to the request.", "ppo.steps", "--max-lora-rank 8", "base_model: people/tiny",
+    ):  # fmt: skip
+        assert told in card, told
+
+
+def test_an_adapter_keeps_the_rules_that_vllm_sets(tmp_path, monkeypatch):
+    """By its raw files, as vLLM's loader looks at them (peft_helper.py, lora_model.py, utils.py)."""
+    put_tiny_on_hub(monkeypatch, tmp_path)
+    db, worker = with_policy(tmp_path / "study", HUB)
+    folder = exported(db, worker)
+    config = json.loads((folder / "adapter_config.json").read_text())
+    assert {"r", "lora_alpha", "target_modules"} <= set(config)
+    assert type(config["r"]) is int and type(config["lora_alpha"]) is int and 1 <= config["r"] <= 512
+    assert config["bias"] == "none" and config["modules_to_save"] is None
+    assert not config.get("use_dora") and not config.get("lora_bias") and not config.get("use_rslora")
+    assert not config["rank_pattern"] and not config["alpha_pattern"] and config["init_lora_weights"] is True
+    tensors = load_file(folder / "adapter_model.safetensors")
+    linear = {name.rsplit(".", 1)[-1] for name in worker.models.model.adapters.linear_shapes()}
+    for name, tensor in tensors.items():
+        start, _, rest = name.partition("base_model.model.")
+        *module, side, weight = rest.split(".")
+        assert (start, weight) == ("", "weight") and side in ("lora_A", "lora_B")
+        assert module[-1] in linear and module[-1] in config["target_modules"]
+        assert tensor.is_floating_point() and tensor.shape[side == "lora_B"] == config["r"]
+    assert not [name for name in tensors if "value" in name or "embed" in name or "lm_head" in name]
+
+
+def test_how_to_sample_is_read_by_transformers(tmp_path, monkeypatch):
+    from transformers import AutoTokenizer, GenerationConfig
+
+    put_tiny_on_hub(monkeypatch, tmp_path)
+    db, worker = with_policy(tmp_path / "study", HUB)
+    folder = exported(db, worker)
+    found = GenerationConfig.from_pretrained(folder)
+    assert (found.do_sample, found.temperature, found.top_p, found.top_k) == (True, 0.7, 1.0, 0)
+    assert (found.max_new_tokens, found.eos_token_id) == (12, sorted(worker.models.model.stop_ids))
+    messages = [{"role": "system", "content": "Reply."}, {"role": "user", "content": "hello"}]
+    ids = AutoTokenizer.from_pretrained(folder).apply_chat_template(
+        messages, add_generation_prompt=True, return_dict=False
+    )
+    assert ids == worker.models.model.tokens(messages)
+
+
+@pytest.mark.parametrize("base", ["tiny:", "folder"])
+def test_an_adapter_alone_is_refused_where_its_base_is_nowhere_else(tmp_path, monkeypatch, base):
+    if base == "folder":
+        base = str(put_tiny_on_hub(monkeypatch, tmp_path))
+    db, _ = with_policy(tmp_path / "study", base)
+    with pytest.raises(NotElsewhere, match=r"policy-1 cannot be .* alone.*--with-base\), or merged into it \(--merged"):
+        verbs.start_run(db, "policy-export")
+    assert [run.kind for run in runs.listing(db)] == ["train-policy"], "nothing was queued"
+
+
+def test_the_bundled_base_is_not_the_one_on_the_hub(tmp_path):
+    from rounds.base_names import hub_id, require_elsewhere
+
+    assert hub_id("bundled:smollm2-135m-instruct") is None
+    with pytest.raises(NotElsewhere, match=r"four bits \(GGUF, Q4_1\).*differ from those on the hub"):
+        require_elsewhere("bundled:smollm2-135m-instruct", "policy-1")
+
+
+def test_an_adapter_with_its_base_gives_the_same_logits_in_peft(tmp_path):
+    from peft import PeftModel
+    from transformers import AutoModelForCausalLM
+
+    from language_models.fetch import ensure
+
+    db, worker = with_policy(tmp_path / "study")
+    folder = exported(db, worker, format="adapter-with-base")
+    assert folder.name == "policy-1-with-base"
+    own, copied = ensure("tiny:") / "model.safetensors", folder / "base" / "model.safetensors"
+    assert folders.file_sha256(copied) == folders.file_sha256(own)
+    base = AutoModelForCausalLM.from_pretrained(folder / "base")
+    untouched = logits_of(base)
+    theirs = logits_of(PeftModel.from_pretrained(base, str(folder)).eval())
+    assert torch.allclose(theirs, of_study(worker, db), atol=1e-6)
+    assert not torch.allclose(theirs, untouched, atol=1e-2)
+    found = compare(db.folder, folder, None)
+    assert found["same"] and found["max_difference"] < 1e-4 < found["adapter_moves"]
+    assert found["prompts"] == 8 and found["verdict"].startswith("The same: policy-1-with-base is policy-1;")
+
+
+def test_a_merged_export_is_a_whole_model(tmp_path):
+    from transformers import AutoModelForCausalLM
+
+    db, worker = with_policy(tmp_path / "study")
+    folder = exported(db, worker, format="merged")
+    assert folder.name == "policy-1-merged" and not (folder / "adapter_config.json").exists()
+    merged = AutoModelForCausalLM.from_pretrained(folder)
+    assert torch.allclose(logits_of(merged), of_study(worker, db), atol=1e-4)
+    assert (merged.generation_config.temperature, merged.generation_config.top_k) == (0.7, 0)
+    assert compare(db.folder, folder, None)["same"]
+
+
+def test_another_base_is_found_by_logits_and_named(tmp_path):
+    db, worker = with_policy(tmp_path / "study")
+    folder = exported(db, worker, format="adapter-with-base")
+    other = tmp_path / "other"
+    shutil.copytree(folder / "base", other)
+    tensors = load_file(other / "model.safetensors")
+    tensors["model.layers.1.mlp.up_proj.weight"] += 0.5
+    save_file(tensors, other / "model.safetensors", metadata={"format": "pt"})
+    found = compare(db.folder, folder, str(other))
+    assert not found["same"] and found["max_difference"] > 0.01
+    assert found["verdict"].startswith("NOT the same: policy-1-with-base is not policy-1 here")
+    assert [fault for fault in found["differs"] if "have another sha256 than those of the study's base" in fault]
+
+
+def test_a_base_of_another_shape_or_tokenizer_is_named(tmp_path):
+    from language_models.errors import WrongBase
+    from language_models.tiny import tiny_model, tiny_tokenizer
+
+    db, worker = with_policy(tmp_path / "study")
+    folder = exported(db, worker, format="adapter-with-base")
+    other = tmp_path / "other"
+    tokenizer = tiny_tokenizer()
+    tiny_model(tokenizer, layers=2).save_pretrained(other)
+    tokenizer.save_pretrained(other)
+    with pytest.raises(WrongBase, match=r"changes 'model\.layers\.2\..*no linear layer of that name"):
+        compare(db.folder, folder, str(other))
+    shutil.rmtree(other)
+    shutil.copytree(folder / "base", other)
+    tokenizer.add_tokens(["<new>"])
+    tokenizer.chat_template = "{{ messages[0]['content'] }}"
+    tokenizer.save_pretrained(other)
+    found = compare(db.folder, folder, str(other))
+    assert not found["same"]
+    assert [fault.split()[1] for fault in found["differs"]] == ["tokenizer", "chat"]
+
+
+def test_a_changed_file_of_an_export_is_named(tmp_path):
+    db, worker = with_policy(tmp_path / "study")
+    folder = exported(db, worker, format="adapter-with-base")
+    with (folder / "generation_config.json").open("a") as file:
+        file.write("\n")
+    found = compare(db.folder, folder, None)
+    assert not found["same"]
+    assert found["differs"] == ["generation_config.json is not as it was written"]
