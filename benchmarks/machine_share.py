@@ -23,6 +23,7 @@ from language_models.settings import SamplingSettings
 from policy_training.algorithms import ppo
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.records import Given, PromptItem, StepReport
+from policy_training.settings import GuardSettings
 
 ROWS, NEW_TOKENS, EPOCHS = 16, 48, 4
 SIDE = 2048  # of the square matrices whose product is timed
@@ -94,7 +95,7 @@ def _iteration(
     settings = Settings(
         steps=1, prompts_per_step=len(prompts), samples_per_prompt=1, epochs=epochs, minibatches=1,
         learning_rate=1e-5, update_kl_target=1e9, kl_budget_nats=1e9, seed=setting.seed,
-        sampling=SamplingSettings(max_new_tokens=new_tokens, batch_size=len(prompts)),
+        guards=GuardSettings(stop=False), sampling=SamplingSettings(max_new_tokens=new_tokens, batch_size=len(prompts)),
     )  # fmt: skip
     found: list[tuple[float, float]] = []
 

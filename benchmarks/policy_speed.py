@@ -49,7 +49,7 @@ def iteration(
         "prompts": setting.prompts(prompts), "messages": _messages(setting, prompts), "taste": None,
         "learning_rate": 1e-5,  # hardly moves the policy: every step costs the same
     }  # fmt: skip
-    steps_off = {"update_kl_target": 1e9, "kl_budget_nats": 1e9, "learning_rate": 1e-5}  # guards that would end it
+    steps_off = {"update_kl_target": 1e9, "kl_budget_nats": 1e9, "guards": {"stop": False}}  # what would end it early
     sides = _sides(setting, trl, rows)
     steps = _measured(setting, task, sides, steps_off)
     row: dict[str, Any] = {
