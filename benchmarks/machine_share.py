@@ -1,14 +1,15 @@
 """How much of the machine the update of PPO uses: its arithmetic against the fp32 matmul rate of the same minutes.
 
 Counted is what the update has to compute on real tokens, without padding: for each linear layer a forward pass and a
-backward pass to its input, for LoRA's matrices also to themselves (the base's are frozen), the output layer on completion
-tokens alone, and causal attention. So padding and work done twice count against us. Processor seconds of the epochs
-alone are the difference of two runs, one with twice the epochs, on the same rollouts.
+backward pass to its input, for LoRA's matrices also to themselves (the base's are frozen), the output layer on
+completion tokens alone, and causal attention. So padding and work done twice count against us. Processor seconds of the
+epochs alone are the difference of two runs, one with twice the epochs, on the same rollouts.
 """
 
 import statistics
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -107,10 +108,8 @@ def _iteration(
     ends, setting.model.stop_ids = setting.model.stop_ids, frozenset()
     began = time.process_time()
     try:
-        with TemporaryDirectory() as folder:
+        with TemporaryDirectory() as folder, suppress(_Measured):
             ppo.train(Given(setting.model, items, _commas, Path(folder), on_step, adapter=adapter), settings)
-    except _Measured:
-        pass
     finally:
         setting.model.stop_ids = ends
         setting.model.adapters.remove(adapter)

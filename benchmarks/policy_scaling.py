@@ -1,5 +1,5 @@
-"""How an iteration of PPO grows with its work: processor time a real token and peak memory at 1, 4 and 16 times the rows,
-and memory at 1, 4 and 16 times the prompts of a run at equal rows.
+"""How an iteration of PPO grows with its work: processor time a real token and peak memory at 1, 4 and 16 times the
+rows, and memory at 1, 4 and 16 times the prompts of a run at equal rows.
 
 Each size is a process of its own that samples, measures and updates once. Real tokens are those of each row's prompt
 and completion, without padding. Sizes are measured in turns.
@@ -12,6 +12,7 @@ import subprocess
 import sys
 import time
 from collections.abc import Sequence
+from contextlib import suppress
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
@@ -111,10 +112,8 @@ def child(task: Task) -> dict[str, float]:
     items = [PromptItem(place, ids) for place, ids in enumerate(task["prompts"])]
     began = time.process_time()
     with TemporaryDirectory() as folder:
-        try:
+        with suppress(_Measured):
             ppo.train(Given(model, items, reward, Path(folder), on_step), settings)
-        except _Measured:
-            pass
     return {"tokens": tokens, "seconds": seconds, "peak_gb": peak_gigabytes()}
 
 

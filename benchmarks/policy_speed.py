@@ -12,9 +12,10 @@ own, whose python is named by --peer; without it ours is measured alone and the 
 Each side is a process of its own. They take turns, an iteration each, on the same prompts token for token, with as many
 rows, epochs and optimiser steps, in fp32, LoRA of rank 16 on all linear layers. In the cells of speed a token that ends
 a completion does not end it, so that all sides sample and learn from equally many; `..._natural` lets them end. The
-reward is a plain function for everybody. TRL 0.29's PPO has no shared trunk: it trains a value model of its own, whole
-(`trl`, as in its example) or by LoRA (`trl_value_lora`); our value head reads the policy's own states. TRL trains all
-rows at once (`trl`) or a few (`trl_small`: less memory).
+reward is a plain function for everybody. TRL 0.29's PPO has no shared trunk: it trains a value model of its own, whole,
+as in its example; our value head reads the policy's own states. The cells `..._variants` have TRL with other settings:
+all rows at once is `trl`, a few of them `trl_small` (less memory), a value model trained by LoRA `trl_value_lora`; RLOO
+recomputes states as it comes, `trl_kept` does not.
 
 `time_to_rise_...`: seconds until the mean of a hidden taste over an iteration's fresh completions has risen by the same
 amount, from the same prompts, each with settings that suit it; take --seed 0, 1 and 2.
@@ -41,8 +42,9 @@ NO_PEER = "not measured: --peer names the python of an environment with trl"
 
 
 def iteration(
-    setting: Setting, *, algorithm: str, trl: str, prompts: int, samples: int, epochs: int, natural_ends: bool
-) -> dict[str, Any]:
+    setting: Setting, *, algorithm: str, trl: str, prompts: int, samples: int, epochs: int,
+    natural_ends: bool = False, variants: bool = False,
+) -> dict[str, Any]:  # fmt: skip
     """Steps of both sides, and the medians of the turns' ratios."""
     rows = prompts * samples
     task = _task(setting, algorithm, prompts, samples, epochs, natural_ends) | {
@@ -50,7 +52,7 @@ def iteration(
         "learning_rate": 1e-5,  # hardly moves the policy: every step costs the same
     }  # fmt: skip
     steps_off = {"update_kl_target": 1e9, "kl_budget_nats": 1e9, "guards": {"stop": False}}  # what would end it early
-    sides = _sides(setting, trl, rows)
+    sides = _sides(setting, trl, rows, variants=variants)
     steps = _measured(setting, task, sides, steps_off)
     row: dict[str, Any] = {
         "algorithm": algorithm, "prompts": prompts, "rows": rows, "epochs": epochs, "new_tokens": task["new_tokens"],
@@ -72,7 +74,7 @@ def time_to_rise(setting: Setting, *, algorithm: str, trl: str) -> dict[str, Any
         "prompts": _demo(setting).prompts(PROMPTS), "messages": _messages(_demo(setting), PROMPTS), "taste": "lists",
         "truncation_penalty": 2.0, "learning_rate": 3e-4,
     }  # fmt: skip
-    sides = _sides(setting, trl, prompts * samples, all_variants=False)
+    sides = _sides(setting, trl, prompts * samples)
     most, rise = setting.trials(MOST_SECONDS, 2), RISE
     settings = {"kl_budget_nats": KL_BUDGET, "learning_rate": 3e-4, "final_learning_rate_share": 1.0, "steps": 1000}
     found: dict[str, list[Step]] = {}
@@ -174,8 +176,8 @@ def _settings(algorithm: str, task: dict[str, Any], chosen: dict[str, Any]) -> d
     return {name: value for name, value in wanted.items() if name in fields} | {"sampling": sampling}
 
 
-def _sides(setting: Setting, trl: str, rows: int, *, all_variants: bool = True) -> dict[str, Side]:
-    """Ours, and the peer as it comes; with its variants where the run is not cut down."""
+def _sides(setting: Setting, trl: str, rows: int, *, variants: bool = False) -> dict[str, Side]:
+    """Ours and the peer as it comes, or ours and the peer's variants."""
     sides = {"ours": Side(sys.executable, "benchmarks.policy_speed_sides", "ours")}
     if setting.peer is None:
         return sides
@@ -193,7 +195,7 @@ def _sides(setting: Setting, trl: str, rows: int, *, all_variants: bool = True) 
         "shared_trunk": {"trl": {"rows_at_once": rows}},
     }
     for name, own in ways[trl].items():
-        if name == "trl" or (all_variants and not setting.short):
+        if (name == "trl") != variants:
             sides[name] = Side(python, TRL, trl, own)
     return sides
 
@@ -212,11 +214,14 @@ def _messages(setting: Setting, count: int) -> list[list[dict[str, str]]]:
 
 
 PPO: dict[str, Any] = {"algorithm": "ppo", "prompts": 16, "samples": 1, "epochs": 4}
+RLOO: dict[str, Any] = {"algorithm": "rloo", "prompts": 8, "samples": 4, "epochs": 1}
 CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
-    "ppo_iteration": partial(iteration, **PPO, trl="ppo", natural_ends=False),
+    "ppo_iteration": partial(iteration, **PPO, trl="ppo"),
     "ppo_iteration_natural": partial(iteration, **PPO, trl="ppo", natural_ends=True),
-    "shared_trunk": partial(iteration, **PPO, trl="shared_trunk", natural_ends=False),
-    "rloo": partial(iteration, algorithm="rloo", trl="rloo", prompts=8, samples=4, epochs=1, natural_ends=False),
+    "ppo_iteration_variants": partial(iteration, **PPO, trl="ppo", variants=True),
+    "shared_trunk": partial(iteration, **PPO, trl="shared_trunk"),
+    "rloo": partial(iteration, **RLOO, trl="rloo"),
+    "rloo_variants": partial(iteration, **RLOO, trl="rloo", variants=True),
     "time_to_rise_ppo": partial(time_to_rise, algorithm="ppo", trl="ppo"),
     "time_to_rise_rloo": partial(time_to_rise, algorithm="ppo", trl="rloo"),
     "time_to_rise_shared_trunk": partial(time_to_rise, algorithm="ppo", trl="shared_trunk"),
