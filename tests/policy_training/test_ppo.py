@@ -10,6 +10,7 @@ import torch
 from language_models.errors import NonFiniteLoss, NothingToTrain
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
+from language_models.precision import Compute
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.algorithms import ppo
@@ -90,6 +91,17 @@ def test_the_value_head_starts_at_zero_and_kl_at_the_start_is_zero(tmp_path: Pat
     _, reports = run(fresh_tiny(), tmp_path)
     assert reports[0].metrics["kl_nats"] == 0.0
     assert ScalarHead(4)(torch.ones(2, 4)).tolist() == [0.0, 0.0]
+
+
+def test_layers_that_are_computed_again_end_in_the_same_weights(tmp_path: Path) -> None:
+    """And sampling keeps its cache meanwhile."""
+    plain, _ = run(fresh_tiny(), tmp_path / "plain")
+    model = fresh_tiny()
+    with model.computed(Compute(recompute=True)):
+        again, _ = run(model, tmp_path / "again")
+    # Prompts that samples share are computed for each of them then: the same sums in another order.
+    for name, weight in weights_of(plain).items():
+        torch.testing.assert_close(weights_of(again)[name], weight, atol=1e-4, rtol=1e-3)
 
 
 def test_a_flipped_bit_in_the_newest_checkpoint_resumes_from_the_one_before(tmp_path: Path) -> None:
