@@ -1,8 +1,8 @@
 """The toy task by each algorithm that raises a reward: settings with the fewest steps that learn it, and how far.
 
-Shares are of the way from the reference to the exact optimum; the best single completion is at 0.31 of it. RLOO, policy
-gradient and actor-critic take one pass over their rollouts, so that they are a little short of PPO after as many
-iterations. GRPO's optimum is another one: its KL is the forward one, and its beta a price in standard deviations.
+Shares are of the way from the reference to the exact optimum; the best single completion is at 0.31 of it. What falls
+short of PPO takes fewer optimiser steps: PPO eight an iteration, GRPO four, RLOO two, policy gradient and actor-critic
+one. GRPO's optimum is another one as well: its KL is the forward one, and its beta a price in standard deviations.
 """
 
 from dataclasses import dataclass
@@ -25,8 +25,8 @@ class ToyRun:
 RUNS = {
     "ppo": ToyRun(0.9, {"epochs": 4, "value_learning_rate": 1e-2, "update_kl_target": 0.1}),
     "rloo": ToyRun(0.85, {"update_kl_target": 0.1}),
-    "policy_gradient": ToyRun(0.85, {"minibatches": 1, "learning_rate": 6e-3, "steps": 60}),
-    "actor_critic": ToyRun(0.85, {"minibatches": 1, "learning_rate": 6e-3, "steps": 60, "value_learning_rate": 1e-2}),
+    "policy_gradient": ToyRun(0.8, {"minibatches": 1, "learning_rate": 6e-3, "steps": 60}),
+    "actor_critic": ToyRun(0.8, {"minibatches": 1, "learning_rate": 6e-3, "steps": 60, "value_learning_rate": 1e-2}),
     "grpo": ToyRun(0.8, {"epochs": 2, "kl_coefficient": 0.5, "update_kl_target": 0.1}),
 }
 

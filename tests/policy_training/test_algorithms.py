@@ -129,7 +129,7 @@ def test_before_the_first_step_nothing_has_moved_and_gradients_are_equal_for_eve
         expected = gradient if expected is None else expected
         torch.testing.assert_close(gradient, expected, atol=1e-5 * float(expected.abs().max()), rtol=1e-4)
         sizes.append(micro_batches)
-    assert len(set(sizes)) == 3
+    assert sizes[0] == 1 < max(sizes)
 
 
 def test_training_changes_its_own_adapter_and_nothing_else(name: str, tmp_path: Path) -> None:
