@@ -68,11 +68,7 @@ def reference_log_probs(given: Given, pairs: Sequence[Preference], settings: Set
 
     Those of pairs whose turn does not come in this run stay 0. A resumed run reads them in the same batches.
     """
-    each = settings.pairs_per_step
-    coming = {
-        place for step in range(settings.steps) for place in in_passes(len(pairs), each, step, (settings.seed, 3))
-    }
-    places = sorted(coming)
+    places = sorted({place for step in range(settings.steps) for place in _drawn(pairs, step, settings)})
     found = torch.zeros(len(pairs), 2)
     with torch.no_grad(), given.model.adapters.using(given.reference_adapter):
         for rows in _micro_batches([pairs[place] for place in places], settings.tokens_per_batch):
