@@ -23,6 +23,9 @@ from benchmarks.setting import Setting
 BENCHMARKS = {
     "sampling": "sampling_speed",
     "ppo": "ppo_iteration",
+    "policy_speed": "policy_speed",
+    "policy_scaling": "policy_scaling",
+    "policy_quality": "policy_quality",
     "reward": "reward_speed",
     "reward_scaling": "reward_scaling",
     "reward_quality": "reward_quality",
