@@ -264,7 +264,9 @@ class EvaluateSettings(_Settings):
     prompts: int = Field(32, ge=1, le=100000, description="prompts at most")
     samples: int = Field(2, ge=1, le=64, description="completions a prompt and policy")
     reward_model: str | None = Field(None, description="name of the reward model that scores; none: the latest, if any")
-    likelihoods: bool = Field(True, description="whether KL to the base and perplexity under it are computed")
+    likelihoods: bool = Field(
+        True, description="whether KL to the reference, and perplexity under the base, are computed"
+    )
     blind: BlindSettings = Field(default_factory=BlindSettings, description="a blind evaluation beside the figures")
     seed: int = Field(0, ge=0, lt=2**63, description="run seed")
 

@@ -122,7 +122,7 @@ def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     shown_samples.add(folder, [ShownSample(0, one, f"before {HOSTILE}", True, 9, 0.25) for one in held_out])
     open_runs(page, served(study), f"#{lease.run_id}")
     expect(page.get_by_text("3 of 9")).to_be_visible()
-    for title in ("Reward", "KL to the base", "Value loss", "Share of ratios clipped"):
+    for title in ("Reward", "KL to the reference", "Value loss", "Share of ratios clipped"):
         expect(page.get_by_role("img", name=re.compile(f"^{title}: "))).to_be_visible()
     both = page.get_by_role(
         "img", name=re.compile("^Both rewards over √KL: Reward 2.00, Reward less the price of KL 1.90")
