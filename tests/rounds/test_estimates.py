@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from rounds import estimates, estimating
-from rounds.estimates import Ended, estimate, rough_memory_gb, rough_seconds, update_gb
+from rounds.estimates import Ended, estimate, rough_memory_gb, rough_seconds
 from rounds.settings import KIND_SETTINGS, parse
 from rounds.work import (
     DRAWN_STEP_SECONDS,
@@ -126,8 +126,10 @@ def test_memory_follows_precision_micro_batch_and_what_is_computed_again():
 
     assert memory() - memory(replace(FACTS, precision="bf16")) == pytest.approx(2 * 135e6 * 2e-9)  # base and its copy
     assert memory(replace(FACTS, precision="4bit")) < memory(replace(FACTS, precision="bf16"))
-    twice = memory(ppo__tokens_per_batch=2600) - memory(ppo__tokens_per_batch=1300)
-    assert twice == pytest.approx(update_gb(of("train-policy"), FACTS))
+    twice = memory(ppo__tokens_per_batch=1200) - memory(ppo__tokens_per_batch=600)
+    assert twice == pytest.approx(600 * estimates.LAYERS_GB_A_TOKEN)
+    # 32 texts of 104 tokens in two mini-batches: no micro-batch has more than 1,664.
+    assert memory(ppo__tokens_per_batch=1664) == memory(ppo__tokens_per_batch=9000)
     on = {"compute__gradient_checkpointing": "on"}
     assert memory(**on) < memory() - 0.5 * 1300 * estimates.LAYERS_GB_A_TOKEN
 
