@@ -6,8 +6,8 @@ trained on that reward, and judged by the taste itself on held-out prompts that 
 take --seed 0, 1 and 2. `curve` has for each iteration the mean taste and the reward of its fresh completions of
 training prompts, KL a sequence and the seconds so far.
 
-The unguarded run has no price of KL, no budget, no held-out choice and no penalty for what the reward does not know; the
-guarded one differs in the guards alone. Both learn from few judgments, at three times the learning rate.
+The unguarded run has no price of KL, no budget, no held-out choice and no penalty for what the reward does not know;
+the guarded one differs in the guards alone. Both learn from few judgments, at three times the learning rate.
 """
 
 import itertools
@@ -110,9 +110,7 @@ def _trained(
     )
     held_out = HeldOut(task.choosing, choosing) if choosing is not None else None
     with tempfile.TemporaryDirectory() as folder:
-        given = Given(
-            task.model, task.training, watched, Path(folder), on_step, held_out=held_out, adapter=POLICY
-        )  # fmt: skip
+        given = Given(task.model, task.training, watched, Path(folder), on_step, held_out=held_out, adapter=POLICY)
         policy = algorithm_registry.trainer(algorithm)(given, chosen)
     return _told(task, policy.steps, policy.stopped_early, policy.metrics["kl_nats"]) | {"curve": curve}
 
