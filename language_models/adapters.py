@@ -16,6 +16,7 @@ from transformers import PreTrainedModel
 
 from language_models.errors import UnknownAdapter
 from language_models.layers import stack_of
+from language_models.lora_linear import LoraLinear
 from language_models.plain_lora import NotPlainLora
 from language_models.settings import LoraSettings
 
@@ -162,6 +163,8 @@ class Adapters:
     def _insert(self, name: str, config: LoraConfig) -> None:
         if name in self.names:
             raise ValueError(f"an adapter {name!r} is loaded already")
+        if not getattr(self.network, "is_quantized", False):  # layers of 4 bits call themselves linear, too
+            config._register_custom_module({nn.Linear: LoraLinear})  # as PEFT's guide to custom layers has it
         if isinstance(self.network, PeftModel):
             self.network.add_adapter(name, config)
         else:

@@ -6,6 +6,7 @@ starts at column P, so its token j is predicted by the state at column P - 1 + j
 
 from collections.abc import Sequence
 from dataclasses import dataclass
+from functools import cached_property
 
 import torch
 from torch import Tensor
@@ -29,6 +30,14 @@ class Batch:
     def completion_ids(self) -> Tensor:
         """(B, C) token ids of the completions, padded right."""
         return self.input_ids[:, self.prompt_width :]
+
+    @cached_property
+    def prompts(self) -> tuple[list[int], list[int]]:
+        """The first row of each distinct prompt, and for each row the place of its prompt among them."""
+        width = self.prompt_width
+        masked = self.input_ids[:, :width].masked_fill(self.attention_mask[:, :width] == 0, -1)
+        prompts, prompt_of = distinct(masked.tolist())
+        return [prompt_of.index(place) for place in range(len(prompts))], prompt_of
 
 
 def collate(

@@ -6,6 +6,7 @@ import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass
+from functools import cached_property
 from pathlib import Path
 from typing import Any
 
@@ -23,16 +24,18 @@ from transformers import (
 
 from language_models import folders, layers
 from language_models.adapters import Adapters
-from language_models.batches import Batch, distinct
+from language_models.batches import Batch
 from language_models.errors import PromptTooLong
 from language_models.fetch import ensure
 from language_models.machine import best_device
 from language_models.merging import MergedCopy
+from language_models.output_layer import OutputLayer
 from language_models.precision import CannotCompute, Compute
 from language_models.settings import Precision
 from language_models.sources import BUNDLED_HUB_ID, parse
 
 Message = Mapping[str, str]
+PASS_COSTS = 32  # tokens: about what a pass takes beside the work on its tokens
 
 
 @dataclass(frozen=True)
@@ -86,6 +89,22 @@ class LanguageModel:
         """The callable network: the base, or PEFT around it."""
         return self.adapters.network
 
+    @property
+    def _base(self) -> PreTrainedModel:
+        """The network without PEFT around it; its linear layers hold the adapters all the same."""
+        network: PreTrainedModel = self.network.get_base_model() if self.adapters.names else self.network
+        return network
+
+    @property
+    def _body(self) -> Any:
+        """The layers and the norm above them: what gives the top states."""
+        return self._base.base_model
+
+    @cached_property
+    def output(self) -> OutputLayer:
+        """What makes logits of top states."""
+        return OutputLayer(self._base)
+
     @contextmanager
     def computed(self, how: Compute) -> Iterator[None]:
         """Inside, updates are computed as `how` says. The copy that is sampled from is never touched by it."""
@@ -133,32 +152,51 @@ class LanguageModel:
     def completion_states(self, batch: Batch) -> Tensor:
         """(B, C, H): the states above the top layer at the completions' own tokens, for models without an output layer
         (see `trunk`). A prompt that several rows share is computed once; gradients reach it through the cache."""
+        _, states = self._prompts_once(batch, batch.input_ids.shape[1])
+        return states.float()  # heads and features are in 32 bits, whatever the base is held in
+
+    def predicting_states(self, batch: Batch) -> Tensor:
+        """(B, C, H): the states above the top layer from which the completions' tokens are predicted, the one before
+        each. A prompt that several rows share is computed once where that saves more than another pass costs."""
+        width, end = batch.prompt_width, batch.input_ids.shape[1] - 1  # nothing is predicted from the last column
+        prompts, _ = batch.prompts
+        saved = (len(batch.input_ids) - len(prompts)) * width
+        if self.recomputes or end == width or saved <= PASS_COSTS:
+            states: Tensor = self._body(
+                input_ids=batch.input_ids[:, :end],
+                attention_mask=batch.attention_mask[:, :end],
+                position_ids=batch.position_ids[:, :end],
+                use_cache=False,
+            ).last_hidden_state
+            return states[:, width - 1 :]
+        return torch.cat(self._prompts_once(batch, end), dim=1)
+
+    def _prompts_once(self, batch: Batch, end: int) -> tuple[Tensor, Tensor]:
+        """(B, 1, H) states at the prompts' ends and (B, end - P, H) at the completions' tokens before column `end`."""
         width = batch.prompt_width
-        masked = batch.input_ids[:, :width].masked_fill(batch.attention_mask[:, :width] == 0, -1)
-        prompts, prompt_of = distinct(masked.tolist())
-        first = [prompt_of.index(place) for place in range(len(prompts))]
+        first, prompt_of = batch.prompts
         cache = DynamicCache()
-        self.network(
+        asked = self._body(
             input_ids=batch.input_ids[first, :width],
             attention_mask=batch.attention_mask[first, :width],
             position_ids=batch.position_ids[first, :width],
             past_key_values=cache,
             use_cache=True,
-        )
+        ).last_hidden_state
         cache.batch_select_indices(torch.tensor(prompt_of, device=self.device))
-        states: Tensor = self.network(
-            input_ids=batch.input_ids[:, width:],
-            attention_mask=batch.attention_mask,
-            position_ids=batch.position_ids[:, width:],
+        said = self._body(
+            input_ids=batch.input_ids[:, width:end],
+            attention_mask=batch.attention_mask[:, :end],
+            position_ids=batch.position_ids[:, width:end],
             past_key_values=cache,
             use_cache=True,
-        ).last_hidden_state.float()  # heads and features are in 32 bits, whatever the base is held in
-        return states
+        ).last_hidden_state
+        return asked[prompt_of, -1:], said
 
     def save_network(self, folder: Path) -> None:
         """Writes the network without its adapters, and the tokenizer, into an existing folder, in the layout of
         `save_pretrained`."""
-        network = self.network.get_base_model() if self.adapters.names else self.network
+        network = self._base
         if self.quantised:
             raise CannotCompute(
                 "a base that is held in 4 bits cannot be written out again: export the adapter alone, to be put on the "
@@ -192,14 +230,14 @@ class LanguageModel:
             raise ValueError(
                 f"a trunk of {layers} layers was asked of a base of {self.layers}: 1 to {self.layers} are allowed"
             )
-        base: PreTrainedModel = self.network.get_base_model() if self.adapters.names else self.network
+        base = self._base
         config = copy.deepcopy(base.config)
         config.num_hidden_layers = layers
         if getattr(config, "layer_types", None):
             config.layer_types = config.layer_types[:layers]
         with torch.random.fork_rng(devices=[]):
             network = AutoModel.from_config(config)
-        body = getattr(base, base.base_model_prefix)
+        body = base.base_model
         # Whole modules rather than tensors: what holds a weight in 4 bits is a module of its own kind.
         shared = {name.replace(".base_layer", ""): module for name, module in body.named_modules()}
         for name, module in list(network.named_modules()):

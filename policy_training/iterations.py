@@ -60,6 +60,8 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         began = time.monotonic()
         rollouts = collect(given, learner, settings, step)
         metrics = describe(rollouts) | {"beta": learner.controller.beta}
+        if given.reward is not None:
+            metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
         learner.first_metrics = learner.first_metrics or dict(metrics)
         held_out = _held_out_scores(learner, given, settings, step)
         if held_out:
@@ -91,13 +93,10 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
 
 
 def describe(rollouts: Rollouts) -> dict[str, float]:
-    """Means over the rollouts: scores, KL a sequence (nats), entropy a token (nats), length in tokens, share cut
-    off."""
+    """Means over the rollouts: KL a sequence (nats), entropy a token (nats), length in tokens, share cut off."""
     kl = kl_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
     k3 = k3_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
     return {
-        "score": float(rollouts.scores.mean()),
-        "score_sd": float(rollouts.scores.std(unbiased=False)),
         "kl_nats": float(kl.mean()),
         "kl_k3_nats": float(k3.mean()),
         "entropy_nats": float(masked_mean(rollouts.entropy, rollouts.mask)),

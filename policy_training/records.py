@@ -23,6 +23,30 @@ class PromptItem:
     payload: Any = None
 
 
+@dataclass(frozen=True)
+class Preference:
+    """Two completions of a prompt, one of them preferred; where it is a tie, which is which says nothing.
+
+    Tokens as in rollouts: a completion that ended by itself ends with the EOS, one that was cut off does not. `weight`,
+    0 or more: what it counts beside others.
+    """
+
+    prompt_ids: Sequence[int]
+    chosen_ids: Sequence[int]
+    rejected_ids: Sequence[int]
+    tie: bool = False
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A completion to imitate, its tokens and its weight as those of a preference."""
+
+    prompt_ids: Sequence[int]
+    completion_ids: Sequence[int]
+    weight: float = 1.0
+
+
 RewardFunction = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[float]]
 """(prompts, completions), row by row -> one finite score for each, more is better. An algorithm cannot tell a learned
 reward from a written one."""
@@ -97,3 +121,5 @@ class Given:
     held_out: HeldOut | None = None
     adapter: str = "trained-policy"
     potential: Potential | None = None
+    preferences: Sequence[Preference] = ()
+    demonstrations: Sequence[Demonstration] = ()

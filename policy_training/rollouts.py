@@ -8,13 +8,14 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from language_models.batches import Batch, collate, token_batches
+from language_models.batches import Batch, collate, shared_prompt_batches, token_batches
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
 from policy_training.learner import Learner
+from policy_training.passes import in_passes
 from policy_training.records import Given, PromptItem
 from policy_training.settings import TrainingSettings
 
@@ -54,11 +55,8 @@ def draw_requests(
 
     Prompts come in shuffled passes over all of them; the draws depend on (seed, step) alone.
     """
-    chosen: list[PromptItem] = []
-    for place in range(step * settings.prompts_per_step, (step + 1) * settings.prompts_per_step):
-        order = np.random.default_rng([settings.seed, 1, place // len(prompts)]).permutation(len(prompts))
-        chosen.append(prompts[order[place % len(prompts)]])
-    items = [item for item in chosen for _ in range(settings.samples_per_prompt)]
+    chosen = in_passes(len(prompts), settings.prompts_per_step, step, (settings.seed, 1))
+    items = [prompts[place] for place in chosen for _ in range(settings.samples_per_prompt)]
     run_seed = completion_seed(settings.seed, step, 0)
     requests = [
         SampleRequest(item.token_ids, completion_seed(run_seed, item.id, index)) for index, item in enumerate(items)
@@ -69,21 +67,29 @@ def draw_requests(
 def lay_out(
     model: LanguageModel, items: list[PromptItem], sampled: list[Sampled], settings: TrainingSettings, step: int
 ) -> list[list[MicroBatch]]:
-    """Splits the rows at random into mini-batches, each into micro-batches of like length within the token budget."""
+    """Splits the rows at random into mini-batches, each into micro-batches of like length within the token budget.
+
+    Rows of one prompt stand together, but for an update that can compute no prompt once: it would pass the budget.
+    """
     order = np.random.default_rng([settings.seed, 2, step]).permutation(len(items))
     layout: list[list[MicroBatch]] = []
     for part in np.array_split(order, min(settings.minibatches, len(items))):
-        lengths = [len(items[row].token_ids) + len(sampled[row].token_ids) for row in part]
+        prompts = [items[row].token_ids for row in part]
+        completions = [sampled[row].token_ids for row in part]
+        if model.recomputes:
+            lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
+            together = token_batches(lengths, settings.tokens_per_batch)
+        else:
+            together = shared_prompt_batches(prompts, completions, settings.tokens_per_batch)
         micro_batches = []
-        for places in token_batches(lengths, settings.tokens_per_batch):
-            rows = [int(part[place]) for place in places]
+        for places in together:
             batch = collate(
-                [items[row].token_ids for row in rows],
-                [sampled[row].token_ids for row in rows],
+                [prompts[place] for place in places],
+                [completions[place] for place in places],
                 model.pad_id,
                 model.device,
             )
-            micro_batches.append(MicroBatch(torch.tensor(rows), batch))
+            micro_batches.append(MicroBatch(torch.from_numpy(part[places]), batch))
         layout.append(micro_batches)
     return layout
 

@@ -100,3 +100,25 @@ class TokenRewardedSettings(RewardedSettings):
     """Algorithms that see a reward at each token, so that a shaping reward tells them something."""
 
     discount: float = Field(1.0, gt=0, le=1, description="Gamma of the return, a token.")
+
+
+class DemonstrationSettings(TrainingSettings):
+    """Algorithms that imitate: which of what people said is a demonstration, and what it counts."""
+
+    demonstrations: Literal["both", "improved", "chosen"] = Field(
+        "both", description="What is imitated: completions that people improved, those that they chose, or both."
+    )
+    improved_weight: float = Field(
+        2.0, gt=0, le=1000, description="What an improved completion counts beside one that was chosen once."
+    )
+
+
+class MixedImitationSettings(DemonstrationSettings):
+    """Algorithms that may imitate beside what they do."""
+
+    imitation_coefficient: float = Field(
+        0.0, ge=0, le=100, description="Weight of the imitation of demonstrations beside the policy loss; 0: none."
+    )
+    imitation_batch: int = Field(
+        8, ge=1, le=4096, description="Demonstrations imitated in each optimiser step, where imitation has a weight."
+    )

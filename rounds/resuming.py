@@ -18,7 +18,7 @@ from feedback_store.runs import Run
 from language_models import folders
 from language_models.errors import CorruptFolder
 from rounds import beginnings
-from rounds.settings import SettingsError, parse
+from rounds.settings import ALGORITHMS, SettingsError, parse
 
 RESUMABLE = ("train-policy",)
 ENDED_EARLY = ("failed", "cancelled")
@@ -110,7 +110,8 @@ def require_same_work(db: Database, config: Mapping[str, Any]) -> dict[str, Any]
     """
     old = runs.get(db, int(config["resume_from"]))
     theirs = settings_to_resume(db, old)
-    differing = [name for name in theirs if name not in OF_NO_ACCOUNT and theirs[name] != config.get(name)]
+    no_account = {*OF_NO_ACCOUNT, *ALGORITHMS} - {theirs.get("algorithm")}  # of the algorithms, that which is chosen
+    differing = [name for name in theirs if name not in no_account and theirs[name] != config.get(name)]
     taken = {name: theirs[name] for name in ("start_policy", "reward_model", "resume_from")}
     differing += [name for name in taken if name != "resume_from" and config.get(name) not in (None, taken[name])]
     if differing:

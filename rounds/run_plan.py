@@ -7,19 +7,19 @@ the row.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from feedback_store import judgments, policies, prompts, reward_models
+from feedback_store import judgments, policies, preferences, prompts, reward_models
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from rounds import estimating, presets, resuming, setting_fields, studies
+from rounds.algorithm_needs import needs_of
 from rounds.base_names import NotElsewhere as NotElsewhere
 from rounds.base_names import require_elsewhere
 from rounds.resuming import CannotResume as CannotResume
-from rounds.reward_parts import uses_learned
 from rounds.settings import (
     ALGORITHMS,
     SettingsError,
@@ -29,6 +29,7 @@ from rounds.settings import (
     parse,
     parse_all,
     settings_model,
+    training_of,
 )
 from rounds.toml_text import toml_of
 
@@ -74,7 +75,7 @@ def resolve(
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
-    reason = impossible(db, kind, expected, learned=uses_learned(config.get("rewards")))
+    reason = impossible(db, kind, expected, config)
     if reason:
         raise Impossible(reason)
     if kind == "policy-export" and config["format"] == "adapter":
@@ -139,21 +140,40 @@ def own_settings(db: Database, kind: str) -> dict[str, Any]:
     return setting_fields.flat(parse_all(kind, defaults=_defaults(db, kind)))
 
 
-def impossible(db: Database, kind: str, expected: Iterable[str] = (), *, learned: bool = True) -> str:
-    """Why a kind of run has nothing to work on; empty where it has. `learned`: whether its reward is, or is in part, a
-    reward model."""
+def impossible(db: Database, kind: str, expected: Iterable[str] = (), config: Mapping[str, Any] | None = None) -> str:
+    """Why a kind of run, with its own settings or these, has nothing to work on; empty where it has."""
     coming = {run.kind for run in run_rows.active(db)} | set(expected)
     if kind in ("sample", "train-reward", "train-policy", "evaluate") and prompts.count(db) == 0:
         return "There are no prompts yet. Import some: tastemaker import STUDY FILE --format prompts."
     if kind == "train-reward" and judgments.count(db, purpose="training") == 0:
         return "There are no judgments yet to train a reward model on. Compare some pairs first."
-    if (
-        kind in ("train-policy", "score")
-        and learned
-        and reward_models.latest(db) is None
-        and "train-reward" not in coming
-    ):
+    needs = {"learned"} if kind == "score" else set()
+    if kind == "train-policy":
+        config = parse(kind) if config is None else config
+        needs |= needs_of(config)
+    if "learned" in needs and reward_models.latest(db) is None and "train-reward" not in coming:
         return "There is no reward model yet. Train one first: train-reward."
+    return _nothing_judged(db, config, needs) if config is not None else ""
+
+
+def _nothing_judged(db: Database, config: Mapping[str, Any], needs: Collection[str]) -> str:
+    """Why there is nothing to learn straight from; a run whose beginning is fixed has its own."""
+    if config.get("resume_from") is not None:
+        return ""
+    if "preferences" in needs and not preferences.any_on_training_prompts(db, decided=True, improved=True):
+        return (
+            "DPO needs decided judgments on training prompts, and there are none yet (ties and skips decide nothing, "
+            "held-out prompts never train). Compare some pairs first."
+        )
+    if "demonstrations" in needs:
+        wanted = training_of(config)["demonstrations"]
+        chosen, improved = wanted != "improved", wanted != "chosen"
+        if not preferences.any_on_training_prompts(db, decided=chosen, improved=improved):
+            what = {"both": "chosen or improved", "chosen": "chosen", "improved": "improved"}[wanted]
+            return (
+                f"Imitation needs {what} completions on training prompts, and there are none yet (demonstrations = "
+                f"{wanted}). Compare some pairs first, and improve some completions."
+            )
     return ""
 
 

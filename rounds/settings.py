@@ -16,7 +16,9 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
 from policy_training.algorithms.settings.actor_critic import Settings as ActorCriticSettings
+from policy_training.algorithms.settings.dpo import Settings as DPOSettings
 from policy_training.algorithms.settings.grpo import Settings as GRPOSettings
+from policy_training.algorithms.settings.imitation import Settings as ImitationSettings
 from policy_training.algorithms.settings.policy_gradient import Settings as PolicyGradientSettings
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
 from policy_training.algorithms.settings.rloo import Settings as RLOOSettings
@@ -89,7 +91,7 @@ class QualificationSettings(_Settings):
 
 
 Choosing = Literal["random", "margin", "information"]
-Algorithm = Literal["ppo", "rloo", "grpo", "policy_gradient", "actor_critic"]
+Algorithm = Literal["ppo", "rloo", "grpo", "policy_gradient", "actor_critic", "dpo", "imitation"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
@@ -165,6 +167,8 @@ class TrainPolicySettings(_Settings):
     actor_critic: ActorCriticSettings = Field(
         default_factory=ActorCriticSettings, description="actor-critic with n-step returns"
     )
+    dpo: DPOSettings = Field(default_factory=DPOSettings, description="direct preference optimisation")
+    imitation: ImitationSettings = Field(default_factory=ImitationSettings, description="imitation of good completions")
     rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
         LEARNED_ALONE,
         max_length=20,

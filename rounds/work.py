@@ -111,7 +111,8 @@ def policy_seconds(config: Mapping[str, Any], facts: Facts) -> float:
         passes += reward_passes * most / config["shaping_every"] / 2
     drawn = _drawn(texts, training["sampling"]["batch_size"], most, facts)
     measured = (steps + 1) * (drawn + texts * passes * whole * READ_TOKEN_SECONDS)
-    trained = steps * texts * whole * training.get("epochs", 1) * _trained_token(training, config.get("compute"))
+    trained = steps * whole * _trained_texts(training, texts) * _trained_token(training, config.get("compute"))
+    trained += steps * whole * 2 * training.get("pairs_per_step", 0) * READ_TOKEN_SECONDS  # under the reference
     held_out = min(config["held_out_prompts"], facts.holdout_prompts)
     looks = _looks(steps, training["guards"]["held_out_every"]) if held_out else 0
     looked = looks * (
@@ -120,6 +121,17 @@ def policy_seconds(config: Mapping[str, Any], facts: Facts) -> float:
     shown = min(config["shown_prompts"], facts.holdout_prompts)
     shown_seconds = (2 + config["shown_times"]) * _drawn(shown, DRAWN_TOGETHER, most, facts)
     return measured + trained + looked + shown_seconds
+
+
+def _trained_texts(training: Mapping[str, Any], rollouts: int) -> float:
+    """Texts that an iteration is trained on, each as often as it is: what people judged, wrote or chose, or rollouts,
+    and demonstrations beside them."""
+    if "pairs_per_step" in training:
+        return float(2 * training["pairs_per_step"])
+    if "demonstrations_per_step" in training:
+        return float(training["demonstrations_per_step"])
+    beside = training["imitation_batch"] * training["minibatches"] if training.get("imitation_coefficient") else 0
+    return float((rollouts + beside) * training.get("epochs", 1))
 
 
 def _looks(steps: int, every: int) -> int:

@@ -6,9 +6,9 @@ learning with function approximation", NIPS 12, Theorem 1: grad J = E[sum_t (R_t
 the return R_t is of what comes from the action on alone. The baseline b_t is the mean return at the same token of the
 prompt's other completions, which the row's own actions cannot change. KL is in the reward of each token.
 
-Left out: a ratio and clipping (with one mini-batch, the default, each step is on-policy; with more, the later ones are
-not, by a step or two, and nothing corrects for it), a value head, whitening, and the factor gamma^t of a discounted J,
-as everyone leaves it out (with gamma = 1 it is 1).
+Left out: a ratio and clipping, and with them more than one step on the same rollouts (with four at the same
+learning rate the toy task of the tests is not learned at all), a value head, whitening, and the factor gamma^t of a
+discounted J, as everyone leaves it out (with gamma = 1 it is 1).
 """
 
 from collections.abc import Mapping

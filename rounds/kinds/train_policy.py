@@ -11,7 +11,7 @@ from collections.abc import Sequence
 from dataclasses import asdict
 from typing import Any
 
-from feedback_store import completions, policies, prompts, runs
+from feedback_store import completions, policies, prompts, reward_models, runs
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from feedback_store.reward_models import RewardModel as RewardRow
@@ -23,6 +23,7 @@ from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
 from rounds import beginnings, environment, estimating, resuming, run_alarms, token_rows
+from rounds.algorithm_needs import JUDGED, needs_of
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
@@ -37,6 +38,7 @@ from rounds.shaping_potential import potential_of
 from rounds.showing import ShownTexts
 from rounds.taking_over import take_over
 from rounds.texts import with_system_prompt
+from rounds.training_data import training_data
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
 HELD_OUT_SEED = -2  # draws the prompts that choose the best policy: others than those shown or evaluated first
@@ -61,10 +63,11 @@ def run(context: RunContext) -> dict[str, Any]:
     items = _items(context, began.prompt_ids)
     if settings.resume_from is not None:
         take_over(context)
+    data = training_data(context, began, items, row)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
     reference = policies.reference(context.db, start)
-    reward = PolicyReward(context, row, reference)
+    reward = PolicyReward(context, row, reference) if _is_scored(settings, row) else None
     pause_point("reward-loaded")
     try:
         if reference.folder is not None:
@@ -81,15 +84,17 @@ def run(context: RunContext) -> dict[str, Any]:
             start_folder=context.models.folder_of(start) if start.folder else None,
             reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
-            potential=potential_of(settings, training, context.models.model, reward),
-            held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out),
+            potential=potential_of(settings, training, context.models.model, reward) if reward else None,
+            held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out) if reward else None,
+            preferences=data.preferences,
+            demonstrations=data.demonstrations,
         )
         with context.models.model.computed(_compute(context)):
-            trained = algorithm_registry.trainer(settings.algorithm)(given, training)
+            trained: TrainedPolicy = algorithm_registry.trainer(settings.algorithm)(given, training)
         pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
-        policy = _publish(context, trained, start, reward, shown)
+        policy = _publish(context, trained, start, row, reward, shown)
     finally:
         for name in {TRAINED, REFERENCE} & {*adapters.names}:
             adapters.remove(name)
@@ -111,8 +116,7 @@ def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginnin
     assert policy is not None  # the base was registered when the worker started
     if policy.kind == "external":
         raise NothingToTrainOn(f"{policy.name} is only the author of imported texts; it has no weights to start from.")
-    with_learned = any(one.function == "learned" for one in settings.rewards)
-    row = context.models.reward_row(began.reward_model if began else settings.reward_model) if with_learned else None
+    row = _reward_row(context, began)
     known = prompts.listing(context.db, split="train")
     began = (began or Beginning(policy.name, row.name if row else None)).completed(
         context.study, [prompt.id for prompt in known], _held_out_ids(context)
@@ -123,6 +127,23 @@ def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginnin
         context.log(f"It goes on with what it began with; changed in the study since: {', '.join(changed)}.")
     context.study = began.applied_to(context.study)
     return policy, row, began
+
+
+def _reward_row(context: RunContext, began: Beginning | None) -> RewardRow | None:
+    """The reward model that scores, or that says how far each person's judgments can be relied on; None where nothing
+    takes one, or where the study has none and the run can do without."""
+    settings: TrainPolicySettings = context.settings
+    if began is not None:
+        return context.models.reward_row(began.reward_model) if began.reward_model else None
+    needs = needs_of(settings.model_dump(mode="json"))
+    if "learned" not in needs and (not needs & JUDGED or reward_models.latest(context.db) is None):
+        return None
+    return context.models.reward_row(settings.reward_model)
+
+
+def _is_scored(settings: TrainPolicySettings, row: RewardRow | None) -> bool:
+    """Whether there is all that the reward is made of; only an algorithm that needs none runs without."""
+    return row is not None or not any(one.function == "learned" for one in settings.rewards)
 
 
 def _held_out_ids(context: RunContext) -> list[int]:
@@ -181,7 +202,7 @@ def _compute(context: RunContext) -> Compute:
     return how
 
 
-def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
+def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward | None) -> None:
     if report.step == 0 and report.metrics.get("cut_off") == 1.0:
         context.log(_never_ends(context), level="warning")
     if token_rows.is_kept(report.step, report.steps):
@@ -191,7 +212,7 @@ def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, rewa
         step=report.step,
         steps=report.steps,
         series="steps",
-        values=plain({**report.metrics, **reward.readings()}),
+        values=plain({**report.metrics, **(reward.readings() if reward else {})}),
     )
     if report.alarms:
         readings = {alarm.code: alarm.value for alarm in report.alarms}
@@ -219,13 +240,13 @@ def _publish(
     context: RunContext,
     trained: TrainedPolicy,
     start: Policy,
-    reward: PolicyReward,
+    row: RewardRow | None,
+    reward: PolicyReward | None,
     shown: ShownTexts,
 ) -> Policy:
     context.report("sampling before and after")
     drawn = shown.at_the_end(trained.steps)
     pause_point("result-shown")
-    row = reward.row
     metrics = {
         **plain(trained.metrics),
         "stopped_early": trained.stopped_early,
@@ -238,7 +259,7 @@ def _publish(
         "parent": start.name,
         "reference": policies.reference(context.db, start).name,
         "reward_model": row.name if row else None,
-        "rewards": reward.provenance(),
+        "rewards": reward.provenance() if reward else [],
     }
     card = {**made_from, "metrics": metrics}
     folder, manifest = write_weights(context, name, trained.save, card)

@@ -161,6 +161,9 @@ def test_unknown_run_policy_and_reward(refused, study, tmp_path):
     assert "99" in refused("cancel", study, 99)
     for words in (("policy", "use"), ("policy", "verify"), ("policy", "export")):
         assert "policy-9" in refused(*words, study, "policy-9")
+    assert "--base goes with the folder of an export" in refused("policy", "verify", study, "base", "--base", "tiny:")
+    assert "it has no adapter_config.json" in refused("policy", "import", study, tmp_path)
+    assert "give one of them" in refused("policy", "export", study, "policy-1", "--with-base", "--merged")
     file = tmp_path / "rows.jsonl"
     file.write_text('{"prompt": "a", "completions": [{"text": "b"}, {"text": "c"}]}\n')
     assert "reward" in refused("score", study, file)

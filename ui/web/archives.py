@@ -22,6 +22,9 @@ class _Sent:
     def flush(self) -> None:
         """Nothing waits."""
 
+    def close(self) -> None:
+        """Nothing is open."""
+
     def taken(self) -> bytes:
         found = bytes(self._held)
         self._held.clear()
