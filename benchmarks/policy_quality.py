@@ -6,8 +6,8 @@ trained on that reward, and judged by the taste itself on held-out prompts that 
 take --seed 0, 1 and 2. `curve` has for each iteration the mean taste and the reward of its fresh completions of
 training prompts, KL a sequence and the seconds so far.
 
-The unguarded run has no price of KL, no budget, no held-out choice and no penalty for what the reward does not know; the
-guarded one differs in the guards alone. Both learn from few judgments, at three times the learning rate.
+The unguarded run has no price of KL, no budget, no held-out choice and no penalty for what the reward does not know;
+the guarded one differs in the guards alone. Both learn from few judgments, at three times the learning rate.
 """
 
 import itertools
@@ -22,7 +22,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.setting import Setting, peak_gigabytes
-from benchmarks.simulated_taste import Task, preferred
+from benchmarks.simulated_taste import Judged, Task, preferred
 from language_models.sampling import Sampled
 from policy_training import algorithm_registry
 from policy_training.records import Given, HeldOut, PromptItem, RewardFunction, StepReport
@@ -35,12 +35,14 @@ POLICY = "trained-policy"
 
 
 def gain(setting: Setting, algorithm: str, *, learned: bool = True) -> dict[str, Any]:
-    """One algorithm with its default settings, on the learned reward or on the taste itself (the ceiling)."""
+    """One algorithm with its default settings, on the learned reward or on the taste itself (the ceiling); what learns
+    straight from judgments gets these, and the learned reward chooses its best policy."""
     task = Task(setting)
     judged = task.judgments(setting.trials(JUDGMENTS, 12)) if learned else []
     reward = task.learned(judged, PENALTY) if learned else _true(task)
     settings = {"steps": setting.trials(STEPS, 2)} | (SHORT if setting.short else {})
-    return {"algorithm": algorithm, "judgments": len(judged)} | _trained(task, algorithm, reward, settings, reward)
+    trained = _trained(task, algorithm, reward, settings, reward, judged)
+    return {"algorithm": algorithm, "judgments": len(judged)} | trained
 
 
 def guarded(setting: Setting, *, guards: bool) -> dict[str, Any]:
@@ -88,8 +90,9 @@ def best_of_n(setting: Setting) -> dict[str, Any]:
 
 
 def _trained(
-    task: Task, algorithm: str, reward: RewardFunction, settings: dict[str, Any], choosing: RewardFunction | None
-) -> dict[str, Any]:
+    task: Task, algorithm: str, reward: RewardFunction, settings: dict[str, Any], choosing: RewardFunction | None,
+    judged: Sequence[Judged] = (),
+) -> dict[str, Any]:  # fmt: skip
     """Trains and judges by the taste. `choosing`: the reward by which held-out prompts choose the best policy."""
     curve: list[dict[str, float]] = []
     worth: list[float] = []
@@ -111,7 +114,9 @@ def _trained(
     held_out = HeldOut(task.choosing, choosing) if choosing is not None else None
     with tempfile.TemporaryDirectory() as folder:
         given = Given(
-            task.model, task.training, watched, Path(folder), on_step, held_out=held_out, adapter=POLICY
+            task.model, task.training, watched, Path(folder), on_step, held_out=held_out, adapter=POLICY,
+            preferences=[one.preference() for one in judged],
+            demonstrations=[shown for one in judged if (shown := one.demonstration())],
         )  # fmt: skip
         policy = algorithm_registry.trainer(algorithm)(given, chosen)
     return _told(task, policy.steps, policy.stopped_early, policy.metrics["kl_nats"]) | {"curve": curve}
@@ -150,13 +155,8 @@ def _true(task: Task) -> RewardFunction:
 
 
 SHORT = {"prompts_per_step": 2, "samples_per_prompt": 2, "minibatches": 1}
-NEEDED = {"prompts", "reward"}  # what an algorithm may need here
 CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
-    **{
-        name: partial(gain, algorithm=name)
-        for name in algorithm_registry.names()
-        if NEEDED.issuperset(algorithm_registry.describe(name).needs)
-    },
+    **{name: partial(gain, algorithm=name) for name in algorithm_registry.names()},
     "ppo_true_taste": partial(gain, algorithm="ppo", learned=False),
     "best_of_n": best_of_n,
     "guards_on": partial(guarded, guards=True),

@@ -111,9 +111,8 @@ def child(task: Task) -> dict[str, float]:
 
     items = [PromptItem(place, ids) for place, ids in enumerate(task["prompts"])]
     began = time.process_time()
-    with TemporaryDirectory() as folder:
-        with suppress(_Measured):
-            ppo.train(Given(model, items, reward, Path(folder), on_step), settings)
+    with TemporaryDirectory() as folder, suppress(_Measured):
+        ppo.train(Given(model, items, reward, Path(folder), on_step), settings)
     return {"tokens": tokens, "seconds": seconds, "peak_gb": peak_gigabytes()}
 
 

@@ -31,6 +31,7 @@ from benchmarks.machine_share import measure as update_share
 from benchmarks.setting import SYSTEM_PROMPT, Setting
 from benchmarks.turns import Side, Step, compared, in_turns, started
 from language_models.fetch import ensure
+from policy_training.algorithm_registry import settings_class
 
 TURNS = 4  # the first is warm-up
 NEW_TOKENS = 48
@@ -76,7 +77,9 @@ def time_to_rise(setting: Setting, *, algorithm: str, trl: str) -> dict[str, Any
     }  # fmt: skip
     sides = _sides(setting, trl, prompts * samples)
     most, rise = setting.trials(MOST_SECONDS, 2), RISE
-    settings = {"kl_budget_nats": KL_BUDGET, "learning_rate": 3e-4, "final_learning_rate_share": 1.0, "steps": 1000}
+    usual = settings_class(algorithm)()  # ours with its defaults
+    settings = {name: getattr(usual, name) for name in ("epochs", "minibatches", "truncation_penalty", "learning_rate")}
+    settings |= {"kl_budget_nats": KL_BUDGET, "final_learning_rate_share": 1.0, "steps": 1000}
     found: dict[str, list[Step]] = {}
     with tempfile.TemporaryDirectory() as work:
         whole = task | {"work": work, "settings": _settings(algorithm, task, settings)}
@@ -89,7 +92,7 @@ def time_to_rise(setting: Setting, *, algorithm: str, trl: str) -> dict[str, Any
                     if _ended(found[name], base + rise, most):
                         del waiting[name]
     base = sum(steps[0]["score"] for steps in found.values()) / len(found)
-    row: dict[str, Any] = {"algorithm": algorithm, "taste": "lists", "rise": rise, "base": round(base, 3)}
+    row: dict[str, Any] = {"algorithm": algorithm, "taste": "lists", "rise": rise, "taste_of_base": round(base, 3)}
     for name, steps in found.items():
         row[name] = _course(steps, base + rise)
     ours = row["ours"]["rose"]
@@ -168,8 +171,6 @@ def _task(
 
 def _settings(algorithm: str, task: dict[str, Any], chosen: dict[str, Any]) -> dict[str, Any]:
     """Those of our algorithm that a task decides; what an algorithm has no setting for does not concern it."""
-    from policy_training.algorithm_registry import settings_class
-
     wanted = {name: value for name, value in task.items() if name not in ("prompts", "base")} | chosen
     sampling = {"max_new_tokens": task["new_tokens"], "batch_size": task["rows"], "temperature": task["temperature"]}
     fields = settings_class(algorithm).model_fields

@@ -16,7 +16,7 @@ from language_models.model import LanguageModel
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
 from language_models.settings import SamplingSettings
-from policy_training.records import PromptItem, RewardFunction
+from policy_training.records import Demonstration, Preference, PromptItem, RewardFunction
 from reward_training.cautious import scorer
 from reward_training.records import Outcome, Pair, Text
 from reward_training.settings import RewardSettings
@@ -39,6 +39,17 @@ class Judged:
     second: Sampled
     outcome: Outcome
     annotator: str
+
+    def preference(self) -> Preference:
+        """As DPO takes it."""
+        chosen, rejected = (self.second, self.first) if self.outcome == "second" else (self.first, self.second)
+        return Preference(self.item.token_ids, chosen.token_ids, rejected.token_ids, self.outcome == "tie")
+
+    def demonstration(self) -> Demonstration | None:
+        """What was chosen, as imitation takes it; None of a tie."""
+        if self.outcome == "tie":
+            return None
+        return Demonstration(self.item.token_ids, self.preference().chosen_ids)
 
 
 class Task:

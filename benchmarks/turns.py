@@ -87,12 +87,13 @@ def started(sides: Mapping[str, Side], task: Mapping[str, Any]) -> Iterator[dict
 
 
 def in_turns(sides: Mapping[str, Side], task: Mapping[str, Any], turns: int) -> dict[str, list[Step]]:
-    """The steps of each side; the first warms up and is left out."""
+    """The steps of each side, told on stderr as they come; the first warms up and is left out."""
     steps: dict[str, list[Step]] = {label: [] for label in sides}
     with started(sides, task) as take:
         for _ in range(turns):
             for label, step in take.items():
                 steps[label].append(step())
+                print(label, json.dumps(steps[label][-1]), file=sys.stderr, flush=True)
     return {label: found[1:] for label, found in steps.items()}
 
 

@@ -7,9 +7,11 @@ import pytest
 
 from benchmarks import machine_share, policy_quality, policy_scaling, policy_speed
 from benchmarks.setting import Setting
-from benchmarks.simulated_taste import preferred
+from benchmarks.simulated_taste import OUTCOMES, Judged, preferred
 from benchmarks.turns import Side, compared, in_turns
+from language_models.sampling import Sampled
 from policy_training import algorithm_registry
+from policy_training.records import Demonstration, Preference, PromptItem
 
 SIDE = """
 from benchmarks.turns import Turns
@@ -91,7 +93,7 @@ def test_scaling_counts_real_tokens(short: Setting, monkeypatch: pytest.MonkeyPa
     assert row["rows_16x"]["tokens"] > 10 * row["rows_1x"]["tokens"]
 
 
-@pytest.mark.parametrize("cell", ["rloo", "ppo_true_taste", "guards_off"])
+@pytest.mark.parametrize("cell", ["rloo", "dpo", "imitation", "ppo_true_taste", "guards_off"])
 def test_cells_of_quality_tell_the_taste_over_time(short: Setting, cell: str) -> None:
     row = policy_quality.CELLS[cell](short)
     assert row["curve"][0]["kl_nats"] == pytest.approx(0, abs=1e-4)
@@ -105,9 +107,18 @@ def test_best_of_one_is_the_base_and_costs_no_kl(short: Setting) -> None:
     assert row["best_of_1"]["kl_nats_at_most"] == 0 and row["best_of_8"]["kl_nats_at_most"] == pytest.approx(1.204)
 
 
-def test_every_algorithm_that_needs_only_a_reward_has_a_cell() -> None:
-    rewarded = {name for name in algorithm_registry.names() if "reward" in algorithm_registry.describe(name).needs}
-    assert rewarded <= policy_quality.CELLS.keys()
+def test_every_algorithm_has_a_cell() -> None:
+    assert set(algorithm_registry.names()) <= policy_quality.CELLS.keys()
+
+
+def test_judgments_are_what_dpo_and_imitation_learn_from() -> None:
+    item = PromptItem(0, [5], ())
+    first, second = (Sampled([place, 2], "text", "stop") for place in (7, 8))
+    found = {outcome: Judged(item, first, second, outcome, "a") for outcome in OUTCOMES.values()}
+    assert found["second"].preference() == Preference([5], [8, 2], [7, 2])
+    assert found["second"].demonstration() == Demonstration([5], [8, 2])
+    assert found["first"].demonstration() == Demonstration([5], [7, 2])
+    assert found["tie"].preference().tie and found["tie"].demonstration() is None
 
 
 def test_a_share_counts_ties_half() -> None:
