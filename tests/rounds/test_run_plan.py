@@ -64,7 +64,7 @@ def test_any_value_comes_back_from_the_command_line(value: object):
     read = pairs([text])["policy"]
     if isinstance(value, bool | int | float) or value is None:
         read = {"true": True, "false": False, "none": None}.get(str(read), read)
-        assert read == value or float(str(read)) == value
+        assert read == value or type(value)(str(read)) == value
     else:
         assert read == value
 
