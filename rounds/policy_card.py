@@ -143,13 +143,17 @@ def _provenance(policy: Policy, made: Mapping[str, Any], written_with: Mapping[s
     }
     for name, model in made["reward_models"].items():
         rows[f"{name}: manifest"] = model["manifest_sha256"]
-        rows[f"{name}: judgments"] = (
-            f"{model['judgments']}, the snapshot of run {model['snapshot']}, sha256 of their ids "
-            f"{model['judgments_sha256']}"
-        )
+        rows[f"{name}: judgments"] = _seen(model)
+    if made["seen_in_training"] and made["seen_in_training"]["judgments"]:
+        rows["judgments that its own training saw"] = _seen(made["seen_in_training"])
     if policy.imported is not None:
         rows |= {f"imported: {key}": value for key, value in setting_fields.flat(policy.imported).items()}
     return rows | {"written with": ", ".join(f"{library} {number}" for library, number in written_with.items())}
+
+
+def _seen(taken: Mapping[str, Any]) -> str:
+    digest = taken["judgments_sha256"]
+    return f"{taken['judgments']}, the snapshot of run {taken['snapshot']}, sha256 of their ids {digest}"
 
 
 def _table(rows: Mapping[str, Any]) -> str:

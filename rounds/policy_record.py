@@ -72,6 +72,7 @@ def made_from(db: Database, policy: Policy) -> dict[str, Any]:
             for name in origin.reward_models
         },
         "rewards": result.get("rewards"),
+        "seen_in_training": _snapshot(db, policy.run_id) if policy.run_id is not None else None,
         "settings": run.config if run else None,
         "judgments": len(origin.judgments),
         "judges": facts.people,
