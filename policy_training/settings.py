@@ -45,17 +45,6 @@ class TrainingSettings(BaseModel):
     lora: LoraSettings = Field(LoraSettings(), description="The policy's adapter, where it does not start from one.")
     sampling: SamplingSettings = Field(SamplingSettings(), description="One temperature for sampling and log-probs.")
 
-    @field_validator("minibatches")
-    @classmethod
-    def _rows_for_every_minibatch(cls, minibatches: int, info: ValidationInfo) -> int:
-        prompts, samples = info.data.get("prompts_per_step"), info.data.get("samples_per_prompt")
-        if prompts and samples and minibatches > prompts * samples:  # None where they are wrong themselves
-            raise ValueError(
-                f"minibatches = {minibatches} is more than the completions of an iteration, {prompts} prompts x "
-                f"{samples} samples: use 1 to {prompts * samples}, or more prompts."
-            )
-        return minibatches
-
 
 class RewardedSettings(TrainingSettings):
     """Algorithms that raise a reward while paying for KL to the reference."""
@@ -73,6 +62,17 @@ class RewardedSettings(TrainingSettings):
     )
 
     has_values: ClassVar[bool] = False  # whether there is a value head, which says what a state is worth
+
+    @field_validator("minibatches")
+    @classmethod
+    def _rows_for_every_minibatch(cls, minibatches: int, info: ValidationInfo) -> int:
+        prompts, samples = info.data.get("prompts_per_step"), info.data.get("samples_per_prompt")
+        if prompts and samples and minibatches > prompts * samples:  # None where they are wrong themselves
+            raise ValueError(
+                f"minibatches = {minibatches} is more than the completions of an iteration, {prompts} prompts x "
+                f"{samples} samples: use 1 to {prompts * samples}, or more prompts."
+            )
+        return minibatches
 
     @field_validator("kl_target_nats")
     @classmethod

@@ -84,6 +84,11 @@ def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any
     assert set(faults) <= known
 
 
+def test_an_algorithm_that_trains_on_no_rollouts_may_draw_fewer_than_it_takes_steps():
+    few = {"dpo.prompts_per_step": 1, "dpo.samples_per_prompt": 1, "dpo.minibatches": 4}
+    assert parse("train-policy", {"algorithm": "dpo", **few})["dpo"]["minibatches"] == 4
+
+
 def test_what_is_resolved_is_accepted_again():
     for kind in ("train-policy", "train-reward"):
         assert parse(kind, parse(kind)) == parse(kind)
