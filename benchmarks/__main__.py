@@ -23,6 +23,7 @@ from benchmarks.setting import Setting
 BENCHMARKS = {
     "sampling": "sampling_speed",
     "ppo": "ppo_iteration",
+    "ppo_ablations": "ppo_ablations",
     "reward": "reward_speed",
     "reward_scaling": "reward_scaling",
     "reward_quality": "reward_quality",

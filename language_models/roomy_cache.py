@@ -14,9 +14,11 @@ from transformers.cache_utils import DynamicLayer
 ROOM = 32  # tokens added each time that there is no room left
 
 
-class _RoomyLayer(DynamicLayer):  # type: ignore[misc]
+class _RoomyLayer(DynamicLayer):
     """`keys` and `values` are the filled part of two larger tensors (B, heads, tokens, width)."""
 
+    keys: Tensor
+    values: Tensor
     _whole: tuple[Tensor, Tensor] | None = None
 
     def update(self, key_states: Tensor, value_states: Tensor, *_: Any, **__: Any) -> tuple[Tensor, Tensor]:

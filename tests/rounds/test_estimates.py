@@ -113,10 +113,10 @@ def test_memory_follows_precision_micro_batch_and_what_is_computed_again():
 
     assert memory() - memory(replace(FACTS, precision="bf16")) == pytest.approx(2 * 135e6 * 2e-9)  # base and its copy
     assert memory(replace(FACTS, precision="4bit")) < memory(replace(FACTS, precision="bf16"))
-    twice = memory(ppo__tokens_per_batch=2600) - memory(ppo__tokens_per_batch=1300)
+    twice = memory(ppo__tokens_per_batch=1300) - memory(ppo__tokens_per_batch=650)
     assert twice == pytest.approx(update_gb(of("train-policy"), FACTS))
     on = {"compute__gradient_checkpointing": "on"}
-    assert memory(**on) < memory() - 0.5 * 1300 * estimates.LAYERS_GB_A_TOKEN
+    assert memory(**on) < memory() - 0.5 * 650 * estimates.LAYERS_GB_A_TOKEN
 
 
 def test_layers_that_will_be_computed_again_for_want_of_memory_are_foreseen():
