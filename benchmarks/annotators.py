@@ -1,7 +1,7 @@
 """Who can be relied on: bad annotators found, what their answers cost, side bias, real votes, ties.
 
 Cells: `bad_people` (4 bad of 12, 100 labels each), `outside` (people outside the model), `side_bias` (100 people, 500
-judgments each), `real_votes` and `ties` (real_votes.py). Intervals are 95 %.
+judgments each), `few_judgments` (few_judgments.py), `real_votes` and `ties` (real_votes.py). Intervals are 95 %.
 """
 
 from collections.abc import Callable
@@ -11,6 +11,7 @@ import numpy as np
 from scipy.stats import rankdata
 
 from benchmarks import argument_votes
+from benchmarks.few_judgments import few_judgments
 from benchmarks.intervals import interval, means, rounded
 from benchmarks.real_votes import real_votes, ties
 from benchmarks.setting import Setting
@@ -122,7 +123,8 @@ def _copies(arguments: argument_votes.Arguments, scores: Floats, draw: np.random
         f"random-{9 + number // 100}" for number in range(300)
     ]
     answers = Answers(people, group.answers.outcomes[rows], group.answers.side[rows], np.ones(len(rows)))
-    return Judged(group.differences[rows], answers, group.good[rows], [group.groups[row] for row in rows])
+    groups = [group.groups[row] for row in rows]
+    return Judged(group.differences[rows], answers, group.good[rows], groups, group.quality[rows])
 
 
 OUTSIDE: dict[str, Callable[..., Judged]] = {
@@ -176,7 +178,14 @@ def side_bias(setting: Setting) -> dict[str, Any]:
     }
 
 
-CELLS = {"bad_people": bad_people, "outside": outside, "side_bias": side_bias, "real_votes": real_votes, "ties": ties}
+CELLS = {
+    "bad_people": bad_people,
+    "outside": outside,
+    "side_bias": side_bias,
+    "few_judgments": few_judgments,
+    "real_votes": real_votes,
+    "ties": ties,
+}
 
 
 def _auc(good: Floats, bad: Floats) -> float:

@@ -54,10 +54,10 @@ def ukp(setting: Setting, folder: Path) -> Judged:
     )
 
 
-def qa(setting: Setting, folder: Path, *, passages: bool = False) -> Judged:
+def qa(setting: Setting, folder: Path, *, passages: bool = False, most: int | None = None) -> Judged:
     """qa_feedback: all pairs of a question's four answers, by question, with the question's passages before it or
-    without."""
-    questions = setting.questions()
+    without; of the first `most` questions."""
+    questions = setting.questions()[:most]
     texts = [(_asked(one, passages), text) for one in questions for text in one["completions"]]
     ids = [f"{number}/{place}" for number, one in enumerate(questions) for place in range(len(one["completions"]))]
     features = _kept(setting, folder / ("qa-passages-reward.npz" if passages else "qa-reward.npz"), ids, texts)

@@ -23,14 +23,16 @@ from language_models.settings import SamplingSettings
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem
-from policy_training.rollouts import Rollouts, collect, lay_out
+from policy_training.rollouts import MicroBatch, Rollouts, collect, lay_out
 from policy_training.updates import Seen, accumulate
 
 PROMPTS, NEW_TOKENS, TURNS = 16, 48, 3
 Without = Callable[[LanguageModel], AbstractContextManager[Any]]
 
 
-def _update(without: Without, *, samples: int = 1, rows_whole: bool = False, tokens: int = 650) -> Callable[..., Any]:
+def _update(
+    without: Without, *, samples: int = 1, rows_whole: bool = False, tokens: int = 650, frozen: float = 0.0
+) -> Callable[..., Any]:
     """Gradients of one epoch on fixed rollouts."""
 
     def measure(setting: Setting) -> dict[str, Any]:
@@ -39,6 +41,7 @@ def _update(without: Without, *, samples: int = 1, rows_whole: bool = False, tok
             prompts_per_step=PROMPTS // samples,
             samples_per_prompt=samples,
             minibatches=1,
+            frozen_share=frozen,
             sampling=SamplingSettings(max_new_tokens=NEW_TOKENS, batch_size=PROMPTS),
             seed=setting.seed,
         )
@@ -47,12 +50,17 @@ def _update(without: Without, *, samples: int = 1, rows_whole: bool = False, tok
         learner = Learner.start(given, settings, value_learning_rate=1e-3)
         rollouts = collect(given, learner, settings, 0)
 
+        layouts: dict[bool, list[MicroBatch]] = {}
+
         def epoch(other: bool) -> None:
             model.recomputes = other and rows_whole  # which asks for no prompt once, and computes nothing again itself
             sized = settings.model_copy(update={"tokens_per_batch": tokens}) if other else settings
-            layout = lay_out(model, rollouts.items, rollouts.sampled, sized, 0)
+            if other and frozen:
+                sized = settings.model_copy(update={"frozen_share": 0.0})
+            if other not in layouts:
+                layouts[other] = lay_out(model, rollouts.items, rollouts.sampled, sized, 0)[0]
             with without(model) if other else nullcontext():
-                accumulate(learner, layout[0], rollouts, 0.7, _losses)
+                accumulate(learner, layouts[other], rollouts, 0.7, _losses)
 
         with model.adapters.training(given.adapter):
             figures = _in_turn(epoch, setting)
@@ -125,6 +133,7 @@ CELLS = {
     "logits_in_chunks": _update(lambda _: mock.patch.object(output_layer.OutputLayer, "chosen", _all_logits)),
     "small_micro_batches": _update(lambda _: nullcontext(), tokens=1300),
     "prompts_once": _update(lambda _: nullcontext(), samples=4, rows_whole=True),
+    "kept_lower_states": _update(lambda _: nullcontext(), frozen=0.5),  # the adapter is on the upper half in both
     "roomy_cache": _sampled(lambda _: mock.patch.object(sampling, "roomy_cache", _joined_cache)),
     "draw_by_blocks": _sampled(lambda _: mock.patch.object(sampling, "draw", _whole_draw)),
 }

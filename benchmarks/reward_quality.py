@@ -3,7 +3,8 @@
 ukpconvarg1: one debate is left out at a time. The head is fitted on the others (its ridge picked by cross-validation
 over their debates), a temperature on cross-fitted readings of the same, and the debate left out is read. The first
 three debates in sorted order were kept out of every choice of features and settings: `kept_out` is of them, `others` of
-the rest. qa_feedback: the same by question, in five folds, with its passages in the prompt and without.
+the rest. qa_feedback: the same by question, in five folds, without its passages in the prompt, and with them (of the
+first QUESTIONS_WITH_PASSAGES).
 
 A seed draws four fifths of the training pairs. Intervals are over debates (questions), of hits averaged over the seeds;
 those of a reward's lead over "longer wins" are paired.
@@ -31,6 +32,7 @@ from reward_training.settings import RewardSettings
 SEEDS, SHARE = 5, 0.8
 KEPT_OUT = 3  # the first so many debates in sorted order
 QUESTION_FOLDS = 5
+QUESTIONS_WITH_PASSAGES = 300  # reading one with its four answers takes 4 to 10 s of a core
 FIGURES = ("log_loss", "ece", "brier")
 Rows = NDArray[np.int64]
 
@@ -49,7 +51,8 @@ def ukpconvarg1(setting: Setting) -> dict[str, Any]:
 
 def qa_feedback(setting: Setting, *, passages: bool) -> dict[str, Any]:
     """Accuracy on questions left out."""
-    judged = kept_features.qa(setting, setting.work / "features", passages=passages)
+    most = QUESTIONS_WITH_PASSAGES if passages else None
+    judged = kept_features.qa(setting, setting.work / "features", passages=passages, most=most)
     folds = [str(fold) for fold in folds_of(judged.groups, QUESTION_FOLDS)]
     found = _read(setting, judged, np.arange(len(folds)), folds)
     return {"model": setting.base, "seeds": len(found), "all": _told(found, np.arange(len(folds)))}

@@ -15,8 +15,9 @@ import time
 from pathlib import Path
 from typing import Any
 
-from benchmarks.reward_speed import ROOT, judged_pairs
+from benchmarks.reward_speed import judged_pairs
 from benchmarks.setting import Setting
+from benchmarks.turns import ROOT
 from language_models.fetch import ensure
 
 SIZES = (1, 4, 16)

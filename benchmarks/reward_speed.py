@@ -14,23 +14,20 @@ ours on all layers as well. `trl` is TRL as it comes (it recomputes states to sa
 recomputing: faster, with more memory.
 """
 
-import json
-import os
 import statistics
-import subprocess
 import sys
 import tempfile
 from collections.abc import Callable
 from functools import partial
-from pathlib import Path
 from typing import Any
 
 from benchmarks.setting import SYSTEM_PROMPT, Setting
+from benchmarks.turns import Side, compared, in_turns
 from language_models.fetch import ensure
 
 TURNS = 6  # the first is warm-up
+SIDES = "benchmarks.reward_speed_sides"
 PAIRS_PER_STEP = {"question": 8, "passages": 4}
-ROOT = Path(__file__).parent.parent
 
 
 def measure(setting: Setting, kind: str, depth: float | None) -> dict[str, Any]:
@@ -39,11 +36,11 @@ def measure(setting: Setting, kind: str, depth: float | None) -> dict[str, Any]:
     pairs = judged_pairs(setting, kind)[: turns * per_step]
     if len(pairs) < turns * per_step:
         raise ValueError(f"{len(pairs)} pairs: {turns * per_step} are needed for {turns} steps of {per_step}")
-    sides = {"ours": (sys.executable, "ours", {"depth": depth})}
+    sides = {"ours": Side(sys.executable, SIDES, "ours", {"depth": depth})}
     if setting.peer is not None:
-        sides["trl"] = (str(setting.peer), "trl", {"recompute": True})
+        sides["trl"] = Side(str(setting.peer), SIDES, "trl", {"recompute": True})
         if not setting.short:
-            sides["trl_kept"] = (str(setting.peer), "trl", {"recompute": False})
+            sides["trl_kept"] = Side(str(setting.peer), SIDES, "trl", {"recompute": False})
     with tempfile.TemporaryDirectory() as folder:
         task = {
             "base": str(ensure(setting.base)),
@@ -52,78 +49,14 @@ def measure(setting: Setting, kind: str, depth: float | None) -> dict[str, Any]:
             "seed": setting.seed,
             "work": folder,
         }
-        found = _take_turns(sides, task, turns)
-    row: dict[str, Any] = {"pairs": len(pairs), "depth": depth or "default", **found}
+        steps = in_turns(sides, task, turns)
+    row: dict[str, Any] = {"pairs": len(pairs), "depth": depth or "default"}
+    for name, found in steps.items():
+        seconds = statistics.median(step["seconds"] for step in found)
+        row[name] = {"pairs_per_second": round(per_step / seconds, 3)} | compared(steps, name)
     if setting.peer is None:
         row["peer"] = "not measured: --peer names the python of an environment with trl"
     return row
-
-
-def _take_turns(sides: dict[str, tuple[str, str, dict[str, Any]]], task: dict[str, Any], turns: int) -> dict[str, Any]:
-    """Starts every side, lets them step in turns; the first turn warms up and does not count."""
-    started: dict[str, subprocess.Popen[str]] = {}
-    try:
-        for name, (python, side, more) in sides.items():
-            started[name] = subprocess.Popen(
-                [python, "-m", "benchmarks.reward_speed_sides", side],
-                cwd=ROOT,
-                stdin=subprocess.PIPE,
-                stdout=subprocess.PIPE,
-                text=True,
-                env={**os.environ, "HF_HUB_OFFLINE": "1"},
-            )
-            _tell(started[name], json.dumps({**task, **more}))
-            _told(name, started[name])  # it has loaded its model and waits
-        steps: dict[str, list[dict[str, float]]] = {name: [] for name in sides}
-        for _ in range(turns):
-            for name, process in started.items():
-                _tell(process, "step")
-                steps[name].append(_told(name, process))
-    finally:
-        for process in started.values():
-            process.kill()
-            process.wait()
-    seconds = {name: [step["seconds"] for step in found[1:]] for name, found in steps.items()}
-    memory = {name: found[-1]["peak_gb"] for name, found in steps.items()}
-    row: dict[str, Any] = {}
-    for name, times in seconds.items():
-        row[name] = {
-            "pairs_per_second": round(task["pairs_per_step"] / statistics.median(times), 3),
-            "seconds_a_step": [round(time, 2) for time in times],
-            "processor_seconds_a_step": [round(step["processor_seconds"], 2) for step in steps[name][1:]],
-            "peak_gb": memory[name],
-        }
-        if name != "ours":
-            ratios = [theirs / ours for theirs, ours in zip(times, seconds["ours"], strict=True)]
-            row[name] |= {
-                "ours_is_times_as_fast": round(statistics.median(ratios), 2),
-                "lowest_and_highest": [round(min(ratios), 2), round(max(ratios), 2)],
-                "ours_is_times_as_fast_by_processor_time": round(_by_processor(steps, name), 2),
-                "our_share_of_memory": round(memory["ours"] / memory[name], 2),
-            }
-    return row
-
-
-def _by_processor(steps: dict[str, list[dict[str, float]]], name: str) -> float:
-    """Median of the turns' ratios of processor time: it varies less than seconds where others want the machine too."""
-    turns = zip(steps[name][1:], steps["ours"][1:], strict=True)
-    return statistics.median(theirs["processor_seconds"] / ours["processor_seconds"] for theirs, ours in turns)
-
-
-def _tell(process: subprocess.Popen[str], line: str) -> None:
-    assert process.stdin is not None
-    process.stdin.write(line + "\n")
-    process.stdin.flush()
-
-
-def _told(name: str, process: subprocess.Popen[str]) -> dict[str, float]:
-    """The next JSON line; other lines are the library's own. Raises RuntimeError where the side ended."""
-    assert process.stdout is not None
-    for line in process.stdout:
-        if line.startswith("{"):
-            found: dict[str, float] = json.loads(line)
-            return found
-    raise RuntimeError(f"the side {name!r} of the benchmark ended with exit code {process.wait()}; see its messages")
 
 
 def judged_pairs(setting: Setting, kind: str) -> list[dict[str, Any]]:

@@ -6,32 +6,11 @@ Run as `PYTHON -m benchmarks.reward_speed_sides ours|trl`; `trl` needs trl, peft
 
 import json
 import os
-import resource
 import sys
-import time
 from pathlib import Path
 from typing import Any
 
-
-class Turns:
-    """Waits for its turn before a step, and tells how long it took after it."""
-
-    def __init__(self) -> None:
-        self._began = self._processor = 0.0
-
-    def await_turn(self) -> None:
-        if sys.stdin.readline().strip() != "step":
-            sys.exit(0)
-        self._began, self._processor = time.perf_counter(), time.process_time()
-
-    def tell(self) -> None:
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
-        answer = {
-            "seconds": time.perf_counter() - self._began,
-            "processor_seconds": time.process_time() - self._processor,
-            "peak_gb": round(peak, 2),
-        }
-        print(json.dumps(answer), flush=True)
+from benchmarks.turns import Turns
 
 
 def ours(task: dict[str, Any]) -> None:
@@ -61,7 +40,7 @@ def ours(task: dict[str, Any]) -> None:
         if report["stage"] == "adapter":
             turns.tell()
         else:
-            print("{}", flush=True)
+            turns.ready()
         if report["done"] < report["steps"]:
             turns.await_turn()
 
@@ -84,7 +63,7 @@ def trl(task: dict[str, Any]) -> None:
 
     class InTurns(TrainerCallback):
         def on_train_begin(self, *_: Any, **__: Any) -> None:
-            print("{}", flush=True)
+            turns.ready()
 
         def on_step_begin(self, *_: Any, **__: Any) -> None:
             turns.await_turn()

@@ -47,14 +47,17 @@ class Setting:
         use_threads()
         return LanguageModel.load(self.base)
 
-    def prompts(self, count: int) -> list[list[int]]:
-        """Token ids of the first `count` prompts."""
+    def requests(self, count: int) -> list[str]:
+        """What the first `count` prompts ask."""
         if self.data is None:
             from rounds.demo import demo
 
-            texts = [prompt.messages[-1]["content"] for prompt in demo.prompts()[:count]]
-        else:
-            texts = [question["question"] for question in self.questions()[:count]]
+            return [prompt.messages[-1]["content"] for prompt in demo.prompts()[:count]]
+        return [question["question"] for question in self.questions()[:count]]
+
+    def prompts(self, count: int) -> list[list[int]]:
+        """Token ids of the first `count` prompts."""
+        texts = self.requests(count)
         return [self.model.tokens([{"role": "user", "content": text}], SYSTEM_PROMPT) for text in texts]
 
     def questions(self) -> list[dict[str, Any]]:

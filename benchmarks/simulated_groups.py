@@ -27,12 +27,14 @@ Judge = Callable[[str, int, Seen, Seen, np.random.Generator], str]
 
 @dataclass(frozen=True)
 class Judged:
-    """N answers of a group on differences of features; `good` tells those of people who follow the taste."""
+    """N answers of a group on differences of features; `good` tells those of people who follow the taste, `quality`
+    what the taste says of first less second."""
 
     differences: Floats
     answers: Answers
     good: NDArray[np.bool_]
     groups: list[str]
+    quality: Floats
 
     def only(self, rows: NDArray[np.bool_]) -> "Judged":
         """Some of the answers."""
@@ -40,9 +42,8 @@ class Judged:
             [name for name, taken in zip(self.answers.annotators, rows, strict=True) if taken],
             self.answers.outcomes[rows], self.answers.side[rows], self.answers.weights[rows],
         )  # fmt: skip
-        return Judged(
-            self.differences[rows], answers, self.good[rows], [self.groups[row] for row in np.flatnonzero(rows)]
-        )
+        groups = [self.groups[row] for row in np.flatnonzero(rows)]
+        return Judged(self.differences[rows], answers, self.good[rows], groups, self.quality[rows])
 
 
 def by_profile(person: str, done: int, left: Seen, right: Seen, draw: np.random.Generator) -> str:
@@ -72,7 +73,8 @@ def judged(
             groups.append(f"{min(one, other)}")
     answers = Answers(names, np.array(outcomes), np.array(side), np.ones(len(side)))
     found = np.array([name in good for name in names])
-    return Judged(arguments.features[first] - arguments.features[second], answers, found, groups)
+    quality = scores[first] - scores[second]
+    return Judged(arguments.features[first] - arguments.features[second], answers, found, groups, quality)
 
 
 def scores_of(arguments: Arguments, name: str) -> Floats:

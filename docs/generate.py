@@ -1,7 +1,8 @@
 """Writes the generated pages of docs/: `make docs`. A test compares the pages with what this file would write."""
 
 from pathlib import Path
-from typing import Any
+from types import NoneType
+from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
@@ -128,9 +129,10 @@ def allowed(field: FieldInfo) -> str:
             value: Any = getattr(constraint, name, None)
             if value is not None:
                 bounds.append(f"{sign} {value}")
-    choices = getattr(field.annotation, "__args__", ())
+    parts = get_args(field.annotation)
+    choices = [choice for part in parts if part is not NoneType for choice in get_args(part) or [part]]
     if choices and all(isinstance(choice, str) for choice in choices):
-        bounds.append(" or ".join(f"`{choice}`" for choice in choices))
+        bounds.append(" or ".join(f"`{choice}`" for choice in [*choices, *(["none"] if NoneType in parts else [])]))
     return ", ".join(bounds) or "any"
 
 

@@ -64,6 +64,16 @@ def derive(db: Database, judgment_ids: Sequence[int] | None = None) -> list[Pref
     return [preference for row in rows for preference in _of_row(row)]
 
 
+def any_on_training_prompts(db: Database, *, decided: bool, improved: bool) -> bool:
+    """Tell whether a judgment that counts, outside the hold-out, prefers one completion to another (`decided`) or has
+    an improved one (`improved`); with both, whether there is one that does either."""
+    which = [
+        *(["(SELECT COUNT(DISTINCT value) FROM json_each(j.ranks)) > 1"] if decided else []),
+        *(["j.improved IS NOT NULL"] if improved else []),
+    ]
+    return db.value(_ANY.format(which=" OR ".join(which) or "FALSE")) is not None
+
+
 def pairs_of(ranks: Sequence[int]) -> list[tuple[int, int, Outcome, float]]:
     """Return (first place, second place, outcome, weight) for every pair of a ranking; the weights add up to K - 1."""
     weight = 2 / len(ranks)
@@ -105,6 +115,11 @@ SELECT j.id, j.comparison_id, j.annotator_id, j.ranks, j.shown, j.strength, j.bo
     (SELECT completion_id FROM candidates WHERE comparison_id = c.id ORDER BY position)) AS completion_ids
 FROM {{source}} j JOIN comparisons c ON c.id = j.comparison_id
 WHERE c.purpose = 'training' AND j.ranks IS NOT NULL AND {{which}} ORDER BY j.id"""
+
+
+_ANY = """
+SELECT 1 FROM counted_judgments j JOIN comparisons c ON c.id = j.comparison_id
+WHERE c.purpose = 'training' AND c.split != 'holdout' AND j.ranks IS NOT NULL AND ({which}) LIMIT 1"""
 
 
 def _counted(db: Database) -> Iterator[Row]:

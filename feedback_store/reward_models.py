@@ -83,6 +83,13 @@ def listing(db: Database) -> list[RewardModel]:
     return [_reward_model(row) for row in db.rows("SELECT * FROM reward_models ORDER BY id")]
 
 
+def latest_id(db: Database) -> int:
+    """Return the id of the reward model that was published last, 0 before the first: it tells whether there is a newer
+    one without reading its figures.
+    """
+    return int(db.value("SELECT MAX(id) FROM reward_models") or 0)
+
+
 def latest(db: Database) -> RewardModel | None:
     """Return the reward model that was published last, or None."""
     row = db.row("SELECT * FROM reward_models ORDER BY id DESC LIMIT 1")

@@ -1,5 +1,6 @@
 """Label snapshots: which judgments a training sees, chosen and written down."""
 
+from collections.abc import Collection
 from dataclasses import dataclass
 
 from feedback_store import exclusions, preferences, runs
@@ -30,13 +31,17 @@ def listing(db: Database, limit: int = 200) -> list[Taken]:
     return [Taken(**row) for row in rows]
 
 
-def take(db: Database, lease: Lease) -> list[int]:
+def take(db: Database, lease: Lease, *, on_prompts: Collection[int] | None = None) -> list[int]:
     """Write down as a run's snapshot the judgments that amount to preferences now; return their ids, in order.
 
+    With `on_prompts` only those outside the hold-out on these prompts: what trains a policy straight.
     They are read before the write lock is taken, so that submits do not wait; whoever is left out or withdraws in
     between is not in it. Raises LeaseLost.
     """
     found = preferences.derive(db)
+    if on_prompts is not None:
+        prompts = set(on_prompts)
+        found = [one for one in found if one.split != "holdout" and one.prompt_id in prompts]
     with db.transaction():
         left_out = {one.annotator_id for one in exclusions.current(db)}
         used = sorted({one.judgment_id for one in found if one.annotator_id not in left_out})

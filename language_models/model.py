@@ -25,6 +25,7 @@ from transformers import (
 from language_models import folders, layers
 from language_models.adapters import Adapters
 from language_models.batches import Batch
+from language_models.errors import PromptTooLong
 from language_models.fetch import ensure
 from language_models.machine import best_device
 from language_models.merging import MergedCopy
@@ -69,7 +70,8 @@ class LanguageModel:
         self._merged = MergedCopy()
         self._splits: SplitLayers | None = None
         self.device = next(network.parameters()).device
-        self.pad_id = int(tokenizer.pad_token_id if tokenizer.pad_token_id is not None else tokenizer.eos_token_id)
+        fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id)
+        self.pad_id = int(next((one for one in fillers if one is not None), 0))  # any will do: masks come from lengths
         self.stop_ids = _stop_ids(network, tokenizer)
         self.quantised = bool(getattr(network, "is_quantized", False))
         self.recomputes = False  # layers are computed again in the backward pass: no key-value cache goes with it
@@ -129,11 +131,21 @@ class LanguageModel:
             return list(self.tokenizer("\n".join(turn["content"] for turn in turns) + "\n")["input_ids"])
         return list(self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
 
+    def require_room(self, prompt_ids: Sequence[int], new_tokens: int, what: str = "A prompt") -> None:
+        """Raises PromptTooLong where a prompt and its completion are more tokens than the base reads."""
+        if self.context is not None and len(prompt_ids) + new_tokens > self.context:
+            raise PromptTooLong(
+                f"{what} has {len(prompt_ids)} tokens; with {new_tokens} new ones that is more than the {self.context} "
+                "that the base reads. Shorten it or take it out of the study, or allow fewer new tokens "
+                "(sampling.max_new_tokens)."
+            )
+
     def completion_tokens(self, text: str, finished: bool) -> list[int]:
-        """Token ids of a completion's text; one that ended by itself ends with the EOS, one that was cut off does
-        not."""
+        """Token ids of a completion's text; one that ended by itself ends with the EOS, one that was cut off does not
+        (and none where there is no EOS)."""
         ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-        return [*ids, int(self.tokenizer.eos_token_id)] if finished or not ids else ids
+        ends = sorted(self.stop_ids) if self.tokenizer.eos_token_id is None else [int(self.tokenizer.eos_token_id)]
+        return [*ids, *(ends[:1] or [self.pad_id])] if not ids or (finished and ends) else ids
 
     def text(self, completion_ids: Sequence[int]) -> str:
         """The text of completion tokens, without the EOS."""

@@ -48,8 +48,10 @@ def sample(
     """Draws one completion for each request, `settings.batch_size` rows at a time, in the order given.
 
     `on_batch` is told how many are done after each batch. A completion depends on its prompt, its seed and (through
-    rounding alone) on the rows that it shares a batch with, so the caller keeps batches fixed.
+    rounding alone) on the rows that it shares a batch with, so the caller keeps batches fixed. Raises PromptTooLong.
     """
+    for request in requests:
+        model.require_room(request.prompt_ids, settings.max_new_tokens)
     results: list[Sampled] = []
     if not requests:
         return results

@@ -11,13 +11,9 @@ from collections.abc import Callable
 from dataclasses import dataclass
 from functools import cache
 from pathlib import Path
-from typing import TYPE_CHECKING, Any
+from typing import Any
 
 from policy_training.settings import TrainingSettings
-
-if TYPE_CHECKING:
-    from policy_training.learner import TrainedPolicy
-    from policy_training.records import Given
 
 FOLDER = Path(__file__).with_name("algorithms")
 
@@ -63,8 +59,9 @@ def settings_class(name: str) -> type[TrainingSettings]:
     return found
 
 
-def trainer(name: str) -> Callable[[Given, Any], TrainedPolicy]:
-    """Its `train(given, settings)`; loads torch."""
+def trainer(name: str) -> Callable[[Any, Any], Any]:
+    """Its `train(given, settings)`, (Given, its Settings) -> TrainedPolicy; loads torch, as the names of these types
+    would."""
     describe(name)
-    found: Callable[[Given, Any], TrainedPolicy] = importlib.import_module(f"policy_training.algorithms.{name}").train
+    found: Callable[[Any, Any], Any] = importlib.import_module(f"policy_training.algorithms.{name}").train
     return found

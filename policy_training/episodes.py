@@ -9,7 +9,6 @@ completion's score at the last, and the shaping. *Discount* gamma: 1 unless set.
 
 from dataclasses import dataclass
 
-import torch
 from torch import Tensor
 
 from policy_training.advantages import leave_one_out_centred
@@ -27,7 +26,7 @@ class Episodes:
     """What the rollouts are worth, token by token; entries behind an episode's end are 0."""
 
     scores: Tensor  # (N,) as they go into the rewards: less a penalty, less a baseline
-    shaping: Tensor  # (N, C) the part of the rewards that is shaping
+    shaping: Tensor | None  # (N, C) the part of the rewards that is shaping
     rewards: Tensor  # (N, C)
     end_values: Tensor  # (N,) V(s_T), 0 at real ends
 
@@ -41,7 +40,7 @@ def episodes_of(
     scores = penalised_scores(rollouts, settings)
     if centre_scores:
         scores = leave_one_out_centred(scores, [item.id for item in rollouts.items])
-    shaping = torch.zeros_like(rollouts.log_probs)
+    shaping = None
     if given.potential is not None:
         potentials = checked_potentials(given.potential(rollouts.items, rollouts.sampled), rollouts.sampled)
         goes_on = cut_off(rollouts) & (settings.truncated == "bootstrap")

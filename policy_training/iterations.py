@@ -9,29 +9,36 @@ from collections.abc import Iterator, Mapping, Sequence
 from dataclasses import astuple, dataclass
 from statistics import fmean
 
+from torch import Tensor
+
 from language_models.errors import NothingToTrain
 from language_models.pause_points import pause_point
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
 from policy_training.advantages import masked_mean
+from policy_training.episodes import Episodes
 from policy_training.guards import Alarm, alarms_of, hacking_alarm, spread_of_texts
 from policy_training.kl import k3_per_sequence, kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.rollouts import Rollouts, checked_scores, collect
 from policy_training.settings import TrainingSettings
+from policy_training.token_figures import tokens_of
 from policy_training.truncation import learned_from
 
 HELD_OUT_INDEX = 2**20  # the place in its prompt's draws of a held-out completion: that of no rollout
 
 
-@dataclass(frozen=True)
+@dataclass
 class Iteration:
-    """What an algorithm is to learn from. It adds its own figures to `metrics`."""
+    """What an algorithm is to learn from. It adds its own figures to `metrics`, and says, where it has them, what
+    rewards and advantages it made of the rollouts, so that they can be looked at token by token."""
 
     step: int
     rollouts: Rollouts
     metrics: dict[str, float]
+    episodes: Episodes | None = None
+    advantages: Tensor | None = None  # (N, C)
 
 
 def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> Iterator[Iteration]:
@@ -53,6 +60,8 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         began = time.monotonic()
         rollouts = collect(given, learner, settings, step)
         metrics = describe(rollouts) | {"beta": learner.controller.beta}
+        if given.reward is not None:
+            metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
         learner.first_metrics = learner.first_metrics or dict(metrics)
         held_out = _held_out_scores(learner, given, settings, step)
         if held_out:
@@ -69,26 +78,25 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         left = learned_from(rollouts, learner, settings, step)
         if len(left.items) < len(rollouts.items):
             metrics["left_out"] = 1 - len(left.items) / len(rollouts.items)
+        now = Iteration(step, left, metrics)
         if left.items:
-            yield Iteration(step, left, metrics)
+            yield now
         pause_point("update-ended")
         learner.controller = learner.controller.after(metrics["kl_nats"], len(rollouts.items))
         metrics |= {"seconds_collect": sampled_at - began, "seconds_update": time.monotonic() - sampled_at}
         if (step + 1) % settings.checkpoint_every == 0:
             report = {"metrics": metrics, "alarms": [astuple(one) for one in alarms]}
             learner.save(given.checkpoint_folder, step + 1, report)
-        given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms))
+        tokens = tokens_of(now, learner)
+        given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms, tokens))
         pause_point("iteration-reported")
 
 
 def describe(rollouts: Rollouts) -> dict[str, float]:
-    """Means over the rollouts: scores, KL a sequence (nats), entropy a token (nats), length in tokens, share cut
-    off."""
+    """Means over the rollouts: KL a sequence (nats), entropy a token (nats), length in tokens, share cut off."""
     kl = kl_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
     k3 = k3_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
     return {
-        "score": float(rollouts.scores.mean()),
-        "score_sd": float(rollouts.scores.std(unbiased=False)),
         "kl_nats": float(kl.mean()),
         "kl_k3_nats": float(k3.mean()),
         "entropy_nats": float(masked_mean(rollouts.entropy, rollouts.mask)),

@@ -1,7 +1,10 @@
-"""Losses of tokens, whose mean over the whole mini-batch is taken by who calls them. Pure functions.
+"""Losses of tokens, pairs and completions, whose mean over the whole mini-batch is taken by who calls them. Pure
+functions.
 
 Those with a ratio: Schulman et al. 2017, https://arxiv.org/abs/1707.06347.
 """
+
+from math import log
 
 import torch
 from torch import Tensor
@@ -55,3 +58,25 @@ def k3_losses(log_probs: Tensor, reference: Tensor) -> Tensor:
     gradient of the forward KL(pi_ref || pi) at the states that the policy visits. The two agree near pi = pi_ref.
     """
     return approximate_kl(reference, log_probs)
+
+
+def preference_losses(differences: Tensor, ties: Tensor, tie_nu: float, smoothing: float = 0.0) -> Tensor:
+    """(N,) implicit reward differences d, chosen less rejected, and (N,) bool ties -> (N,) -log P(what was said), nats.
+
+    Davidson 1970, Eq. 2.1: P(chosen) : P(tie) : P(rejected) = exp(d / 2) : nu : exp(-d / 2). With d = beta (log pi /
+    pi_ref of the chosen - that of the rejected) this is DPO-D of Chen et al. 2024, https://arxiv.org/abs/2409.17431,
+    and without ties (nu = 0) -log sigmoid(d), Eq. 7 of Rafailov et al. 2023, https://arxiv.org/abs/2305.18290.
+
+    `smoothing`: the share of decided pairs taken as said the wrong way round (E. Mitchell, "A note on DPO with noisy
+    preferences", 2023). A tie stays a tie.
+    """
+    level = torch.full_like(differences, log(tie_nu) if tie_nu > 0 else float("-inf"))
+    log_p = torch.log_softmax(torch.stack([differences / 2, level, -differences / 2], dim=-1), dim=-1)
+    chosen, tied, rejected = log_p.unbind(-1)
+    return -torch.where(ties, tied, (1 - smoothing) * chosen + smoothing * rejected)
+
+
+def imitation_losses(log_probs: Tensor, mask: Tensor) -> Tensor:
+    """(N, C) log-probs of demonstrated completions -> (N,) their cross-entropy, summed over their tokens (EOS
+    included), nats."""
+    return -torch.where(mask, log_probs, 0.0).sum(1)

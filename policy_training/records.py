@@ -23,6 +23,30 @@ class PromptItem:
     payload: Any = None
 
 
+@dataclass(frozen=True)
+class Preference:
+    """Two completions of a prompt, one of them preferred; where it is a tie, which is which says nothing.
+
+    Tokens as in rollouts: a completion that ended by itself ends with the EOS, one that was cut off does not. `weight`,
+    0 or more: what it counts beside others.
+    """
+
+    prompt_ids: Sequence[int]
+    chosen_ids: Sequence[int]
+    rejected_ids: Sequence[int]
+    tie: bool = False
+    weight: float = 1.0
+
+
+@dataclass(frozen=True)
+class Demonstration:
+    """A completion to imitate, its tokens and its weight as those of a preference."""
+
+    prompt_ids: Sequence[int]
+    completion_ids: Sequence[int]
+    weight: float = 1.0
+
+
 RewardFunction = Callable[[Sequence[PromptItem], Sequence[Sampled]], Sequence[float]]
 """(prompts, completions), row by row -> one finite score for each, more is better. An algorithm cannot tell a learned
 reward from a written one."""
@@ -43,9 +67,28 @@ class HeldOut:
 
 
 @dataclass(frozen=True)
+class RolloutTokens:
+    """A completion that was learned from, token by token; every list has one entry a token.
+
+    `figures`: log_prob, reference_log_prob, kl (their difference) and entropy, all in nats; value, reward, shaping (the
+    part of the reward that is one) and advantage where the algorithm has them. `score` is as the reward gave it,
+    `rewarded` as it went into the last token's reward, less a penalty and the baseline: without shaping the rewards add
+    up to rewarded - beta * (sum of kl).
+    """
+
+    prompt_id: int
+    finished: bool
+    score: float
+    rewarded: float | None
+    beta: float
+    tokens: list[str]
+    figures: dict[str, list[float]]
+
+
+@dataclass(frozen=True)
 class StepReport:
     """What an iteration looked like; sent after its checkpoint is on disk, and again, without samples, by a run that
-    goes on from there. `alarms`: what went past its limit.
+    goes on from there. `alarms`: what went past its limit; `tokens`: a few of the rollouts that were learned from.
     """
 
     step: int
@@ -53,6 +96,7 @@ class StepReport:
     metrics: dict[str, float]
     samples: list[tuple[PromptItem, Sampled, float]] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
+    tokens: list[RolloutTokens] = field(default_factory=list)
 
 
 OnStep = Callable[[StepReport], None]
@@ -77,3 +121,5 @@ class Given:
     held_out: HeldOut | None = None
     adapter: str = "trained-policy"
     potential: Potential | None = None
+    preferences: Sequence[Preference] = ()
+    demonstrations: Sequence[Demonstration] = ()

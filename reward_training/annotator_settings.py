@@ -6,7 +6,7 @@ from pydantic import BaseModel, ConfigDict, Field
 class AnnotatorSettings(BaseModel):
     """How much each person's answers say about quality, learned with the reward."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     enabled: bool = Field(True, description="Whether answers weigh as their author's reliability says; else all alike.")
     reliable: float = Field(8.0, gt=0, le=1000, description="Prior answers that follow quality (Beta's first number).")

@@ -10,7 +10,7 @@ Margin = Annotated[float, Field(ge=0, le=10)]
 class LossSettings(BaseModel):
     """What shapes the training loss. Reported figures never use it."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     margins: tuple[Margin, ...] = Field(
         (0.33, 0.67, 1.0),

@@ -11,7 +11,7 @@ from reward_training.loss_settings import LossSettings
 class RewardSettings(BaseModel):
     """A Bradley-Terry reward: a linear head on averaged features, fitted first; then head and LoRA adapter together."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     depth: float = Field(2 / 3, gt=0, le=1, description="Share of the base's layers, from below, that the reward uses.")
     lora: LoraSettings = Field(LoraSettings(), description="The reward's own adapter.")

@@ -18,7 +18,7 @@ FILE = "began_with.json"  # in a run's folder
 
 @dataclass(frozen=True)
 class Beginning:
-    """Policy and reward model by name (None where the reward has no learned part), the study's system prompt and how it
+    """Policy and reward model by name (None where the run takes none), the study's system prompt and how it
     draws texts, the ids of the training prompts and of the held-out ones that choose. None where a version before did
     not write it down.
     """

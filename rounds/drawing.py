@@ -48,11 +48,13 @@ def draw(context: RunContext, wanted: Sequence[Wanted]) -> list[NewCompletion]:
 
 
 def draw_with(context: RunContext, wanted: Sequence[Wanted], adapter: str | None) -> list[Sampled]:
-    """What a loaded adapter (None: the base) writes for the requests' prompts and seeds."""
+    """What a loaded adapter (None: the base) writes for the requests' prompts and seeds. Raises PromptTooLong."""
     model, study = context.models.model, context.study
     requests = [
         SampleRequest(model.tokens(request.prompt.messages, study.system_prompt), request.seed) for request in wanted
     ]
+    for one, request in zip(wanted, requests, strict=True):
+        model.require_room(request.prompt_ids, study.sampling.max_new_tokens, f"Prompt {one.prompt.id}")
     return sample(model, requests, study.sampling, adapter)
 
 

@@ -17,10 +17,10 @@ from rounds.work import REFERENCE_PARAMETERS, START_SECONDS, Facts, work_seconds
 
 LATEST = 5
 """Runs whose times count."""
-PROCESS_GB = 0.7
-LAYERS_GB_A_TOKEN = 0.0009  # states of all layers, kept for the backward pass
+PROCESS_GB = 0.55
+LAYERS_GB_A_TOKEN = 0.0014  # states of all layers kept for a backward pass, and what the heap holds back
 RECOMPUTED_LAYERS_SHARE = 0.1  # a state a layer, and one layer's own at a time
-SCORES_GB_A_TOKEN = 0.0012  # scores over the vocabulary and what is derived from them
+SCORES_GB = 0.2  # over the vocabulary, of some tokens at a time, and what is derived from them
 SAMPLING_GB_A_ROW = 0.006
 ADAPTER_GB_AT_RANK_16 = 0.02
 CHECKPOINT_ADAPTERS = 4  # weights, those within the budget, two moments
@@ -126,10 +126,9 @@ def update_gb(config: Mapping[str, Any], facts: Facts) -> float:
     layers = LAYERS_GB_A_TOKEN * states * (1 - training.get("frozen_share", 0.0))
     if config.get("compute", {}).get("gradient_checkpointing") == "on":
         layers *= RECOMPUTED_LAYERS_SHARE
-    most = training["sampling"]["max_new_tokens"]
-    text = facts.text_tokens(most)
-    scored = text / (text + facts.prompt_tokens)  # the share of tokens that scores are made for
-    return float(training["tokens_per_batch"] * (layers + SCORES_GB_A_TOKEN * scored))
+    whole = facts.prompt_tokens + facts.text_tokens(training["sampling"]["max_new_tokens"])
+    there = training["prompts_per_step"] * training["samples_per_prompt"] * whole / training["minibatches"]
+    return float(min(training["tokens_per_batch"], there) * layers + SCORES_GB)
 
 
 def _with_memory_in_mind(kind: str, config: Mapping[str, Any], facts: Facts) -> Mapping[str, Any]:

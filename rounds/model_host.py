@@ -93,6 +93,12 @@ class ModelHost:
         folders.verify(folder)
         return folder
 
+    def folder_of(self, policy: policies.Policy) -> Path:
+        """The checked folder of a policy that has one. Raises WrongBase and CorruptFolder."""
+        assert policy.folder is not None
+        self._require(policy.base_sha256, policy.name)
+        return self.folder(policy.folder)
+
     def beside(self, name: str) -> Path:
         """A model from elsewhere that lies in STUDY/models. Raises UnknownModelFolder with what there is."""
         models = self._db.folder / "models"
@@ -113,11 +119,10 @@ class ModelHost:
             raise ValueError(f"{policy.name} wrote imported texts; there are no weights to sample from.")
         if policy.folder is None:
             return None
-        self._require(policy.base_sha256, policy.name)
         if policy.name in self._adapters:
             self._adapters.remove(policy.name)
         else:
-            self.model.adapters.load(policy.name, self.folder(policy.folder) / ADAPTER)
+            self.model.adapters.load(policy.name, self.folder_of(policy) / ADAPTER)
         self._adapters.append(policy.name)
         self._forget_but(self._adapters[-KEPT_ADAPTERS:])
         return policy.name

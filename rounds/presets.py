@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rounds.estimates import rough_memory_gb
-from rounds.settings import ALGORITHMS, SettingsError, parse
+from rounds.settings import ALGORITHMS, SettingsError, parse, parse_all
 from rounds.work import Facts
 
 NORMAL = "normal"
@@ -47,28 +47,34 @@ def settings_of(kind: str, name: str, facts: Facts) -> dict[str, Any]:
 
 
 def _train_policy(facts: Facts) -> tuple[Preset, ...]:
-    """Every algorithm's group gets them; only that of the algorithm that is chosen counts."""
-    prompts, tokens = _prompts_a_step(facts), _tokens_a_micro_batch(facts)
+    """Every algorithm's group gets them, by its own defaults; only that of the algorithm that is chosen counts."""
+    share, tokens = _prompts_a_step(facts) / USUAL_PROMPTS, _tokens_a_micro_batch(facts)
+    usual = parse_all("train-policy")
 
-    def sized(steps: int, prompts: int) -> dict[str, int]:
-        own = {"steps": steps, "prompts_per_step": prompts, "tokens_per_batch": tokens}
-        return {f"{algorithm}.{name}": value for algorithm in ALGORITHMS for name, value in own.items()}
+    def sized(steps: float, prompts: float) -> dict[str, int]:
+        made = {}
+        for algorithm in ALGORITHMS:
+            own = usual[algorithm]
+            made[f"{algorithm}.steps"] = round(own["steps"] * steps)
+            made[f"{algorithm}.prompts_per_step"] = max(1, round(own["prompts_per_step"] * prompts))
+            made[f"{algorithm}.tokens_per_batch"] = tokens
+        return made
 
     return (
         Preset(
             "quick",
             "Two short steps, to see that everything works; do not expect a better policy.",
-            {**sized(2, 4), "shown_prompts": 4, "shown_times": 0},
+            {**sized(0.4, 0.5), "shown_prompts": 4, "shown_times": 0},
         ),
         Preset(
             NORMAL,
             "A step that shows in the texts and stays close to the base: right for most rounds.",
-            sized(5, prompts),
+            sized(1, share),
         ),
         Preset(
             "thorough",
             "Four times the steps on twice the prompts, for a reward that can be trusted; the KL budget may end it.",
-            {**sized(20, 2 * prompts), "shown_times": 4},
+            {**sized(4, 2 * share), "shown_times": 4},
         ),
     )
 

@@ -1,8 +1,9 @@
 """The reward as it stands after the last judgment: a Bayesian head on kept features, absorbed answer by answer.
 
-A cache that is rebuilt from rows at any time, never published and never what a policy is trained against. Only
-judgments on training prompts go in. Torch-free: the web process keeps one (rounds/refreshing.py), the worker makes one
-where it chooses what to ask.
+Answers weigh as the latest reward model found their authors reliable, and their lean to a side is taken out
+(rounds/known_people.py). A cache that is rebuilt from rows at any time, never published and never what a policy is
+trained against. Only judgments on training prompts go in. Torch-free: the web process keeps one (rounds/refreshing.py),
+the worker makes one where it chooses what to ask.
 """
 
 from __future__ import annotations
@@ -12,7 +13,7 @@ from dataclasses import dataclass
 
 import numpy as np
 
-from feedback_store import clock, completions, newest_judgments, preferences, prompts
+from feedback_store import clock, completions, newest_judgments, preferences, prompts, reward_models
 from feedback_store.database import Database
 from feedback_store.features import Vector
 from feedback_store.preferences import Preference
@@ -20,6 +21,7 @@ from reward_training.bayesian_head import Answers, Directions, Posterior, expect
 from reward_training.likelihood import OUTCOMES, Floats
 from rounds import kept_features, studies
 from rounds.choosing import FIRST_RANDOM
+from rounds.known_people import known_people
 from rounds.texts import text_of
 
 MOST_JUDGMENTS = 5000
@@ -67,6 +69,7 @@ class Absorber:
         self._coordinates: dict[int, Floats] = {}  # by completion
         self._kept: dict[int, list[Preference]] = {}  # by judgment, in id order
         self._missing: set[int] = set()
+        self._people = known_people(db)
         self._posterior: Posterior | None = None
         self._since_fit = 0
         self._latest = 0
@@ -79,8 +82,9 @@ class Absorber:
         return self._fitted()
 
     def catch_up(self) -> Refreshed | None:
-        """Absorb what was stored since; each judgment in well under 20 ms. A judgment that was replaced or undone, and
-        every REFIT_EVERY, fits all at once again, from where the last fit ended.
+        """Absorb what was stored since; each judgment in well under 20 ms. A judgment that was replaced or undone, a
+        new reward model (it knows people otherwise), and every REFIT_EVERY, fit all at once again, from where the last
+        fit ended.
         """
         new = newest_judgments.since(self._db, self._latest, MOST_JUDGMENTS)
         self._latest = new.latest
@@ -88,10 +92,15 @@ class Absorber:
         taken = self._take(preferences.derive(self._db, new.counting)) if new.counting else []
         while len(self._kept) > MOST_JUDGMENTS:
             self._kept.pop(next(iter(self._kept)))
-        if replaced or self._posterior is None or self._grown():
+        others = reward_models.latest_id(self._db) != self._people.reward_model_id
+        if others:
+            self._people = known_people(self._db)
+        if others or replaced or self._posterior is None or self._grown():
             return self._fitted()
         for one in taken:
-            self._posterior = self._posterior.absorb(self._difference(one), OUTCOMES[one.outcome], one.weight)
+            self._posterior = self._posterior.absorb(
+                self._difference(one), OUTCOMES[one.outcome], self._people.weight(one), self._people.offset(one)
+            )
         self._since_fit += len(taken)
         return self._fitted() if self._since_fit >= REFIT_EVERY else self._now()
 
@@ -142,7 +151,8 @@ class Absorber:
         answers = Answers.of(
             np.array([self._difference(one) for one in pairs]).reshape(len(pairs), width),
             np.array([OUTCOMES[one.outcome] for one in pairs], dtype=np.int64),
-            np.array([one.weight for one in pairs]),
+            np.array([self._people.weight(one) for one in pairs]),
+            np.array([self._people.offset(one) for one in pairs]),
         )
         expected = expected_precision(np.stack(list(self._coordinates.values())))
         self._posterior = fit_by_evidence(answers, expected, self._posterior)

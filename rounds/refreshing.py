@@ -6,7 +6,7 @@ import logging
 import threading
 from typing import TYPE_CHECKING
 
-from feedback_store import features, judgments, newest_judgments
+from feedback_store import features, judgments, newest_judgments, reward_models
 from feedback_store.database import Database
 
 if TYPE_CHECKING:
@@ -29,7 +29,7 @@ class Refreshing:
         self._nudged = threading.Event()
         self._ending = threading.Event()
         self._changes = 0
-        self._seen: tuple[int, int, int] | None = None
+        self._seen: tuple[int, ...] | None = None
         self._thread: threading.Thread | None = None
         self._absorber: Absorber | None = None
         self._current: Refreshed | None = None
@@ -87,7 +87,8 @@ class Refreshing:
             self._absorber = Absorber(self._db)
             self._current = self._absorber.start()
 
-    def _state(self) -> tuple[int, int, int]:
-        """What tells that rows behind the latest judgment were changed: an import taken back, features filled in."""
+    def _state(self) -> tuple[int, ...]:
+        """What tells that rows behind the latest judgment were changed: an import taken back, features filled in, a new
+        reward model that knows people otherwise."""
         counted = judgments.count(self._db, purpose="training")
-        return counted, features.count(self._db), self._changes
+        return counted, features.count(self._db), reward_models.latest_id(self._db), self._changes

@@ -18,7 +18,7 @@ from feedback_store.runs import Run
 from language_models import folders
 from language_models.errors import CorruptFolder
 from rounds import beginnings
-from rounds.settings import SettingsError, settings_model, validate
+from rounds.settings import ALGORITHMS, SettingsError, parse
 
 RESUMABLE = ("train-policy",)
 ENDED_EARLY = ("failed", "cancelled")
@@ -99,7 +99,7 @@ def settings_to_resume(db: Database, run: Run) -> dict[str, Any]:
         raise CannotResume(
             f"Run {run.id} ({run.kind}, {run.status}) {why}. Start it anew: tastemaker retry STUDY {run.id}."
         )
-    settings = validate(settings_model(run.kind), run.config, what=f"{run.kind} settings").model_dump(mode="json")
+    settings = parse(run.kind, run.config)
     return {**settings, **began.names(), "resume_from": source.id}
 
 
@@ -110,7 +110,8 @@ def require_same_work(db: Database, config: Mapping[str, Any]) -> dict[str, Any]
     """
     old = runs.get(db, int(config["resume_from"]))
     theirs = settings_to_resume(db, old)
-    differing = [name for name in theirs if name not in OF_NO_ACCOUNT and theirs[name] != config.get(name)]
+    no_account = {*OF_NO_ACCOUNT, *ALGORITHMS} - {theirs.get("algorithm")}  # of the algorithms, that which is chosen
+    differing = [name for name in theirs if name not in no_account and theirs[name] != config.get(name)]
     taken = {name: theirs[name] for name in ("start_policy", "reward_model", "resume_from")}
     differing += [name for name in taken if name != "resume_from" and config.get(name) not in (None, taken[name])]
     if differing:

@@ -18,7 +18,7 @@ class RewardPart(BaseModel):
     """A reward function in the sum. Its settings are checked by the function's own model and completed by defaults;
     those of an own function go to its class as they are, for only the worker knows its code."""
 
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     function: str = Field(description="name of a reward function, or own:NAME of one of the worker's --functions DIR")
     weight: float = Field(

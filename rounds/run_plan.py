@@ -6,22 +6,31 @@ the row.
 
 from __future__ import annotations
 
-import math
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from feedback_store import judgments, policies, prompts, reward_models
+from feedback_store import judgments, policies, preferences, prompts, reward_models
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from rounds import estimating, presets, resuming, setting_fields, studies
+from rounds.algorithm_needs import needs_of
 from rounds.base_names import NotElsewhere as NotElsewhere
 from rounds.base_names import require_elsewhere
 from rounds.resuming import CannotResume as CannotResume
-from rounds.reward_parts import uses_learned
-from rounds.settings import ALGORITHMS, SettingsError, StudySettings, pairs, parse, settings_model
+from rounds.settings import (
+    ALGORITHMS,
+    SettingsError,
+    StudySettings,
+    not_chosen,
+    pairs,
+    parse,
+    parse_all,
+    settings_model,
+    training_of,
+)
 from rounds.toml_text import toml_of
 
 SEEDS_OF_A_STUDY = 1000
@@ -59,12 +68,14 @@ def resolve(
     `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput,
     NotElsewhere, Conflict.
     """
-    base = _with_preset(db, kind, preset)
-    config = parse(kind, overrides, config_file, defaults=base)
+    own, given = _defaults(db, kind), pairs(overrides)
+    asked = parse(kind, given, config_file, defaults=own)
+    config = parse(kind, given, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
+    _refuse_idle(given, config)
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
-    reason = impossible(db, kind, expected, learned=uses_learned(config.get("rewards")))
+    reason = impossible(db, kind, expected, config)
     if reason:
         raise Impossible(reason)
     if kind == "policy-export" and config["format"] == "adapter":
@@ -72,7 +83,6 @@ def resolve(
         require_elsewhere(studies.settings(db).base, config["policy"] or (current.name if current else "A policy"))
     if kind == "policy-import" and config["name"] is not None:
         policies.require_free(db, imported_name(config["name"]))
-    _require_finite(config)
     return config
 
 
@@ -84,18 +94,12 @@ def imported_name(name: str) -> str:
 def plan(db: Database, kind: str, config: Mapping[str, Any]) -> Plan:
     """How a run with these settings is started by hand; what an older version did not have gets its default."""
     config = parse(kind, config)
-    own = parse(kind, defaults=_defaults(db, kind)) if kind not in ("score", "policy-import") else {}
-    changed = {
-        name: after
-        for name, (_, after) in setting_fields.differences(own, config).items()
-        if name.split(".")[0] not in _not_chosen(config)
-    }
+    own: dict[str, Any] = {}
+    if kind not in ("score", "policy-import"):
+        every = parse_all(kind, defaults=_defaults(db, kind))
+        own = {name: value for name, value in every.items() if name not in not_chosen(config)}
+    changed = {name: after for name, (_, after) in setting_fields.differences(own, config).items()}
     return Plan(kind, dict(config), changed, command(kind, changed), toml_of(nested(changed)))
-
-
-def _not_chosen(config: Mapping[str, Any]) -> set[str]:
-    """The groups of the algorithms that a run does not use."""
-    return {name for name in ALGORITHMS if name != config["algorithm"]} if "algorithm" in config else set()
 
 
 def command(kind: str, changed: Mapping[str, Any], study: str = STUDY) -> str:
@@ -125,30 +129,51 @@ def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | 
     unknown = {name: f"{name!r} is not a setting of {kind}." for name in overrides if name not in known}
     if unknown:
         return unknown
-    base = parse(kind, defaults=_with_preset(db, kind, preset))
+    own = _defaults(db, kind)
+    asked = {**parse(kind, defaults=own), **pairs(overrides)}
+    base = parse(kind, defaults={**own, **_preset(db, kind, preset, asked)})
     return setting_fields.faults_of(model, base, pairs(overrides))
 
 
 def own_settings(db: Database, kind: str) -> dict[str, Any]:
     """What a run gets where nothing is asked for, by dotted names."""
-    return setting_fields.flat(parse(kind, defaults=_defaults(db, kind)))
+    return setting_fields.flat(parse_all(kind, defaults=_defaults(db, kind)))
 
 
-def impossible(db: Database, kind: str, expected: Iterable[str] = (), *, learned: bool = True) -> str:
-    """Why a kind of run has nothing to work on; empty where it has. `learned`: whether its reward is, or is in part, a
-    reward model."""
+def impossible(db: Database, kind: str, expected: Iterable[str] = (), config: Mapping[str, Any] | None = None) -> str:
+    """Why a kind of run, with its own settings or these, has nothing to work on; empty where it has."""
     coming = {run.kind for run in run_rows.active(db)} | set(expected)
     if kind in ("sample", "train-reward", "train-policy", "evaluate") and prompts.count(db) == 0:
         return "There are no prompts yet. Import some: tastemaker import STUDY FILE --format prompts."
     if kind == "train-reward" and judgments.count(db, purpose="training") == 0:
         return "There are no judgments yet to train a reward model on. Compare some pairs first."
-    if (
-        kind in ("train-policy", "score")
-        and learned
-        and reward_models.latest(db) is None
-        and "train-reward" not in coming
-    ):
+    needs = {"learned"} if kind == "score" else set()
+    if kind == "train-policy":
+        config = parse(kind) if config is None else config
+        needs |= needs_of(config)
+    if "learned" in needs and reward_models.latest(db) is None and "train-reward" not in coming:
         return "There is no reward model yet. Train one first: train-reward."
+    return _nothing_judged(db, config, needs) if config is not None else ""
+
+
+def _nothing_judged(db: Database, config: Mapping[str, Any], needs: Collection[str]) -> str:
+    """Why there is nothing to learn straight from; a run whose beginning is fixed has its own."""
+    if config.get("resume_from") is not None:
+        return ""
+    if "preferences" in needs and not preferences.any_on_training_prompts(db, decided=True, improved=True):
+        return (
+            "DPO needs decided judgments on training prompts, and there are none yet (ties and skips decide nothing, "
+            "held-out prompts never train). Compare some pairs first."
+        )
+    if "demonstrations" in needs:
+        wanted = training_of(config)["demonstrations"]
+        chosen, improved = wanted != "improved", wanted != "chosen"
+        if not preferences.any_on_training_prompts(db, decided=chosen, improved=improved):
+            what = {"both": "chosen or improved", "chosen": "chosen", "improved": "improved"}[wanted]
+            return (
+                f"Imitation needs {what} completions on training prompts, and there are none yet (demonstrations = "
+                f"{wanted}). Compare some pairs first, and improve some completions."
+            )
     return ""
 
 
@@ -169,17 +194,22 @@ def _defaults(db: Database, kind: str) -> dict[str, Any]:
     return {}  # evaluations share one seed, so that a policy evaluated before is not sampled again
 
 
-def _with_preset(db: Database, kind: str, preset: str | None) -> dict[str, Any]:
-    base = _defaults(db, kind)
-    return base if preset is None else {**base, **presets.settings_of(kind, preset, estimating.facts(db))}
+def _preset(db: Database, kind: str, preset: str | None, asked: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a preset, for the algorithm that is asked for alone."""
+    if preset is None:
+        return {}
+    found, others = presets.settings_of(kind, preset, estimating.facts(db)), not_chosen(asked)
+    return {name: value for name, value in found.items() if name.split(".")[0] not in others}
 
 
-def _require_finite(config: Mapping[str, Any]) -> None:
-    """Raises SettingsError: a range without an upper end lets infinity through, which nothing can work with."""
-    for name, value in setting_fields.flat(config).items():
-        numbers = value if isinstance(value, list) else [value]
-        if any(isinstance(one, float) and not math.isfinite(one) for one in numbers):
-            raise SettingsError(f"{name} = {value} is not allowed: it has to be a finite number.")
+def _refuse_idle(asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raises SettingsError for a setting of an algorithm that is not the chosen one: it would change nothing."""
+    for name in asked:
+        if (group := name.partition(".")[0]) in not_chosen(config):
+            raise SettingsError(
+                f"{name} counts only with algorithm={group}; this run's is {config['algorithm']}. Set "
+                f"algorithm={group} as well, or write {config['algorithm']}.{name.partition('.')[2]}."
+            )
 
 
 def _check_names(db: Database, config: Mapping[str, Any]) -> None:

@@ -10,7 +10,17 @@ from feedback_store import prompts, run_records
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from feedback_store.runs import Run
-from rounds import environment, estimating, failures, resuming, reward_slices, run_alarms, run_plan, shown_samples
+from rounds import (
+    environment,
+    estimating,
+    failures,
+    resuming,
+    reward_slices,
+    run_alarms,
+    run_plan,
+    shown_samples,
+    token_rows,
+)
 from rounds.estimating import seconds_between
 from rounds.loop_state import run_row
 from rounds.settings import SettingsError
@@ -126,9 +136,22 @@ def samples(db: Database, run_id: int, *, page: int = 0, size: int = SAMPLES_A_P
     shown = []
     for prompt_id, prompt in sorted(known.items()):
         texts = [asdict(one) for one in found if one.prompt_id == prompt_id and one.step in steps]
-        words = "\n\n".join(turn["content"] for turn in prompt.messages if turn["role"] != "system")
-        shown.append({"prompt_id": prompt_id, "prompt": words, "texts": texts})
+        shown.append({"prompt_id": prompt_id, "prompt": _words(prompt), "texts": texts})
     return {"total": len(ids), "steps": steps, "prompts": shown}
+
+
+def tokens(db: Database, run_id: int, *, step: int | None, page: int, size: int) -> dict[str, Any]:
+    """A few rollouts of a policy's training, token by token: {total, steps, rollouts}, of one iteration or of all."""
+    run_rows.get(db, run_id)
+    folder = resuming.run_folder(db.folder, run_id)
+    total, steps, rollouts = token_rows.read(folder, step=step, first=page * size, count=size)
+    known = {one.id: _words(one) for one in prompts.listing(db, ids=sorted({one["prompt_id"] for one in rollouts}))}
+    shown = [{**one, "prompt": known[one["prompt_id"]]} for one in rollouts]
+    return {"total": total, "steps": steps, "rollouts": shown}
+
+
+def _words(prompt: prompts.Prompt) -> str:
+    return "\n\n".join(turn["content"] for turn in prompt.messages if turn["role"] != "system")
 
 
 def log_page(db: Database, run_id: int, *, after: int | None, before: int | None, limit: int) -> dict[str, Any]:

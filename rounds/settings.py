@@ -16,13 +16,16 @@ from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationEr
 
 from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
 from policy_training.algorithms.settings.actor_critic import Settings as ActorCriticSettings
+from policy_training.algorithms.settings.dpo import Settings as DPOSettings
 from policy_training.algorithms.settings.grpo import Settings as GRPOSettings
+from policy_training.algorithms.settings.imitation import Settings as ImitationSettings
 from policy_training.algorithms.settings.policy_gradient import Settings as PolicyGradientSettings
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
 from policy_training.algorithms.settings.rloo import Settings as RLOOSettings
 from policy_training.settings import TokenRewardedSettings, TrainingSettings
 from reward_training.ensemble_settings import Combination
 from reward_training.settings import RewardSettings
+from rounds.allowed import allowed_words
 from rounds.reward_parts import LEARNED_ALONE, RewardPart
 
 Model = TypeVar("Model", bound=BaseModel)
@@ -56,7 +59,7 @@ Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
 
 
 class _Settings(BaseModel):
-    model_config = ConfigDict(frozen=True, extra="forbid")
+    model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
 
 Part = Literal["off", "optional", "required"]
@@ -88,7 +91,7 @@ class QualificationSettings(_Settings):
 
 
 Choosing = Literal["random", "margin", "information"]
-Algorithm = Literal["ppo", "rloo", "grpo", "policy_gradient", "actor_critic"]
+Algorithm = Literal["ppo", "rloo", "grpo", "policy_gradient", "actor_critic", "dpo", "imitation"]
 ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
@@ -164,6 +167,8 @@ class TrainPolicySettings(_Settings):
     actor_critic: ActorCriticSettings = Field(
         default_factory=ActorCriticSettings, description="actor-critic with n-step returns"
     )
+    dpo: DPOSettings = Field(default_factory=DPOSettings, description="direct preference optimisation")
+    imitation: ImitationSettings = Field(default_factory=ImitationSettings, description="imitation of good completions")
     rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
         LEARNED_ALONE,
         max_length=20,
@@ -216,6 +221,17 @@ class TrainPolicySettings(_Settings):
             )
         return shaping
 
+    @field_validator("reward_model", "reward_uncertainty_penalty", "length_correction")
+    @classmethod
+    def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
+        rewards = info.data.get("rewards")  # None where they are wrong themselves
+        if value and rewards is not None and all(one.function != "learned" for one in rewards):
+            raise ValueError(
+                f"{info.field_name} = {value} is about the learned reward, and 'learned' is not among the rewards: add "
+                "it, or leave this as it is by default."
+            )
+        return value
+
     @property
     def training(self) -> TrainingSettings:
         """The settings of the algorithm that is chosen."""
@@ -248,7 +264,9 @@ class EvaluateSettings(_Settings):
     prompts: int = Field(32, ge=1, le=100000, description="prompts at most")
     samples: int = Field(2, ge=1, le=64, description="completions a prompt and policy")
     reward_model: str | None = Field(None, description="name of the reward model that scores; none: the latest, if any")
-    likelihoods: bool = Field(True, description="whether KL to the base and perplexity under it are computed")
+    likelihoods: bool = Field(
+        True, description="whether KL to the reference, and perplexity under the base, are computed"
+    )
     blind: BlindSettings = Field(default_factory=BlindSettings, description="a blind evaluation beside the figures")
     seed: int = Field(0, ge=0, lt=2**63, description="run seed")
 
@@ -316,11 +334,28 @@ def parse(
     *,
     defaults: Mapping[str, Any] | None = None,
 ) -> dict[str, Any]:
-    """The complete, validated settings of a run as plain JSON values.
+    """The complete, validated settings of a run as plain JSON values; of the algorithms only the chosen one's group.
 
     Later wins: `defaults` (what the study sets), the TOML file, `overrides`. Overrides are `KEY=VALUE` strings or a
     mapping; keys may be dotted (`ppo.steps`), values may be strings or typed. Raises SettingsError.
     """
+    values = parse_all(kind, overrides, config_file, defaults=defaults)
+    return {name: value for name, value in values.items() if name not in not_chosen(values)}
+
+
+def not_chosen(config: Mapping[str, Any]) -> set[str]:
+    """The groups of the algorithms that a run does not use."""
+    return {name for name in ALGORITHMS if name != config["algorithm"]} if "algorithm" in config else set()
+
+
+def parse_all(
+    kind: str,
+    overrides: Mapping[str, Any] | Iterable[str] = (),
+    config_file: Path | str | None = None,
+    *,
+    defaults: Mapping[str, Any] | None = None,
+) -> dict[str, Any]:
+    """The same with the groups of all algorithms, as a form needs them."""
     model = settings_model(kind)
     values: dict[str, Any] = {}
     for layer in (defaults or {}, _read_toml(config_file), pairs(overrides)):
@@ -356,7 +391,9 @@ def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
     allowed = str(fault["msg"])
     if fault["type"] == "value_error":
         return f"{key}: {allowed.removeprefix('Value error, ')}"
-    return f"{key} = {fault['input']!r} is not allowed: {allowed[:1].lower()}{allowed[1:]}."
+    range_words = allowed_words(model, fault["loc"])
+    allowed = f"{allowed[:1].lower()}{allowed[1:]}" + (f" (allowed: {range_words})" if range_words else "")
+    return f"{key} = {fault['input']!r} is not allowed: {allowed}."
 
 
 def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:

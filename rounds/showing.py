@@ -25,7 +25,7 @@ SEED = 0  # seeds and prompts of what is shown are those of an evaluation with t
 class ShownTexts:
     """The texts of one run. Made before training, when the policy that it starts from writes (or wrote already)."""
 
-    def __init__(self, context: RunContext, start: Policy, reward: PolicyReward, adapter: str) -> None:
+    def __init__(self, context: RunContext, start: Policy, reward: PolicyReward | None, adapter: str) -> None:
         settings = context.settings
         self.context, self.reward, self.adapter = context, reward, adapter
         kept = shown_samples.read(context.folder)
@@ -75,8 +75,10 @@ class ShownTexts:
         )
         return list(zip(self.wanted, drawn, strict=True))
 
-    def _scores(self, texts: Sequence[Text]) -> list[tuple[float, dict[str, float] | None]]:
-        """For each text its score, and what the parts of the reward add to it where there are several."""
+    def _scores(self, texts: Sequence[Text]) -> list[tuple[float | None, dict[str, float] | None]]:
+        """For each text its score where there is a reward, and what its parts add to it where there are several."""
+        if self.reward is None:
+            return [(None, None)] * len(texts)
         found = self.reward.scored(texts)
         several = len(found.parts) > 1
         return [

@@ -7,10 +7,11 @@ counts, and a line that a kill cut off does not.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Iterable
 from dataclasses import asdict, dataclass
 from pathlib import Path
+
+from rounds import json_lines
 
 FILE = "samples.jsonl"
 
@@ -37,23 +38,13 @@ def steps_to_show(steps: int, times: int) -> list[int]:
 
 def add(folder: Path, samples: Iterable[ShownSample]) -> None:
     """Append to the run's file, whole lines at once; on the disk when this returns."""
-    lines = "".join(json.dumps(asdict(one), ensure_ascii=False) + "\n" for one in samples)
-    with (folder / FILE).open("ab") as file:
-        if file.tell():
-            lines = "\n" + lines  # ends a line that was cut off
-        file.write(lines.encode("utf-8", "replace"))
-        file.flush()
-        os.fsync(file.fileno())
+    json_lines.append(folder / FILE, (asdict(one) for one in samples))
 
 
 def read(folder: Path) -> list[ShownSample]:
     """What was kept, by step and prompt; empty where there is nothing."""
-    try:
-        lines = (folder / FILE).read_bytes().split(b"\n")
-    except OSError:
-        return []
     found: dict[tuple[int, int], ShownSample] = {}
-    for line in lines:
+    for line in json_lines.lines(folder / FILE):
         try:
             one = ShownSample(**json.loads(line))
         except (ValueError, TypeError):

@@ -24,7 +24,7 @@ from rounds.demo.demo import HOLDOUT_SHARE
 from rounds.round_report import report
 from rounds.settings import KIND_SETTINGS, SettingsError, parse, training_of
 from rounds.simulated_annotators import Seen, SimulatedAnnotator
-from rounds.supervisor import WorkerSupervisor, start_worker_if_none
+from rounds.supervisor import WorkerSupervisor, require_folder, start_worker_if_none
 from rounds.tastes import Taste
 
 EVALUATED_PROMPTS = 112
@@ -66,13 +66,16 @@ def simulate(
     base: str | None = None,
     precision: str | None = None,
     overrides: Iterable[str] = (),
+    functions: Path | None = None,
     on_progress: Progress | None = None,
 ) -> Iterator[dict[str, Any]]:
     """Go through `rounds` rounds of `pairs` training comparisons, one judgment each, yielding a report after each.
 
-    The study is made where there is none (prompts: the demo's, or a file). `overrides` are KIND.KEY=VALUE. A wrong
-    taste, annotator or setting raises before anything is made; a failed run raises SimulationFailed.
+    The study is made where there is none (prompts: the demo's, or a file). `overrides` are KIND.KEY=VALUE; `functions`
+    is the folder of own reward functions for the worker. A wrong taste, annotator, setting or folder raises before
+    anything is made; a failed run raises SimulationFailed.
     """
+    require_folder(functions)
     chosen = tastes.taste(taste)
     crew = simulated_annotators.parse(annotators)
     settings = _overrides(overrides)
@@ -86,6 +89,7 @@ def simulate(
         (base, precision),
         settings,
         (chosen, crew, pairs, seed),
+        functions,
         on_progress or (lambda _: None),
     )
 
@@ -97,6 +101,7 @@ def _rounds(
     model: tuple[str | None, str | None],
     overrides: dict[str, dict[str, str]],
     chosen: tuple[Taste, list[SimulatedAnnotator], int, int],
+    functions: Path | None,
     say: Progress,
 ) -> Iterator[dict[str, Any]]:
     taste, crew, pairs, seed = chosen
@@ -112,7 +117,7 @@ def _rounds(
         names = [one.name for one in crew]
         setup = {"taste": taste.__name__, "annotators": names, "pairs": pairs, "seed": seed}
         study_settings.put(db, "simulation", setup, by="simulate")
-        with start_worker_if_none(db.folder) as worker:
+        with start_worker_if_none(db.folder, functions=functions) as worker:
             simulation = Simulation(db, worker, taste, crew, pairs, seed, overrides, say)
             for number in range(1, rounds + 1):
                 yield {"round": number, **setup, **_round(simulation, number, rounds)}

@@ -173,9 +173,12 @@ def worker_environment(folder: Path) -> dict[str, str]:
     return {**environment, "HF_HUB_OFFLINE": "0" if fetched else "1"}
 
 
-def start_worker_if_none(folder: Path) -> WorkerSupervisor:
-    """A started supervisor: where a worker beats it only watches, and starts one when that one ends."""
-    return WorkerSupervisor(folder).start()
+def start_worker_if_none(folder: Path, *, functions: Path | None = None) -> WorkerSupervisor:
+    """A started supervisor: where a worker beats it only watches, and starts one when that one ends. `functions`: the
+    folder of own reward functions for a worker that it starts. Raises NoSuchFolder where it is none.
+    """
+    require_folder(functions)
+    return WorkerSupervisor(folder, functions=functions).start()
 
 
 class StudyLock:

@@ -6,7 +6,7 @@ import shutil
 
 from feedback_store import runs
 from language_models import folders
-from rounds import resuming, shown_samples
+from rounds import resuming, shown_samples, token_rows
 from rounds.context import RunContext
 
 
@@ -28,6 +28,7 @@ def take_over(context: RunContext) -> None:
     runs.take_over_metrics(context.db, context.lease, old, below=step)
     (context.folder / shown_samples.FILE).unlink(missing_ok=True)
     shown_samples.add(context.folder, [one for one in shown_samples.read(folder) if one.step <= step])
+    token_rows.take_over(folder, context.folder, below=step)
     if (folder / resuming.REWARD).is_file():
         shutil.copyfile(folder / resuming.REWARD, context.file(resuming.REWARD))
     folders.copy_folder(newest, context.checkpoints / newest.name)  # last: with it this is done

@@ -1,9 +1,10 @@
 """Whether an exported policy is the study's: `python -m rounds.verify_export STUDY FOLDER [--base MODEL]`, a process of
 its own that prints one JSON object.
 
-The logits of the export (its adapter on MODEL, or the merged model) are compared with those of the study's policy on
-prompts of the study, held-out ones first, each with a text that the policy wrote where there is one. That is what
-counts; what is known of weights, tokenizer and template is named beside it, for whoever looks for the reason.
+The logits of the export (its adapter on MODEL, or the merged model) are compared with those of the study's policy, in
+32 bits whatever the study computes in, on prompts of the study, held-out ones first, each with a text that the policy
+wrote where there is one. That is what counts; what is known of weights, tokenizer and template is named beside it, for
+whoever looks for the reason.
 """
 
 from __future__ import annotations
@@ -21,14 +22,14 @@ from torch import Tensor
 from feedback_store import completions, policies, prompts
 from feedback_store.database import Database
 from feedback_store.policies import Policy
-from language_models import fetch, plain_lora, sources
-from language_models.errors import UnknownAdapter
+from language_models import fetch, folders, plain_lora, sources
+from language_models.errors import WrongBase
 from language_models.folders import file_sha256
 from language_models.model import LanguageModel
 from rounds import policy_record, studies
 from rounds.kinds.policy_export import BASE
 from rounds.kinds.policy_import import require_fitting
-from rounds.model_host import ModelHost, base_source
+from rounds.model_host import ADAPTER, base_source
 from rounds.settings import StudySettings
 
 PROMPTS = 8
@@ -55,16 +56,15 @@ def compare(study: Path, folder: Path, base: str | None) -> dict[str, Any]:
     policy = policies.by_name(db, record["made_from"]["policy"])
     source = _base_source(folder, record, base)
     settings = studies.settings(db)
-    host = ModelHost(db, settings.base)
     differs = _changed_files(folder)
-    texts = _texts(db, host.model, settings, policy)
-    own = _logits(host.model, texts, host.adapter(policy))
-    untouched = _logits(host.model, texts, None)
+    model = _of_study(db, settings, policy)
+    texts = _texts(db, model, settings, policy)
+    own, untouched = _logits(model, texts, policy.name), _logits(model, texts, None)
     own_base = fetch.ensure(base_source(study, settings.base))
-    differs += _other_base(record, own_base, host.model, None if record["format"] == "merged" else source)
+    differs += _other_base(record, own_base, model, None if record["format"] == "merged" else source)
     theirs = _exported(folder, source, merged=record["format"] == "merged")
-    differs += _other_tokens(host.model, theirs)
-    if theirs.network.config.vocab_size != host.model.network.config.vocab_size:
+    differs += _other_tokens(model, theirs)
+    if theirs.network.config.vocab_size != model.network.config.vocab_size:
         differs.append("its vocabulary has another size")
         difference = float("inf")
     else:
@@ -107,6 +107,17 @@ def _base_source(folder: Path, record: dict[str, Any], asked: str | None) -> str
     return f"hub:{record['base']['hub_id']}"
 
 
+def _of_study(db: Database, settings: StudySettings, policy: Policy) -> LanguageModel:
+    """The study's policy, its adapter loaded under its name. Raises WrongBase and CorruptFolder."""
+    model = LanguageModel.load(base_source(db.folder, settings.base))
+    folder = db.folder / str(policy.folder)
+    folders.verify(folder)
+    if policy.base_sha256 != model.identity.sha256:
+        raise WrongBase(f"{policy.name} was trained on another base than {settings.base!r} is now.")
+    model.adapters.load(policy.name, folder / ADAPTER)
+    return model
+
+
 def _exported(folder: Path, source: str, *, merged: bool) -> LanguageModel:
     lora = None if merged else plain_lora.read(folder)
     model = LanguageModel.load(source)
@@ -131,8 +142,6 @@ def _texts(db: Database, model: LanguageModel, study: StudySettings, policy: Pol
 
 def _logits(model: LanguageModel, texts: Sequence[list[int]], adapter: str | None) -> list[Tensor]:
     """(T, V) of each text, in 32 bits."""
-    if adapter is not None and adapter not in model.adapters.names:
-        raise UnknownAdapter(adapter)
     with torch.no_grad(), model.adapters.using(adapter):
         return [
             model.network(input_ids=torch.tensor([ids], device=model.device)).logits[0].float().cpu() for ids in texts

@@ -16,10 +16,10 @@ from rounds import blind_pairs
 from rounds.reward_parts import uses_learned
 from rounds.settings import training_of
 
-DRAWN_STEP_SECONDS = 0.10  # a forward pass of one token for a batch, however many texts are in it
-DRAWN_TOKEN_SECONDS = 0.004  # and what each text in it adds
+DRAWN_STEP_SECONDS = 0.05  # a forward pass of one token for a batch, however many texts are in it
+DRAWN_TOKEN_SECONDS = 0.0016  # and what each text in it adds
 READ_TOKEN_SECONDS = 0.0012
-TRAINED_TOKEN_SECONDS = 0.005  # forward, backward and update, all layers
+TRAINED_TOKEN_SECONDS = 0.0028  # forward, backward and update, all layers
 BACKWARD_SHARE = 2 / 3  # of a trained token's time, spent in the layers that are trained
 RECOMPUTED = 4 / 3  # a second forward pass beside one forward and a backward of twice its cost
 START_SECONDS = 5.0  # loading a model that is in the cache, once a worker
@@ -96,19 +96,47 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
 
 
 def policy_seconds(config: Mapping[str, Any], facts: Facts) -> float:
-    """The iterations of any algorithm: drawn, read under policy, reference and reward, trained on; the last one only
-    measures. Then the texts that are shown.
+    """The iterations of any algorithm: drawn, read under policy, reference and reward (and potential), trained on; the
+    last one only measures. Then the texts that held-out prompts and people are shown by.
     """
     training = training_of(config)
     most = training["sampling"]["max_new_tokens"]
     whole = facts.prompt_tokens + facts.text_tokens(most)
     texts, steps = training["prompts_per_step"] * training["samples_per_prompt"], training["steps"]
-    passes = 2 + (LEARNED_SHARE if uses_learned(config.get("rewards")) else 0)
+    reward_passes = LEARNED_SHARE if uses_learned(config.get("rewards")) else 0
+    passes = 2 + reward_passes
+    if config["shaping"] == "language_model":
+        passes += 1
+    elif config["shaping"] == "reward":  # read anew so many times, from half of the text on average
+        passes += reward_passes * most / config["shaping_every"] / 2
     drawn = _drawn(texts, training["sampling"]["batch_size"], most, facts)
     measured = (steps + 1) * (drawn + texts * passes * whole * READ_TOKEN_SECONDS)
-    trained = steps * texts * whole * training.get("epochs", 1) * _trained_token(training, config.get("compute"))
+    trained = steps * whole * _trained_texts(training, texts) * _trained_token(training, config.get("compute"))
+    trained += steps * whole * 2 * training.get("pairs_per_step", 0) * READ_TOKEN_SECONDS  # under the reference
+    held_out = min(config["held_out_prompts"], facts.holdout_prompts)
+    looks = _looks(steps, training["guards"]["held_out_every"]) if held_out else 0
+    looked = looks * (
+        _drawn(held_out, DRAWN_TOGETHER, most, facts) + held_out * reward_passes * whole * READ_TOKEN_SECONDS
+    )
     shown = min(config["shown_prompts"], facts.holdout_prompts)
-    return measured + trained + (2 + config.get("shown_times", 0)) * _drawn(shown, DRAWN_TOGETHER, most, facts)
+    shown_seconds = (2 + config["shown_times"]) * _drawn(shown, DRAWN_TOGETHER, most, facts)
+    return measured + trained + looked + shown_seconds
+
+
+def _trained_texts(training: Mapping[str, Any], rollouts: int) -> float:
+    """Texts that an iteration is trained on, each as often as it is: what people judged, wrote or chose, or rollouts,
+    and demonstrations beside them."""
+    if "pairs_per_step" in training:
+        return float(2 * training["pairs_per_step"])
+    if "demonstrations_per_step" in training:
+        return float(training["demonstrations_per_step"])
+    beside = training["imitation_batch"] * training["minibatches"] if training.get("imitation_coefficient") else 0
+    return float((rollouts + beside) * training.get("epochs", 1))
+
+
+def _looks(steps: int, every: int) -> int:
+    """How often held-out prompts are looked at: every so many iterations, and at the end."""
+    return 0 if every == 0 else steps // every + 1 + (steps % every > 0)
 
 
 def _drawn(texts: float, together: int, most: int, facts: Facts) -> float:

@@ -7,7 +7,7 @@ rewards and the value of the state that comes then; 1 makes it the TD(0) error, 
 REINFORCE with V as its baseline. KL is in the reward of each token. The value loss is 0.5 (V(s_t) - R_t)^2.
 
 Left out: workers that run asynchronously, the entropy bonus (the KL keeps the policy spread), RMSProp (Adam, as
-everywhere here), a ratio and clipping (with one mini-batch, the default, each step is on-policy), whitening. The values
+everywhere here), whitening, a ratio and clipping, and with them more than one step on the same rollouts. The values
 start at 0 and the score comes at the end: with few steps it takes many iterations to reach the first tokens.
 """
 
@@ -42,6 +42,7 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
     advantages, returns = n_step_advantages(
         episodes.rewards, rollouts.values, rollouts.mask, settings.discount, settings.n_steps, episodes.end_values
     )
+    now.episodes, now.advantages = episodes, advantages
     figures = optimise(learner, given, rollouts, settings, _losses(advantages, returns, settings))
     return figures | {
         "reward": float(episodes.rewards.sum(1).mean()),

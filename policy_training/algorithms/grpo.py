@@ -48,6 +48,7 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
     rollouts, beta = now.rollouts, learner.controller.beta
     scores = penalised_scores(rollouts, settings)
     advantages = group_normalised(scores, [item.id for item in rollouts.items])
+    now.advantages = advantages.unsqueeze(1).expand_as(rollouts.mask)
     figures = optimise(
         learner,
         given,

@@ -2,9 +2,11 @@
 
 Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347, as applied to language by Ziegler et al. 2019,
 https://arxiv.org/abs/1909.08593. Kept: clipped policy and value losses, GAE, KL to the reference in the reward with an
-adaptive price, early stop of an update, several epochs of mini-batches. Left out: a value model of its own (the value
-head reads the policy's top state), an entropy bonus (the KL keeps the policy spread), reward whitening (the reward is
-normalised where it is trained).
+adaptive price, early stop of an update, several epochs of mini-batches. Added, where it has a weight: imitation of
+demonstrations beside the policy loss, as the pre-training loss of PPO-ptx (Ouyang et al. 2022,
+https://arxiv.org/abs/2203.02155, Eq. 2). Left out: a value model of its own (the value head reads the policy's top
+state), an entropy bonus (the KL keeps the policy spread), reward whitening (the reward is normalised where it is
+trained).
 
 An update: token rewards -> advantages -> epochs of mini-batches, each one optimiser step.
 """
@@ -16,6 +18,7 @@ from torch import Tensor
 from policy_training.advantages import explained_variance, generalised_advantages, whiten
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.episodes import episodes_of
+from policy_training.imitating import mixed_imitation
 from policy_training.iterations import Iteration, iterations
 from policy_training.learner import Learner, TrainedPolicy
 from policy_training.losses import clipped, policy_losses, value_losses
@@ -46,14 +49,18 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
         settings.gae_lambda,
         episodes.end_values,
     )
+    advantages = whiten(advantages, rollouts.mask)
+    now.episodes, now.advantages = episodes, advantages
+    before = now.step * settings.epochs * settings.minibatches  # optimiser steps of the run
     figures = optimise(
         learner,
         given,
         rollouts,
         settings,
-        _losses(rollouts, whiten(advantages, rollouts.mask), returns, settings),
+        _losses(rollouts, advantages, returns, settings),
         epochs=settings.epochs,
         update_kl_target=settings.update_kl_target,
+        beside=lambda step: mixed_imitation(learner, given.demonstrations, settings, before + step),
     )
     return figures | {
         "reward": float(episodes.rewards.sum(1).mean()),

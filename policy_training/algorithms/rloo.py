@@ -44,6 +44,7 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
     kl = kl_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
     rewards = penalised_scores(rollouts, settings) - learner.controller.beta * kl
     advantages = leave_one_out_centred(rewards, [item.id for item in rollouts.items])
+    now.advantages = advantages.unsqueeze(1).expand_as(rollouts.mask)
     figures = optimise(
         learner,
         given,

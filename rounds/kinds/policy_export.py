@@ -43,7 +43,7 @@ def run(context: RunContext) -> dict[str, Any]:
     if settings.format == "adapter":
         require_elsewhere(context.study.base, policy.name)
     context.report("checking the policy's folder")
-    source = context.models.folder(policy.folder) / ADAPTER
+    source = context.models.folder_of(policy) / ADAPTER
     base = fetch.ensure(base_source(context.study_folder, context.study.base))
     revision = fetch.revision(context.study.base) if hub_id(context.study.base) else None
     record = {

@@ -8,9 +8,10 @@ looked at side by side; what it wrote on the way is kept in the run's folder.
 from __future__ import annotations
 
 from collections.abc import Sequence
+from dataclasses import asdict
 from typing import Any
 
-from feedback_store import completions, policies, prompts, runs
+from feedback_store import completions, policies, prompts, reward_models, runs
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from feedback_store.reward_models import RewardModel as RewardRow
@@ -21,7 +22,8 @@ from policy_training import algorithm_registry
 from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
-from rounds import beginnings, environment, estimating, resuming, run_alarms
+from rounds import beginnings, environment, estimating, resuming, run_alarms, token_rows
+from rounds.algorithm_needs import JUDGED, needs_of
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
@@ -36,6 +38,7 @@ from rounds.shaping_potential import potential_of
 from rounds.showing import ShownTexts
 from rounds.taking_over import take_over
 from rounds.texts import with_system_prompt
+from rounds.training_data import training_data
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
 HELD_OUT_SEED = -2  # draws the prompts that choose the best policy: others than those shown or evaluated first
@@ -60,14 +63,15 @@ def run(context: RunContext) -> dict[str, Any]:
     items = _items(context, began.prompt_ids)
     if settings.resume_from is not None:
         take_over(context)
+    data = training_data(context, began, items, row)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
     reference = policies.reference(context.db, start)
-    reward = PolicyReward(context, row, reference)
+    reward = PolicyReward(context, row, reference) if _is_scored(settings, row) else None
     pause_point("reward-loaded")
     try:
         if reference.folder is not None:
-            adapters.load(REFERENCE, context.models.folder(reference.folder) / ADAPTER)
+            adapters.load(REFERENCE, context.models.folder_of(reference) / ADAPTER)
         shown = ShownTexts(context, start, reward, TRAINED)
         pause_point("start-shown")
         training = _training_settings(context)
@@ -77,18 +81,20 @@ def run(context: RunContext) -> dict[str, Any]:
             reward,
             context.checkpoints,
             on_step=lambda report: _after_step(context, report, shown, reward),
-            start_folder=context.models.folder(start.folder) if start.folder else None,
+            start_folder=context.models.folder_of(start) if start.folder else None,
             reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
-            potential=potential_of(settings, training, context.models.model, reward),
-            held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out),
+            potential=potential_of(settings, training, context.models.model, reward) if reward else None,
+            held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out) if reward else None,
+            preferences=data.preferences,
+            demonstrations=data.demonstrations,
         )
         with context.models.model.computed(_compute(context)):
-            trained = algorithm_registry.trainer(settings.algorithm)(given, training)
+            trained: TrainedPolicy = algorithm_registry.trainer(settings.algorithm)(given, training)
         pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
-        policy = _publish(context, trained, start, reward, shown)
+        policy = _publish(context, trained, start, row, reward, shown)
     finally:
         for name in {TRAINED, REFERENCE} & {*adapters.names}:
             adapters.remove(name)
@@ -110,8 +116,7 @@ def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginnin
     assert policy is not None  # the base was registered when the worker started
     if policy.kind == "external":
         raise NothingToTrainOn(f"{policy.name} is only the author of imported texts; it has no weights to start from.")
-    with_learned = any(one.function == "learned" for one in settings.rewards)
-    row = context.models.reward_row(began.reward_model if began else settings.reward_model) if with_learned else None
+    row = _reward_row(context, began)
     known = prompts.listing(context.db, split="train")
     began = (began or Beginning(policy.name, row.name if row else None)).completed(
         context.study, [prompt.id for prompt in known], _held_out_ids(context)
@@ -122,6 +127,23 @@ def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginnin
         context.log(f"It goes on with what it began with; changed in the study since: {', '.join(changed)}.")
     context.study = began.applied_to(context.study)
     return policy, row, began
+
+
+def _reward_row(context: RunContext, began: Beginning | None) -> RewardRow | None:
+    """The reward model that scores, or that says how far each person's judgments can be relied on; None where nothing
+    takes one, or where the study has none and the run can do without."""
+    settings: TrainPolicySettings = context.settings
+    if began is not None:
+        return context.models.reward_row(began.reward_model) if began.reward_model else None
+    needs = needs_of(settings.model_dump(mode="json"))
+    if "learned" not in needs and (not needs & JUDGED or reward_models.latest(context.db) is None):
+        return None
+    return context.models.reward_row(settings.reward_model)
+
+
+def _is_scored(settings: TrainPolicySettings, row: RewardRow | None) -> bool:
+    """Whether there is all that the reward is made of; only an algorithm that needs none runs without."""
+    return row is not None or not any(one.function == "learned" for one in settings.rewards)
 
 
 def _held_out_ids(context: RunContext) -> list[int]:
@@ -140,7 +162,12 @@ def _items(context: RunContext, ids: Sequence[int]) -> list[PromptItem]:
             f"{len(gone)} of the {len(ids)} prompts that this run began with are not in the study any more (the first "
             f"is prompt {gone[0]}), so it cannot go on as it began. Retry it from the start."
         )
-    return [_item(context, there[one]) for one in ids]
+    items = [_item(context, there[one]) for one in ids]
+    for item in items:  # before anything is trained, not when one of them is drawn at last
+        context.models.model.require_room(
+            item.token_ids, context.settings.training.sampling.max_new_tokens, f"Prompt {item.id}"
+        )
+    return items
 
 
 def _item(context: RunContext, prompt: Prompt) -> PromptItem:
@@ -175,13 +202,17 @@ def _compute(context: RunContext) -> Compute:
     return how
 
 
-def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward) -> None:
+def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward | None) -> None:
+    if report.step == 0 and report.metrics.get("cut_off") == 1.0:
+        context.log(_never_ends(context), level="warning")
+    if token_rows.is_kept(report.step, report.steps):
+        token_rows.add(context.folder, report.step, [asdict(one) for one in report.tokens])
     context.between_steps(
         "improving the policy",
         step=report.step,
         steps=report.steps,
         series="steps",
-        values=plain({**report.metrics, **reward.readings()}),
+        values=plain({**report.metrics, **(reward.readings() if reward else {})}),
     )
     if report.alarms:
         readings = {alarm.code: alarm.value for alarm in report.alarms}
@@ -191,17 +222,31 @@ def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, rewa
         shown.on_the_way(report.step + 1)
 
 
+def _never_ends(context: RunContext) -> str:
+    tokens = context.settings.training.sampling.max_new_tokens
+    if not context.models.model.stop_ids:
+        return (
+            "The base has no token that ends a text, so every completion is cut off, and nothing can teach the policy "
+            f"to stop: all are {tokens} tokens long."
+        )
+    return (
+        f"Not one completion of the first step ended by itself within {tokens} tokens: all pay the truncation penalty "
+        "alike. Ask for shorter answers in the prompts or the system prompt, or allow more new tokens "
+        "(sampling.max_new_tokens)."
+    )
+
+
 def _publish(
     context: RunContext,
     trained: TrainedPolicy,
     start: Policy,
-    reward: PolicyReward,
+    row: RewardRow | None,
+    reward: PolicyReward | None,
     shown: ShownTexts,
 ) -> Policy:
     context.report("sampling before and after")
     drawn = shown.at_the_end(trained.steps)
     pause_point("result-shown")
-    row = reward.row
     metrics = {
         **plain(trained.metrics),
         "stopped_early": trained.stopped_early,
@@ -214,7 +259,7 @@ def _publish(
         "parent": start.name,
         "reference": policies.reference(context.db, start).name,
         "reward_model": row.name if row else None,
-        "rewards": reward.provenance(),
+        "rewards": reward.provenance() if reward else [],
     }
     card = {**made_from, "metrics": metrics}
     folder, manifest = write_weights(context, name, trained.save, card)

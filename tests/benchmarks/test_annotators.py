@@ -51,3 +51,12 @@ def test_knowing_who_votes_helps_where_two_of_twelve_throw_coins(setting: Settin
 def test_ties_that_nobody_gives_are_no_gain(setting: Setting) -> None:
     row = annotators.CELLS["ties"](setting)
     assert row["tie_rate"] == 0 and abs(row["gain"]["value"]) < 0.02
+
+
+def test_few_judgments_are_measured_each_way_on_the_same_answers(setting: Setting) -> None:
+    row = annotators.CELLS["few_judgments"](setting)
+    assert (row["trials"], row["answers"]) == (2, 96)
+    for way in ("margins", "people", "both"):
+        gain = row[f"{way}_less_plain"]["value"]
+        assert gain == pytest.approx(row[way]["value"] - row["plain"]["value"], abs=2e-4)
+        assert row[way]["value"] > 0.55

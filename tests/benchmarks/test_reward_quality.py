@@ -1,12 +1,18 @@
 """The benchmark of a reward's quality, on texts whose quality is known: what it reports is of what was left out."""
 
+from collections.abc import Sequence
+from pathlib import Path
+
 import numpy as np
 import pytest
+from torch import Tensor
 
 from benchmarks import kept_features, reward_quality
 from benchmarks.kept_features import Judged
 from benchmarks.setting import Setting
 from reward_training.likelihood import FIRST, SECOND
+from reward_training.model import RewardModel
+from reward_training.records import Text
 
 
 def judged(debates: int, *, signal: float) -> Judged:
@@ -40,3 +46,26 @@ def test_a_passage_stands_before_its_question_and_is_cut() -> None:
     text = kept_features._asked(question, True)
     assert text.endswith("Other\nshort\n\nWho?") and len(text) < 1600
     assert kept_features._asked(question, False) == "Who?"
+
+
+def test_a_cut_reading_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, tmp_path: Path) -> None:
+    monkeypatch.setattr(kept_features, "TEXTS_A_WRITE", 2)
+    setting, path = Setting("tiny:"), tmp_path / "features" / "kept.npz"
+    ids, texts = [str(place) for place in range(5)], [("Why?", "x" * place) for place in range(5)]
+    read: list[str] = []
+    real = RewardModel.all_features
+
+    def counted(model: RewardModel, asked: Sequence[Text]) -> Tensor:
+        if len(read) == 2:
+            read.clear()
+            raise KeyboardInterrupt
+        read.extend(text.completion for text in asked)
+        return real(model, asked)
+
+    monkeypatch.setattr(RewardModel, "all_features", counted)
+    with pytest.raises(KeyboardInterrupt):
+        kept_features._kept(setting, path, ids, texts)
+    monkeypatch.setattr(RewardModel, "all_features", lambda model, asked: read.extend(asked) or real(model, asked))
+    found = kept_features._kept(setting, path, ids, texts)
+    assert [text.completion for text in read] == ["xx", "xxx", "xxxx"]
+    assert (kept_features._kept(setting, path, ids[::-1], texts[::-1]) == found[::-1]).all() and len(read) == 3

@@ -29,7 +29,7 @@ def put_tiny_on_hub(monkeypatch, tmp_path: Path) -> Path:
     return folder
 
 
-def with_policy(folder: Path, base: str = "tiny:", seed: int = 1) -> tuple[Database, Worker]:
+def with_policy(folder: Path, base: str = "tiny:", seed: int = 1, scale: float = 0.3) -> tuple[Database, Worker]:
     """A study with the current policy "policy-1", and a worker for it."""
     db = new_study(folder, base=base)
     torch.set_num_threads(1)
@@ -37,7 +37,7 @@ def with_policy(folder: Path, base: str = "tiny:", seed: int = 1) -> tuple[Datab
     start = worker.models.register_base()
     adapters = worker.models.model.adapters
     adapters.add("made", LoraSettings(rank=4, alpha=8), seed)
-    randomise(worker.models.model, "made", seed)
+    randomise(worker.models.model, "made", seed, scale)
     with folders.write_folder(folder / "models" / "policy-1") as writing:
         (writing / "adapter").mkdir()
         adapters.save("made", writing / "adapter")

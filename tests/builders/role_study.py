@@ -36,7 +36,7 @@ from feedback_store.judgments import NewJudgment
 from role_table import Row
 from rounds import studies
 from ui.web import roles
-from web_studies import fill, two_policies
+from web_studies import exported_reward, fill, two_policies
 
 VICTIM = "somebody else"
 Things = dict[str, Any]
@@ -79,6 +79,7 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
         "criterion": "brief",
         "run": runs.enqueue(db, "sample", {}).id,
         "cancelled_run": runs.cancel(db, runs.enqueue(db, "evaluate", {}).id).id,
+        "weights": exported_reward(db),
         "export": "trl-1",
         "other_export": "trl-2",
         "import": imported,

@@ -9,11 +9,11 @@ from language_models.tiny import tiny_model, tiny_tokenizer
 MESSAGES = [{"role": "user", "content": "Say something, please."}]
 
 
-def randomise(model: LanguageModel, adapter: str, seed: int) -> None:
+def randomise(model: LanguageModel, adapter: str, seed: int, scale: float = 0.3) -> None:
     generator = torch.Generator().manual_seed(seed)
     with torch.no_grad():
         for parameter in model.adapters.parameters(adapter).values():
-            parameter.copy_(torch.randn(parameter.shape, generator=generator) * 0.3)
+            parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
 
 
 def fresh_tiny(pad_is_eos: bool = False) -> LanguageModel:

@@ -77,6 +77,21 @@ def reward_model(db: Database, lease: runs.Lease | None = None, people: dict[str
     )
 
 
+def exported_reward(db: Database, form: str = "module") -> str:
+    """The name of an export of reward-1 that a run wrote, with a file in a folder and a link out of it."""
+    runs.enqueue(db, "reward-export", {"format": form})
+    lease = runs.claim(db, "worker", lease_seconds=60, kinds=["reward-export"])
+    assert lease is not None
+    name = f"reward-1-{form}"
+    folder = db.folder / "exports" / name
+    (folder / "base").mkdir(parents=True)
+    (folder / "README.md").write_text("# reward-1\n", encoding="utf-8")
+    (folder / "base" / "config.json").write_text("{}", encoding="utf-8")
+    (folder / "out").symlink_to(db.folder / "study.db")
+    runs.succeed(db, lease, {"reward_model": "reward-1", "format": form, "folder": f"exports/{name}", "files": []})
+    return name
+
+
 def two_policies(
     db: Database, old: str, new: str, number: int = 3, question: str = "why?", lease: runs.Lease | None = None
 ) -> None:

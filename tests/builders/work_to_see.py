@@ -50,6 +50,8 @@ def _policy_run(db: Database, steps: int) -> runs.Lease:
     Beginning("base", "reward-1").write(folder)
     told = {"seconds": 340.0, "seconds_low": 200.0, "seconds_high": 700.0, "memory_gb": 2.1, "disk_gb": 0.3, "runs": []}
     run_records.add_metrics(db, lease, "predicted", 0, told)
+    computed_on = {"python": "3.11.7", "torch": "2.13.0", "threads": 2, "device": "cpu", "precision": "fp32"}
+    run_records.add_metrics(db, lease, "environment", 0, {**computed_on, "gradient_checkpointing": False})
     for step in range(steps):
         kl = 0.12 * step**1.5
         score, loss = 0.3 * step**0.6, 0.5 / (1 + step)

@@ -92,6 +92,14 @@ def test_unknown_taste_and_annotators_are_refused_before_anything_is_made(refuse
     assert not folder.exists()
 
 
+def test_own_functions_need_a_folder_and_a_worker_that_starts(refused, study, tmp_path):
+    nowhere = tmp_path / "nowhere"
+    assert str(nowhere) in refused("simulate", tmp_path / "new", "--base", "tiny:", "--functions", nowhere)
+    assert str(nowhere) in refused("run", study, "sample", "--wait", "--functions", nowhere)
+    assert "--functions goes with --wait" in refused("run", study, "sample", "--functions", tmp_path)
+    assert not (tmp_path / "new").exists()
+
+
 def test_a_missing_import_file_is_named(refused, study, tmp_path):
     assert "nothing-here.jsonl" in refused("import", study, tmp_path / "nothing-here.jsonl", "--format", "prompts")
 
@@ -153,6 +161,9 @@ def test_unknown_run_policy_and_reward(refused, study, tmp_path):
     assert "99" in refused("cancel", study, 99)
     for words in (("policy", "use"), ("policy", "verify"), ("policy", "export")):
         assert "policy-9" in refused(*words, study, "policy-9")
+    assert "--base goes with the folder of an export" in refused("policy", "verify", study, "base", "--base", "tiny:")
+    assert "it has no adapter_config.json" in refused("policy", "import", study, tmp_path)
+    assert "give one of them" in refused("policy", "export", study, "policy-1", "--with-base", "--merged")
     file = tmp_path / "rows.jsonl"
     file.write_text('{"prompt": "a", "completions": [{"text": "b"}, {"text": "c"}]}\n')
     assert "reward" in refused("score", study, file)

@@ -50,6 +50,27 @@ def test_for_programs_the_gate_stands_in_the_json(tastemaker, db: Database, ends
     assert (outcome.code, gate["basis"], gate["share"], gate["newer"]) == (1, "reward", 0.0, "policy-1")
 
 
+def test_own_functions_are_handed_on_to_the_worker_that_starts(tastemaker, db: Database, monkeypatch, tmp_path) -> None:
+    given: list[Path | None] = []
+
+    class Watched:
+        def __enter__(self) -> "Watched":
+            return self
+
+        def __exit__(self, *trace: object) -> None:
+            pass
+
+    def start(folder: Path, *, functions: Path | None) -> Watched:
+        given.append(functions)
+        db.execute("UPDATE runs SET status = 'cancelled', ended_at = 'now' WHERE status = 'queued'")
+        return Watched()
+
+    monkeypatch.setattr("rounds.supervisor.start_worker_if_none", start)
+    assert tastemaker("run", db.folder, "sample", "--wait", "--functions", tmp_path).code == 1
+    assert tastemaker("run", db.folder, "sample", "--wait").code == 1
+    assert given == [tmp_path, None]
+
+
 def test_a_gate_goes_with_an_evaluation_that_is_waited_for(refused, db: Database) -> None:
     for words in (["evaluate"], ["sample", "--wait"]):
         assert "--fail-below goes with the kind evaluate and --wait" in refused(

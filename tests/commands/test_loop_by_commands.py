@@ -108,9 +108,13 @@ def test_the_loop_by_commands(tastemaker, study_folder, worker, tmp_path):
     assert listed["current"] == "policy-1"
     assert [policy["name"] for policy in listed["policies"]] == ["base", "policy-1"]
 
-    exported = succeeded("policy", "export", study_folder, "policy-1", "--to", tmp_path / "adapter")
+    alone = tastemaker("policy", "export", study_folder, "policy-1")
+    assert alone.code == 2 and "(--with-base)" in alone.err
+    exported = succeeded("policy", "export", study_folder, "policy-1", "--with-base", "--to", tmp_path / "adapter")
     names = {path.name for path in Path(exported["folder"]).iterdir()}
-    assert {"adapter_config.json", "adapter_model.safetensors", "README.md", "SHA256SUMS"} <= names
+    assert {"adapter_config.json", "adapter_model.safetensors", "README.md", "SHA256SUMS", "base"} <= names
+    imported = succeeded("policy", "import", study_folder, tmp_path / "adapter", "--name", "twin")
+    assert (imported["policy"], imported["current"]) == ("imported-twin", False)
 
     out = succeeded("reward", "export", study_folder, "--format", "module", "--to", tmp_path / "reward")
     assert out["reward_model"] == "reward-1"
@@ -127,7 +131,7 @@ def test_the_loop_by_commands(tastemaker, study_folder, worker, tmp_path):
     assert len((tmp_path / "s.jsonl").read_text().splitlines()) == len(lines)
     assert scored["scores"] == str(tmp_path / "s.jsonl")
 
-    assert succeeded("policy", "verify", study_folder)["verified"] == ["policy-1"]
+    assert succeeded("policy", "verify", study_folder)["verified"] == ["policy-1", "imported-twin"]
     assert succeeded("policy", "use", study_folder, "base")["current"] == "base"
     kinds = {run["kind"] for run in succeeded("runs", study_folder)}
     assert {"sample", "train-reward", "train-policy", "policy-export", "score"} <= kinds

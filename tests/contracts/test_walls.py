@@ -95,7 +95,7 @@ def test_web_process_never_loads_torch(tmp_path):
     seen = json.loads(done.stdout.strip().splitlines()[-1])
     assert seen["loaded"] == []
     assert seen["saved"] is True
-    assert seen["forms"] == 7
+    assert seen["forms"] == 8
     assert seen["helps"] >= 16
     assert len(seen["pages"]) >= 2
     assert set(seen["pages"].values()) == {200}

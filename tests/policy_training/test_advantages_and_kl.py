@@ -5,13 +5,7 @@ from hypothesis import strategies as st
 from policy_training.advantages import generalised_advantages, leave_one_out_centred, masked_mean, whiten
 from policy_training.kl import KLController, k3_per_sequence, kl_per_sequence, token_rewards
 from policy_training.losses import approximate_kl, clipped, policy_losses, value_losses
-
-
-def ragged(seed: int, lengths: list[int]) -> tuple[torch.Tensor, torch.Tensor, torch.Tensor]:
-    generator = torch.Generator().manual_seed(seed)
-    mask = torch.arange(max(lengths)) < torch.tensor(lengths).unsqueeze(1)
-    rewards, values = (torch.randn(mask.shape, generator=generator) for _ in range(2))
-    return rewards.masked_fill(~mask, 7.0), values.masked_fill(~mask, -9.0), mask
+from ragged_batches import ragged
 
 
 @settings(max_examples=40, deadline=None)

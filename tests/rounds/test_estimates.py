@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from rounds import estimates, estimating
-from rounds.estimates import Ended, estimate, rough_memory_gb, rough_seconds, update_gb
+from rounds.estimates import Ended, estimate, rough_memory_gb, rough_seconds
 from rounds.settings import KIND_SETTINGS, parse
 from rounds.work import (
     DRAWN_STEP_SECONDS,
@@ -96,7 +96,8 @@ def test_the_reward_s_time_grows_with_the_judgments_and_the_epochs():
 
 def test_a_policy_s_time_counts_iterations_epochs_and_what_is_computed_again():
     def seconds(**overrides: object) -> float:
-        return work_seconds("train-policy", of("train-policy", shown_prompts=0, **overrides), FACTS, 0)
+        quiet = {"shown_prompts": 0, "held_out_prompts": 0, **overrides}
+        return work_seconds("train-policy", of("train-policy", **quiet), FACTS, 0)
 
     # 32 texts a step: drawn in a batch, read under policy and reference, and in two thirds of the layers as reward.
     measured = STEP + 32 * DRAWN + 32 * READ * (2 + 2 / 3)
@@ -105,6 +106,18 @@ def test_a_policy_s_time_counts_iterations_epochs_and_what_is_computed_again():
     again = seconds(ppo__steps=1, ppo__epochs=4, compute__gradient_checkpointing="on")
     assert again == pytest.approx(2 * measured + 32 * 4 * TRAINED * 4 / 3)
     assert seconds(rewards="length_window") == pytest.approx(6 * (measured - 32 * READ * 2 / 3) + 5 * 32 * 2 * TRAINED)
+    # Held-out prompts are looked at on steps 0, 2, 4 and at the end; people are shown texts of steps 0 and 5 and twice.
+    assert seconds(held_out_prompts=8) - seconds() == pytest.approx(4 * (STEP + 8 * DRAWN + 8 * READ * 2 / 3))
+    assert seconds(shown_prompts=8) - seconds() == pytest.approx(4 * (STEP + 8 * DRAWN))
+    # Potentials are read beside the rest: the base's once, the reward after every 8 of 64 tokens, half on average.
+    assert seconds(shaping="language_model") - seconds() == pytest.approx(6 * 32 * READ)
+    assert seconds(shaping="reward") - seconds() == pytest.approx(6 * 32 * READ * 2 / 3 * 4)
+
+
+def test_an_algorithm_counts_by_its_own_group():
+    grpo = of("train-policy", algorithm="grpo", shown_prompts=0, held_out_prompts=0)
+    measured = STEP + 32 * DRAWN + 32 * READ * (2 + 2 / 3)  # 4 prompts of 8 samples
+    assert work_seconds("train-policy", grpo, FACTS, 0) == pytest.approx(6 * measured + 5 * 32 * TRAINED)
 
 
 def test_memory_follows_precision_micro_batch_and_what_is_computed_again():
@@ -113,8 +126,10 @@ def test_memory_follows_precision_micro_batch_and_what_is_computed_again():
 
     assert memory() - memory(replace(FACTS, precision="bf16")) == pytest.approx(2 * 135e6 * 2e-9)  # base and its copy
     assert memory(replace(FACTS, precision="4bit")) < memory(replace(FACTS, precision="bf16"))
-    twice = memory(ppo__tokens_per_batch=1300) - memory(ppo__tokens_per_batch=650)
-    assert twice == pytest.approx(update_gb(of("train-policy"), FACTS))
+    twice = memory(ppo__tokens_per_batch=1200) - memory(ppo__tokens_per_batch=600)
+    assert twice == pytest.approx(600 * estimates.LAYERS_GB_A_TOKEN)
+    # 32 texts of 104 tokens in two mini-batches: no micro-batch has more than 1,664.
+    assert memory(ppo__tokens_per_batch=1664) == memory(ppo__tokens_per_batch=9000)
     on = {"compute__gradient_checkpointing": "on"}
     assert memory(**on) < memory() - 0.5 * 650 * estimates.LAYERS_GB_A_TOKEN
 
@@ -170,7 +185,7 @@ def test_too_little_memory_or_disk_is_warned_of():
 
 @pytest.mark.parametrize("kind", sorted(KIND_SETTINGS))
 def test_every_kind_has_an_estimate(kind: str):
-    config = parse(kind, {"file": "x"} if kind == "score" else {})
+    config = parse(kind, {name: "x" for name in ("file", "folder") if name in KIND_SETTINGS[kind].model_fields})
     found = estimate(kind, config, FACTS)
     assert all(math.isfinite(one) and one > 0 for one in (found.seconds, found.memory_gb, found.disk_gb))
 

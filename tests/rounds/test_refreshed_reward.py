@@ -12,6 +12,7 @@ from feedback_store.database import Database
 from rounds import home_figures, latest_taste, people_figures, refreshed_reward, studies, verbs
 from rounds.refreshed_reward import Absorber, Follower, Refreshed
 from rounds.refreshing import Refreshing
+from web_studies import reward_model
 
 HELD_OUT_SAMPLES = [f"{'x' * place}." for place in range(8)]
 
@@ -72,6 +73,43 @@ def test_a_judgment_taken_back_counts_no_more(db):
     found = follower.catch_up()
     assert last not in found.judgments
     assert score(found, HELD_OUT_SAMPLES) == pytest.approx(score(refreshed_now(db), HELD_OUT_SAMPLES), abs=0.15)
+
+
+def learned(reliability: float, side_bias: float = 0.0) -> dict:
+    """What a reward model's report says of a person."""
+    return {"reliability": {"value": reliability, "low": 0, "high": 1}, "side_bias": {"value": side_bias}}
+
+
+def test_answers_weigh_as_their_authors_are_known_and_a_new_reward_model_is_heard_of(db):
+    """Ann likes x and bob dislikes it on the same pairs: nothing is learned, until a reward model knows bob."""
+    made = featured_study.fill(db, 30)
+    featured_study.keep_features(db)
+    db.execute("UPDATE comparisons SET overlap = 2")
+    for one in made:
+        featured_study.judge(db, one)
+        featured_study.judge(db, one, "bob", likes=-1)
+    follower, thread = Absorber(db), Refreshing(db)
+    before = follower.start()
+    thread.look()
+    assert before.posterior.mean == pytest.approx(np.zeros_like(before.posterior.mean), abs=1e-6)
+    people = {str(annotators.ensure(db, "ann").id): learned(0.9), str(annotators.ensure(db, "bob").id): learned(0.05)}
+    reward_model(db, people=people)
+    thread.look()
+    for found in (follower.catch_up(), refreshed_now(db), thread.current):
+        assert np.corrcoef(score(found, HELD_OUT_SAMPLES), np.arange(8))[0, 1] > 0.9
+
+
+def test_a_known_lean_to_one_side_is_taken_out_of_the_answers(db):
+    """Who always takes the right one, and is known for it, tells next to nothing."""
+    made = featured_study.fill(db, 40)
+    featured_study.keep_features(db)
+    for one in made:
+        featured_study.judge(db, one, "right", likes=0)
+    clicker = annotators.ensure(db, "right").id
+    plain = refreshed_now(db)
+    reward_model(db, people={str(clicker): learned(1.0, side_bias=-8.0)})
+    known = refreshed_now(db)
+    assert np.abs(known.posterior.mean).max() < 0.2 * np.abs(plain.posterior.mean).max()
 
 
 def test_texts_without_features_wait_until_the_worker_filled_them_in(db):
@@ -151,7 +189,7 @@ def test_a_trained_reward_without_samples_leaves_the_taste_to_the_refreshed_one(
     featured_study.keep_features(db)
     for one in made:
         featured_study.judge(db, one)
-    trained = SimpleNamespace(metrics={"taste": kept}, run_id=1)
+    trained = SimpleNamespace(id=1, metrics={"taste": kept}, run_id=1)
     monkeypatch.setattr(latest_taste.reward_models, "latest", lambda _: trained)
     monkeypatch.setattr(latest_taste.behind_figures, "latest_seen", lambda *_: 10**9)  # it has seen every judgment
     assert (latest_taste.taste_of(db, refreshed_now(db)).judgments is not None) is refreshed

@@ -12,7 +12,7 @@ from feedback_store.prompts import NewPrompt, from_text
 from policy_training import iterations
 from policy_training.algorithms import ppo
 from policy_training.iterations import Iteration
-from rounds import pruning, resuming, run_plan, run_views, shown_samples, studies, verbs
+from rounds import pruning, resuming, run_plan, run_views, shown_samples, studies, token_rows, verbs
 from rounds.context import RunCancelled
 from rounds.kinds import train_policy
 from rounds.publishing import read_card
@@ -22,7 +22,7 @@ from rounds.showing import ShownTexts
 from rounds.worker import Worker
 from tests.rounds.small_study import FEW_STEPS, judge_everything, new_study, start_run
 
-SETTINGS = {**FEW_STEPS["train-policy"], "ppo.seed": 5, "shown_times": 2}
+SETTINGS = {**FEW_STEPS["train-policy"], "ppo.seed": 5, "shown_times": 2, "shaping": "reward", "shaping_weight": 0.1}
 SPLITS = ("train", "holdout")
 
 
@@ -135,6 +135,19 @@ def test_it_goes_on_to_what_an_uncut_run_makes_whatever_the_study_says_since(
     texts = [shown_samples.read(resuming.run_folder(db.folder, run)) for run in (resumed.id, whole.id)]
     assert sorted({one.step for one in texts[0]}) == [0, 1, 2, 3]
     assert texts[0] == texts[1]
+    kept = [
+        token_rows.read(resuming.run_folder(db.folder, run), step=None, first=0, count=99)
+        for run in (resumed.id, whole.id)
+    ]
+    assert kept[0][1] == [0, 1, 2]
+    assert kept[0] == kept[1]
+    for one in kept[0][
+        2
+    ]:  # the shaped rewards of a rollout add up, with the reward of nothing written yet at its start
+        figures = one["figures"]
+        assert any(figures["shaping"])
+        expected = one["rewarded"] - one["beta"] * sum(figures["kl"]) + sum(figures["shaping"])
+        assert sum(figures["reward"]) == pytest.approx(expected, abs=1e-4)
     lines = " ".join(line["text"] for line in run_views.run_view(db, resumed.id)["logs"])
     assert "Goes on from step 1" in lines
     assert "changed in the study since: the system prompt, how texts are drawn, the prompts" in lines

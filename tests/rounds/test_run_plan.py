@@ -14,7 +14,7 @@ from feedback_store.database import Database
 from rounds import run_plan, setting_fields, verbs
 from rounds.resuming import CannotResume
 from rounds.run_plan import Impossible
-from rounds.settings import KIND_SETTINGS, SettingsError, pairs, parse
+from rounds.settings import KIND_SETTINGS, SettingsError, pairs, parse, parse_all
 from rounds.toml_text import toml_of
 from tests.rounds.small_study import new_study
 
@@ -123,7 +123,8 @@ def test_a_round_takes_settings_for_both_of_its_runs(db: Database, monkeypatch: 
 @pytest.mark.parametrize("kind", sorted(KIND_SETTINGS))
 def test_every_setting_of_a_kind_has_a_field(kind: str):
     fields = setting_fields.fields_of(KIND_SETTINGS[kind], kind)
-    config = parse(kind, {"file": "x"} if kind == "score" else {})
+    given = {name: "x" for name in ("file", "folder") if name in KIND_SETTINGS[kind].model_fields}
+    config = parse_all(kind, given)
     assert [field.name for field in fields] == list(setting_fields.flat(config))
     assert all(field.about and field.kind for field in fields)
 
@@ -139,3 +140,13 @@ def test_a_field_says_where_its_range_is_open():
 def test_an_unknown_setting_is_answered_with_those_there_are(db: Database):
     with pytest.raises(SettingsError, match=r"nothing.*pairs"):
         run_plan.resolve(db, "sample", {"nothing": 1})
+
+
+def test_a_setting_of_an_algorithm_that_is_not_chosen_is_refused(db):
+    with pytest.raises(
+        SettingsError, match=r"rloo.steps counts only with algorithm=rloo; this run's is ppo.*ppo.steps"
+    ):
+        run_plan.resolve(db, "train-policy", {"rloo.steps": 3}, expected=["train-reward"])
+    settings = run_plan.resolve(db, "train-policy", ["algorithm=rloo", "rloo.steps=3"], expected=["train-reward"])
+    assert settings["rloo"]["steps"] == 3
+    assert "--set algorithm=rloo --set rloo.steps=3" in run_plan.plan(db, "train-policy", settings).command

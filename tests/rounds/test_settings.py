@@ -2,7 +2,7 @@
 
 import pytest
 
-from rounds.settings import KIND_SETTINGS, SettingsError, parse, settings_model
+from rounds.settings import ALGORITHMS, KIND_SETTINGS, SettingsError, parse, parse_all, settings_model, training_of
 from rounds.toml_text import toml_of
 
 
@@ -34,8 +34,16 @@ def test_none_on_the_command_line_is_nothing():
 
 def test_parsed_settings_are_read_back_unchanged():
     for kind, model in KIND_SETTINGS.items():
-        settings = parse(kind, {"file": "answers.jsonl"} if kind == "score" else {})
-        assert model.model_validate(settings).model_dump(mode="json") == settings
+        settings = parse(kind, {name: "x" for name in ("file", "folder") if name in model.model_fields})
+        assert parse(kind, settings) == settings
+        whole = parse_all(kind, settings)
+        assert model.model_validate(whole).model_dump(mode="json") == whole
+
+
+def test_of_the_algorithms_only_the_chosen_one_has_its_settings_in_a_run():
+    settings = parse("train-policy", {"algorithm": "rloo", "rloo.steps": 3})
+    assert {name for name in ALGORITHMS if name in settings} == {"rloo"}
+    assert training_of(settings)["steps"] == 3
 
 
 def test_an_unknown_key_is_answered_with_the_keys_that_stand_beside_it():

@@ -42,3 +42,19 @@ def test_the_reward_so_far_needs_a_learned_reward() -> None:
     with pytest.raises(SettingsError, match="shaping: the potential 'reward' is the learned reward of what is written"):
         parse("train-policy", ["shaping=reward", "rewards=length_window"])
     assert parse("train-policy", ["shaping=length", "rewards=length_window"])["shaping"] == "length"
+
+
+def test_an_algorithm_that_sees_no_rewards_on_the_way_takes_none() -> None:
+    for algorithm in ("rloo", "grpo"):
+        with pytest.raises(SettingsError, match=f"shaping: {algorithm} sees no rewards on the way"):
+            parse("train-policy", [f"algorithm={algorithm}", "shaping=length"])
+    for algorithm in ("ppo", "policy_gradient", "actor_critic"):
+        assert parse("train-policy", [f"algorithm={algorithm}", "shaping=length"])["shaping"] == "length"
+
+
+def test_bootstrapping_is_for_those_with_a_value_head() -> None:
+    for algorithm in ("ppo", "actor_critic"):
+        asked = parse("train-policy", [f"algorithm={algorithm}", f"{algorithm}.truncated=bootstrap"])
+        assert asked[algorithm]["truncated"] == "bootstrap"
+    with pytest.raises(SettingsError, match=r"rloo.truncated: 'bootstrap' puts the value head's word"):
+        parse("train-policy", ["algorithm=rloo", "rloo.truncated=bootstrap"])

@@ -151,7 +151,7 @@ def fake(monkeypatch):
     monkeypatch.setattr(simulation, "POLL_SECONDS", 0.01)
 
     def use(**given):
-        monkeypatch.setattr(simulation, "start_worker_if_none", lambda folder: FakeWorker(folder, **given))
+        monkeypatch.setattr(simulation, "start_worker_if_none", lambda folder, functions: FakeWorker(folder, **given))
 
     use()
     return use
@@ -272,7 +272,7 @@ def test_a_worker_that_does_not_come_up_ends_the_simulation_with_its_words(tmp_p
         def work(self):
             pass
 
-    monkeypatch.setattr(simulation, "start_worker_if_none", Broken)
+    monkeypatch.setattr(simulation, "start_worker_if_none", lambda folder, functions: Broken(folder))
     with pytest.raises(SimulationFailed, match=r"No worker comes up for run 1 \(sample\).*worker: unknown model"):
         run(tmp_path / "s")
 

@@ -116,8 +116,19 @@ def test_the_lock_dies_with_its_holder(study):
         pass
 
 
-def test_start_worker_if_none_gives_a_supervisor_that_was_started(study, monkeypatch):
-    monkeypatch.setattr(supervisor, "worker_command", lambda folder, **more: SLEEPS)
-    watched = start_worker_if_none(study)
+def test_start_worker_if_none_gives_a_supervisor_that_was_started_and_hands_own_functions_on(
+    study, tmp_path, monkeypatch
+):
+    given = []
+
+    def command(folder, *, parent, functions):
+        given.append(functions)
+        return SLEEPS
+
+    monkeypatch.setattr(supervisor, "worker_command", command)
+    watched = start_worker_if_none(study, functions=tmp_path)
     until(lambda: watched.state == "running")
     watched.stop()
+    assert set(given) == {tmp_path}
+    with pytest.raises(supervisor.NoSuchFolder, match="no folder"):
+        start_worker_if_none(study, functions=tmp_path / "nowhere")

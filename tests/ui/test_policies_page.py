@@ -7,10 +7,10 @@ import pytest
 from playwright.sync_api import expect
 
 import evaluation_studies
-from feedback_store import evaluations, policies
+from feedback_store import evaluations, policies, runs
 from feedback_store.database import Database
 from tests.ui.test_accessibility import require_accessible
-from web_studies import HOSTILE
+from web_studies import HOSTILE, exported_reward
 
 expect.set_options(timeout=20_000)  # a loaded machine takes its time
 pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("outside")]
@@ -52,6 +52,23 @@ def test_an_older_policy_is_made_current_and_it_is_undone(db: Database, opened: 
         expect(dialog).to_have_count(0)
         expect(rows.nth(place)).to_contain_text("writes the next pairs")
         assert policies.current(db).name == name
+    require_accessible(page, "versions")
+
+
+def test_exports_of_weights_are_downloaded_and_started(db: Database, opened: Callable, page):
+    evaluation_studies.evaluated(db, {"policy-1": 1.0, "base": 0.5})
+    opened("versions")
+    expect(page.get_by_text("Nothing was exported yet.")).to_be_visible()
+    page.get_by_role("button", name="Export the reward as a classifier").press("Enter")
+    expect(page.get_by_text("it is listed here when it is done")).to_be_visible()
+    [started] = runs.listing(db, kind="reward-export")
+    assert started.config["format"] == "classifier"
+    runs.cancel(db, started.id)
+    name = exported_reward(db, "classifier")
+    page.reload()
+    with page.expect_download() as begun:
+        page.get_by_role("link", name=f"{name}.zip").press("Enter")
+    assert begun.value.suggested_filename == f"{name}.zip"
     require_accessible(page, "versions")
 
 
@@ -113,3 +130,21 @@ def test_narrow_and_in_chinese_nothing_runs_off_the_page(db: Database, opened: C
         expect(page.locator(".tm-panel:visible")).to_contain_text(words)
         assert page.evaluate("document.documentElement.scrollWidth") == 320, place
         assert "policies." not in page.locator(".tm-main").inner_text()
+
+
+def test_a_policy_is_exported_in_a_form_that_its_base_allows(db: Database, opened: Callable, page):
+    opened("versions")
+    page.get_by_role("button", name="Export policy-1").press("Enter")
+    dialog = page.locator("dialog[open]")
+    expect(dialog).to_contain_text("lies nowhere else under a name")
+    form = dialog.get_by_label("Form", exact=True)
+    assert form.locator("option").evaluate_all("all => all.map((one) => one.value)") == ["adapter-with-base", "merged"]
+    require_accessible(page, "export")
+    form.select_option("merged")
+    dialog.get_by_label("Of prompts and imported texts").fill("CC-BY-4.0")
+    dialog.locator("button[type=submit]").press("Enter")
+    page.wait_for_url("**/runs#*")
+    [run, *_] = runs.listing(db, kind="policy-export")
+    asked = {name: run.config[name] for name in ("policy", "format", "data_licence", "base_licence")}
+    assert asked == {"policy": "policy-1", "format": "merged", "data_licence": "CC-BY-4.0", "base_licence": None}
+    assert page.url.endswith(f"#{run.id}")

@@ -1,6 +1,9 @@
 """Policies and blind evaluations over HTTP: sealed until they are not, for everybody."""
 
+import io
 import json
+import shutil
+import zipfile
 from collections.abc import Iterator
 from pathlib import Path
 from typing import Any
@@ -16,6 +19,7 @@ from feedback_store.accounts import Role
 from feedback_store.database import Database
 from rounds import verbs
 from ui.web.study import StudyAtHand
+from web_studies import exported_reward
 
 
 @pytest.fixture
@@ -260,3 +264,39 @@ def test_who_sees_what(role: Role, db: Database, application_with_accounts: Fast
         name = annotators.get(db, 1).name
         assert (starter == name) == (role == "admin"), "names are for admins"
     assert judgments.count(db, purpose="training") == 0
+
+
+def test_an_adapter_alone_is_refused_in_words_where_its_base_is_nowhere_else(db: Database, client: TestClient):
+    assert client.get("/api/policies").json()["base_on_hub"] is False
+    settings = {"policy": "policy-1", "format": "adapter"}
+    for path in ("/api/runs", "/api/runs/plan"):
+        answer = client.post(path, json={"kind": "policy-export", "settings": settings})
+        assert answer.status_code in (200, 422) and "export it with the base" in answer.text
+    assert client.post("/api/runs", json={"kind": "policy-import", "settings": {"folder": "x"}}).status_code == 422
+    assert runs.count(db, "policy-export") == 0
+
+
+def test_exports_of_weights_are_listed_and_downloaded_whole_without_what_links_lead_to(
+    client: TestClient, db: Database
+) -> None:
+    assert client.get("/api/policies/exports").json() == {"exports": []}
+    name = exported_reward(db)
+    (one,) = client.get("/api/policies/exports").json()["exports"]
+    assert (one["name"], one["of"], one["form"], one["bytes"]) == (name, "reward-1", "module", 11 + 2)
+    reply = client.get(f"/api/policies/exports/{name}")
+    assert reply.headers["content-disposition"] == f'attachment; filename="{name}.zip"'
+    with zipfile.ZipFile(io.BytesIO(reply.content)) as archive:
+        assert archive.testzip() is None
+        assert archive.namelist() == [f"{name}/README.md", f"{name}/base/config.json"]
+        assert archive.read(f"{name}/README.md") == b"# reward-1\n"
+    for wrong in ("reward-9-module", "%2e%2e", "%2e%2e%2fstudy.db", "trl-1"):
+        assert client.get(f"/api/policies/exports/{wrong}").status_code == 404
+    shutil.rmtree(db.folder / "exports" / name)
+    assert client.get("/api/policies/exports").json() == {"exports": []}
+
+
+def test_a_reward_is_exported_from_the_page(client: TestClient, db: Database) -> None:
+    evaluation_studies.evaluated(db, {"policy-1": 1.0})
+    asked = client.post("/api/runs", json={"kind": "reward-export", "settings": {"format": "classifier"}})
+    assert runs.get(db, asked.json()["id"]).config["format"] == "classifier"
+    assert client.post("/api/runs", json={"kind": "reward-export", "settings": {"format": "gold"}}).status_code == 422

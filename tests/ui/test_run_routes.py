@@ -8,7 +8,7 @@ from starlette.testclient import TestClient
 
 from feedback_store import annotators, clock, reward_models, run_records, runs
 from feedback_store.database import Database
-from rounds import beginnings, resuming, shown_samples, verbs
+from rounds import beginnings, resuming, shown_samples, token_rows, verbs
 from rounds.settings import parse
 from rounds.shown_samples import ShownSample
 from web_studies import HOSTILE, claim, judge_all, reward_model, two_policies
@@ -234,7 +234,28 @@ def test_samples_stand_by_prompt_and_step(client: TestClient, study: Database):
     assert client.get("/api/runs/1/samples").json() == {"total": 0, "steps": [], "prompts": []}
 
 
-@pytest.mark.parametrize("path", ["", "/log", "/samples", "/config.toml"])
+def test_rollouts_stand_token_by_token_and_come_in_pages(client: TestClient, study: Database):
+    reward_model(study)
+    run = runs.listing(study, limit=1)[0].id
+    prompt = verbs.prompts.listing(study, "train")[0]
+    folder = resuming.run_folder(study.folder, run)
+    folder.mkdir(parents=True, exist_ok=True)
+    assert client.get(f"/api/runs/{run}/tokens").json() == {"total": 0, "steps": [], "rollouts": []}
+    row = {"prompt_id": prompt.id, "tokens": [HOSTILE, "."], "figures": {"kl": [0.5, float("nan")]}}
+    for step in (0, 1):
+        token_rows.add(folder, step, [row, row])
+    found = client.get(f"/api/runs/{run}/tokens?size=3").json()
+    assert (found["total"], found["steps"], len(found["rollouts"])) == (4, [0, 1], 3)
+    first = found["rollouts"][0]
+    assert (first["step"], first["rollout"], first["tokens"], first["length"]) == (0, 0, [HOSTILE, "."], 2)
+    assert first["figures"] == {"kl": [0.5, None]}
+    assert first["prompt"] == prompt.messages[-1]["content"]
+    assert [one["step"] for one in client.get(f"/api/runs/{run}/tokens?size=3&page=1").json()["rollouts"]] == [1]
+    assert client.get(f"/api/runs/{run}/tokens?step=1").json()["total"] == 2
+    assert client.get(f"/api/runs/{run}/tokens?size=21").status_code == 422
+
+
+@pytest.mark.parametrize("path", ["", "/log", "/samples", "/tokens", "/config.toml"])
 def test_a_run_that_is_not_there_is_not_found(client: TestClient, path: str):
     assert client.get(f"/api/runs/99{path}").status_code == 404
     assert client.get(f"/api/runs/99999999999999999999{path}").status_code == 422

@@ -91,6 +91,26 @@ def test_a_whole_round_is_started_with_settings_of_both(study: Database, served:
     assert (policy.config["ppo"]["steps"], policy.needs, reward.kind) == (2, [reward.id], "train-reward")
 
 
+def test_time_and_memory_stand_against_what_was_predicted_with_what_it_was_computed_on(
+    study: Database, served: Callable, page
+):
+    lease = a_policy_run(study)
+    told = {"seconds": 1e9, "seconds_low": 5e8, "seconds_high": 2e9, "memory_gb": 2.0, "disk_gb": 0.3, "runs": []}
+    run_records.add_metrics(study, lease, "predicted", 0, told)
+    run_records.add_metrics(study, lease, "environment", 0, {"torch": HOSTILE, "threads": 2, "compile": False})
+    runs.heartbeat(study, lease, lease_seconds=60, progress={"phase": "", "peak_memory_gb": 2.5})
+    runs.succeed(study, lease, {})
+    open_runs(page, served(study), f"#{lease.run_id}")
+    facts = page.locator(".tm-facts").first
+    expect(facts).to_contain_text("memory about 2.0 GB")
+    expect(facts).to_contain_text("time −100 % · memory +25 %")
+    expect(facts).to_contain_text("2.5 GB")
+    page.get_by_text("What it is computed on").click()
+    environment = page.locator("details", has_text="What it is computed on").locator("dd")
+    expect(environment).to_have_text([HOSTILE, "2", "no"])
+    harmless(page)
+
+
 def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     study: Database, served: Callable, page
 ):
@@ -102,7 +122,7 @@ def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     shown_samples.add(folder, [ShownSample(0, one, f"before {HOSTILE}", True, 9, 0.25) for one in held_out])
     open_runs(page, served(study), f"#{lease.run_id}")
     expect(page.get_by_text("3 of 9")).to_be_visible()
-    for title in ("Reward", "KL to the base", "Value loss", "Share of ratios clipped"):
+    for title in ("Reward", "KL to the reference", "Value loss", "Share of ratios clipped"):
         expect(page.get_by_role("img", name=re.compile(f"^{title}: "))).to_be_visible()
     both = page.get_by_role(
         "img", name=re.compile("^Both rewards over √KL: Reward 2.00, Reward less the price of KL 1.90")

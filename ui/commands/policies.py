@@ -81,12 +81,12 @@ def export(
     from rounds import studies, verbs
     from ui.commands.waiting import require_success, see_through
 
+    if with_base and merged:
+        raise OneForm("--with-base and --merged are two forms of an export: give one of them, or export twice.")
     db = studies.open_or_create(study)
     policy = policies.by_name(db, name)
     if to is not None and to.exists():
         raise FileExistsError(17, "The folder exists already, nothing was written", str(to))
-    if with_base and merged:
-        raise OneForm("--with-base and --merged are two forms of an export: give one of them, or export twice.")
     form = "merged" if merged else "adapter-with-base" if with_base else "adapter"
     config = {"policy": policy.name, "format": form, "data_licence": data_licence, "base_licence": base_licence}
     run = see_through(db, verbs.start_run(db, "policy-export", config), quiet=as_json)

@@ -6,8 +6,12 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ui.commands.arguments import AsJson, Study
+from ui.commands.arguments import AsJson, Functions, Study
 from ui.commands.output import plain, print_json, print_table, say
+
+
+class FunctionsNeedWait(ValueError):
+    """Own reward functions were given where no worker starts that would read them."""
 
 
 class GateNeedsEvaluation(ValueError):
@@ -54,13 +58,19 @@ def run(
             show_default=False,
         ),
     ] = None,
+    functions: Functions = None,
     as_json: AsJson = False,
 ) -> None:
     """Put a run into the study's queue, and with --wait see it through.
 
     --fail-below is a gate for scripts: it goes by blind judgments where there are ten or more, else by the reward.
+    --functions is for the worker that --wait starts; one that is at work already keeps its own.
     """
-    from rounds import studies, verbs
+    from rounds import studies, supervisor, verbs
+
+    if functions is not None and not wait:
+        raise FunctionsNeedWait("--functions goes with --wait, which starts a worker. Else give it to serve or worker.")
+    supervisor.require_folder(functions)
 
     if fail_below is not None and (kind != "evaluate" or not wait):
         raise GateNeedsEvaluation("--fail-below goes with the kind evaluate and --wait: run STUDY evaluate --wait.")
@@ -69,20 +79,27 @@ def run(
         show_plan(db, study, kind, values or [], config, preset, as_json=as_json)
         return
     started = verbs.start_run(db, kind, values or [], config_file=config, preset=preset)
-    tell(db, study, started, wait=wait, fail_below=fail_below, as_json=as_json)
+    tell(db, study, started, wait=wait, fail_below=fail_below, functions=functions, as_json=as_json)
 
 
 def tell(
-    db: "Database", study: Path, started: "Run", *, wait: bool, as_json: bool, fail_below: float | None = None
+    db: "Database",
+    study: Path,
+    started: "Run",
+    *,
+    wait: bool,
+    as_json: bool,
+    fail_below: float | None = None,
+    functions: Path | None = None,
 ) -> None:
     """Say that a run was queued; with `wait` see it through and say how it ended: code 1 where it did not succeed, or
-    where the current policy's share is below `fail_below`.
+    where the current policy's share is below `fail_below`. `functions` as in waiting.see_through.
     """
     from rounds import evaluating
     from ui.commands.waiting import see_through
 
     if wait:
-        started = see_through(db, started, quiet=as_json)
+        started = see_through(db, started, quiet=as_json, functions=functions)
     ended_well = started.status == "succeeded"
     gate = evaluating.gate(db, started) if fail_below is not None and ended_well else None
     if as_json:

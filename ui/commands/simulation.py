@@ -5,7 +5,7 @@ from typing import Annotated, Any
 
 import typer
 
-from ui.commands.arguments import AsJson, Base, Precision, Study
+from ui.commands.arguments import AsJson, Base, Functions, Precision, Study
 from ui.commands.output import as_text, print_json
 
 FIGURES = {
@@ -54,6 +54,7 @@ def simulate(
             metavar="KEY=VALUE",
         ),
     ] = None,
+    functions: Functions = None,
     as_json: AsJson = False,
 ) -> None:
     """Go through rounds of the loop with simulated annotators, and measure after each what was learnt.
@@ -75,6 +76,7 @@ def simulate(
             base=base,
             precision=precision,
             overrides=values or [],
+            functions=functions,
             on_progress=progress.show,
         ):
             if as_json:

@@ -2,6 +2,7 @@
 
 import sys
 import time
+from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
 if TYPE_CHECKING:
@@ -16,13 +17,15 @@ class RunFailed(ValueError):
     """A run that was waited for did not succeed; the words are its own."""
 
 
-def see_through(db: "Database", run: "Run", *, quiet: bool) -> "Run":
-    """Waits until the run has ended and returns it. The run outlives Ctrl-C: it stays in the queue."""
+def see_through(db: "Database", run: "Run", *, quiet: bool, functions: Path | None = None) -> "Run":
+    """Waits until the run has ended and returns it. The run outlives Ctrl-C: it stays in the queue. `functions`: the
+    folder of own reward functions for a worker that is started.
+    """
     from feedback_store import runs
     from rounds import supervisor
     from ui.commands.runs import progress_words
 
-    with supervisor.start_worker_if_none(db.folder), Progress(quiet=quiet) as progress:
+    with supervisor.start_worker_if_none(db.folder, functions=functions), Progress(quiet=quiet) as progress:
         while run.status not in ENDED:
             progress.show(f"run {run.id} {run.kind}: {progress_words(run.progress) or run.status}")
             time.sleep(POLL_SECONDS)

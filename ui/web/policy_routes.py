@@ -5,17 +5,20 @@ While an evaluation is sealed its row tells how many pairs were judged, and noth
 
 from __future__ import annotations
 
+from dataclasses import asdict
 from typing import Annotated, Any, Literal
 
 from fastapi import APIRouter, Path, Query, Request
+from fastapi.responses import StreamingResponse
 from pydantic import Field
 
 from feedback_store import evaluation_texts, evaluations, judgments, policies
 from feedback_store.errors import InvalidInput
 from feedback_store.evaluations import Evaluation
-from rounds import evaluating, evaluation_figures, verbs
+from rounds import base_names, evaluating, evaluation_figures, studies, verbs, weight_exports
 from ui.web import policy_table
 from ui.web.actors import actor, reader
+from ui.web.archives import zipped
 from ui.web.errors import NotThere
 from ui.web.latest_figures import Reading
 from ui.web.people_routes import LARGEST_ID, Body
@@ -25,6 +28,7 @@ from ui.web.study import StudyAtHand, study_of
 router = APIRouter(prefix="/api", tags=["runs"])
 
 EvaluationId = Annotated[int, Path(ge=1, le=LARGEST_ID)]
+ExportName = Annotated[str, Path(min_length=1, max_length=100)]
 Name = Annotated[str, Field(min_length=1, max_length=200)]
 Page = Annotated[int, Query(ge=0, le=1_000_000)]
 Size = Annotated[int, Query(ge=1, le=100)]
@@ -58,6 +62,7 @@ def listing(request: Request, person: Researcher, page: Page = 0, size: Size = 2
         "current": current.name if current else None,
         "names": [row["name"] for row in rows],
         "rewarded": policy_table.has_reward(db),
+        "base_on_hub": base_names.hub_id(studies.settings(db).base) is not None,
         "seconds_each": judgments.seconds_each(db),
     }
 
@@ -66,6 +71,23 @@ def listing(request: Request, person: Researcher, page: Page = 0, size: Size = 2
 def use(request: Request, person: Researcher, body: UseBody) -> dict[str, Any]:
     """Make a policy the current one; making the other current again undoes it."""
     return {"current": verbs.use_policy(study_of(request).db, body.policy, by=actor(person)).name}
+
+
+@router.get("/policies/exports")
+def exports(request: Request, person: Researcher) -> dict[str, Any]:
+    """Policies and reward models that were exported for other programs, the newest first."""
+    return {"exports": [asdict(one) for one in weight_exports.listing(study_of(request).db)]}
+
+
+@router.get("/policies/exports/{name}")
+def download(request: Request, person: Researcher, name: ExportName) -> StreamingResponse:
+    """One of them as a zip file."""
+    try:
+        found = weight_exports.files(study_of(request).db, name)
+    except InvalidInput as error:
+        raise NotThere(str(error)) from error
+    headers = {"content-disposition": f'attachment; filename="{name}.zip"'}
+    return StreamingResponse(zipped(name, found), media_type="application/zip", headers=headers)
 
 
 @router.get("/policies/strengths")

@@ -25,7 +25,7 @@ from ui.web.study import study_of
 router = APIRouter(prefix="/api", tags=["runs"])
 
 # Not `score`: it reads a file by its path, which is for those who sit at this machine.
-Kind = Literal["sample", "train-reward", "train-policy", "evaluate", "policy-export"]
+Kind = Literal["sample", "train-reward", "train-policy", "evaluate", "policy-export", "reward-export"]
 IN_FORM: tuple[Kind, ...] = ("sample", "train-reward", "train-policy", "evaluate")
 NEXT_POLICY: tuple[Kind, ...] = ("train-reward", "train-policy")
 NO_FIELD = ("resume_from",)  # set by trying again
@@ -167,6 +167,20 @@ def samples(
         return run_views.samples(study_of(request).db, run_id, page=page, size=size)
 
 
+@router.get("/runs/{run_id}/tokens")
+def tokens(
+    request: Request,
+    person: Researcher,
+    run_id: RunId,
+    step: Annotated[int | None, Query(ge=0, le=LARGEST_ID)] = None,
+    page: Page = 0,
+    size: Annotated[int, Query(ge=1, le=20)] = 4,
+) -> dict[str, Any]:
+    """A few rollouts of its training, token by token: text, log-probs, KL, reward, shaping, value, advantage."""
+    with _known():
+        return run_views.tokens(study_of(request).db, run_id, step=step, page=page, size=size)
+
+
 @router.get("/curves")
 def curves(
     request: Request,
@@ -238,7 +252,7 @@ def _planned(
         if answer["faults"]:
             return answer
         resolved = run_plan.resolve(db, kind, settings, preset=preset, expected=expected)
-    except (SettingsError, run_plan.Impossible, run_plan.CannotResume, InvalidInput) as error:
+    except (SettingsError, run_plan.Impossible, run_plan.NotElsewhere, run_plan.CannotResume, InvalidInput) as error:
         return {**answer, "refused": str(error)}
     made = run_plan.plan(db, kind, resolved)
     return {**answer, **asdict(made), "estimate": asdict(estimating.estimate_run(db, kind, resolved))}

@@ -11,4 +11,4 @@ class Settings(TokenRewardedSettings):
     samples_per_prompt: int = Field(
         4, ge=2, le=64, description="Completions of a prompt; each is the others' baseline."
     )
-    minibatches: int = Field(1, ge=1, le=64, description="Optimiser steps an iteration; only the first is on-policy.")
+    minibatches: int = Field(1, ge=1, le=1, description="One optimiser step an iteration: no ratio corrects more.")

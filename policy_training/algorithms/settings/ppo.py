@@ -4,10 +4,10 @@ from typing import ClassVar
 
 from pydantic import Field
 
-from policy_training.settings import TokenRewardedSettings
+from policy_training.settings import MixedImitationSettings, TokenRewardedSettings
 
 
-class Settings(TokenRewardedSettings):
+class Settings(TokenRewardedSettings, MixedImitationSettings):
     """Proximal policy optimisation with a LoRA adapter."""
 
     epochs: int = Field(2, ge=1, le=32, description="Passes over the rollouts of an iteration.")

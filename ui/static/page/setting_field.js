@@ -15,10 +15,16 @@ export function settingField(page, about, value) {
   return { ...made, about, read: () => READ[about.kind](input, about) };
 }
 
-/** What is wrong with a field, beside it: what is allowed, else the server's words. */
-export function faultWords(page, about, fault) {
+/**
+ * What is wrong with a field, beside it: what is allowed, else the server's words; so too where a value that is within
+ * its range contradicts another.
+ */
+export function faultWords(page, about, fault, value) {
   const range = rangeWords(page, about);
-  return range ? page.words("settings.not_allowed", { range }) : fault;
+  const { least, most, open } = about;
+  const above = least === null || (open ? value > least : value >= least);
+  const within = typeof value === "number" && above && (most === null || value <= most);
+  return range && !within ? page.words("settings.not_allowed", { range }) : fault;
 }
 
 const number =

@@ -1,4 +1,4 @@
-// The versions as a tree in a table: what made each, its automatic figures, and making one current.
+// The versions as a tree in a table: what made each, its automatic figures, making one current, exporting one.
 
 import { askBack } from "../page/dialog.js";
 import { el } from "../page/elements.js";
@@ -8,6 +8,8 @@ import { momentWords } from "../page/moments.js";
 import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
+import { exportButton } from "./export_button.js";
+import { Exports } from "./exports.js";
 
 const SIZE = 25;
 const DEEPEST = 8;
@@ -33,11 +35,12 @@ export class Versions {
       () => this.ask(`/api/policies?page=${this.page}&size=${SIZE}`),
       (answer) => this.draw(answer),
     );
-    this.element = el("div", { class: "tm-listed" }, this.list.element, this.gate());
+    this.exports = new Exports(tools);
+    this.element = el("div", { class: "tm-listed" }, this.list.element, this.exports.element, this.gate());
   }
 
   open() {
-    return this.list.load();
+    return Promise.all([this.list.load(), this.exports.open()]);
   }
 
   draw(answer) {
@@ -45,7 +48,7 @@ export class Versions {
     if (answer.total === 0) return el("p", { class: "tm-empty" }, words("policies.none"));
     return [
       el("p", { class: "tm-help" }, words("policies.about")),
-      this.tree(answer.policies),
+      this.tree(answer.policies, answer.base_on_hub),
       el("h2", { class: "tm-box-title" }, words("policies.figures")),
       this.figures(answer.policies),
       pager(words, { page: this.page, size: SIZE, total: answer.total }, (page) => this.go(page)),
@@ -58,9 +61,9 @@ export class Versions {
     this.list.load();
   }
 
-  tree(policies) {
+  tree(policies, onHub) {
     const { words, language } = this;
-    const columns = ["name", "parent", "run", "reward", "judgments", "made", "use"];
+    const columns = ["name", "parent", "run", "reward", "judgments", "made", "use", "export"];
     const row = (policy) => [
       this.name(policy),
       el("span", { dir: "auto" }, policy.parent ?? "–"),
@@ -69,6 +72,7 @@ export class Versions {
       policy.judgments === null ? "–" : String(policy.judgments),
       momentWords(policy.created_at, language),
       policy.current ? words("policies.writes") : this.use(policy),
+      policy.run === null ? "–" : exportButton(this, policy.name, onHub),
     ];
     return table(
       words("policies.tab.versions"),

@@ -8,7 +8,7 @@ import { chart, numbersOf } from "../page/chart.js";
 import { LogTail } from "./log_tail.js";
 import { rewardsOverKl } from "./over_kl.js";
 import { rewardQuality } from "./reward_quality.js";
-import { runFacts, runSettings } from "./run_facts.js";
+import { runEnvironment, runFacts, runSettings } from "./run_facts.js";
 import { SampleSteps } from "./sample_steps.js";
 import { drawable, isActive, progressWords, readingsOf, readingWords, runWords, statusChip } from "./words.js";
 
@@ -83,6 +83,7 @@ export class OneRun {
       rewardQuality(tools, run.reward_quality),
       this.curves(run),
       runSettings(tools, run),
+      runEnvironment(tools, run),
     ];
   }
 

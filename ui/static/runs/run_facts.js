@@ -18,9 +18,11 @@ export function runFacts(tools, run) {
     ["ended", run.ended_at && moment(run.ended_at)],
     ["took", run.seconds === null ? null : duration(words, run.seconds)],
     ["predicted", predictedWords(words, run.predicted)],
+    ["against", againstWords(words, run)],
     ["made", madeWords(tools, run.published)],
     ["attempt", run.attempt > 1 ? words("runs.attempts", { n: run.attempt, most: run.max_attempts }) : null],
-    ["memory", run.progress.peak_memory_gb ? `${run.progress.peak_memory_gb.toFixed(1)} GB` : null],
+    ["memory", memoryWords(run.progress.peak_memory_gb)],
+    ["gpu_memory", memoryWords(run.progress.peak_gpu_memory_gb)],
     ["choosing", choosingWords(tools, run.result?.metrics?.choosing)],
     ["needs", links(run.needs)],
     ["needed_by", links(run.needed_by)],
@@ -35,12 +37,47 @@ export function runFacts(tools, run) {
   );
 }
 
-/** The time that a run was expected to take when it began. */
+/** The time and memory that a run was expected to take when it began. */
 function predictedWords(words, predicted) {
   if (!predicted) return null;
-  const { seconds, seconds_low: low, seconds_high: high } = predicted;
+  const { seconds, seconds_low: low, seconds_high: high, memory_gb: memory } = predicted;
   const [time, least, most] = [seconds, low, high].map((value) => duration(words, value));
-  return words("runs.takes", { time, low: least, high: most });
+  const takes = words("runs.takes", { time, low: least, high: most });
+  return memory ? words("runs.predicted_with_memory", { time: takes, memory: memoryWords(memory) }) : takes;
+}
+
+/** By how much a run that ended well took more or less than was expected. */
+function againstWords(words, { status, seconds, progress, predicted }) {
+  if (status !== "succeeded" || !predicted) return null;
+  const percent = (actual, expected) => `${actual < expected ? "−" : "+"}${number(100 * Math.abs(actual / expected - 1), 0)} %`;
+  const memory = progress.peak_gpu_memory_gb ?? progress.peak_memory_gb;
+  return [
+    predicted.seconds && words("runs.against_time", { percent: percent(seconds, predicted.seconds) }),
+    predicted.memory_gb && memory && words("runs.against_memory", { percent: percent(memory, predicted.memory_gb) }),
+  ]
+    .filter(Boolean)
+    .join(" · ");
+}
+
+function memoryWords(gigabytes) {
+  return gigabytes ? `${gigabytes.toFixed(1)} GB` : null;
+}
+
+/** Versions, processor, threads and device that a run began on; nothing before it began. */
+export function runEnvironment(tools, run) {
+  const { words, has } = tools;
+  const label = (name) => (has(`runs.environment.${name}`) ? words(`runs.environment.${name}`) : name);
+  const rows = Object.entries(run.environment).map(([name, value]) =>
+    el("div", {}, el("dt", {}, label(name)), foreignText(el("dd"), valueWords(tools, value))),
+  );
+  if (rows.length === 0) return null;
+  return el(
+    "details",
+    { class: "tm-box" },
+    el("summary", {}, el("span", { class: "tm-box-title" }, words("runs.environment"))),
+    el("p", { class: "tm-help" }, words("runs.environment_about")),
+    el("dl", { class: "tm-facts" }, rows),
+  );
 }
 
 /** Whether pairs chosen by rule taught this reward more than random ones, as far as can be told. */

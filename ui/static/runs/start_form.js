@@ -243,7 +243,7 @@ export class StartForm {
     );
     for (const each of this.fields) {
       const fault = faults.get(`${each.kind} ${each.about.name}`);
-      each.fail(fault ? faultWords(this.tools, each.about, fault) : "");
+      each.fail(fault ? faultWords(this.tools, each.about, fault, each.read()) : "");
     }
     this.faulty = this.fields.find((each) => faults.has(`${each.kind} ${each.about.name}`)) ?? null;
     this.plan.show(plan);

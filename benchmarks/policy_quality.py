@@ -1,0 +1,164 @@
+"""What training makes of a policy: the gain of a hidden taste against KL over time, for every algorithm and best-of-n,
+and what over-optimisation costs with and without guards.
+
+Simulated people judge pairs of the base's completions by the taste *lists*; a reward head learns from them; a policy is
+trained on that reward, and judged by the taste itself on held-out prompts that took no part. A cell is one algorithm;
+take --seed 0, 1 and 2. `curve` has for each iteration the mean taste and the reward of its fresh completions of
+training prompts, KL a sequence and the seconds so far.
+
+The unguarded run has no price of KL, no budget, no held-out choice and no penalty for what the reward does not know;
+the guarded one differs in the guards alone. Both learn from few judgments, at three times the learning rate.
+"""
+
+import itertools
+import math
+import tempfile
+import time
+from collections.abc import Callable, Sequence
+from functools import partial
+from pathlib import Path
+from typing import Any
+
+import numpy as np
+
+from benchmarks.setting import Setting, peak_gigabytes
+from benchmarks.simulated_taste import Judged, Task, preferred
+from language_models.sampling import Sampled
+from policy_training import algorithm_registry
+from policy_training.records import Given, HeldOut, PromptItem, RewardFunction, StepReport
+
+JUDGMENTS, FEW_JUDGMENTS = 200, 48
+STEPS, MORE_STEPS = 12, 20
+PENALTY = 1.0  # standard deviations of what the reward does not know
+BEST_OF = (1, 2, 4, 8)
+POLICY = "trained-policy"
+
+
+def gain(setting: Setting, algorithm: str, *, learned: bool = True) -> dict[str, Any]:
+    """One algorithm with its default settings, on the learned reward or on the taste itself (the ceiling); what learns
+    straight from judgments gets these, and the learned reward chooses its best policy."""
+    task = Task(setting)
+    judged = task.judgments(setting.trials(JUDGMENTS, 12)) if learned else []
+    reward = task.learned(judged, PENALTY) if learned else _true(task)
+    settings = {"steps": setting.trials(STEPS, 2)} | (SHORT if setting.short else {})
+    trained = _trained(task, algorithm, reward, settings, reward, judged)
+    return {"algorithm": algorithm, "judgments": len(judged)} | trained
+
+
+def guarded(setting: Setting, *, guards: bool) -> dict[str, Any]:
+    """PPO pressed hard against a reward of few judgments: `peak` and `end` are of the curve's mean taste, three
+    iterations each."""
+    task = Task(setting)
+    judged = task.judgments(setting.trials(FEW_JUDGMENTS, 12))
+    settings: dict[str, Any] = {"steps": setting.trials(MORE_STEPS, 2), "learning_rate": 1e-3}
+    if not guards:
+        settings |= {"kl_coefficient": 0.0, "kl_budget_nats": 1e9, "update_kl_target": 1e9, "guards": {"stop": False}}
+    reward = task.learned(judged, PENALTY if guards else 0.0)
+    settings |= SHORT if setting.short else {}
+    row = _trained(task, "ppo", reward, settings, reward if guards else None)
+    tastes = [point["taste"] for point in row["curve"]]
+    smooth = [float(np.mean(tastes[max(0, place - 2) : place + 1])) for place in range(len(tastes))]
+    start = tastes[0]
+    return {
+        "guards": guards,
+        "judgments": len(judged),
+        "peak": round(max(smooth) - start, 3),
+        "end": round(smooth[-1] - start, 3),
+        **row,
+    }
+
+
+def best_of_n(setting: Setting) -> dict[str, Any]:
+    """The best of n completions of the base by the learned reward; KL is at most ln n - (n - 1) / n (Beirami et al.
+    2024, https://arxiv.org/abs/2401.01879)."""
+    task = Task(setting)
+    judged = task.judgments(setting.trials(JUDGMENTS, 12))
+    reward = task.learned(judged, 0.0)
+    drawn = [task.drawn(task.telling, None, index) for index in range(BEST_OF[-1] + 1)]
+    worth, old = (np.array([task.worth(one) for one in part]) for part in (drawn[:-1], drawn[-1:]))
+    scores = np.array([reward(task.telling, one) for one in drawn[:-1]])
+    row: dict[str, Any] = {"judgments": len(judged), "held_out_prompts": len(task.telling)}
+    for n in BEST_OF:
+        best = scores[:n].argmax(0)
+        new = worth[best, np.arange(len(best))]
+        row[f"best_of_{n}"] = {
+            "kl_nats_at_most": round(math.log(n) - (n - 1) / n, 3),
+            "gain": round(float(new.mean() - old[0].mean()), 3),
+            "preferred_to_base": round(preferred(list(new), list(old[0])), 3),
+        }
+    return row
+
+
+def _trained(
+    task: Task, algorithm: str, reward: RewardFunction, settings: dict[str, Any], choosing: RewardFunction | None,
+    judged: Sequence[Judged] = (),
+) -> dict[str, Any]:  # fmt: skip
+    """Trains and judges by the taste. `choosing`: the reward by which held-out prompts choose the best policy."""
+    curve: list[dict[str, float]] = []
+    worth: list[float] = []
+    began = time.perf_counter()
+
+    def watched(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> Sequence[float]:
+        worth[:] = task.worth(sampled)
+        return reward(items, sampled)
+
+    def on_step(report: StepReport) -> None:
+        told = {"taste": float(np.mean(worth)), "reward": report.metrics["score"], "kl_nats": report.metrics["kl_nats"]}
+        curve.append({name: round(value, 3) for name, value in told.items()} | {
+            "seconds": round(time.perf_counter() - began, 1)
+        })  # fmt: skip
+
+    chosen = algorithm_registry.settings_class(algorithm).model_validate(
+        {"sampling": task.sampling.model_dump(), "seed": task.seed} | settings
+    )
+    held_out = HeldOut(task.choosing, choosing) if choosing is not None else None
+    with tempfile.TemporaryDirectory() as folder:
+        given = Given(
+            task.model, task.training, watched, Path(folder), on_step, held_out=held_out, adapter=POLICY,
+            preferences=[one.preference() for one in judged],
+            demonstrations=[shown for one in judged if (shown := one.demonstration())],
+        )  # fmt: skip
+        policy = algorithm_registry.trainer(algorithm)(given, chosen)
+    return _told(task, policy.steps, policy.stopped_early, policy.metrics["kl_nats"]) | {"curve": curve}
+
+
+def _told(task: Task, steps: int, stopped: str | None, kl_nats: float) -> dict[str, Any]:
+    """The trained policy beside the base on prompts that took no part, with what would show a collapse."""
+    new, old = (task.drawn(task.telling, adapter, 0) for adapter in (POLICY, None))
+    worth, before = task.worth(new), task.worth(old)
+    task.model.adapters.remove(POLICY)
+    return {
+        "held_out_prompts": len(new),
+        "gain": round(float(np.mean(worth) - np.mean(before)), 3),
+        "preferred_to_base": round(preferred(worth, before), 3),
+        "kl_nats": round(kl_nats, 2),
+        "kept_after_steps": steps,
+        "stopped": stopped,
+        "cut_off": [round(float(np.mean([not one.finished for one in part])), 3) for part in (new, old)],
+        "empty": round(float(np.mean([not one.text.strip() for one in new])), 3),
+        "distinct_2_over_base": round(_distinct_pairs(new, old), 2),
+        "peak_gb": peak_gigabytes(),
+    }
+
+
+def _distinct_pairs(new: Sequence[Sampled], old: Sequence[Sampled]) -> float:
+    """The share of different pairs of neighbouring tokens in the new texts over that in the old, of as many pairs."""
+    pairs = [[pair for one in part for pair in itertools.pairwise(one.token_ids)] for part in (new, old)]
+    count = min(len(part) for part in pairs)
+    if count == 0:
+        return 0.0
+    return len(set(pairs[0][:count])) / len(set(pairs[1][:count]))
+
+
+def _true(task: Task) -> RewardFunction:
+    return lambda _, sampled: task.worth(sampled)
+
+
+SHORT = {"prompts_per_step": 2, "samples_per_prompt": 2, "minibatches": 1}
+CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
+    **{name: partial(gain, algorithm=name) for name in algorithm_registry.names()},
+    "ppo_true_taste": partial(gain, algorithm="ppo", learned=False),
+    "best_of_n": best_of_n,
+    "guards_on": partial(guarded, guards=True),
+    "guards_off": partial(guarded, guards=False),
+}

@@ -1,0 +1,120 @@
+"""How an iteration of PPO grows with its work: processor time a real token and peak memory at 1, 4 and 16 times the
+rows, and memory at 1, 4 and 16 times the prompts of a run at equal rows.
+
+Each size is a process of its own that samples, measures and updates once. Real tokens are those of each row's prompt
+and completion, without padding. Sizes are measured in turns.
+"""
+
+import json
+import os
+import statistics
+import subprocess
+import sys
+import time
+from collections.abc import Sequence
+from contextlib import suppress
+from pathlib import Path
+from tempfile import TemporaryDirectory
+from typing import Any
+
+from benchmarks.setting import Setting
+from benchmarks.turns import ROOT
+from language_models.fetch import ensure
+
+SIZES = (1, 4, 16)
+ROWS, ROUNDS, NEW_TOKENS = 8, 2, 48
+Task = dict[str, Any]
+
+
+def measure(setting: Setting) -> dict[str, Any]:
+    """By size: rows, prompts of the run, real tokens, microseconds of processor time a token (median), peak memory; and
+    the ratios of the largest to the smallest."""
+    prompts = setting.prompts(ROWS * SIZES[-1])
+    rows = setting.trials(ROWS, 2)
+    common = {"base": str(ensure(setting.base)), "seed": setting.seed, "new_tokens": setting.trials(NEW_TOKENS, 8)}
+    tasks: dict[str, Task] = {}
+    for size in SIZES:
+        many = [prompts[place % len(prompts)] for place in range(rows * size)]
+        tasks[f"rows_{size}x"] = common | {"rows": rows * size, "prompts": many}
+        tasks[f"prompts_{size}x"] = common | {"rows": rows, "prompts": many}
+    del tasks[f"prompts_{SIZES[0]}x"]  # the same as the first
+    found: dict[str, list[dict[str, float]]] = {name: [] for name in tasks}
+    for _ in range(setting.trials(ROUNDS, 1)):
+        for name, task in tasks.items():
+            found[name].append(_alone(task))
+    row: dict[str, Any] = {
+        name: {
+            "rows": tasks[name]["rows"],
+            "prompts": len(tasks[name]["prompts"]),
+            "tokens": told[0]["tokens"],
+            "microseconds_a_token": round(statistics.median(1e6 * one["seconds"] / one["tokens"] for one in told), 1),
+            "peak_gb": max(one["peak_gb"] for one in told),
+        }
+        for name, told in found.items()
+    }
+    first, last = row[f"rows_{SIZES[0]}x"], row[f"rows_{SIZES[-1]}x"]
+    row["time_a_token_times"] = round(last["microseconds_a_token"] / first["microseconds_a_token"], 2)
+    row["memory_times_by_rows"] = round(last["peak_gb"] / first["peak_gb"], 2)
+    row["memory_times_by_prompts"] = round(row[f"prompts_{SIZES[-1]}x"]["peak_gb"] / first["peak_gb"], 2)
+    return row
+
+
+def _alone(task: Task) -> dict[str, float]:
+    ran = subprocess.run(
+        [sys.executable, "-m", "benchmarks.policy_scaling"],
+        cwd=ROOT,
+        input=json.dumps(task),
+        stdout=subprocess.PIPE,
+        text=True,
+        check=True,
+        env={**os.environ, "HF_HUB_OFFLINE": "1"},
+    )
+    found: dict[str, float] = json.loads(ran.stdout.strip().splitlines()[-1])
+    return found
+
+
+class _Measured(Exception):
+    """The iteration is over: the pass that would measure its result is not needed."""
+
+
+def child(task: Task) -> dict[str, float]:
+    """One iteration; loading the model is left out of the time."""
+    from benchmarks.setting import peak_gigabytes
+    from language_models.model import LanguageModel, use_threads
+    from language_models.sampling import Sampled
+    from language_models.settings import SamplingSettings
+    from policy_training.algorithms import ppo
+    from policy_training.algorithms.settings.ppo import Settings
+    from policy_training.records import Given, PromptItem, StepReport
+    from policy_training.settings import GuardSettings
+
+    use_threads()
+    model = LanguageModel.load(task["base"])
+    settings = Settings(
+        steps=1, prompts_per_step=task["rows"], samples_per_prompt=1, minibatches=1, learning_rate=1e-5,
+        update_kl_target=1e9, kl_budget_nats=1e9, guards=GuardSettings(stop=False), seed=task["seed"],
+        sampling=SamplingSettings(max_new_tokens=task["new_tokens"], batch_size=min(task["rows"], 16)),
+    )  # fmt: skip
+    tokens = 0
+
+    def reward(prompts: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        nonlocal tokens
+        tokens += sum(len(item.token_ids) for item in prompts) + sum(len(one.token_ids) for one in sampled)
+        return [float(one.text.count(",")) for one in sampled]
+
+    seconds = 0.0
+
+    def on_step(_: StepReport) -> None:
+        nonlocal seconds
+        seconds = time.process_time() - began
+        raise _Measured
+
+    items = [PromptItem(place, ids) for place, ids in enumerate(task["prompts"])]
+    began = time.process_time()
+    with TemporaryDirectory() as folder, suppress(_Measured):
+        ppo.train(Given(model, items, reward, Path(folder), on_step), settings)
+    return {"tokens": tokens, "seconds": seconds, "peak_gb": peak_gigabytes()}
+
+
+if __name__ == "__main__":
+    print(json.dumps(child(json.loads(sys.stdin.readline()))))

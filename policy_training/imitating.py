@@ -1,0 +1,65 @@
+"""Imitation of demonstrations: the gradient of their cross-entropy, alone or beside another loss."""
+
+from collections.abc import Sequence
+
+import torch
+
+from language_models.batches import collate, token_batches
+from language_models.errors import NothingToTrain
+from language_models.log_probs import completion_pass
+from policy_training.learner import Learner
+from policy_training.losses import imitation_losses
+from policy_training.passes import in_passes, with_mean_weight_one
+from policy_training.records import Demonstration
+from policy_training.rollouts import MicroBatch
+from policy_training.settings import MixedImitationSettings, TrainingSettings
+
+
+def demonstrations_that_count(demonstrations: Sequence[Demonstration]) -> list[Demonstration]:
+    """Those with a weight, their mean weight 1. Raises NothingToTrain where there are none."""
+    counting = with_mean_weight_one(demonstrations)
+    if not counting:
+        raise NothingToTrain("there are no demonstrations: improve some completions, or choose between some")
+    return counting
+
+
+def add_imitation_gradient(
+    learner: Learner, demonstrations: Sequence[Demonstration], settings: TrainingSettings, coefficient: float = 1.0
+) -> tuple[float, list[MicroBatch]]:
+    """Adds to the parameters' gradients that of `coefficient` times the mean cross-entropy a token of a mini-batch, and
+    returns that mean, nats, with the mini-batch as it went through the model.
+
+    Each token counts as its demonstration's weight; micro-batches only save memory.
+    """
+    tokens = sum(len(one.completion_ids) for one in demonstrations)
+    lengths = [len(one.prompt_ids) + len(one.completion_ids) for one in demonstrations]
+    total, minibatch = 0.0, []
+    for rows in token_batches(lengths, settings.tokens_per_batch):
+        own = [demonstrations[row] for row in rows]
+        batch = collate(
+            [one.prompt_ids for one in own],
+            [one.completion_ids for one in own],
+            learner.model.pad_id,
+            learner.model.device,
+        )
+        log_probs = completion_pass(learner.model, batch, settings.sampling.temperature).log_probs
+        weights = torch.tensor([one.weight for one in own], device=log_probs.device)
+        share = (weights * imitation_losses(log_probs, batch.completion_mask)).sum() / tokens
+        (coefficient * share).backward()
+        total += float(share.detach())
+        minibatch.append(MicroBatch(torch.tensor(rows), batch))
+    return total, minibatch
+
+
+def mixed_imitation(
+    learner: Learner, demonstrations: Sequence[Demonstration], settings: MixedImitationSettings, place: int
+) -> dict[str, float]:
+    """Adds the imitation of a mini-batch to the gradients of optimiser step `place` (0, 1, ... of the run), where the
+    settings give it a weight; returns its figure. Which demonstrations come hangs on (seed, place) alone.
+    """
+    if not settings.imitation_coefficient:
+        return {}
+    counting = demonstrations_that_count(demonstrations)
+    drawn = in_passes(len(counting), settings.imitation_batch, place, (settings.seed, 4))
+    shown = [counting[row] for row in drawn]
+    return {"imitation_loss": add_imitation_gradient(learner, shown, settings, settings.imitation_coefficient)[0]}

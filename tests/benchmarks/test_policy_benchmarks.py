@@ -1,0 +1,125 @@
+"""The benchmarks of policy training, cut down on the tiny model: that they measure what they say."""
+
+import sys
+from pathlib import Path
+
+import pytest
+
+from benchmarks import machine_share, policy_quality, policy_scaling, policy_speed
+from benchmarks.setting import Setting
+from benchmarks.simulated_taste import OUTCOMES, Judged, preferred
+from benchmarks.turns import Side, compared, in_turns
+from language_models.sampling import Sampled
+from policy_training import algorithm_registry
+from policy_training.records import Demonstration, Preference, PromptItem
+
+SIDE = """
+from benchmarks.turns import Turns
+import json, sys
+task, turns = json.loads(sys.stdin.readline()), Turns()
+print("{'a': 'library that talks'}")
+turns.ready()
+while True:
+    turns.await_turn()
+    turns.tell(own=task["own"], shared=task["shared"])
+"""
+
+
+@pytest.fixture
+def short() -> Setting:
+    return Setting("tiny:", short=True)
+
+
+def test_sides_step_in_turns_and_each_has_its_own_of_the_task(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    (tmp_path / "talking_side.py").write_text(SIDE)
+    monkeypatch.setenv("PYTHONPATH", str(tmp_path))
+    sides = {name: Side(sys.executable, "talking_side", name, {"own": name}) for name in ("ours", "theirs")}
+    steps = in_turns(sides, {"shared": 3}, 3)
+    assert [(step["own"], step["shared"]) for step in steps["theirs"]] == [("theirs", 3)] * 2  # the first is left out
+    with pytest.raises(RuntimeError, match="the side 'ours' of the benchmark ended with exit code 1"):
+        in_turns({"ours": Side(sys.executable, "no_such_side", "ours")}, {}, 1)
+
+
+def test_a_ratio_is_taken_within_its_turn() -> None:
+    steps = {
+        "ours": [{"seconds": 1.0, "processor_seconds": 2.0, "peak_gb": 1.0}] * 3,
+        "trl": [{"seconds": s, "processor_seconds": 2 * s, "peak_gb": 4.0} for s in (3.0, 9.0, 4.0)],
+    }
+    row = compared(steps, "trl")
+    assert (row["ours_is_times_as_fast"], row["lowest_and_highest"]) == (4.0, [3.0, 9.0])
+    assert (row["ours_is_times_as_fast_by_processor_time"], row["our_share_of_memory"]) == (4.0, 0.25)
+    assert "ours_is_times_as_fast" not in compared(steps, "ours")
+
+
+@pytest.mark.parametrize(
+    ("scores", "kl", "risen"),
+    [
+        ([0, 0.1, 0.4, 0.5], [0, 0.1, 0.2, 0.3], 4),  # a single lucky batch does not count
+        ([0, 0.3, 0.3], [0, 1.0, 2.0], 3),
+        ([0, 0.1, 0.2], [0, 0.1, 0.2], None),
+        ([0, 0.3, 0.6], [0, 9.0, 9.0], None),  # past the budget
+    ],
+)
+def test_a_taste_has_risen_where_two_batches_say_so_within_the_budget(
+    scores: list[float], kl: list[float], risen: int | None
+) -> None:
+    steps = [{"score": score, "kl_nats": nats} for score, nats in zip(scores, kl, strict=True)]
+    assert policy_speed._risen(steps, 0.3) == risen
+
+
+def test_the_arithmetic_of_an_update_is_counted_by_hand(short: Setting) -> None:
+    # tiny: 3 layers of width 32 (q and o 32 x 32, k and v 32 x 16, three of 32 x 64), 259 tokens; one row of 5 + 3.
+    frozen = 3 * (2 * 32 * 32 + 2 * 32 * 16 + 3 * 32 * 64)
+    lora = 3 * 16 * (2 * (32 + 32) + 2 * (32 + 16) + 3 * (32 + 64))
+    by_hand = (4 * frozen + 6 * lora) * 8 + 6 * 3 * 32 * 8**2 + 4 * 259 * 32 * 3
+    assert machine_share.floating_operations(short.model, [5], [3]) == by_hand
+
+
+def test_cells_of_speed_measure_ours_where_there_is_no_peer(short: Setting) -> None:
+    row = policy_speed.CELLS["ppo_iteration"](short)
+    assert row["ours"]["tokens"] == [16 * 8]  # no token ends a completion: all sides learn from equally many
+    assert row["ours"]["phases"].keys() == {"seconds_collect", "seconds_update"}
+    assert "--peer" in row["peer"]
+    share = policy_speed.CELLS["update_share"](short)
+    assert share["share"] > 0 and share["matmul_gflops"] > 0
+    assert short.model.stop_ids and not short.model.adapters.names  # as before
+
+
+def test_scaling_counts_real_tokens(short: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(policy_scaling, "_alone", policy_scaling.child)
+    row = policy_scaling.measure(short)
+    assert [row[f"rows_{size}x"]["rows"] for size in (1, 4, 16)] == [2, 8, 32]
+    assert (row["prompts_16x"]["rows"], row["prompts_16x"]["prompts"]) == (2, 32)
+    assert row["rows_16x"]["tokens"] > 10 * row["rows_1x"]["tokens"]
+
+
+@pytest.mark.parametrize("cell", ["rloo", "dpo", "imitation", "ppo_true_taste", "guards_off"])
+def test_cells_of_quality_tell_the_taste_over_time(short: Setting, cell: str) -> None:
+    row = policy_quality.CELLS[cell](short)
+    assert row["curve"][0]["kl_nats"] == pytest.approx(0, abs=1e-4)
+    assert len(row["curve"]) == 3 and row["held_out_prompts"] == 4
+    assert -2 <= row["gain"] <= 2 and 0 <= row["preferred_to_base"] <= 1
+    assert not short.model.adapters.names
+
+
+def test_best_of_one_is_the_base_and_costs_no_kl(short: Setting) -> None:
+    row = policy_quality.CELLS["best_of_n"](short)
+    assert row["best_of_1"]["kl_nats_at_most"] == 0 and row["best_of_8"]["kl_nats_at_most"] == pytest.approx(1.204)
+
+
+def test_every_algorithm_has_a_cell() -> None:
+    assert set(algorithm_registry.names()) <= policy_quality.CELLS.keys()
+
+
+def test_judgments_are_what_dpo_and_imitation_learn_from() -> None:
+    item = PromptItem(0, [5], ())
+    first, second = (Sampled([place, 2], "text", "stop") for place in (7, 8))
+    found = {outcome: Judged(item, first, second, outcome, "a") for outcome in OUTCOMES.values()}
+    assert found["second"].preference() == Preference([5], [8, 2], [7, 2])
+    assert found["second"].demonstration() == Demonstration([5], [8, 2])
+    assert found["first"].demonstration() == Demonstration([5], [7, 2])
+    assert found["tie"].preference().tie and found["tie"].demonstration() is None
+
+
+def test_a_share_counts_ties_half() -> None:
+    assert preferred([1.0, 0.5, 0.0, 1.0], [0.0, 0.5, 1.0, 0.0]) == 0.625

@@ -1,0 +1,108 @@
+"""Policy runs on odd input end in words, or go on and say what is odd.
+
+The others of the list have their tests elsewhere: rewards that raise, give too few or no numbers, or are constant in
+test_policy_reward.py; adapters made elsewhere for another base in test_policy_import.py.
+"""
+
+from pathlib import Path
+
+import pytest
+import torch
+
+from feedback_store import policies, prompts, run_records, runs
+from feedback_store.database import Database
+from feedback_store.prompts import NewPrompt, from_text
+from policy_training.algorithms import ppo
+from rounds import verbs
+from rounds.context import WorkerStopping
+from rounds.worker import Worker
+from tests.builders.policy_studies import done
+from tests.rounds.small_study import judge_everything, new_study, start_run
+
+LENGTHS = [{"function": "length_window", "weight": 1.0, "settings": {"longest": 6}}]
+FEW = {"rewards": LENGTHS, "ppo__steps": 1, "shown_times": 0, "reference_samples": 4}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TASTEMAKER_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
+
+
+def begun(folder: Path, **sizes: int) -> tuple[Database, Worker]:
+    db = new_study(folder, **sizes)
+    worker = Worker(folder, lease_seconds=60)
+    worker.models.register_base()
+    return db, worker
+
+
+def test_one_prompt_alone_makes_a_policy(tmp_path):
+    db, worker = begun(tmp_path / "study", train=1, holdout=0)
+    run = done(db, worker, start_run(db, "train-policy", **FEW))
+    assert (run.status, run.error) == ("succeeded", None)
+    assert policies.current(db).name == "policy-1"
+
+
+def test_a_prompt_longer_than_the_context_fails_the_run_at_once_and_is_named(tmp_path):
+    db, worker = begun(tmp_path / "study", train=2)
+    [long] = prompts.add(db, [NewPrompt(from_text("long " * 600), split="train")], holdout_share=0.2, seed=0).ids
+    for kind, settings in (("train-policy", FEW), ("sample", {"pairs": 3})):
+        run = done(db, worker, start_run(db, kind, **settings))
+        assert run.status == "failed"
+        assert run.error.startswith(f"Prompt {long} has 3") and "more than the 2048 that the base reads" in run.error
+        assert not runs.metrics(db, run.id, "steps")
+
+
+def test_a_policy_that_never_ends_by_itself_is_told(tmp_path):
+    db, worker = begun(tmp_path / "study")
+    model = worker.models.model
+    with torch.no_grad():
+        for token in model.stop_ids:
+            model.network.get_output_embeddings().weight[token] = 0.0
+            model.network.get_output_embeddings().weight[token, 0] = -50.0
+    run = done(db, worker, start_run(db, "train-policy", **FEW))
+    assert run.status == "succeeded", run.error
+    said = [line.text for line in run_records.logs(db, run.id) if line.level == "warning"]
+    assert any("Not one completion of the first step ended by itself within 12 tokens" in words for words in said)
+
+
+def test_a_policy_of_another_base_is_refused_by_name(tmp_path):
+    db, worker = begun(tmp_path / "study")
+    run = done(db, worker, start_run(db, "train-policy", **FEW))
+    assert run.status == "succeeded", run.error
+    db.execute("UPDATE policies SET base_sha256 = ? WHERE name = 'policy-1'", ["f" * 64])
+    for kind in ("train-policy", "policy-export"):
+        settings = FEW if kind == "train-policy" else {"format": "merged"}
+        run = done(db, worker, start_run(db, kind, **settings))
+        assert run.status == "failed"
+        assert "policy-1 was trained on another base than 'tiny:' (sha256 ffffffffffff..." in run.error
+
+
+def test_a_reward_model_that_is_retrained_meanwhile_is_not_taken_up_by_the_run(tmp_path, monkeypatch):
+    db, worker = begun(tmp_path / "study")
+    done(db, worker, start_run(db, "sample", pairs=8))
+    judge_everything(db, len)
+    done(db, worker, start_run(db, "train-reward", reward__epochs=0))
+    run = start_run(db, "train-policy", ppo__steps=2, shown_prompts=0, shown_times=0)
+    update, stopped = ppo._update, []
+
+    def stop_once(*given):
+        if given[1].step == 1 and not stopped:
+            stopped.append(True)
+            raise WorkerStopping  # as between two steps of a worker that is told to end
+        return update(*given)
+
+    monkeypatch.setattr(ppo, "_update", stop_once)
+    lease = runs.claim(db, worker.name, lease_seconds=60)
+    worker.execute(lease)
+    assert runs.get(db, run.id).status == "queued" and stopped
+    newer = verbs.start_run(db, "train-reward", {"reward.epochs": 0}, priority=100)
+    run = done(db, worker, run)
+    assert runs.get(db, newer.id).result["reward_model"] == "reward-2"
+    assert (run.status, run.error) == ("succeeded", None)
+    assert run.ended_at > runs.get(db, newer.id).ended_at
+    assert run.result["reward_model"] == "reward-1"
+    assert policies.by_name(db, run.result["policy"]).metrics["reward_model"] == "reward-1"

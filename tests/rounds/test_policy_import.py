@@ -1,0 +1,246 @@
+"""Adapters made elsewhere: taken in where they were made for the study's base, and the start of all that follows."""
+
+import json
+import shutil
+from pathlib import Path
+
+import pytest
+import torch
+from safetensors.torch import load_file, save_file
+
+from feedback_store import policies, run_records, runs
+from feedback_store.database import Database
+from feedback_store.errors import Conflict
+from language_models import folders
+from language_models.plain_lora import NotPlainLora
+from rounds import verbs
+from rounds.settings import SettingsError
+from rounds.worker import Worker
+from tests.builders.policy_studies import HUB, REVISION, done, put_tiny_on_hub, with_policy
+from tests.rounds.small_study import new_study, start_run
+
+LENGTHS = [{"function": "length_window", "weight": 1.0, "settings": {"longest": 6}}]
+ONE_STEP = {"rewards": LENGTHS, "ppo__steps": 1, "shown_prompts": 0, "shown_times": 0, "reference_samples": 8}
+
+
+@pytest.fixture(scope="module", autouse=True)
+def one_thread():
+    before = torch.get_num_threads()
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setenv("TASTEMAKER_THREADS", "1")
+        yield
+    torch.set_num_threads(before)
+
+
+@pytest.fixture(scope="module")
+def export(tmp_path_factory) -> Path:
+    """A policy of another study on the tiny model, with its base."""
+    db, worker = with_policy(tmp_path_factory.mktemp("elsewhere") / "study")
+    run = done(db, worker, verbs.start_run(db, "policy-export", {"format": "adapter-with-base"}))
+    return Path(db.folder / run.result["folder"])
+
+
+@pytest.fixture(scope="module")
+def study(tmp_path_factory) -> Database:
+    return new_study(tmp_path_factory.mktemp("own") / "study")
+
+
+@pytest.fixture(scope="module")
+def worker(study) -> Worker:
+    worker = Worker(study.folder, lease_seconds=60)
+    worker.models.register_base()
+    return worker
+
+
+def bring(db: Database, worker: Worker, folder: Path, **settings: object) -> runs.Run:
+    return done(db, worker, verbs.start_run(db, "policy-import", {"folder": str(folder), **settings}))
+
+
+@pytest.fixture(scope="module")
+def imported(study, worker, export) -> policies.Policy:
+    run = bring(study, worker, export, name="formal", start=True)
+    assert run.status == "succeeded", run.error
+    assert run.config["folder"] == "policy-1-with-base", "no path is stored"
+    return policies.by_name(study, "imported-formal")
+
+
+@pytest.fixture
+def plain(export, tmp_path) -> Path:
+    """The same adapter as PEFT alone would have written it."""
+    folder = tmp_path / "made-elsewhere"
+    folder.mkdir()
+    for name in ("adapter_config.json", "adapter_model.safetensors"):
+        shutil.copyfile(export / name, folder / name)
+    return folder
+
+
+def change(folder: Path, **values: object) -> None:
+    config = json.loads((folder / "adapter_config.json").read_text())
+    (folder / "adapter_config.json").write_text(json.dumps({**config, **values}))
+
+
+def test_an_export_of_another_study_becomes_a_policy_with_its_origin(study, worker, imported, export):
+    assert policies.current(study).name == "imported-formal"
+    assert imported.parent_id == policies.base(study).id
+    told = imported.imported
+    assert told["base_told_by"] == "sha256"
+    assert told["sha256"]["adapter_model.safetensors"] == folders.file_sha256(export / "adapter_model.safetensors")
+    assert (told["folder"], told["rank"]) == ("policy-1-with-base", 4)
+    assert folders.verify(study.folder / imported.folder) == imported.manifest_sha256
+    written = load_file(study.folder / imported.folder / "adapter" / "adapter_model.safetensors")
+    for name, tensor in load_file(export / "adapter_model.safetensors").items():
+        assert torch.equal(tensor, written[name])
+    config = json.loads((study.folder / imported.folder / "adapter" / "adapter_config.json").read_text())
+    assert config["base_model_name_or_path"] != "./base"
+
+
+def test_training_from_it_measures_kl_to_it_and_so_do_the_next_rounds(study, worker, imported):
+    model = worker.models.model
+    for name, parent in (("policy-1", "imported-formal"), ("policy-2", "policy-1")):
+        run = done(study, worker, start_run(study, "train-policy", **ONE_STEP))
+        assert run.status == "succeeded", run.error
+        assert (run.result["policy"], run.result["parent"]) == (name, parent)
+        assert run.result["reference"] == "imported-formal"
+        first, *_, last = run_records.metrics(study, run.id, "steps")
+        if name == "policy-1":
+            assert (first.values["kl_nats"], first.values["kl_k3_nats"]) == (0.0, 0.0), "it is its own reference"
+        assert last.values["kl_k3_nats"] > 0
+    assert {"trained-policy", "reference-policy"}.isdisjoint(model.adapters.names)
+    held = model.adapters.state(worker.models.adapter(imported))
+    written = load_file(study.folder / imported.folder / "adapter" / "adapter_model.safetensors")
+    assert all(torch.equal(held[name], value) for name, value in written.items()), "the reference did not move"
+
+
+def test_kl_to_the_base_is_another_number(study, worker, imported):
+    """The control of the test above: measured to the base, the imported policy is not at zero."""
+    from policy_training.iterations import describe
+    from policy_training.learner import Learner
+    from policy_training.records import Given, PromptItem
+    from policy_training.rollouts import collect
+    from rounds.settings import TrainPolicySettings
+
+    model = worker.models.model
+    prompts = [PromptItem(1, model.tokens([{"role": "user", "content": "hello"}]))]
+    folder = study.folder / imported.folder
+    given = Given(model, prompts, None, study.folder / "none", lambda report: None, start_folder=folder)
+    settings = TrainPolicySettings().ppo.model_copy(update={"prompts_per_step": 1})
+    learner = Learner.start(given, settings)
+    try:
+        assert describe(collect(given, learner, settings, 0))["kl_k3_nats"] > 0.1
+    finally:
+        model.adapters.remove(given.adapter)
+
+
+def test_evaluations_measure_kl_to_the_start_of_the_line(study, worker, imported):
+    run = done(study, worker, start_run(study, "evaluate", prompts=2, samples=1, policies="base,imported-formal"))
+    assert run.status == "succeeded", run.error
+    assert [one["kl_nats"] for one in run.result["policies"].values()] == [0.0, 0.0]
+    assert policies.reference(study, policies.by_name(study, "base")).name == "base"
+
+
+def test_scores_get_their_zero_on_texts_of_the_reference(study, worker, imported):
+    made = study.value(
+        "SELECT COUNT(*) FROM completions WHERE policy_id = ? AND sample_index IS NOT NULL", [imported.id]
+    )
+    assert made >= 8
+
+
+def test_a_name_is_taken_once_and_is_a_name(study, imported, export):
+    with pytest.raises(Conflict, match="There is a policy 'imported-formal' already"):
+        verbs.start_run(study, "policy-import", {"folder": str(export), "name": "formal"})
+    for name in ("../x", "a b", "", "x" * 41, "Ä"):
+        with pytest.raises(SettingsError, match="name"):
+            verbs.start_run(study, "policy-import", {"folder": str(export), "name": name})
+    with pytest.raises(SettingsError, match="there is no such folder"):
+        verbs.start_run(study, "policy-import", {"folder": str(export / "nowhere")})
+
+
+def test_what_is_no_plain_lora_is_refused_before_anything_is_queued(study, plain):
+    count = runs.count(study)
+    change(plain, use_rslora=True)
+    with pytest.raises(NotPlainLora, match="rsLoRA"):
+        verbs.start_run(study, "policy-import", {"folder": str(plain)})
+    (plain / "adapter_model.safetensors").rename(plain / "adapter_model.bin")
+    with pytest.raises(NotPlainLora, match="nothing is unpickled here"):
+        verbs.start_run(study, "policy-import", {"folder": str(plain)})
+    assert runs.count(study) == count
+
+
+def test_where_nothing_tells_its_base_somebody_has_to_vouch(study, worker, plain):
+    change(plain, base_model_name_or_path="/home/someone/models/tiny", revision=None)
+    run = bring(study, worker, plain)
+    assert run.status == "failed"
+    assert "made-elsewhere names the base '/home/someone/models/tiny'" in run.error and "--vouch" in run.error
+    run = bring(study, worker, plain, vouched=True)
+    assert run.status == "succeeded", run.error
+    assert run.result["policy"] == "imported-1"
+    made = policies.by_name(study, "imported-1")
+    assert made.imported["base_told_by"] == "vouched"
+    assert policies.current(study).name != "imported-1"
+    written = (study.folder / made.folder / "adapter" / "adapter_config.json").read_text()
+    assert "/home/someone" not in written
+
+
+def test_an_adapter_of_other_weights_is_refused_by_their_sha256(study, worker, export, tmp_path):
+    other = tmp_path / "other"
+    shutil.copytree(export, other)
+    record = json.loads((other / "tastemaker.json").read_text())
+    record["base"]["weights_sha256"]["model.safetensors"] = "f" * 64
+    (other / "tastemaker.json").write_text(json.dumps(record))
+    run = bring(study, worker, other, vouched=True)
+    assert run.status == "failed"
+    assert (
+        "other was made for another base" in run.error and "The sha256 of its weights is ffffffffffff..." in run.error
+    )
+
+
+def test_an_adapter_of_another_shape_is_refused_by_its_layer(study, worker, plain):
+    tensors = load_file(plain / "adapter_model.safetensors")
+    name = "base_model.model.model.layers.0.mlp.up_proj.lora_A.weight"
+    tensors[name] = torch.zeros(4, 48)
+    save_file(tensors, plain / "adapter_model.safetensors")
+    run = bring(study, worker, plain, vouched=True)
+    assert run.status == "failed"
+    assert "its model.layers.0.mlp.up_proj has the shape [64, 48], that of the study's base [64, 32]" in run.error
+
+
+def test_an_adapter_of_the_output_layer_is_refused(study, worker, plain):
+    tensors = load_file(plain / "adapter_model.safetensors")
+    tensors["base_model.model.lm_head.lora_A.weight"] = torch.zeros(4, 32)
+    tensors["base_model.model.lm_head.lora_B.weight"] = torch.zeros(259, 4)
+    save_file(tensors, plain / "adapter_model.safetensors")
+    run = bring(study, worker, plain, vouched=True)
+    assert run.status == "failed" and "it changes 'lm_head'" in run.error
+
+
+def test_matrices_that_the_config_does_not_name_are_not_dropped_in_silence(study, worker, plain):
+    change(plain, target_modules=["q_proj"])
+    run = bring(study, worker, plain, vouched=True)
+    assert run.status == "failed" and "its config does not name" in run.error
+    assert "imported-2" not in worker.models.model.adapters.names
+
+
+def test_an_adapter_with_another_tokenizer_is_refused(study, worker, plain, export):
+    tokenizer = json.loads((export / "tokenizer.json").read_text())
+    tokenizer["model"]["vocab"]["<tool>"] = 259
+    (plain / "tokenizer.json").write_text(json.dumps(tokenizer))
+    run = bring(study, worker, plain, vouched=True)
+    assert run.status == "failed" and "made with another tokenizer: 1 of its 260 tokens" in run.error
+    assert "'<tool>'" in run.error
+
+
+def test_a_base_on_the_hub_is_known_by_name_and_revision(tmp_path, monkeypatch, plain):
+    put_tiny_on_hub(monkeypatch, tmp_path)
+    db = new_study(tmp_path / "study", base=HUB)
+    worker = Worker(db.folder, lease_seconds=60)
+    worker.models.register_base()
+    change(plain, base_model_name_or_path="people/tiny", revision="f" * 40)
+    run = bring(db, worker, plain)
+    assert run.status == "failed" and f"the study's base is revision {REVISION}" in run.error
+    change(plain, base_model_name_or_path="people/other", revision=None)
+    run = bring(db, worker, plain)
+    assert run.status == "failed" and "names the base 'people/other'" in run.error
+    change(plain, base_model_name_or_path="people/tiny", revision=REVISION)
+    run = bring(db, worker, plain)
+    assert run.status == "succeeded", run.error
+    assert policies.by_name(db, "imported-1").imported["base_told_by"] == "hub name"

@@ -1,0 +1,89 @@
+"""Every setting of policy training refuses what is out of its range, and what contradicts another, and says what is
+allowed.
+"""
+
+import math
+from typing import Any
+
+import pytest
+
+from rounds import run_plan, setting_fields
+from rounds.setting_fields import SettingField
+from rounds.settings import KIND_SETTINGS, SettingsError, TrainPolicySettings, parse
+
+FIELDS = [field for kind, model in KIND_SETTINGS.items() if kind.startswith("train-")
+          for field in setting_fields.fields_of(model, kind)]  # fmt: skip
+RANGED = [field for field in FIELDS if field.kind in ("whole", "number")]
+CHOICES = [field for field in FIELDS if field.options is not None]
+SWITCHES = [field for field in FIELDS if field.kind == "switch"]
+
+
+def refused(field: SettingField, value: Any) -> str:
+    kind = "train-reward" if field.name.startswith(("reward.", "taste")) else "train-policy"
+    with pytest.raises(SettingsError) as raised:
+        parse(kind, {field.name: value})
+    words = str(raised.value)
+    assert f"{field.name} = {value!r} is not allowed" in words or f"{field.name}: " in words
+    return words
+
+
+def named(fields: list[SettingField]) -> Any:
+    return pytest.mark.parametrize("field", fields, ids=[field.name for field in fields])
+
+
+@named(RANGED)
+def test_a_number_below_above_or_that_is_none_is_refused_with_the_range(field: SettingField):
+    assert field.least is not None, "a range has a lower end"
+    below = field.least if field.open else field.least - 1
+    for value in (below, math.nan, math.inf, "many", [1], "" if not field.optional else "x"):
+        words = refused(field, value)
+        assert f"{'above' if field.open else 'from'} {field.least:g}" in words
+        if field.most is not None:
+            assert f"{field.most:g}" in words.replace(".0", "")
+    if field.most is not None:
+        refused(field, field.most + 1)
+
+
+@named([field for field in RANGED if field.kind == "whole"])
+def test_a_whole_number_takes_no_half(field: SettingField):
+    assert "whole numbers" in refused(field, (field.least or 0) + 0.5)
+
+
+@named(CHOICES)
+def test_a_choice_takes_no_other_word_and_lists_its_own(field: SettingField):
+    words = refused(field, "something else")
+    assert all(option in words for option in field.options or [])
+
+
+@named(SWITCHES)
+def test_a_switch_is_true_or_false(field: SettingField):
+    assert "allowed: true or false" in refused(field, 7)
+
+
+@pytest.mark.parametrize(
+    ("settings", "words"),
+    [
+        ({"ppo.minibatches": 9, "ppo.prompts_per_step": 4, "ppo.samples_per_prompt": 2},
+         r"minibatches = 9 is more than the completions of an iteration, 4 prompts x 2 samples: use 1 to 8"),
+        ({"ppo.prompts_per_step": 1, "ppo.samples_per_prompt": 1}, "minibatches = 2 is more than"),
+        ({"ppo.kl_target_nats": 6.0}, "kl_target_nats = 6 is above kl_budget_nats = 5.*at most 5, or a larger budget"),
+        ({"ppo.kl_budget_nats": 2.0}, "kl_target_nats = 3 is above kl_budget_nats = 2"),
+        ({"rewards": "length_window", "reward_model": "reward-1"}, "reward_model = reward-1 is about the learned"),
+        ({"rewards": "length_window", "reward_uncertainty_penalty": 0.5}, "'learned' is not among the rewards"),
+        ({"rewards": "length_window", "length_correction": 0.5}, "length_correction = 0.5 is about the learned reward"),
+        ({"rewards": "length_window", "shaping": "reward"}, "'learned' is not among the rewards"),
+    ],
+)  # fmt: skip
+def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any], words: str):
+    with pytest.raises(SettingsError, match=words):
+        parse("train-policy", settings)
+    # A form shows it beside one of the fields.
+    faults = setting_fields.faults_of(TrainPolicySettings, parse("train-policy"), run_plan.pairs(settings))
+    known = {field.name for field in FIELDS}
+    assert faults
+    assert set(faults) <= known
+
+
+def test_what_is_resolved_is_accepted_again():
+    for kind in ("train-policy", "train-reward"):
+        assert parse(kind, parse(kind)) == parse(kind)

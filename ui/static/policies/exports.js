@@ -1,0 +1,83 @@
+// Policies and reward models as files for other programs: what was exported, to be downloaded, and exporting a reward.
+
+import { bytesWords } from "../data/words_of.js";
+import { el } from "../page/elements.js";
+import { button } from "../page/fields.js";
+import { momentWords } from "../page/moments.js";
+import { Remote } from "../page/remote.js";
+import { table } from "../page/table.js";
+
+/** What can be exported: the key of its words, kind of run, settings. */
+const WAYS = [
+  ["module", "reward-export", { format: "module" }],
+  ["classifier", "reward-export", { format: "classifier" }],
+];
+
+export class Exports {
+  constructor(tools) {
+    Object.assign(this, tools);
+    this.list = new Remote(
+      this.words,
+      () => this.ask("/api/policies/exports"),
+      (answer) => this.draw(answer),
+    );
+    this.said = el("p", { class: "tm-said", role: "status" });
+    this.element = el(
+      "section",
+      { class: "tm-box" },
+      el("h2", { class: "tm-box-title" }, this.words("policies.exports")),
+      el("p", { class: "tm-help" }, this.words("policies.exports_about")),
+      this.list.element,
+      el(
+        "div",
+        { class: "tm-actions" },
+        WAYS.map(([name, kind, settings]) => this.way(name, kind, settings)),
+      ),
+      this.said,
+    );
+  }
+
+  open() {
+    return this.list.load();
+  }
+
+  way(name, kind, settings) {
+    const { words } = this;
+    const start = async () => {
+      try {
+        const { id } = await this.ask("/api/runs", { kind, settings });
+        const run = el("a", { class: "tm-inline-link", href: `/runs#${id}` }, words("policies.run", { id }));
+        this.said.replaceChildren(words("policies.exports_started"), " ", run);
+      } catch (failure) {
+        if (!("status" in failure)) throw failure;
+        this.said.replaceChildren(failure.message);
+      }
+    };
+    return button(words(`policies.export.${name}`), start, { "data-focus": `export-${name}` });
+  }
+
+  draw({ exports }) {
+    const { words, language } = this;
+    if (exports.length === 0) return el("p", { class: "tm-empty" }, words("policies.no_exports"));
+    const columns = ["name", "form", "made", "size", "download"].map((name) => [
+      words(`policies.column.${name}`),
+      name === "size",
+    ]);
+    const row = (one) => [
+      el("bdi", {}, one.of),
+      words(`policies.form.${one.form}`),
+      momentWords(one.made_at, language),
+      bytesWords(words, one.bytes),
+      el(
+        "a",
+        {
+          class: "tm-inline-link",
+          href: `/api/policies/exports/${encodeURIComponent(one.name)}`,
+          download: `${one.name}.zip`,
+        },
+        `${one.name}.zip`,
+      ),
+    ];
+    return table(words("policies.exports"), columns, exports.map(row));
+  }
+}
