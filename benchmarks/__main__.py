@@ -23,6 +23,7 @@ from benchmarks.setting import Setting
 BENCHMARKS = {
     "sampling": "sampling_speed",
     "ppo": "ppo_iteration",
+    "ppo_ablations": "ppo_ablations",
     "policy_speed": "policy_speed",
     "policy_scaling": "policy_scaling",
     "policy_quality": "policy_quality",

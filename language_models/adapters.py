@@ -65,6 +65,16 @@ class Adapters:
             if isinstance(module, nn.Linear) and "lora_" not in name
         ]
 
+    def lowest_layer(self, name: str) -> int:
+        """The number, from 0 at the bottom, of the lowest layer that the adapter changes."""
+        network = self.require(name).get_base_model()
+        _, stack = stack_of(network, network.config.get_text_config().num_hidden_layers)
+        return next(
+            place
+            for place, layer in enumerate(stack)
+            if any(name in key.split(".") for key, _ in layer.named_parameters())
+        )
+
     def linear_shapes(self) -> dict[str, tuple[int, int]]:
         """(out, in) features of each linear layer that an adapter may change, by its name: all but the output."""
         network = self.network.get_base_model() if isinstance(self.network, PeftModel) else self.network

@@ -11,6 +11,8 @@ from functools import cached_property
 import torch
 from torch import Tensor
 
+from language_models.upper_layers import LowerStates
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -20,6 +22,7 @@ class Batch:
     attention_mask: Tensor  # (B, T) int64, 1 on real tokens
     position_ids: Tensor  # (B, T) int64, counts real tokens from 0
     completion_mask: Tensor  # (B, C) bool, true on real completion tokens (the EOS included)
+    lower: LowerStates | None = None  # of all columns but the last, where layers are frozen
 
     @property
     def prompt_width(self) -> int:

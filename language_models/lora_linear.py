@@ -12,7 +12,7 @@ from peft.tuners.lora import Linear
 from torch import Tensor, nn
 
 
-class LoraLinear(Linear):  # type: ignore[misc]
+class LoraLinear(Linear):
     """PEFT's layer, but for how it is computed: parameters, names and files are the same."""
 
     def forward(self, x: Tensor, *given: Any, **named: Any) -> Tensor:
@@ -28,7 +28,7 @@ class LoraLinear(Linear):  # type: ignore[misc]
 
 
 class _Product(torch.autograd.Function):
-    """Shapes: x (..., I), weight (O, I), bias (O,) or None, low = A (R, I), high = B (O, R). W and its bias are frozen."""
+    """Shapes: x (..., I), weight (O, I), bias (O,) or None, low = A (R, I), high = B (O, R). The base is frozen."""
 
     @staticmethod
     def forward(

@@ -5,7 +5,7 @@ import hashlib
 import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -33,6 +33,7 @@ from language_models.output_layer import OutputLayer
 from language_models.precision import CannotCompute, Compute
 from language_models.settings import Precision
 from language_models.sources import BUNDLED_HUB_ID, parse
+from language_models.upper_layers import SplitLayers
 
 Message = Mapping[str, str]
 PASS_COSTS = 32  # tokens: about what a pass takes beside the work on its tokens
@@ -67,6 +68,7 @@ class LanguageModel:
         self.context: int | None = getattr(network.config.get_text_config(), "max_position_embeddings", None)
         self.adapters = Adapters(network.eval(), name)
         self._merged = MergedCopy()
+        self._splits: SplitLayers | None = None
         self.device = next(network.parameters()).device
         fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id)
         self.pad_id = int(next((one for one in fillers if one is not None), 0))  # any will do: masks come from lengths
@@ -159,17 +161,27 @@ class LanguageModel:
         """(B, C, H): the states above the top layer from which the completions' tokens are predicted, the one before
         each. A prompt that several rows share is computed once where that saves more than another pass costs."""
         width, end = batch.prompt_width, batch.input_ids.shape[1] - 1  # nothing is predicted from the last column
+        if batch.lower is not None:
+            return self._split(batch.lower.layers).upper(batch.lower, **_masks(batch, end))[:, width - 1 :]
         prompts, _ = batch.prompts
         saved = (len(batch.input_ids) - len(prompts)) * width
         if self.recomputes or end == width or saved <= PASS_COSTS:
             states: Tensor = self._body(
-                input_ids=batch.input_ids[:, :end],
-                attention_mask=batch.attention_mask[:, :end],
-                position_ids=batch.position_ids[:, :end],
-                use_cache=False,
+                input_ids=batch.input_ids[:, :end], **_masks(batch, end), use_cache=False
             ).last_hidden_state
             return states[:, width - 1 :]
         return torch.cat(self._prompts_once(batch, end), dim=1)
+
+    def with_lower_states(self, batch: Batch, frozen: int) -> Batch:
+        """The batch with what the lowest `frozen` layers make of it, for passes by adapters that leave these alone."""
+        end = batch.input_ids.shape[1] - 1
+        lower = self._split(frozen).lower(input_ids=batch.input_ids[:, :end], **_masks(batch, end))
+        return replace(batch, lower=lower)
+
+    def _split(self, frozen: int) -> SplitLayers:
+        if self._splits is None or self._splits.frozen != frozen:
+            self._splits = SplitLayers(self._body, self.layers, frozen)
+        return self._splits
 
     def _prompts_once(self, batch: Batch, end: int) -> tuple[Tensor, Tensor]:
         """(B, 1, H) states at the prompts' ends and (B, end - P, H) at the completions' tokens before column `end`."""
@@ -244,6 +256,10 @@ class LanguageModel:
             if not any(module.children()):
                 network.set_submodule(name, shared[name])
         return LanguageModel(network, self.tokenizer, self.identity)
+
+
+def _masks(batch: Batch, end: int) -> dict[str, Tensor]:
+    return {"attention_mask": batch.attention_mask[:, :end], "position_ids": batch.position_ids[:, :end]}
 
 
 def _numbers(precision: Precision, device: torch.device) -> dict[str, Any]:

@@ -20,7 +20,7 @@ class _Handed(nn.Module):
     """In the layers' place: hands on the states that it is given."""
 
     def forward(self, *_: Any, inputs_embeds: Tensor, **__: Any) -> Top:
-        return Top(last_hidden_state=inputs_embeds)  # type: ignore[arg-type]
+        return Top(last_hidden_state=inputs_embeds)
 
 
 class OutputLayer:

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from language_models.checkpoints import latest_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from language_models.errors import LayersNotFrozen
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
 from policy_training.kl import KLController
@@ -65,9 +66,11 @@ class Learner:
         """The adapter of the starting policy, or a new one; with a value head where it has a learning rate."""
         model, adapter = given.model, given.adapter
         if given.start_folder is None:
-            model.adapters.add(adapter, settings.lora, settings.seed)
+            frozen = frozen_layers(model, settings)
+            model.adapters.add(adapter, settings.lora, settings.seed, frozen_layers=frozen)
         else:
             model.adapters.load(adapter, given.start_folder / ADAPTER)
+            _require_frozen(model, adapter, settings)
         groups: list[dict[str, Any]] = [
             {"params": list(model.adapters.parameters(adapter).values()), "full_rate": settings.learning_rate}
         ]
@@ -139,6 +142,21 @@ class Learner:
         self.kept_held_out, self.first_metrics = checkpoint.state["kept_held_out"], checkpoint.state["first_metrics"]
         self.skipped_in_a_row = checkpoint.state["skipped_in_a_row"]
         return checkpoint.step, checkpoint.state["report"]
+
+
+def frozen_layers(model: LanguageModel, settings: TrainingSettings) -> int:
+    """How many of the lowest layers get no adapter; the uppermost always does."""
+    return min(model.layers - 1, round(settings.frozen_share * model.layers))
+
+
+def _require_frozen(model: LanguageModel, adapter: str, settings: TrainingSettings) -> None:
+    lowest, frozen = model.adapters.lowest_layer(adapter), frozen_layers(model, settings)
+    if lowest < frozen:
+        raise LayersNotFrozen(
+            f"The policy that this run starts from changes layers from number {lowest} up, but frozen_share = "
+            f"{settings.frozen_share:g} freezes the lowest {frozen} of {model.layers}. Allowed here: up to "
+            f"{lowest / model.layers:.2f}. Lower frozen_share, or start from another policy."
+        )
 
 
 def _value_head(model: LanguageModel, start_folder: Path | None) -> ScalarHead:

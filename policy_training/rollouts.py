@@ -2,7 +2,7 @@
 step."""
 
 from collections.abc import Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 
 import numpy as np
 import torch
@@ -14,7 +14,7 @@ from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
-from policy_training.learner import Learner
+from policy_training.learner import Learner, frozen_layers
 from policy_training.passes import in_passes
 from policy_training.records import Given, PromptItem
 from policy_training.settings import TrainingSettings
@@ -70,13 +70,15 @@ def lay_out(
     """Splits the rows at random into mini-batches, each into micro-batches of like length within the token budget.
 
     Rows of one prompt stand together, but for an update that can compute no prompt once: it would pass the budget.
+    What frozen layers make of the rows is computed here.
     """
+    frozen = frozen_layers(model, settings)
     order = np.random.default_rng([settings.seed, 2, step]).permutation(len(items))
     layout: list[list[MicroBatch]] = []
     for part in np.array_split(order, min(settings.minibatches, len(items))):
         prompts = [items[row].token_ids for row in part]
         completions = [sampled[row].token_ids for row in part]
-        if model.recomputes:
+        if model.recomputes or frozen:
             lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
             together = token_batches(lengths, settings.tokens_per_batch)
         else:
@@ -89,6 +91,8 @@ def lay_out(
                 model.pad_id,
                 model.device,
             )
+            if frozen:
+                batch = model.with_lower_states(batch, frozen)
             micro_batches.append(MicroBatch(torch.from_numpy(part[places]), batch))
         layout.append(micro_batches)
     return layout
@@ -122,7 +126,9 @@ def collect(given: Given, learner: Learner, settings: TrainingSettings, step: in
             assert own.entropy is not None
             entropy[micro.rows, :width] = own.entropy.cpu()
             with model.adapters.using(given.reference_adapter):
-                base = completion_pass(model, micro.batch, settings.sampling.temperature)
+                # The base has the same frozen layers; an adapter may change them.
+                asked = micro.batch if given.reference_adapter is None else replace(micro.batch, lower=None)
+                base = completion_pass(model, asked, settings.sampling.temperature)
             reference[micro.rows, :width] = base.log_probs.cpu()
     pause_point("log-probs-read")
     return Rollouts(items, sampled, layout, scores, mask, log_probs, reference, values, entropy)

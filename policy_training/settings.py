@@ -38,7 +38,14 @@ class TrainingSettings(BaseModel):
     )
     kl_budget_nats: float = Field(5.0, gt=0, description="KL to the reference a sequence at which training stops.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")
-    tokens_per_batch: int = Field(1300, ge=64, description="Tokens in one micro-batch at most (memory).")
+    frozen_share: float = Field(
+        0.0,
+        ge=0,
+        lt=1,
+        description="Share of the layers, from the lowest up, that get no adapter; what they compute is kept for all "
+        "epochs (faster, less memory).",
+    )
+    tokens_per_batch: int = Field(650, ge=64, description="Tokens in one micro-batch at most (memory).")
     checkpoint_every: int = Field(1, ge=1, description="Iterations between checkpoints.")
     guards: GuardSettings = Field(GuardSettings(), description="What watches the policy while it is trained.")
     seed: int = Field(0, ge=0, description="Draws of prompts, completions, mini-batches, and the adapter's start.")

@@ -18,7 +18,7 @@ NORMAL = "normal"
 PROMPTS_A_STEP = (4, 8, 16, 32, 64)
 USUAL_PROMPTS = 8  # on the machine of the rules of thumb
 TOKENS_A_MICRO_BATCH = (8192, 4096, 2048, 1300, 650, 325, 160)
-USUAL_TOKENS = 1300  # more do not make two cores faster
+USUAL_TOKENS = 650  # more do not make two cores faster
 MEMORY_SHARE = 0.6  # of the machine's, that a preset may take
 
 

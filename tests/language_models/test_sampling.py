@@ -3,10 +3,12 @@
 import pytest
 import torch
 from scipy.stats import chisquare
+from transformers import DynamicCache
 
 from language_models.batches import collate
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
+from language_models.roomy_cache import roomy_cache
 from language_models.sampling import SampleRequest, draw, sample
 from language_models.settings import SamplingSettings
 
@@ -58,9 +60,35 @@ def test_draws_follow_the_distribution_at_the_temperature() -> None:
     assert chisquare(counts.numpy(), expected.numpy()).pvalue > 0.001
 
 
+def test_a_draw_among_blocks_of_tokens_is_the_one_by_the_whole_cumulative_distribution() -> None:
+    generator = torch.Generator().manual_seed(3)
+    logits = torch.randn(2000, 1000, generator=generator) * 4
+    uniforms = torch.rand(2000, generator=generator, dtype=torch.float64)
+    chances = torch.softmax(logits.double() / 0.7, -1)
+    expected = (chances.cumsum(-1) <= uniforms.unsqueeze(-1)).sum(-1)
+    assert (draw(logits, uniforms, 0.7) == expected).float().mean() > 0.999  # but for rounding
+    assert torch.unique(expected // 256).tolist() == [0, 1, 2, 3]
+
+
 def test_a_token_of_no_probability_is_never_drawn() -> None:
     logits = torch.tensor([[float("-inf"), 0.0, float("-inf")]] * 3)
     assert draw(logits, torch.tensor([0.0, 0.5, 1 - 1e-16], dtype=torch.float64), 1.0).tolist() == [1, 1, 1]
+    rare = torch.full((3, 600), float("-inf"))
+    rare[:, [300, 310]] = 0.0
+    assert draw(rare, torch.tensor([0.0, 0.5, 1 - 1e-16], dtype=torch.float64), 1.0).tolist() == [300, 310, 310]
+
+
+def test_a_cache_with_room_holds_what_one_without_does(tiny: LanguageModel) -> None:
+    generator = torch.Generator().manual_seed(0)
+    roomy, plain = roomy_cache(1), DynamicCache()
+    for tokens, kept in ((5, [0, 2, 2, 1]), (40, [0, 1, 2, 3]), (1, [3, 1]), (1, [0, 1])):
+        rows = 3 if tokens == 5 else len(plain.layers[0].keys)
+        new = [torch.randn(rows, 2, tokens, 4, generator=generator) for _ in range(2)]
+        for ours, theirs in zip(roomy.update(*new, 0), plain.update(*new, 0), strict=True):
+            assert torch.equal(ours, theirs)
+        for cache in (roomy, plain):
+            cache.batch_select_indices(torch.tensor(kept))
+        assert roomy.get_seq_length() == plain.get_seq_length()
 
 
 def test_the_mean_of_log_policy_minus_log_base_over_its_own_samples_is_not_negative(tiny: LanguageModel) -> None:

@@ -1,0 +1,139 @@
+"""What each trick of PPO's speed is worth: the same work with it and without it, in turn, in one run.
+
+Processor seconds, the least of several turns. Peak memory is the process's: ask for one cell at a time to compare it.
+"""
+
+import time
+from collections.abc import Callable
+from contextlib import AbstractContextManager, nullcontext
+from pathlib import Path
+from typing import Any
+from unittest import mock
+
+import torch
+from peft.tuners.lora import Linear
+from torch import Tensor
+from transformers import DynamicCache
+
+from benchmarks.setting import Setting, peak_gigabytes
+from language_models import lora_linear, output_layer, sampling
+from language_models.model import LanguageModel
+from language_models.sampling import SampleRequest, sample
+from language_models.settings import SamplingSettings
+from policy_training.algorithms.settings.ppo import Settings
+from policy_training.learner import Learner
+from policy_training.records import Given, PromptItem
+from policy_training.rollouts import MicroBatch, Rollouts, collect, lay_out
+from policy_training.updates import Seen, accumulate
+
+PROMPTS, NEW_TOKENS, TURNS = 16, 48, 3
+Without = Callable[[LanguageModel], AbstractContextManager[Any]]
+
+
+def _update(
+    without: Without, *, samples: int = 1, rows_whole: bool = False, tokens: int = 650, frozen: float = 0.0
+) -> Callable[..., Any]:
+    """Gradients of one epoch on fixed rollouts."""
+
+    def measure(setting: Setting) -> dict[str, Any]:
+        model = setting.model
+        settings = Settings(
+            prompts_per_step=PROMPTS // samples,
+            samples_per_prompt=samples,
+            minibatches=1,
+            frozen_share=frozen,
+            sampling=SamplingSettings(max_new_tokens=NEW_TOKENS, batch_size=PROMPTS),
+            seed=setting.seed,
+        )
+        items = [PromptItem(place, ids) for place, ids in enumerate(setting.prompts(PROMPTS))]
+        given = Given(model, items, None, Path(), lambda _: None)
+        learner = Learner.start(given, settings, value_learning_rate=1e-3)
+        rollouts = collect(given, learner, settings, 0)
+
+        layouts: dict[bool, list[MicroBatch]] = {}
+
+        def epoch(other: bool) -> None:
+            model.recomputes = other and rows_whole  # which asks for no prompt once, and computes nothing again itself
+            sized = settings.model_copy(update={"tokens_per_batch": tokens}) if other else settings
+            if other and frozen:
+                sized = settings.model_copy(update={"frozen_share": 0.0})
+            if other not in layouts:
+                layouts[other] = lay_out(model, rollouts.items, rollouts.sampled, sized, 0)[0]
+            with without(model) if other else nullcontext():
+                accumulate(learner, layouts[other], rollouts, 0.7, _losses)
+
+        with model.adapters.training(given.adapter):
+            figures = _in_turn(epoch, setting)
+        model.adapters.remove(given.adapter)
+        return figures | {"tokens": _tokens(rollouts)}
+
+    return measure
+
+
+def _sampled(without: Without) -> Callable[..., Any]:
+    """64 completions of full length."""
+
+    def measure(setting: Setting) -> dict[str, Any]:
+        model, prompts = setting.model, setting.prompts(64)
+        requests = [SampleRequest(ids, place) for place, ids in enumerate(prompts)]
+        settings = SamplingSettings(max_new_tokens=setting.trials(96, 24), batch_size=64)
+
+        def draw(other: bool) -> None:
+            with mock.patch.object(model, "stop_ids", frozenset()), without(model) if other else nullcontext():
+                sample(model, requests, settings, None)
+
+        return _in_turn(draw, setting, turns=2)
+
+    return measure
+
+
+def _in_turn(work: Callable[[bool], None], setting: Setting, *, turns: int = TURNS) -> dict[str, Any]:
+    spent: dict[bool, list[float]] = {False: [], True: []}
+    for _ in range(setting.trials(turns, 1)):
+        for other in (False, True):
+            began = time.process_time()
+            work(other)
+            spent[other].append(time.process_time() - began)
+    least, least_without = min(spent[False]), min(spent[True])
+    return {
+        "processor_seconds": round(least, 2),
+        "processor_seconds_without": round(least_without, 2),
+        "ratio": round(least_without / least, 3),
+        "peak_gb": peak_gigabytes(),
+    }
+
+
+def _losses(seen: Seen) -> tuple[Tensor, dict[str, Tensor]]:
+    return -seen.log_probs + seen.values.square(), {}
+
+
+def _tokens(rollouts: Rollouts) -> int:
+    return int(rollouts.mask.sum())
+
+
+def _whole_draw(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
+    cumulative = torch.softmax(logits.float() / temperature, dim=-1).cumsum(-1, dtype=torch.float64)
+    targets = (uniforms * cumulative[:, -1]).unsqueeze(-1)
+    return torch.searchsorted(cumulative, targets, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
+
+
+def _joined_cache(layers: int) -> DynamicCache:
+    return DynamicCache()
+
+
+def _all_logits(
+    self: output_layer.OutputLayer, states: Tensor, ids: Tensor, temperature: float, *, with_entropy: bool = False
+) -> tuple[Tensor, None]:
+    log_probs = torch.log_softmax(self(states).float() / temperature, dim=-1)
+    return log_probs.gather(-1, ids.unsqueeze(-1)).squeeze(-1), None
+
+
+CELLS = {
+    "lora_in_one_step": _update(lambda _: mock.patch.object(lora_linear.LoraLinear, "forward", Linear.forward)),
+    "logits_in_chunks": _update(lambda _: mock.patch.object(output_layer.OutputLayer, "chosen", _all_logits)),
+    "small_micro_batches": _update(lambda _: nullcontext(), tokens=1300),
+    "prompts_once": _update(lambda _: nullcontext(), samples=4, rows_whole=True),
+    "kept_lower_states": _update(lambda _: nullcontext(), frozen=0.5),  # the adapter is on the upper half in both
+    "roomy_cache": _sampled(lambda _: mock.patch.object(sampling, "roomy_cache", _joined_cache)),
+    "draw_by_blocks": _sampled(lambda _: mock.patch.object(sampling, "draw", _whole_draw)),
+}

@@ -1,0 +1,64 @@
+"""Layers above frozen ones, fed by their states: the numbers of the whole network."""
+
+from dataclasses import replace
+
+import pytest
+import torch
+from torch import Tensor
+from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, LlamaConfig, PreTrainedConfig
+
+from language_models.batches import Batch, collate
+from language_models.layers import UnknownLayers
+from language_models.log_probs import completion_pass
+from language_models.model import LanguageModel
+from language_models.settings import LoraSettings
+from language_models.upper_layers import SplitLayers
+from tiny_models import fresh_tiny, randomise
+
+
+def update(model: LanguageModel, batch: Batch) -> tuple[Tensor, list[Tensor]]:
+    with model.adapters.training("upper") as parameters:
+        done = completion_pass(model, batch, 0.7)
+        loss = done.log_probs.sum() + done.states[batch.completion_mask].square().mean()
+        return done.log_probs.detach(), list(torch.autograd.grad(loss, parameters))
+
+
+def test_log_probs_and_gradients_from_kept_lower_states_are_those_of_whole_passes() -> None:
+    model = fresh_tiny()
+    frozen = model.layers // 2
+    model.adapters.add("upper", LoraSettings(rank=4, alpha=8), 0, frozen_layers=frozen)
+    randomise(model, "upper", 3)
+    batch = collate([[5, 6, 7], [8]], [[9, 2], [10, 11, 12]], model.pad_id)
+    assert frozen > 0
+    kept = model.with_lower_states(batch, frozen)
+    (log_probs, gradients), (whole, expected) = update(model, kept), update(model, batch)
+    torch.testing.assert_close(log_probs, whole, atol=1e-6, rtol=0)
+    for one, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+    assert max(gradient.abs().max() for gradient in gradients) > 1e-3
+    with torch.no_grad():  # another adapter, or none, is seen by the same modules
+        base = completion_pass(model, kept, 0.7).log_probs
+    torch.testing.assert_close(base, completion_pass(model, replace(kept, lower=None), 0.7).log_probs)
+    assert not torch.allclose(base, whole)
+
+
+SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2}
+FEW = {"intermediate_size": 32, "num_key_value_heads": 1, "head_dim": 8}
+
+
+@pytest.mark.parametrize(
+    ("config", "apart"),
+    [
+        (LlamaConfig(**SIZES, intermediate_size=32), True),
+        (GPT2Config(vocab_size=50, n_embd=16, n_layer=4, n_head=2), False),  # adds learned positions to embeddings
+        (Gemma2Config(**SIZES, **FEW), None),
+    ],
+    ids=["llama", "gpt2", "gemma2"],
+)
+def test_a_network_that_cannot_be_taken_apart_is_refused_in_words(config: PreTrainedConfig, apart: bool | None) -> None:
+    body = AutoModelForCausalLM.from_config(config).eval().base_model
+    if apart is False:
+        with pytest.raises(UnknownLayers, match="set frozen_share to 0"):
+            SplitLayers(body, 4, 2)
+    else:
+        SplitLayers(body, 4, 2)

@@ -1,0 +1,83 @@
+"""Training with frozen lower layers: exact, and refused where the start changes them."""
+
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+from torch import Tensor
+
+from language_models.errors import LayersNotFrozen
+from language_models.settings import LoraSettings, SamplingSettings
+from policy_training.algorithms import ppo
+from policy_training.algorithms.settings.ppo import Settings
+from policy_training.learner import ADAPTER, Learner, frozen_layers
+from policy_training.records import Given, PromptItem
+from policy_training.rollouts import Rollouts, collect
+from policy_training.updates import Seen, accumulate
+from tiny_models import fresh_tiny
+
+SETTINGS = Settings(
+    steps=1,
+    prompts_per_step=3,
+    samples_per_prompt=2,
+    frozen_share=0.5,
+    tokens_per_batch=200,
+    lora=LoraSettings(rank=4, alpha=8),
+    sampling=SamplingSettings(max_new_tokens=12, batch_size=6),
+)
+
+
+def given_for(folder: Path, start: Path | None = None) -> Given:
+    model = fresh_tiny()
+    prompts = [PromptItem(n, model.tokens([{"role": "user", "content": "word " * n + "?"}])) for n in range(3)]
+    return Given(model, prompts, lambda _, done: [float(len(one.text)) for one in done], folder, print, start)
+
+
+def losses(seen: Seen) -> tuple[Tensor, dict[str, Tensor]]:
+    return -seen.log_probs + seen.values.square(), {}
+
+
+def test_an_update_from_kept_states_is_that_of_whole_passes_and_its_ratio_starts_at_one(tmp_path: Path) -> None:
+    given = given_for(tmp_path)
+    learner = Learner.start(given, SETTINGS, value_learning_rate=1e-3)
+    frozen = frozen_layers(given.model, SETTINGS)
+    assert given.model.adapters.lowest_layer(given.adapter) == frozen > 0
+    with torch.no_grad():
+        for weight in learner.weights().values():
+            weight.add_(torch.randn(weight.shape, generator=torch.Generator().manual_seed(1)) * 0.05)
+    kept = collect(given, learner, SETTINGS, 0)
+    assert all(micro.batch.lower is not None for part in kept.minibatches for micro in part)
+    whole = replace(
+        kept,
+        minibatches=[
+            [replace(micro, batch=replace(micro.batch, lower=None)) for micro in part] for part in kept.minibatches
+        ],
+    )
+
+    def gradient(rollouts: Rollouts) -> tuple[float, Tensor]:
+        with given.model.adapters.training(given.adapter):
+            figures = accumulate(learner, rollouts.minibatches[0], rollouts, 0.7, losses)
+        return figures["approx_kl"], torch.cat([one.grad.flatten() for one in learner.weights().values()])
+
+    (kl, ours), (_, plain) = gradient(kept), gradient(whole)
+    assert kl == 0.0
+    torch.testing.assert_close(ours, plain, atol=1e-6, rtol=1e-4)
+    assert ours.abs().max() > 1e-3
+
+
+def test_a_run_trains_the_upper_layers_alone_and_goes_on_from_its_own_policy(tmp_path: Path) -> None:
+    trained = ppo.train(given_for(tmp_path / "one"), SETTINGS)
+    assert trained.metrics["kl_nats"] >= 0
+    (tmp_path / "policy").mkdir()
+    trained.save(tmp_path / "policy")
+    assert (tmp_path / "policy" / ADAPTER).is_dir()
+    Learner.start(given_for(tmp_path / "two", tmp_path / "policy"), SETTINGS)
+
+
+def test_a_start_that_changes_frozen_layers_is_refused_with_what_is_allowed(tmp_path: Path) -> None:
+    trained = ppo.train(given_for(tmp_path / "one"), SETTINGS.model_copy(update={"frozen_share": 0.0}))
+    (tmp_path / "policy").mkdir()
+    trained.save(tmp_path / "policy")
+    with pytest.raises(LayersNotFrozen, match=r"freezes the lowest 2 of 4.*frozen_share"):
+        Learner.start(given_for(tmp_path / "two", tmp_path / "policy"), SETTINGS)
