@@ -27,7 +27,6 @@ from collections.abc import Callable, Mapping
 from functools import partial
 from typing import Any
 
-from benchmarks.machine_share import measure as update_share
 from benchmarks.setting import SYSTEM_PROMPT, Setting
 from benchmarks.turns import Side, Step, compared, in_turns, started
 from language_models.fetch import ensure
@@ -226,5 +225,4 @@ CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "time_to_rise_ppo": partial(time_to_rise, algorithm="ppo", trl="ppo"),
     "time_to_rise_rloo": partial(time_to_rise, algorithm="ppo", trl="rloo"),
     "time_to_rise_shared_trunk": partial(time_to_rise, algorithm="ppo", trl="shared_trunk"),
-    "update_share": update_share,
 }
