@@ -179,7 +179,7 @@ export class StartForm {
   isOfAnother(part) {
     const algorithm = this.fields.find(({ about }) => about.name === "algorithm");
     const [owner] = part.split(".");
-    return algorithm !== undefined && algorithm.about.options?.includes(owner) && owner !== algorithm.read();
+    return algorithm?.about.options?.includes(owner) && owner !== algorithm.read();
   }
 
   /** What differs from the study's own settings, kind by kind: {kind: {name: value}}. */
