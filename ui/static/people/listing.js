@@ -12,7 +12,19 @@ import { PersonPanel } from "./person.js";
 
 const SIZE = 25;
 const STATES = ["active", "training", "not_qualified", "paused", "paused_by_checks", "withdrawn", "disabled", "erased"];
-const COLUMNS = ["name", "role", "state", "today", "answers", "per_hour", "reliability", "checks", "repeats", "side", "ties"];
+const COLUMNS = [
+  "name",
+  "role",
+  "state",
+  "today",
+  "answers",
+  "per_hour",
+  "reliability",
+  "checks",
+  "repeats",
+  "side",
+  "ties",
+];
 const COUNTED = ["today", "answers", "per_hour", "reliability", "checks", "repeats", "side", "ties"];
 const TYPING_MILLISECONDS = 300;
 

@@ -49,7 +49,8 @@ function predictedWords(words, predicted) {
 /** By how much a run that ended well took more or less than was expected. */
 function againstWords(words, { status, seconds, progress, predicted }) {
   if (status !== "succeeded" || !predicted) return null;
-  const percent = (actual, expected) => `${actual < expected ? "−" : "+"}${number(100 * Math.abs(actual / expected - 1), 0)} %`;
+  const percent = (actual, expected) =>
+    `${actual < expected ? "−" : "+"}${number(100 * Math.abs(actual / expected - 1), 0)} %`;
   const memory = progress.peak_gpu_memory_gb ?? progress.peak_memory_gb;
   return [
     predicted.seconds && words("runs.against_time", { percent: percent(seconds, predicted.seconds) }),

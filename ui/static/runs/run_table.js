@@ -12,7 +12,16 @@ import { listAddress } from "./address.js";
 import { isActive, madeWords, progressWords, runLink, runWords, statusChip } from "./words.js";
 
 const SIZE = 20;
-const KINDS = ["sample", "train-reward", "train-policy", "evaluate", "policy-export", "policy-import", "reward-export", "score"];
+const KINDS = [
+  "sample",
+  "train-reward",
+  "train-policy",
+  "evaluate",
+  "policy-export",
+  "policy-import",
+  "reward-export",
+  "score",
+];
 const STATUSES = ["queued", "running", "succeeded", "failed", "cancelled"];
 
 export class RunTable {
