@@ -5,7 +5,6 @@ of Home is walked, and it ends with a blind evaluation, new against old, that th
 model a part of `make test`; with the bundled model of `make accept`.
 """
 
-import json
 import os
 import time
 from collections.abc import Iterator
@@ -24,6 +23,11 @@ from tests.accept.serving import Served, served
 from ui.web import passwords
 
 SHORT = os.environ.get("ACCEPT") == "short"
+BASES = [
+    pytest.param("tiny:", 300, id="tiny"),
+    *(() if SHORT else [pytest.param("bundled:smollm2-135m-instruct", 1400, id="bundled", marks=pytest.mark.accept)]),
+]
+"""Cut down, one round with the bundled model is enough (test_loop_in_browser.py); two are walked with the tiny one."""
 PAIRS = 6
 """Judgments of each annotator in each round, and in the blind evaluation at the end."""
 AHEAD = 5
@@ -82,28 +86,15 @@ def wait_for(page, status: str, kind: str, number: int, seconds: float) -> None:
 
 
 def train(page) -> None:
-    """One click on Home; cut down, the two runs are those of the preset for a quick look."""
-    if SHORT:
-        send(page, "/api/next-policy", {"preset": "quick"})
-    else:
-        page.get_by_role("button", name="Train the next policy").click()
+    """One click on Home."""
+    page.get_by_role("button", name="Train the next policy").click()
 
 
 def evaluate(page, address: str, judgments: int) -> None:
-    """A blind evaluation by the form of the page Policies; cut down, its figures are of a few texts."""
-    if SHORT:
-        few = {"prompts": 4, "samples": 1, "likelihoods": False, "blind.judgments": judgments}
-        send(page, "/api/runs", {"kind": "evaluate", "settings": few})
-        return
+    """A blind evaluation by the form of the page Policies."""
     page.goto(address)
     page.get_by_label("Judgments", exact=True).fill(str(judgments))
     page.get_by_role("button", name="Start the evaluation").click()
-
-
-def send(page, path: str, body: dict) -> None:
-    """What a page sends."""
-    sent = "([path, body]) => fetch(path, {method: 'POST', headers: {'content-type': 'application/json'}, body})"
-    assert page.evaluate(f"(given) => ({sent})(given).then((reply) => reply.status)", [path, json.dumps(body)]) == 200
 
 
 def make(folder: Path, base: str) -> None:
@@ -124,10 +115,7 @@ def a_round(browser, server: Served, pairs: int = PAIRS) -> None:
 @pytest.mark.timeout(3000)
 @pytest.mark.parametrize(
     ("base", "seconds"),
-    [
-        pytest.param("tiny:", 300, id="tiny"),
-        pytest.param("bundled:smollm2-135m-instruct", 1400, id="bundled", marks=pytest.mark.accept),
-    ],
+    BASES,
 )
 def test_two_rounds_with_a_researcher_and_two_annotators(browser, tmp_path, base, seconds):
     study = tmp_path / "study"
