@@ -16,10 +16,10 @@ from rounds import blind_pairs
 from rounds.reward_parts import uses_learned
 from rounds.settings import training_of
 
-DRAWN_STEP_SECONDS = 0.05  # a forward pass of one token for a batch, however many texts are in it
+DRAWN_STEP_SECONDS = 0.08  # a forward pass of one token for a batch, however many texts are in it
 DRAWN_TOKEN_SECONDS = 0.0016  # and what each text in it adds
-READ_TOKEN_SECONDS = 0.0012
-TRAINED_TOKEN_SECONDS = 0.0028  # forward, backward and update, all layers
+READ_TOKEN_SECONDS = 0.0018
+TRAINED_TOKEN_SECONDS = 0.0038  # forward, backward and update, all layers
 BACKWARD_SHARE = 2 / 3  # of a trained token's time, spent in the layers that are trained
 RECOMPUTED = 4 / 3  # a second forward pass beside one forward and a backward of twice its cost
 START_SECONDS = 5.0  # loading a model that is in the cache, once a worker
