@@ -1,4 +1,4 @@
-"""What a policy is trained against: the reward's scores, minus what it does not know of a text."""
+"""What a policy is trained against and chosen by: the reward's scores, minus what it does not know."""
 
 from __future__ import annotations
 
@@ -37,3 +37,18 @@ def scorer(
         return combine(combination, own, posterior.member_scores(vectors), penalty).tolist()
 
     return score
+
+
+def doubt_of_mean(model: RewardModel, folder: Path) -> Callable[[Sequence[Text]], float]:
+    """Posterior standard deviation of the mean score of texts, in units of the score.
+
+    The head is linear, so the mean of the scores is the score of the mean features. What is peculiar to single texts
+    averages out there, as it does in the mean; a mean of the texts' own deviations would keep all of it. Raises
+    NoPosterior.
+    """
+    posterior = RewardPosterior.load(folder)
+
+    def doubt(texts: Sequence[Text]) -> float:
+        return float(posterior.deviations(model.all_features(texts).mean(0, keepdim=True).cpu().numpy())[0])
+
+    return doubt

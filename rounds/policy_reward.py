@@ -22,7 +22,7 @@ from language_models import folders
 from language_models.sampling import Sampled
 from policy_training.records import PromptItem
 from reward_training import function_registry, length_correction
-from reward_training.cautious import scorer
+from reward_training.cautious import doubt_of_mean, scorer
 from reward_training.composite import Composite, Part, Scored
 from reward_training.embedding import centres_of, embedder
 from reward_training.languages import identify
@@ -97,9 +97,12 @@ class PolicyReward:
         return found
 
     def held_out(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
-        """Scores by which the best policy of the run is chosen: less sure ones count for less."""
-        texts = _drawn(items, sampled)
-        return self._cautious.scored([one.prompt for one in texts], _completions(texts)).totals
+        """Scores by which the best policy of the run is chosen: what the learned part does not know of their mean is
+        taken off all of them."""
+        texts = [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
+        totals = self.composite.scored([one.prompt for one in texts], _completions(texts)).totals
+        penalty = self._doubt(texts)
+        return [total - penalty for total in totals]
 
     def readings(self) -> dict[str, float]:
         """What each part added to the mean score of the last batch, and of which share it said nothing; empty where
@@ -157,34 +160,29 @@ class PolicyReward:
     @cached_property
     def _score(self) -> Callable[[Sequence[Text]], list[float]]:
         """The reward model's scores, less what the run's settings take off for what it is not sure of."""
-        return self._scorer(self.context.settings.reward_uncertainty_penalty)
-
-    def _scorer(self, penalty: float) -> Callable[[Sequence[Text]], list[float]]:
         assert self.row is not None
-        models = self.context.models
-        combination = self.context.settings.reward_combination
-        return scorer(models.reward(self.row), models.folder(self.row.folder), combination, penalty)
+        models, settings = self.context.models, self.context.settings
+        return scorer(
+            models.reward(self.row),
+            models.folder(self.row.folder),
+            settings.reward_combination,
+            settings.reward_uncertainty_penalty,
+        )
 
     @cached_property
-    def _cautious(self) -> Composite:
-        """The same reward with a further penalty for what the learned part is not sure of."""
+    def _doubt(self) -> Callable[[Sequence[Text]], float]:
+        """What is taken off held-out scores."""
         settings: TrainPolicySettings = self.context.settings
-        if self.row is None or settings.held_out_penalty == 0 or settings.reward_combination != "head":
-            return self.composite
+        weight = sum(abs(part.weight) for part in self.asked.values() if part.function == "learned")
+        if self.row is None or weight * settings.held_out_penalty == 0 or settings.reward_combination != "head":
+            return lambda _: 0.0
+        models = self.context.models
         try:
-            score = self._scorer(settings.reward_uncertainty_penalty + settings.held_out_penalty)
+            doubt = doubt_of_mean(models.reward(self.row), models.folder(self.row.folder))
         except NoPosterior as error:
             self._warn(f"The best policy is chosen by the reward without a penalty: {error}")
-            return self.composite
-
-        def cautious(prompts: Sequence[Prompt], completions: Sequence[str]) -> Scores:
-            return list(self._length.taken_off(score(_texts(prompts, completions)), completions))
-
-        parts = [
-            replace(part, function=cautious) if self.asked[part.name].function == "learned" else part
-            for part in self.composite.parts
-        ]
-        return Composite(parts, identify)
+            return lambda _: 0.0
+        return lambda texts: weight * settings.held_out_penalty * doubt(texts)
 
     @cached_property
     def _length(self) -> LengthCorrection:

@@ -197,7 +197,10 @@ class TrainPolicySettings(_Settings):
         description="held-out prompts whose rewards choose the best policy of the run; 0: the last is",
     )
     held_out_penalty: float = Field(
-        1.0, ge=0, le=100, description="further standard deviations taken off the learned reward where it chooses"
+        1.0,
+        ge=0,
+        le=100,
+        description="standard deviations of the mean learned reward that are taken off where it chooses",
     )
     start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
     compute: ComputeSettings = Field(default_factory=ComputeSettings, description="how an update is computed")
