@@ -239,7 +239,7 @@ def test_a_prompt_that_is_gone_is_said(db: Database):
 def test_an_alarm_is_a_row_of_the_run_and_stays_with_the_policy(
     worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
 ):
-    run = verbs.start_run(db, "train-policy", SETTINGS)
+    run = verbs.start_run(db, "train-policy", {**SETTINGS, "held_out_prompts": 0})
     describe = iterations.describe
     looks = iter((2.0, 2.0, 0.1))
     with monkeypatch.context() as patch:
