@@ -9,6 +9,7 @@ from __future__ import annotations
 from collections import defaultdict
 from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
+from typing import Any
 
 from feedback_store import completions, preferences, runs, snapshots
 from feedback_store.preferences import Preference as Judged
@@ -54,7 +55,7 @@ def training_data(
     prompt_ids = {item.id: item.token_ids for item in items}
     said = preferences.derive(context.db, label_snapshot(context, began))
     judged = [one for one in said if one.split == "train" and one.prompt_id in prompt_ids]
-    texts, weigh = _Texts(context, judged), Reliability(row)
+    texts, weigh = _Texts(context, judged), Reliability(row.metrics if row else {})
     most = context.models.model.context
     fitting = [one for one in judged if most is None or len(prompt_ids[one.prompt_id]) + texts.longest(one) <= most]
     if left := len(judged) - len(fitting):
@@ -75,9 +76,9 @@ class Reliability:
     """How likely an answer of a person follows quality: the reliability that a reward model learned, less what there is
     of inversion. What is expected of anybody for who came since; 1 where nothing was learned of anybody."""
 
-    def __init__(self, row: RewardRow | None) -> None:
-        found = (row.metrics.get("people") or {}) if row else {}
-        self._people: Mapping[str, Mapping[str, object]] = found.get("people") or {}
+    def __init__(self, metrics: Mapping[str, Any]) -> None:
+        """`metrics`: a reward model's report; empty where there is none."""
+        self._people: Mapping[str, Any] = (metrics.get("people") or {}).get("people") or {}
         prior = AnnotatorSettings()
         self._others = prior.reliable / (prior.reliable + prior.unreliable) if self._people else 1.0
 
@@ -85,7 +86,7 @@ class Reliability:
         person = self._people.get(str(annotator_id))
         if person is None:
             return self._others
-        return float(person["reliability"]["value"]) * (1 - float(person["inverted"]))  # type: ignore[index, arg-type]
+        return float(person["reliability"]["value"]) * (1 - float(person["inverted"]))
 
 
 class _Texts:

@@ -1,7 +1,5 @@
 """Policies trained straight from what people said: by DPO, by imitation, and by PPO that imitates besides."""
 
-import json
-
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -210,15 +208,11 @@ def test_with_a_reward_model_scores_are_shown_and_people_weigh_as_it_relies_on_t
 
 
 def test_reliability_is_read_from_the_report_of_a_reward_model() -> None:
-    class Row:
-        metrics = json.loads(
-            '{"people": {"enabled": true, "people": {"7": {"reliability": {"value": 0.9}, "inverted": 0.5}}}}'
-        )
-
-    weigh = Reliability(Row())  # type: ignore[arg-type]
+    person = {"reliability": {"value": 0.9}, "inverted": 0.5}
+    weigh = Reliability({"people": {"enabled": True, "people": {"7": person}}})
     assert weigh(7) == pytest.approx(0.45)
     assert weigh(8) == 0.8, "what is expected of anybody"
-    assert Reliability(None)(7) == 1.0
+    assert Reliability({})(7) == 1.0
 
 
 def test_a_run_without_any_of_it_takes_no_judgments() -> None:
