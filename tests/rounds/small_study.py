@@ -92,6 +92,9 @@ class WorkerProcess:
     def signal(self, number: int) -> None:
         os.kill(self._process.pid, number)
 
+    def stopped(self) -> bool:
+        return Path(f"/proc/{self._process.pid}/stat").read_text().rpartition(")")[2].split()[0] == "T"
+
     def ended(self, seconds: float = 20) -> int | None:
         """Waits for its end; the exit code."""
         self._process.join(seconds)

@@ -70,7 +70,9 @@ def test_a_worker_stopped_past_its_lease_cannot_publish(study, uncut, tmp_path):
     marker = tmp_path / "marker"
     process = WorkerProcess(study.folder, "--until-idle", TASTEMAKER_PAUSE_AT=f"between-rename-and-row:{marker}")
     wait_for(marker.exists)
-    process.signal(signal.SIGSTOP)
+    with study.transaction():  # so that it is not stopped in a write of its own, whose lock would stay with it
+        process.signal(signal.SIGSTOP)
+        wait_for(process.stopped)
     wait_for(lambda: (lease := runs.get(study, run.id).lease_expires_at) and lease < clock.now())
     worker = idle_worker(study.folder)
     worker.work(until_idle=True)
