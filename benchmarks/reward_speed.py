@@ -39,7 +39,7 @@ def measure(setting: Setting, kind: str, depth: float | None) -> dict[str, Any]:
     sides = {"ours": Side(sys.executable, SIDES, "ours", {"depth": depth})}
     if setting.peer is not None:
         sides["trl"] = Side(str(setting.peer), SIDES, "trl", {"recompute": True})
-        if not setting.short:
+        if not setting.short and kind == "question":  # with passages three sides at once need more than 24 GB
             sides["trl_kept"] = Side(str(setting.peer), SIDES, "trl", {"recompute": False})
     with tempfile.TemporaryDirectory() as folder:
         task = {
