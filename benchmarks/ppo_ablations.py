@@ -4,15 +4,15 @@ Processor seconds, the least of several turns. Peak memory is the process's: ask
 """
 
 import time
-from collections.abc import Callable
-from contextlib import AbstractContextManager, nullcontext
+from collections.abc import Callable, Iterator
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from pathlib import Path
 from typing import Any
 from unittest import mock
 
 import torch
 from peft.tuners.lora import Linear
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import DynamicCache
 
 from benchmarks.setting import Setting, peak_gigabytes
@@ -20,6 +20,7 @@ from language_models import lora_linear, output_layer, sampling
 from language_models.model import LanguageModel
 from language_models.sampling import SampleRequest, sample
 from language_models.settings import SamplingSettings
+from language_models.weight_layout import lay_columns_first
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem
@@ -121,6 +122,15 @@ def _joined_cache(layers: int) -> DynamicCache:
     return DynamicCache()
 
 
+@contextmanager
+def _rows_first(model: LanguageModel) -> Iterator[None]:
+    for module in model.network.modules():
+        if isinstance(module, nn.Linear):
+            module.weight.data = module.weight.data.contiguous()
+    yield
+    lay_columns_first(model.network)
+
+
 def _all_logits(
     self: output_layer.OutputLayer, states: Tensor, ids: Tensor, temperature: float, *, with_entropy: bool = False
 ) -> tuple[Tensor, None]:
@@ -135,5 +145,6 @@ CELLS = {
     "prompts_once": _update(lambda _: nullcontext(), samples=4, rows_whole=True),
     "kept_lower_states": _update(lambda _: nullcontext(), frozen=0.5),  # the adapter is on the upper half in both
     "roomy_cache": _sampled(lambda _: mock.patch.object(sampling, "roomy_cache", _joined_cache)),
+    "columns_first": _sampled(_rows_first),
     "draw_by_blocks": _sampled(lambda _: mock.patch.object(sampling, "draw", _whole_draw)),
 }

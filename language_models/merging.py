@@ -20,7 +20,7 @@ def merged_state(network: PeftModel, adapter: str) -> dict[str, Tensor]:
         for key, module in base.named_modules():
             if isinstance(module, LoraLayer):
                 weight = module.get_base_layer().weight
-                plain[f"{key}.weight"] = (weight + module.get_delta_weight(adapter)).to(weight.dtype)
+                plain[f"{key}.weight"] = weight.clone().add_(module.get_delta_weight(adapter))  # laid out as the base's
     return plain
 
 

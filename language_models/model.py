@@ -34,6 +34,7 @@ from language_models.precision import CannotCompute, Compute
 from language_models.settings import Precision
 from language_models.sources import BUNDLED_HUB_ID, parse
 from language_models.upper_layers import SplitLayers
+from language_models.weight_layout import lay_columns_first
 
 Message = Mapping[str, str]
 PASS_COSTS = 32  # tokens: about what a pass takes beside the work on its tokens
@@ -82,6 +83,8 @@ class LanguageModel:
         folder = ensure(source)
         device = device or best_device()
         network = AutoModelForCausalLM.from_pretrained(folder, local_files_only=True, **_numbers(precision, device))
+        if device.type == "cpu":
+            lay_columns_first(network)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
         identity = _identity(str(parse(source)), folder, tokenizer)
         return cls(network if precision == "4bit" else network.to(device), tokenizer, identity)
@@ -218,7 +221,7 @@ class LanguageModel:
         config = copy.deepcopy(network.config)
         with torch.random.fork_rng(devices=[]):
             written = type(network)(config)
-        written.load_state_dict({key: plain[key] for key in written.state_dict()}, assign=True)
+        written.load_state_dict({key: plain[key].contiguous() for key in written.state_dict()}, assign=True)
         written.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
 
