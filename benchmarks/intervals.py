@@ -28,6 +28,12 @@ def relative_gain(base: Floats, other: Floats, comparisons: Any, seed: int) -> d
     }
 
 
+def told(values: Floats, seed: int) -> dict[str, Any]:
+    """The mean, and its interval where whole rows are drawn again."""
+    found = [values[pick].mean() for pick in resampled(len(values), seed)]
+    return {"value": rounded(values.mean()), "interval": [rounded(one) for one in np.quantile(found, [0.025, 0.975])]}
+
+
 def means(names: list[str], rows: Floats) -> dict[str, Any]:
     """Each column's mean with its interval over trials."""
     return {

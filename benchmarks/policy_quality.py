@@ -2,9 +2,9 @@
 and what over-optimisation costs with and without guards.
 
 Simulated people judge pairs of the base's completions by the taste *lists*; a reward head learns from them; a policy is
-trained on that reward, and judged by the taste itself on held-out prompts that took no part. A cell is one algorithm;
-take --seed 0, 1 and 2. `curve` has for each iteration the mean taste and the reward of its fresh completions of
-training prompts, KL a sequence and the seconds so far.
+trained on that reward, and judged by the taste itself on held-out prompts that took no part, with 95 % intervals over
+them. A cell is one algorithm; take --seed 0, 1 and 2. `curve` has for each iteration the mean taste and the reward of
+its fresh completions of training prompts, KL a sequence and the seconds so far.
 
 The unguarded run has no price of KL, no budget, no held-out choice and no penalty for what the reward does not know;
 the guarded one differs in the guards alone. Both learn from few judgments, at three times the learning rate.
@@ -15,14 +15,16 @@ import math
 import tempfile
 import time
 from collections.abc import Callable, Sequence
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 
+from benchmarks.intervals import told
 from benchmarks.setting import Setting, peak_gigabytes
-from benchmarks.simulated_taste import Judged, Task, preferred
+from benchmarks.simulated_taste import Judged, Task, wins
 from language_models.sampling import Sampled
 from policy_training import algorithm_registry
 from policy_training.records import Given, HeldOut, PromptItem, RewardFunction, StepReport
@@ -31,14 +33,19 @@ JUDGMENTS, FEW_JUDGMENTS = 200, 48
 STEPS, MORE_STEPS = 12, 20
 PENALTY = 1.0  # standard deviations of what the reward does not know
 BEST_OF = (1, 2, 4, 8)
+TOLD = 4  # completions of a held-out prompt by which a policy is judged
 POLICY = "trained-policy"
 
 
-def gain(setting: Setting, algorithm: str, *, learned: bool = True) -> dict[str, Any]:
+def gain(setting: Setting, algorithm: str, *, learned: bool = True, permuted: bool = False) -> dict[str, Any]:
     """One algorithm with its default settings, on the learned reward or on the taste itself (the ceiling); what learns
-    straight from judgments gets these, and the learned reward chooses its best policy."""
+    straight from judgments gets these, and the learned reward chooses its best policy. `permuted`: every answer is
+    given to another pair, so that there is nothing to learn and the share has to stay at a half."""
     task = Task(setting)
     judged = task.judgments(setting.trials(JUDGMENTS, 12)) if learned else []
+    if permuted:
+        order = np.random.default_rng(setting.seed).permutation(len(judged))
+        judged = [replace(one, outcome=judged[place].outcome) for one, place in zip(judged, order, strict=True)]
     reward = task.learned(judged, PENALTY) if learned else _true(task)
     settings = {"steps": setting.trials(STEPS, 2)} | (SHORT if setting.short else {})
     trained = _trained(task, algorithm, reward, settings, reward, judged)
@@ -83,8 +90,8 @@ def best_of_n(setting: Setting) -> dict[str, Any]:
         new = worth[best, np.arange(len(best))]
         row[f"best_of_{n}"] = {
             "kl_nats_at_most": round(math.log(n) - (n - 1) / n, 3),
-            "gain": round(float(new.mean() - old[0].mean()), 3),
-            "preferred_to_base": round(preferred(list(new), list(old[0])), 3),
+            "gain": told(new - old[0], task.seed),
+            "preferred_to_base": told(wins(new, old[0]), task.seed),
         }
     return row
 
@@ -124,13 +131,14 @@ def _trained(
 
 def _told(task: Task, steps: int, stopped: str | None, kl_nats: float) -> dict[str, Any]:
     """The trained policy beside the base on prompts that took no part, with what would show a collapse."""
-    new, old = (task.drawn(task.telling, adapter, 0) for adapter in (POLICY, None))
-    worth, before = task.worth(new), task.worth(old)
+    by_index = [[task.drawn(task.telling, adapter, index) for adapter in (POLICY, None)] for index in range(TOLD)]
+    new, old = ([one for pair in by_index for one in pair[side]] for side in (0, 1))
+    worth, before = (np.array(task.worth(part)).reshape(TOLD, -1) for part in (new, old))
     task.model.adapters.remove(POLICY)
     return {
-        "held_out_prompts": len(new),
-        "gain": round(float(np.mean(worth) - np.mean(before)), 3),
-        "preferred_to_base": round(preferred(worth, before), 3),
+        "held_out_prompts": len(task.telling),
+        "gain": told(worth.mean(0) - before.mean(0), task.seed),
+        "preferred_to_base": told(wins(worth, before).mean(0), task.seed),
         "kl_nats": round(kl_nats, 2),
         "kept_after_steps": steps,
         "stopped": stopped,
@@ -157,6 +165,7 @@ def _true(task: Task) -> RewardFunction:
 SHORT = {"prompts_per_step": 2, "samples_per_prompt": 2, "minibatches": 1}
 CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     **{name: partial(gain, algorithm=name) for name in algorithm_registry.names()},
+    "ppo_permuted": partial(gain, algorithm="ppo", permuted=True),
     "ppo_true_taste": partial(gain, algorithm="ppo", learned=False),
     "best_of_n": best_of_n,
     "guards_on": partial(guarded, guards=True),
