@@ -10,6 +10,10 @@ from policy_training.settings import MixedImitationSettings, TokenRewardedSettin
 class Settings(TokenRewardedSettings, MixedImitationSettings):
     """Proximal policy optimisation with a LoRA adapter."""
 
+    learning_rate: float = Field(5e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly.")
+    final_learning_rate_share: float = Field(
+        1.0, ge=0, le=1, description="Share of the learning rates left at the end; 1: no decay."
+    )
     epochs: int = Field(2, ge=1, le=32, description="Passes over the rollouts of an iteration.")
     value_learning_rate: float = Field(1e-3, gt=0, lt=1, description="Adam's step for the value head.")
     clip: float = Field(0.2, gt=0, lt=1, description="The ratio is clipped to 1 +- this.")
