@@ -18,8 +18,7 @@ def leave_one_out_centred(scores: Tensor, group_of: Sequence[int]) -> Tensor:
     van Hoof, Welling 2019, "Buy 4 REINFORCE samples, get a baseline for free"): an easy prompt is not taken for a
     good answer. A row that is alone in its group is left as it is.
     """
-    groups = torch.as_tensor(list(group_of), device=scores.device)
-    same = (groups.unsqueeze(0) == groups.unsqueeze(1)).to(scores.dtype)
+    same = _same_group(scores, group_of).to(scores.dtype)
     others = same.sum(1) - 1
     mean = (same @ scores - scores) / others.clamp(min=1)
     return torch.where(others > 0, scores - mean, scores)

@@ -42,14 +42,10 @@ def describe(name: str) -> Described:
     if name not in names():
         raise UnknownAlgorithm(f"There is no algorithm {name!r}. Valid: {', '.join(names())}.")
     source = ast.parse((FOLDER / f"{name}.py").read_text(encoding="utf-8"))
-    needs = next(
-        statement.value
-        for statement in source.body
-        if isinstance(statement, ast.Assign)
-        and isinstance(statement.targets[0], ast.Name)
-        and statement.targets[0].id == "NEEDS"
-    )
-    return Described(name, ast.get_docstring(source) or "", tuple(ast.literal_eval(needs)))
+    for statement in source.body:
+        if isinstance(statement, ast.Assign) and ast.unparse(statement.targets[0]) == "NEEDS":
+            return Described(name, ast.get_docstring(source) or "", tuple(ast.literal_eval(statement.value)))
+    raise ValueError(f"algorithms/{name}.py does not say what it takes: it needs NEEDS = ('prompts', ...).")
 
 
 def settings_class(name: str) -> type[TrainingSettings]:

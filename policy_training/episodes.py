@@ -12,7 +12,7 @@ from dataclasses import dataclass
 from torch import Tensor
 
 from policy_training.advantages import leave_one_out_centred
-from policy_training.kl import token_rewards
+from policy_training.kl import completion_rewards, token_rewards
 from policy_training.learner import Learner
 from policy_training.records import Given
 from policy_training.rollouts import Rollouts
@@ -29,6 +29,7 @@ class Episodes:
     shaping: Tensor | None  # (N, C) the part of the rewards that is shaping
     rewards: Tensor  # (N, C)
     end_values: Tensor  # (N,) V(s_T), 0 at real ends
+    worth: Tensor  # (N,) what counts in the end: scores less a penalty and the price of KL, no baseline, no shaping
 
 
 def episodes_of(
@@ -37,7 +38,9 @@ def episodes_of(
     """Rewards at the present price of KL; with `centre_scores` the mean of the prompt's other samples is taken off each
     score. Raises BadPotential.
     """
+    beta, read = learner.controller.beta, (rollouts.log_probs, rollouts.reference, rollouts.mask)
     scores = penalised_scores(rollouts, settings)
+    worth = completion_rewards(scores, *read, beta)
     if centre_scores:
         scores = leave_one_out_centred(scores, [item.id for item in rollouts.items])
     shaping = None
@@ -45,7 +48,5 @@ def episodes_of(
         potentials = checked_potentials(given.potential(rollouts.items, rollouts.sampled), rollouts.sampled)
         goes_on = cut_off(rollouts) & (settings.truncated == "bootstrap")
         shaping = shaping_rewards(potentials, rollouts.mask, settings.discount, goes_on)
-    rewards = token_rewards(
-        scores, rollouts.log_probs, rollouts.reference, rollouts.mask, learner.controller.beta, shaping
-    )
-    return Episodes(scores, shaping, rewards, end_values(rollouts, learner, settings))
+    rewards = token_rewards(scores, *read, beta, shaping)
+    return Episodes(scores, shaping, rewards, end_values(rollouts, learner, settings), worth)

@@ -22,7 +22,7 @@ from policy_training.kl import k3_per_sequence, kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.rollouts import Rollouts, checked_scores, collect
-from policy_training.settings import TrainingSettings
+from policy_training.settings import RewardedSettings, TrainingSettings
 from policy_training.token_figures import tokens_of
 from policy_training.truncation import learned_from
 
@@ -59,7 +59,9 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
     for step in range(done, settings.steps + 1):  # the last pass only measures what the last update made
         began = time.monotonic()
         rollouts = collect(given, learner, settings, step)
-        metrics = describe(rollouts) | {"beta": learner.controller.beta}
+        metrics = describe(rollouts)
+        if isinstance(settings, RewardedSettings):
+            metrics["beta"] = learner.controller.beta
         if given.reward is not None:
             metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
         learner.first_metrics = learner.first_metrics or dict(metrics)
@@ -107,14 +109,17 @@ def describe(rollouts: Rollouts) -> dict[str, float]:
     }
 
 
+def _is_watched(given: Given, settings: TrainingSettings) -> bool:
+    """Whether held-out prompts are looked at."""
+    return given.held_out is not None and bool(given.held_out.prompts) and settings.guards.held_out_every > 0
+
+
 def _held_out_scores(learner: Learner, given: Given, settings: TrainingSettings, step: int) -> list[float]:
     """Scores of one completion of each held-out prompt, drawn with the same numbers every time; empty where it is not
     time for a look."""
-    every = settings.guards.held_out_every
-    if given.held_out is None or not given.held_out.prompts or every == 0:
+    if not _is_watched(given, settings) or (step % settings.guards.held_out_every and step != settings.steps):
         return []
-    if step % every and step != settings.steps:
-        return []
+    assert given.held_out is not None
     prompts = given.held_out.prompts
     seeds = (completion_seed(settings.seed, item.id, HELD_OUT_INDEX) for item in prompts)
     requests = [SampleRequest(item.token_ids, seed) for item, seed in zip(prompts, seeds, strict=True)]
@@ -129,11 +134,11 @@ def _alarms(
 ) -> list[Alarm]:
     """What is past its limit now. Raises NothingToTrain where that is the KL of the policy that it starts from."""
     found = alarms_of(learner.first_metrics, metrics, completions, settings.guards)
-    if held_out and learner.kept_held_out:
+    if held_out and learner.kept_held_out and "score" in metrics:  # without a reward there is no proxy
         rise = metrics["score"] - learner.kept_metrics["score"]
         hacking = hacking_alarm((rise, metrics["score_sd"]), learner.kept_held_out, held_out, completions)
         found += [hacking] if hacking else []
-    if metrics["kl_nats"] > settings.kl_budget_nats:
+    if not metrics["kl_nats"] <= settings.kl_budget_nats:  # so that what is no number is past it as well
         if not learner.kept:
             raise NothingToTrain(
                 f"the policy that this run starts from is at {metrics['kl_nats']:.2f} nats of KL already, past the "
@@ -145,7 +150,7 @@ def _alarms(
 
 def _is_best(learner: Learner, given: Given, settings: TrainingSettings, held_out: list[float]) -> bool:
     """By the held-out prompts; where none are looked at the last policy is."""
-    if given.held_out is None or not given.held_out.prompts or settings.guards.held_out_every == 0:
+    if not _is_watched(given, settings):
         return True
     return bool(held_out) and (not learner.kept_held_out or fmean(held_out) >= fmean(learner.kept_held_out))
 

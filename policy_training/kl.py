@@ -26,6 +26,12 @@ def kl_per_sequence(log_probs: Tensor, reference: Tensor, mask: Tensor) -> Tenso
     return torch.where(mask, log_probs - reference, 0.0).sum(1)
 
 
+def completion_rewards(scores: Tensor, log_probs: Tensor, reference: Tensor, mask: Tensor, beta: float) -> Tensor:
+    """(N,) scores and (N, C) log-probs -> (N,) score - beta * KL of each completion: what training raises the mean
+    of."""
+    return scores - beta * kl_per_sequence(log_probs, reference, mask)
+
+
 def k3_per_sequence(log_probs: Tensor, reference: Tensor, mask: Tensor) -> Tensor:
     """(N,) nats, never negative: (ratio - 1) - log ratio with ratio = pi_ref / pi, summed over each completion.
 
@@ -37,13 +43,20 @@ def k3_per_sequence(log_probs: Tensor, reference: Tensor, mask: Tensor) -> Tenso
 
 @dataclass(frozen=True)
 class KLController:
-    """The price of KL, steered so that KL a sequence stays near the target (Ziegler et al. 2019, section 2.2)."""
+    """The price of KL in score units a nat, steered so that KL a sequence stays near the target.
+
+    Ziegler et al. 2019, section 2.2. K_beta is episodes / horizon, as in their code, but at most 1.
+    """
 
     beta: float
     target_nats: float
     horizon: int
 
     def after(self, kl_nats: float, episodes: int) -> "KLController":
-        """e = clip(KL / target - 1, +-0.2); beta grows by the factor 1 + e episodes / horizon."""
+        """e = clip(KL / target - 1, +-0.2); beta grows by the factor 1 + e min(1, episodes / horizon).
+
+        More episodes at once than five horizons would else make the factor negative: KL would be paid for.
+        """
         error = max(-0.2, min(0.2, kl_nats / self.target_nats - 1))
-        return KLController(self.beta * (1 + error * episodes / self.horizon), self.target_nats, self.horizon)
+        share = min(1.0, episodes / self.horizon)
+        return KLController(self.beta * (1 + error * share), self.target_nats, self.horizon)

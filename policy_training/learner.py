@@ -51,9 +51,7 @@ class Learner:
     value_head: ScalarHead | None
     optimizer: torch.optim.Optimizer
     controller: KLController
-    kept: dict[str, Tensor] = field(
-        default_factory=dict
-    )  # weights of the policy that is returned if nothing better comes
+    kept: dict[str, Tensor] = field(default_factory=dict)  # weights of the policy that is returned if none is better
     kept_metrics: dict[str, float] = field(default_factory=dict)
     kept_steps: int = 0
     skipped_in_a_row: int = 0
@@ -90,15 +88,17 @@ class Learner:
         }
 
     def put_back(self, weights: dict[str, Tensor]) -> None:
+        """Takes over tensors as `weights` gave them."""
         with torch.no_grad():
             for name, value in self.weights().items():
                 value.copy_(weights[name])
 
     def remember(self, step: int, metrics: dict[str, float], held_out: list[float]) -> None:
-        """Keep the policy as it is now, `step` updates after the start: the best so far."""
+        """Keep the policy as it is now, `step` updates after the start: the best so far. Of `metrics` a copy is kept,
+        since an iteration adds what the update away from this policy was like."""
         self.kept_held_out = held_out
         self.kept = {name: value.detach().clone() for name, value in self.weights().items()}
-        self.kept_metrics, self.kept_steps = metrics, step
+        self.kept_metrics, self.kept_steps = dict(metrics), step
 
     def decay_rates(self, step: int, settings: TrainingSettings) -> None:
         """Learning rates fall linearly from the full ones to the settings' final share of them."""

@@ -17,7 +17,11 @@ def policy_losses(log_probs: Tensor, old: Tensor, advantages: Tensor, clip: floa
 
 
 def value_losses(values: Tensor, old: Tensor, returns: Tensor, clip: float) -> Tensor:
-    """(N, C) 0.5 max((v - R)^2, (clip(v, v_old +- clip) - R)^2)."""
+    """(N, C) 0.5 max((v - R)^2, (clip(v, v_old +- clip) - R)^2).
+
+    Not of the paper, whose value loss is the plain square (Eq. 9), but of its authors' code (OpenAI Baselines, ppo2)
+    and of Ziegler et al. 2019 (https://github.com/openai/lm-human-preferences).
+    """
     clipped = old + (values - old).clamp(-clip, clip)
     return 0.5 * torch.maximum((values - returns) ** 2, (clipped - returns) ** 2)
 

@@ -73,7 +73,7 @@ class RolloutTokens:
     `figures`: log_prob, reference_log_prob, kl (their difference) and entropy, all in nats; value, reward, shaping (the
     part of the reward that is one) and advantage where the algorithm has them. `score` is as the reward gave it,
     `rewarded` as it went into the last token's reward, less a penalty and the baseline: without shaping the rewards add
-    up to rewarded - beta * (sum of kl).
+    up to rewarded - beta * (sum of kl). `beta`: the price of KL, 0 where it has none.
     """
 
     prompt_id: int

@@ -35,7 +35,7 @@ def tokens_of(now: Iteration, learner: Learner) -> list[RolloutTokens]:
             finished=sampled.finished,
             score=float(rollouts.scores[row]),
             rewarded=float(episodes.scores[row]) if episodes else None,
-            beta=now.metrics["beta"],
+            beta=now.metrics.get("beta", 0.0),
             tokens=token_texts(sampled.token_ids, learner.model.tokenizer.decode),
             figures={
                 name: _rounded(whole[row, : len(sampled.token_ids)].tolist())

@@ -3,8 +3,9 @@
 Source: Mnih et al. 2016, "Asynchronous methods for deep reinforcement learning", https://arxiv.org/abs/1602.01783,
 section 4, in its synchronous form (A2C); Sutton and Barto 2018, "Reinforcement learning", section 13.5,
 http://incompleteideas.net/book/the-book-2nd.html. The advantage is R_t - V(s_t), where the return R_t is of `n_steps`
-rewards and the value of the state that comes then; 1 makes it the TD(0) error, the length of a completion or more
-REINFORCE with V as its baseline. KL is in the reward of each token. The value loss is 0.5 (V(s_t) - R_t)^2.
+rewards and the value of the state that comes then, for every state (the paper's returns all end where a segment of at
+most t_max steps does); 1 makes it the TD(0) error, the length of a completion or more REINFORCE with V as its baseline.
+KL is in the reward of each token. The value loss is 0.5 (V(s_t) - R_t)^2.
 
 Left out: workers that run asynchronously, the entropy bonus (the KL keeps the policy spread), RMSProp (Adam, as
 everywhere here), whitening, a ratio and clipping, and with them more than one step on the same rollouts. The values
@@ -45,7 +46,7 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
     now.episodes, now.advantages = episodes, advantages
     figures = optimise(learner, given, rollouts, settings, _losses(advantages, returns, settings))
     return figures | {
-        "reward": float(episodes.rewards.sum(1).mean()),
+        "reward": float(episodes.worth.mean()),
         "explained_variance": explained_variance(rollouts.values, returns, rollouts.mask),
     }
 

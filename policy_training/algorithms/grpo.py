@@ -24,7 +24,7 @@ from torch import Tensor
 from policy_training.advantages import group_normalised
 from policy_training.algorithms.settings.grpo import Settings
 from policy_training.iterations import Iteration, iterations
-from policy_training.kl import kl_per_sequence
+from policy_training.kl import completion_rewards
 from policy_training.learner import Learner, TrainedPolicy
 from policy_training.losses import clipped, k3_losses, policy_losses
 from policy_training.records import Given
@@ -58,8 +58,8 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
         epochs=settings.epochs,
         update_kl_target=settings.update_kl_target,
     )
-    kl = kl_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
-    return figures | {"reward": float((scores - beta * kl).mean())}
+    rewards = completion_rewards(scores, rollouts.log_probs, rollouts.reference, rollouts.mask, beta)
+    return figures | {"reward": float(rewards.mean())}
 
 
 def _losses(rollouts: Rollouts, advantages: Tensor, beta: float, settings: Settings) -> Losses:

@@ -43,7 +43,7 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
     baselines = leave_one_out_baselines(returns, rollouts.mask, [item.id for item in rollouts.items])
     now.episodes, now.advantages = episodes, returns - baselines
     figures = optimise(learner, given, rollouts, settings, _losses(now.advantages))
-    return figures | {"reward": float(episodes.rewards.sum(1).mean())}
+    return figures | {"reward": float(episodes.worth.mean())}
 
 
 def _losses(advantages: Tensor) -> Losses:

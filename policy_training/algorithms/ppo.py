@@ -1,12 +1,14 @@
 """Proximal policy optimisation of a LoRA adapter against a reward that comes in as a callable.
 
 Source: Schulman et al. 2017, https://arxiv.org/abs/1707.06347, as applied to language by Ziegler et al. 2019,
-https://arxiv.org/abs/1909.08593. Kept: clipped policy and value losses, GAE, KL to the reference in the reward with an
-adaptive price, early stop of an update, several epochs of mini-batches. Added, where it has a weight: imitation of
-demonstrations beside the policy loss, as the pre-training loss of PPO-ptx (Ouyang et al. 2022,
-https://arxiv.org/abs/2203.02155, Eq. 2). Left out: a value model of its own (the value head reads the policy's top
-state), an entropy bonus (the KL keeps the policy spread), reward whitening (the reward is normalised where it is
-trained).
+https://arxiv.org/abs/1909.08593. Kept of the first: the clipped policy loss, GAE, several epochs of mini-batches; of
+the second: KL to the reference in the reward with an adaptive price, and, from its code alone
+(https://github.com/openai/lm-human-preferences), whitened advantages and the clipped value loss. Added: the mean of the
+prompt's other samples taken off each score (`centre_scores`), the early end of an update (as in OpenAI's Spinning Up),
+and, where it has a weight, imitation of demonstrations beside the policy loss, as the pre-training loss of PPO-ptx
+(Ouyang et al. 2022, https://arxiv.org/abs/2203.02155, Eq. 2). Left out: a value model of its own (the value head reads
+the policy's top state), an entropy bonus (the KL keeps the policy spread), reward whitening (the reward is normalised
+where it is trained), mini-batches drawn anew in each epoch (the layout stays, so that the ratio starts at exactly 1).
 
 An update: token rewards -> advantages -> epochs of mini-batches, each one optimiser step.
 """
@@ -63,7 +65,7 @@ def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) 
         beside=lambda step: mixed_imitation(learner, given.demonstrations, settings, before + step),
     )
     return figures | {
-        "reward": float(episodes.rewards.sum(1).mean()),
+        "reward": float(episodes.worth.mean()),
         "explained_variance": explained_variance(rollouts.values, returns, rollouts.mask),
     }
 

@@ -20,7 +20,7 @@ from torch import Tensor
 from policy_training.advantages import leave_one_out_centred
 from policy_training.algorithms.settings.rloo import Settings
 from policy_training.iterations import Iteration, iterations
-from policy_training.kl import kl_per_sequence
+from policy_training.kl import completion_rewards
 from policy_training.learner import Learner, TrainedPolicy
 from policy_training.losses import completion_ratio, score_function_losses
 from policy_training.records import Given
@@ -41,8 +41,8 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
 
 def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) -> dict[str, float]:
     rollouts = now.rollouts
-    kl = kl_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
-    rewards = penalised_scores(rollouts, settings) - learner.controller.beta * kl
+    scores, beta = penalised_scores(rollouts, settings), learner.controller.beta
+    rewards = completion_rewards(scores, rollouts.log_probs, rollouts.reference, rollouts.mask, beta)
     advantages = leave_one_out_centred(rewards, [item.id for item in rollouts.items])
     now.advantages = advantages.unsqueeze(1).expand_as(rollouts.mask)
     figures = optimise(

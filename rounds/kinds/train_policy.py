@@ -94,6 +94,7 @@ def run(context: RunContext) -> dict[str, Any]:
         pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
+        _say_which_was_best(context, trained, start)
         policy = _publish(context, trained, start, row, reward, shown)
     finally:
         for name in {TRAINED, REFERENCE} & {*adapters.names}:
@@ -234,6 +235,20 @@ def _never_ends(context: RunContext) -> str:
         "alike. Ask for shorter answers in the prompts or the system prompt, or allow more new tokens "
         "(sampling.max_new_tokens)."
     )
+
+
+def _say_which_was_best(context: RunContext, trained: TrainedPolicy, start: Policy) -> None:
+    steps = context.settings.training.steps
+    if trained.steps == 0:
+        context.log(
+            f"No step made a better policy than {start.name}, which this run started from: what is published is the "
+            "same. Judge more pairs, or take smaller steps (learning_rate).",
+            level="warning",
+        )
+    elif trained.steps < steps:
+        context.log(
+            f"What is published is the policy after {trained.steps} of {steps} steps, the best within the limits."
+        )
 
 
 def _publish(

@@ -6,8 +6,8 @@ from pathlib import Path
 import pytest
 import torch
 
+import toy_runs
 import toy_task
-from language_models.model import LanguageModel
 from language_models.sampling import Sampled
 from policy_training import episodes
 from policy_training.potentials.running_reward import running_reward
@@ -23,8 +23,8 @@ def potential(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[list[
     ]
 
 
-def test_with_a_misleading_potential_it_still_is(tmp_path: Path) -> None:
-    assert toy_task.learn(tmp_path, more=lambda _: {"potential": potential}) >= 0.9
+def test_with_a_misleading_potential_the_toy_is_learned_all_the_same(tmp_path: Path) -> None:
+    assert toy_runs.learn_by("ppo", tmp_path, potential=potential) >= 0.9
 
 
 def test_with_a_potential_that_stays_at_the_end_it_is_not(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
@@ -34,7 +34,7 @@ def test_with_a_potential_that_stays_at_the_end_it_is_not(tmp_path: Path, monkey
         "shaping_rewards",
         lambda potentials, mask, discount, goes_on: real(potentials, mask, discount, torch.ones_like(goes_on)),
     )
-    assert toy_task.learn(tmp_path, more=lambda _: {"potential": potential}) < 0.9
+    assert toy_runs.learn_by("ppo", tmp_path, potential=potential) < 0.9
 
 
 def test_the_reward_so_far_is_learned_from_sooner(tmp_path: Path) -> None:
@@ -44,11 +44,8 @@ def test_the_reward_so_far_is_learned_from_sooner(tmp_path: Path) -> None:
         return [toy_task.true_reward(one.token_ids) if one.token_ids else 0.0 for one in sampled]
 
     def share(seed: int, shaped: bool) -> float:
-        def more(model: LanguageModel) -> dict[str, object]:
-            return {"potential": running_reward(prefix_reward, model.text, 1.0, every=1)} if shaped else {}
-
-        settings = toy_task.SETTINGS.model_copy(update={"steps": 8, "seed": seed})
-        return toy_task.learn(tmp_path / f"{seed}-{shaped}", settings=settings, more=more)
+        so_far = running_reward(prefix_reward, str, 1.0, every=1) if shaped else None
+        return toy_runs.learn_by("ppo", tmp_path / f"{seed}-{shaped}", potential=so_far, steps=8, seed=seed)
 
     plain, shaped = (sum(share(seed, way) for seed in range(3)) / 3 for way in (False, True))
     assert shaped > plain + 0.05

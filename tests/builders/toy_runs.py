@@ -10,8 +10,9 @@ from pathlib import Path
 from typing import Any
 
 import toy_task
+from language_models.settings import LoraSettings, SamplingSettings
 from policy_training import algorithm_registry
-from policy_training.records import RewardFunction
+from policy_training.records import Given, Potential, RewardFunction
 
 
 @dataclass(frozen=True)
@@ -22,6 +23,22 @@ class ToyRun:
     changes: dict[str, Any]
 
 
+SHARED: dict[str, Any] = {
+    "steps": 45,
+    "prompts_per_step": 3,  # the same prompt three times
+    "samples_per_prompt": 64,
+    "minibatches": 2,
+    "learning_rate": 1e-2,
+    "final_learning_rate_share": 0.05,
+    "kl_budget_nats": 100.0,
+    "kl_coefficient": toy_task.BETA,
+    "kl_horizon": 10**9,  # the price of KL stays what it is: the optimum is computed for it
+    "truncation_penalty": 0.0,
+    "tokens_per_batch": 4096,
+    "checkpoint_every": 1000,
+    "lora": LoraSettings(rank=8, alpha=16),
+    "sampling": SamplingSettings(temperature=1.0, max_new_tokens=toy_task.LENGTH, batch_size=192),
+}
 RUNS = {
     "ppo": ToyRun(0.9, {"epochs": 4, "value_learning_rate": 1e-2, "update_kl_target": 0.1}),
     "rloo": ToyRun(0.85, {"update_kl_target": 0.1}),
@@ -31,13 +48,15 @@ RUNS = {
 }
 
 
-def learn_by(name: str, folder: Path, reward: RewardFunction = toy_task.reward, **changes: Any) -> float:
-    """The share of the optimum that an algorithm reaches, checkpoints in `folder`."""
-    settings = algorithm_registry.settings_class(name).model_validate(
-        {**toy_task.REWARDED, **RUNS[name].changes, **changes}
-    )
+def learn_by(
+    name: str,
+    folder: Path,
+    reward: RewardFunction = toy_task.reward,
+    potential: Potential | None = None,
+    **changes: Any,
+) -> float:
+    """The share of the optimum that an algorithm reaches, checkpoints in `folder`; `changes` are settings."""
+    settings = algorithm_registry.settings_class(name).model_validate({**SHARED, **RUNS[name].changes, **changes})
     model = toy_task.toy_model()
-    trained = algorithm_registry.trainer(name)(
-        toy_task.Given(model, [toy_task.PROMPT], reward, folder, lambda _: None), settings
-    )
-    return toy_task.share_of_optimum(model, trained.adapter)
+    given = Given(model, [toy_task.PROMPT], reward, folder, lambda _: None, potential=potential)
+    return toy_task.share_of_optimum(model, algorithm_registry.trainer(name)(given, settings).adapter)

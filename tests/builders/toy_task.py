@@ -1,11 +1,8 @@
 """A toy task whose optimum is known: three tokens of eight, a written reward, and the best policy under the KL term
-by enumeration. Any algorithm learns it by `learn`; `preferences` and `demonstrations` are those of its optimum."""
+by enumeration. Training on it: toy_runs.py."""
 
 import itertools
-from collections.abc import Callable, Sequence
-from pathlib import Path
-from types import ModuleType
-from typing import Any
+from collections.abc import Sequence
 
 import torch
 from tokenizers import Tokenizer, models, pre_tokenizers
@@ -16,36 +13,12 @@ from language_models.batches import collate
 from language_models.log_probs import completion_pass
 from language_models.model import BaseIdentity, LanguageModel
 from language_models.sampling import Sampled
-from language_models.settings import LoraSettings, SamplingSettings
-from policy_training.algorithms import ppo
-from policy_training.algorithms.settings.ppo import Settings
-from policy_training.records import Given, PromptItem, RewardFunction
-from policy_training.settings import TrainingSettings
+from policy_training.records import PromptItem
 
 WORDS = [*"abcdefgh"]
 LENGTH = 3
 BETA = 0.3
 PROMPT = PromptItem(id=1, token_ids=[2, 3])
-SHARED: dict[str, Any] = {  # of every algorithm that draws rollouts
-    "steps": 45,
-    "prompts_per_step": 3,  # the same prompt three times
-    "samples_per_prompt": 64,
-    "minibatches": 2,
-    "learning_rate": 1e-2,
-    "final_learning_rate_share": 0.05,
-    "kl_budget_nats": 100.0,
-    "tokens_per_batch": 4096,
-    "checkpoint_every": 1000,
-    "lora": LoraSettings(rank=8, alpha=16),
-    "sampling": SamplingSettings(temperature=1.0, max_new_tokens=LENGTH, batch_size=192),
-}
-REWARDED: dict[str, Any] = {  # of every algorithm that pays for KL
-    **SHARED,
-    "kl_coefficient": BETA,
-    "kl_horizon": 10**9,  # the price of KL stays what it is: the optimum is computed for it
-    "truncation_penalty": 0.0,
-}
-SETTINGS = Settings(**REWARDED, epochs=4, value_learning_rate=1e-2, update_kl_target=0.1)
 
 
 def toy_model() -> LanguageModel:
@@ -114,49 +87,5 @@ def optimum_log_probs(model: LanguageModel) -> Tensor:
     return torch.log_softmax(sequence_log_probs(model, None) + _rewards() / BETA, 0)
 
 
-def demonstrations(model: LanguageModel, count: int, seed: int = 0) -> list[Sampled]:
-    """Completions of the best policy: imitating them leads to it."""
-    return [_completion(place) for place in _drawn(optimum_log_probs(model), count, seed)]
-
-
-def preferences(model: LanguageModel, count: int, seed: int = 0) -> list[tuple[Sampled, Sampled, float]]:
-    """Two completions of the reference, and the chance with which the first is preferred: sigmoid(difference of
-    rewards). Where people prefer so, the optimum of DPO at this beta is the best policy (Rafailov et al. 2023, section
-    4)."""
-    places = _drawn(sequence_log_probs(model, None), 2 * count, seed)
-    rewards = _rewards()
-    return [
-        (_completion(one), _completion(other), float(torch.sigmoid(rewards[one] - rewards[other])))
-        for one, other in zip(places[:count], places[count:], strict=True)
-    ]
-
-
-def learn(
-    folder: Path,
-    algorithm: ModuleType = ppo,
-    settings: TrainingSettings = SETTINGS,
-    reward: RewardFunction | None = reward,
-    more: Callable[[LanguageModel], dict[str, Any]] = lambda _: {},
-) -> float:
-    """Train by an algorithm, checkpoints in `folder`; the share of the optimum that the policy then reaches.
-
-    `more` makes what else the algorithm takes, by the names of `Given`, such as preferences. Settings need not know
-    `kl_coefficient`; where they do, it is to be BETA, with an endless horizon.
-    """
-    model = toy_model()
-    given = Given(model, [PROMPT], reward, folder, lambda _: None, **more(model))
-    return share_of_optimum(model, algorithm.train(given, settings).adapter)
-
-
 def _rewards() -> Tensor:
     return torch.tensor([true_reward(tokens) for tokens in every_sequence()], dtype=torch.float64)
-
-
-def _drawn(log_probs: Tensor, count: int, seed: int) -> list[int]:
-    generator = torch.Generator().manual_seed(seed)
-    return list(torch.multinomial(log_probs.exp(), count, replacement=True, generator=generator).tolist())
-
-
-def _completion(place: int) -> Sampled:
-    tokens = list(every_sequence()[place])
-    return Sampled(tokens, " ".join(WORDS[token] for token in tokens), "length")

@@ -1,9 +1,10 @@
+import pytest
 import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
 from policy_training.advantages import generalised_advantages, leave_one_out_centred, masked_mean, whiten
-from policy_training.kl import KLController, k3_per_sequence, kl_per_sequence, token_rewards
+from policy_training.kl import KLController, completion_rewards, k3_per_sequence, kl_per_sequence, token_rewards
 from policy_training.losses import approximate_kl, clipped, policy_losses, value_losses
 from ragged_batches import ragged
 
@@ -70,6 +71,7 @@ def test_token_rewards_add_up_to_the_score_minus_the_price_of_kl() -> None:
     scores = torch.tensor([1.0, -2.0, 0.5])
     rewards = token_rewards(scores, own, reference, mask, beta=0.3)
     torch.testing.assert_close(rewards.sum(1), scores - 0.3 * kl_per_sequence(own, reference, mask))
+    torch.testing.assert_close(rewards.sum(1), completion_rewards(scores, own, reference, mask, beta=0.3))
     torch.testing.assert_close(rewards[1, 0], -2.0 - 0.3 * (own[1, 0] - reference[1, 0]))
     assert (rewards[~mask] == 0).all()
 
@@ -86,6 +88,12 @@ def test_the_controller_moves_the_price_by_clipped_relative_error() -> None:
     assert abs(controller.after(4.4, 50).beta - 0.1 * (1 + 0.1 * 0.5)) < 1e-12
     assert abs(controller.after(40.0, 50).beta - 0.1 * (1 + 0.2 * 0.5)) < 1e-12
     assert abs(controller.after(0.0, 50).beta - 0.1 * (1 - 0.2 * 0.5)) < 1e-12
+
+
+def test_more_completions_than_the_horizon_move_the_price_by_a_fifth_and_never_make_it_a_wage() -> None:
+    controller = KLController(beta=0.1, target_nats=4.0, horizon=10)
+    assert controller.after(0.0, 1000).beta == pytest.approx(0.08)
+    assert controller.after(400.0, 1000).beta == pytest.approx(0.12)
 
 
 def test_policy_loss_clips_only_where_that_is_the_pessimistic_side() -> None:

@@ -1,5 +1,7 @@
 """Algorithms are found by their files' names, without torch, and each has its settings and its place in a run's."""
 
+from pathlib import Path
+
 import pytest
 
 from policy_training import algorithm_registry
@@ -19,6 +21,13 @@ def test_an_algorithm_says_what_it_is_and_what_it_takes(name: str):
     chosen = TrainPolicySettings.model_validate({"algorithm": name})
     assert type(chosen.training) is algorithm_registry.settings_class(name)
     assert callable(algorithm_registry.trainer(name))
+
+
+def test_a_file_that_does_not_say_what_it_takes_is_told_so(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    (tmp_path / "new_one.py").write_text('"""A new one."""\n')
+    monkeypatch.setattr(algorithm_registry, "FOLDER", tmp_path)
+    with pytest.raises(ValueError, match=r"algorithms/new_one.py does not say what it takes: it needs NEEDS"):
+        algorithm_registry.describe("new_one")
 
 
 def test_an_unknown_one_is_answered_with_those_that_there_are():

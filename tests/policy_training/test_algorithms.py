@@ -2,6 +2,7 @@
 the first step, micro-batches, what may change, resume. That each learns: test_learning.py."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -14,10 +15,11 @@ from language_models.model import LanguageModel
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
 from policy_training import algorithm_registry, updates
-from policy_training.learner import ADAPTER, VALUE_HEAD, Learner, TrainedPolicy
+from policy_training.learner import ADAPTER, VALUE_HEAD, Learner
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
 from tiny_models import fresh_tiny, randomise
+from trained_weights import same, weights_of
 
 STEPS = 2
 ALGORITHMS = [name for name in algorithm_registry.names() if "reward" in algorithm_registry.describe(name).needs]
@@ -60,15 +62,6 @@ def given_to(
 
 def letters(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
     return [sum(map(ord, completion.text)) % 7 / 3 for completion in sampled]
-
-
-def weights_of(trained: TrainedPolicy) -> dict[str, Tensor]:
-    head = {} if trained.value_head is None else dict(trained.value_head.state_dict())
-    return {name: value.clone() for name, value in {**trained.model.adapters.state(trained.adapter), **head}.items()}
-
-
-def same(one: dict[str, Tensor], other: dict[str, Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.fixture(scope="module")
@@ -144,6 +137,19 @@ def test_training_changes_its_own_adapter_and_nothing_else(name: str, tmp_path: 
     assert all(torch.equal(after[key], value) for key, value in before.items())
     assert any("lora_B" in key and after[key].abs().sum() > 0 for key in own)  # they start at 0
     assert (trained.value_head is not None) == (name in HAVE_VALUES)
+
+
+def test_the_reward_shown_is_the_score_less_penalty_and_price_of_kl(name: str, tmp_path: Path, start: Path) -> None:
+    """Whatever baselines and shaping make of it on the way to the loss."""
+    reports: list[StepReport] = []
+    given = given_to(tmp_path, fresh_tiny(), start, reports)
+    shaped = replace(given, potential=lambda _, done: [[1.0] * (len(one.token_ids) + 1) for one in done])
+    settings = settings_of(name, steps=1, kl_budget_nats=1e4, truncation_penalty=2.0)
+    algorithm_registry.trainer(name)(shaped, settings)
+    first = reports[0].metrics
+    assert first["kl_nats"] > 0.1 and first["cut_off"] > 0
+    expected = first["score"] - 2.0 * first["cut_off"] - first["beta"] * first["kl_nats"]
+    assert first["reward"] == pytest.approx(expected, abs=1e-4)
 
 
 def test_a_run_cut_at_any_step_ends_bit_equal_to_an_uncut_one_of_the_same_seed(name: str, tmp_path: Path) -> None:

@@ -16,6 +16,7 @@ from policy_training.algorithms.settings.dpo import Settings
 from policy_training.learner import Learner, TrainedPolicy
 from policy_training.records import Given, Preference, PromptItem, StepReport
 from tiny_models import fresh_tiny
+from trained_weights import same, weights_of
 
 SETTINGS = Settings(
     steps=3,
@@ -64,21 +65,13 @@ def run(
     return dpo.train(given, settings), reports
 
 
-def weights_of(trained: TrainedPolicy) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in trained.model.adapters.state(trained.adapter).items()}
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
-
-
 def test_before_the_first_step_the_loss_is_that_of_no_difference(tmp_path: Path) -> None:
     pairs = [replace(pair, tie=False, weight=1.0) for pair in pairs_of(fresh_tiny())]
     _, reports = run(fresh_tiny(), tmp_path, SETTINGS.model_copy(update={"minibatches": 1}), pairs)
     assert reports[0].metrics["preference_loss"] == pytest.approx(torch.log(torch.tensor(2.0)).item(), abs=1e-5)
     assert reports[0].metrics["preference_margin_nats"] == pytest.approx(0.0, abs=1e-4)
     assert reports[0].metrics["kl_nats"] == 0.0
-    assert "score" not in reports[0].metrics
+    assert not {"score", "beta"} & reports[0].metrics.keys(), "there is no reward, and no price of KL in it"
 
 
 def test_a_run_cut_at_any_step_and_resumed_ends_bit_equal_to_an_uncut_one(tmp_path: Path) -> None:

@@ -5,15 +5,17 @@ from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
+from pydantic import ValidationError
 
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
-from policy_training.algorithms import ppo
+from policy_training.algorithms import dpo, ppo
+from policy_training.algorithms.settings.dpo import Settings as DPOSettings
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.guards import alarms_of, clearly_above, hacking_alarm, paired_difference, spread_of_texts
 from policy_training.iterations import HELD_OUT_INDEX
 from policy_training.learner import TrainedPolicy
-from policy_training.records import Given, HeldOut, PromptItem, RewardFunction, StepReport
+from policy_training.records import Given, HeldOut, Preference, PromptItem, RewardFunction, StepReport
 from policy_training.settings import GuardSettings
 from tiny_models import fresh_tiny
 
@@ -143,7 +145,8 @@ def test_held_out_completions_are_drawn_with_the_same_numbers_at_every_look(tmp_
     run(tmp_path, watch, SETTINGS.model_copy(update={"learning_rate": 1e-12}))
     assert len(texts) == 5
     assert all(one == texts[0] for one in texts)  # the policy stood still
-    assert HELD_OUT_INDEX > 64  # more than samples_per_prompt may be
+    with pytest.raises(ValidationError):  # more rollouts than an iteration can have
+        Settings(prompts_per_step=HELD_OUT_INDEX // 64, samples_per_prompt=64)
 
 
 def test_an_alarm_ends_the_run_with_the_best_policy_before_it(tmp_path: Path):
@@ -158,6 +161,26 @@ def test_an_alarm_ends_the_run_with_the_best_policy_before_it(tmp_path: Path):
     trained, reports = run(tmp_path / "on", None, going_on)
     assert reports[-1].step == 8
     assert trained.stopped_early is None
+    raised = [report.step for report in reports if report.alarms]
+    assert raised
+    assert trained.steps not in raised, "what raised an alarm is not published"
+
+
+def test_held_out_prompts_choose_where_there_is_no_reward_to_train_on(tmp_path: Path):
+    model, looks = fresh_tiny(), in_turn(0.0, 2.0, 1.0)
+    prompt = model.tokens([{"role": "user", "content": "word"}])
+    said = [Preference(prompt, model.completion_tokens("yes", True), model.completion_tokens("no", True))]
+    given = Given(
+        model,
+        [PromptItem(0, prompt)],
+        None,
+        tmp_path,
+        lambda _: None,
+        held_out=HeldOut([PromptItem(1, prompt)], looks),
+        preferences=said,
+    )
+    shared = SETTINGS.model_dump(include={"guards", "lora", "sampling", "kl_budget_nats"})
+    assert dpo.train(given, DPOSettings(steps=2, **shared)).steps == 1
 
 
 def test_a_cut_run_keeps_its_best_policy_and_what_it_is_held_against(tmp_path: Path):

@@ -22,6 +22,7 @@ from policy_training.learner import Learner, TrainedPolicy
 from policy_training.records import Demonstration, Given, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
 from tiny_models import fresh_tiny
+from trained_weights import same, weights_of
 
 FEW = {
     "steps": 3,
@@ -67,14 +68,6 @@ def run(
     shown = demonstrations_of(model) if demonstrations is None else demonstrations
     trained = algorithm.train(Given(model, items, reward, folder, on_step, demonstrations=shown), settings)
     return trained, reports
-
-
-def weights_of(trained: TrainedPolicy) -> dict[str, torch.Tensor]:
-    return {name: value.clone() for name, value in trained.model.adapters.state(trained.adapter).items()}
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 def cross_entropy(model: LanguageModel, adapter: str | None, demonstrations: Sequence[Demonstration]) -> float:
@@ -165,8 +158,7 @@ def test_it_fits_a_known_distribution(tmp_path: Path) -> None:
     """Samples of the best policy of the toy task, at their shares: the KL from it to the imitator nearly vanishes."""
     model = toy_task.toy_model()
     sequences = toy_task.every_sequence()
-    rewards = torch.tensor([toy_task.true_reward(tokens) for tokens in sequences], dtype=torch.float64)
-    best = torch.log_softmax(toy_task.sequence_log_probs(model, None) + rewards / toy_task.BETA, 0)
+    best = toy_task.optimum_log_probs(model)
     prompt = toy_task.PROMPT.token_ids
     shown = [Demonstration(prompt, tokens, float(share)) for tokens, share in zip(sequences, best.exp(), strict=True)]
     settings = Settings(

@@ -12,7 +12,7 @@ from policy_training.potentials.language_score import language_score
 from policy_training.potentials.length_progress import length_progress
 from policy_training.potentials.running_reward import running_reward
 from policy_training.records import PromptItem
-from policy_training.shaping import checked_potentials
+from policy_training.shaping import BadPotential, checked_potentials
 from tiny_models import tiny_with_adapters
 
 ITEMS = [PromptItem(1, [5, 6, 7]), PromptItem(2, [8])]
@@ -37,6 +37,13 @@ def test_the_running_reward_is_that_of_the_prefix_and_moves_every_few_tokens() -
     assert rows == [[50, 50, 51, 51, 52, 52], [100, 100, 101]]
     assert seen == [(1, "", False), (1, "10 11", False), (1, "10 11 12 13", False), (2, "", False), (2, "20 21", False)]
     assert running_reward(reward, text, weight=1.0, every=1)(ITEMS, SAMPLED)[1] == [200, 201, 202]
+
+
+def test_a_reward_that_gives_another_number_of_scores_is_refused_in_words() -> None:
+    for count in (4, 6):
+        short = running_reward(lambda items, sampled, count=count: [0.5] * count, str, 1.0, every=2)
+        with pytest.raises(BadPotential, match=f"the reward gave {count} scores for 5 prefixes"):
+            short(ITEMS, SAMPLED)
 
 
 def test_the_language_score_is_the_mean_log_prob_under_the_base_whatever_adapter_is_there() -> None:

@@ -1,6 +1,7 @@
 """PPO on a small model: layout, guards, and going on from a policy or a checkpoint. What holds for every algorithm:
 test_algorithms.py."""
 
+import itertools
 from collections.abc import Sequence
 from pathlib import Path
 
@@ -13,12 +14,15 @@ from language_models.model import LanguageModel
 from language_models.precision import Compute
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
+from policy_training import iterations
 from policy_training.algorithms import ppo
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.learner import Learner, TrainedPolicy
+from policy_training.optimiser_step import guarded_step
 from policy_training.records import Given, PromptItem, RewardFunction, StepReport
 from policy_training.rollouts import BadReward, Rollouts, collect
 from tiny_models import fresh_tiny
+from trained_weights import same, weights_of
 
 SETTINGS = Settings(
     steps=3,
@@ -54,16 +58,6 @@ def run(
             raise InterruptedError
 
     return ppo.train(Given(model, prompts_of(model), reward, folder, on_step), settings), reports
-
-
-def weights_of(trained: TrainedPolicy) -> dict[str, torch.Tensor]:
-    assert trained.value_head is not None
-    head = dict(trained.value_head.state_dict())
-    return {name: value.clone() for name, value in {**trained.model.adapters.state(trained.adapter), **head}.items()}
-
-
-def same(one: dict[str, torch.Tensor], other: dict[str, torch.Tensor]) -> bool:
-    return one.keys() == other.keys() and all(torch.equal(one[name], other[name]) for name in one)
 
 
 @pytest.fixture
@@ -139,7 +133,22 @@ def test_past_the_kl_budget_training_stops_with_the_policy_that_was_within(tmp_p
     assert trained.stopped_early is not None
     assert "budget" in trained.stopped_early
     assert reports[-1].metrics["kl_nats"] > 0.5 >= trained.metrics["kl_nats"]
-    assert trained.metrics == {**reports[-2].metrics, **trained.metrics}
+    measured = reports[-2].metrics  # and what the update away from it was like
+    assert trained.metrics == {name: measured[name] for name in trained.metrics}
+    assert {"score", "kl_nats"} < trained.metrics.keys()
+    assert {"policy_loss", "seconds_update"} < measured.keys() - trained.metrics.keys(), "those are of the next one"
+
+
+def test_a_kl_that_is_no_number_is_past_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, looks = iterations.describe, itertools.count()
+
+    def broken(rollouts: Rollouts) -> dict[str, float]:
+        return {**real(rollouts), **({"kl_nats": float("nan")} if next(looks) == 2 else {})}
+
+    monkeypatch.setattr(iterations, "describe", broken)
+    trained, reports = run(fresh_tiny(), tmp_path)
+    assert [alarm.code for alarm in reports[-1].alarms] == ["kl_budget"]
+    assert (reports[-1].step, trained.steps) == (2, 1)
 
 
 def test_a_start_that_is_past_the_budget_already_is_said_in_words(tmp_path: Path) -> None:
@@ -164,7 +173,43 @@ def test_three_non_finite_losses_in_a_row_fail_with_the_batch_saved(
     assert (tmp_path / "non-finite.safetensors").is_file()
 
 
-def test_one_non_finite_step_is_skipped_counted_and_changes_nothing(
+def test_a_non_finite_step_changes_neither_weights_nor_optimiser(
+    learner_and_rollouts: tuple[Learner, Rollouts], tmp_path: Path
+) -> None:
+    learner, rollouts = learner_and_rollouts
+    (minibatch, *_), figures = rollouts.minibatches, {"policy_loss": 1.0}
+    weights = list(learner.weights().values())
+    for gradient, figure in ((float("inf"), 1.0), (1.0, float("nan"))):
+        before = [weight.detach().clone() for weight in weights]
+        for weight in weights:
+            weight.grad = torch.full_like(weight, gradient)
+        assert guarded_step(learner, minibatch, {**figures, "policy_loss": figure}, 1.0, tmp_path) == 1
+        assert all(torch.equal(weight, was) for weight, was in zip(weights, before, strict=True))
+        assert not learner.optimizer.state
+    assert learner.skipped_in_a_row == 2
+    for weight in weights:
+        weight.grad = torch.ones_like(weight)
+    assert guarded_step(learner, minibatch, figures, 1.0, tmp_path) == learner.skipped_in_a_row == 0
+    assert not torch.equal(weights[0], before[0])
+
+
+def test_skipped_steps_are_counted_over_a_cut(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls = itertools.count(1)
+
+    def never(new: torch.Tensor, *_: object) -> torch.Tensor:
+        next(calls)
+        return new * float("nan")
+
+    monkeypatch.setattr(ppo, "policy_losses", never)
+    two_steps = SETTINGS.model_copy(update={"epochs": 1, "minibatches": 2, "tokens_per_batch": 10_000})
+    with pytest.raises(InterruptedError):
+        run(fresh_tiny(), tmp_path, two_steps, cut_at=0)
+    with pytest.raises(NonFiniteLoss, match="3 times in a row"):
+        run(fresh_tiny(), tmp_path, two_steps)
+    assert next(calls) - 1 == 3
+
+
+def test_one_non_finite_step_is_skipped_and_counted_and_training_goes_on(
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
     calls, real = [0], ppo.policy_losses

@@ -1,4 +1,4 @@
-"""The toy's known optimum, and the preferences and demonstrations that lead to it."""
+"""The toy's known optimum."""
 
 import pytest
 import torch
@@ -20,18 +20,3 @@ def test_no_policy_is_worth_more_than_the_optimum() -> None:
     for size in (0.1, 1.0):
         other = torch.log_softmax(best + size * torch.randn(len(best), generator=generator, dtype=torch.float64), 0)
         assert worth(other) < at_best
-
-
-def test_demonstrations_are_the_optimums_and_preferences_follow_the_reward() -> None:
-    model = toy_task.toy_model()
-    expected = float(
-        (
-            toy_task.optimum_log_probs(model).exp()
-            * torch.tensor([*map(toy_task.true_reward, toy_task.every_sequence())])
-        ).sum()
-    )
-    shown = [toy_task.true_reward(one.token_ids) for one in toy_task.demonstrations(model, 2000)]
-    assert sum(shown) / len(shown) == pytest.approx(expected, abs=0.1)
-    for first, second, chance in toy_task.preferences(model, 20):
-        difference = toy_task.true_reward(first.token_ids) - toy_task.true_reward(second.token_ids)
-        assert chance == pytest.approx(1 / (1 + 2.718281828459045**-difference))

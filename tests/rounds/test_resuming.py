@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from feedback_store import policies, prompts, runs
+from feedback_store import policies, prompts, run_records, runs
 from feedback_store.database import Database
 from feedback_store.prompts import NewPrompt, from_text
 from policy_training import iterations
@@ -251,3 +251,18 @@ def test_an_alarm_is_a_row_of_the_run_and_stays_with_the_policy(
     made = policies.by_name(db, (runs.get(db, run.id).result or {})["policy"])
     assert made.metrics["alarms"] == ["entropy"]
     assert made.metrics["stopped_early"] == "alarm at step 2: entropy 0.1 past 0.6"
+    assert any("the policy after 1 of 3 steps" in line.text for line in run_records.logs(db, run.id))
+
+
+def test_a_policy_that_is_the_one_it_started_from_is_told(
+    worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    start = policies.current(db)
+    run = verbs.start_run(db, "train-policy", {**SETTINGS, "held_out_prompts": 0})
+    describe = iterations.describe
+    looks = iter((2.0, 0.1))
+    with monkeypatch.context() as patch:
+        patch.setattr(iterations, "describe", lambda rollouts: {**describe(rollouts), "entropy_nats": next(looks)})
+        worker.work(until_idle=True)
+    said = [line.text for line in run_records.logs(db, run.id) if line.level == "warning"]
+    assert any(text.startswith(f"No step made a better policy than {start.name}") for text in said)
