@@ -4,7 +4,7 @@ and what over-optimisation costs with and without guards.
 Simulated people judge pairs of the base's completions by the taste *lists*; a reward head learns from them; a policy is
 trained on that reward, and judged by the taste itself on held-out prompts that took no part. A cell is one algorithm;
 take --seed 0, 1 and 2. `curve` has for each iteration the mean taste and the reward of its fresh completions of
-training prompts, KL a sequence and the seconds so far.
+training prompts, KL a sequence and the seconds so far. Intervals are over the held-out prompts.
 
 The unguarded run has no price of KL, no budget, no held-out choice and no penalty for what the reward does not know;
 the guarded one differs in the guards alone. Both learn from few judgments, at three times the learning rate.
@@ -21,8 +21,9 @@ from typing import Any
 
 import numpy as np
 
+from benchmarks.intervals import mean_of
 from benchmarks.setting import Setting, peak_gigabytes
-from benchmarks.simulated_taste import Judged, Task, preferred
+from benchmarks.simulated_taste import Judged, Task, wins
 from language_models.sampling import Sampled
 from policy_training import algorithm_registry
 from policy_training.records import Given, HeldOut, PromptItem, RewardFunction, StepReport
@@ -83,8 +84,8 @@ def best_of_n(setting: Setting) -> dict[str, Any]:
         new = worth[best, np.arange(len(best))]
         row[f"best_of_{n}"] = {
             "kl_nats_at_most": round(math.log(n) - (n - 1) / n, 3),
-            "gain": round(float(new.mean() - old[0].mean()), 3),
-            "preferred_to_base": round(preferred(list(new), list(old[0])), 3),
+            "gain": mean_of(new - old[0]),
+            "preferred_to_base": mean_of(wins(new, old[0])),
         }
     return row
 
@@ -129,8 +130,8 @@ def _told(task: Task, steps: int, stopped: str | None, kl_nats: float) -> dict[s
     task.model.adapters.remove(POLICY)
     return {
         "held_out_prompts": len(new),
-        "gain": round(float(np.mean(worth) - np.mean(before)), 3),
-        "preferred_to_base": round(preferred(worth, before), 3),
+        "gain": mean_of(np.array(worth) - np.array(before)),
+        "preferred_to_base": mean_of(wins(worth, before)),
         "kl_nats": round(kl_nats, 2),
         "kept_after_steps": steps,
         "stopped": stopped,

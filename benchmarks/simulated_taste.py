@@ -18,6 +18,7 @@ from language_models.seeds import completion_seed
 from language_models.settings import SamplingSettings
 from policy_training.records import Demonstration, Preference, PromptItem, RewardFunction
 from reward_training.cautious import scorer
+from reward_training.likelihood import Floats
 from reward_training.records import Outcome, Pair, Text
 from reward_training.settings import RewardSettings
 from reward_training.training import train
@@ -120,10 +121,9 @@ class Task:
         return lambda items, sampled: score([_text(*one) for one in zip(items, sampled, strict=True)])
 
 
-def preferred(new: Sequence[float], old: Sequence[float]) -> float:
-    """Share of rows in which the first is worth more, ties half."""
-    difference = np.sign(np.array(new) - np.array(old))
-    return float(np.mean((difference + 1) / 2))
+def wins(new: Sequence[float], old: Sequence[float]) -> Floats:
+    """(N,): 1 where the first is worth more, a half where both are worth the same."""
+    return np.asarray((np.sign(np.array(new) - np.array(old)) + 1) / 2)
 
 
 def _text(item: PromptItem, sampled: Sampled) -> Text:
