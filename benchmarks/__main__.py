@@ -93,8 +93,7 @@ def main() -> int:
         setting = replace(setting, work=given.work)
     done = finished(given.to)
     for (name, cell), measure in cells(given.only).items():
-        base = given.base if cell is None else None  # what has cells names no model of its own
-        head = {"benchmark": name, "cell": cell, "seed": given.seed, "base": base, "short": given.short}
+        head = {"benchmark": name, "cell": cell, "seed": given.seed, "base": given.base, "short": given.short}
         if tuple(head[part] for part in SAME) in done:
             continue
         text = json.dumps(head | machine() | measure(setting))

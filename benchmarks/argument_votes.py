@@ -4,23 +4,17 @@ I. Habernal and I. Gurevych, "Which argument is more convincing?", ACL 2016 (CC-
 are length, punctuation and how often common words occur.
 """
 
-import gzip
-import json
 import re
 from collections import Counter
 from dataclasses import dataclass
 from functools import cache
-from pathlib import Path
-from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
 
-from benchmarks.setting import Setting
+from benchmarks.setting import KEPT_OUT, Setting
 from reward_training.likelihood import FIRST, SECOND, TIE
 
-KEPT = 3
-"""The first debates in sorted order: nothing is ever tuned on them, accuracy on unseen debates is told of them."""
 COMMON_WORDS = 100
 SAID = {"a": FIRST, "tie": TIE, "b": SECOND}
 
@@ -36,7 +30,7 @@ class Arguments:
     @property
     def kept(self) -> NDArray[np.bool_]:
         """Which arguments are of the debates that nothing is tuned on."""
-        return self.debates < KEPT
+        return self.debates < KEPT_OUT
 
 
 @dataclass(frozen=True)
@@ -50,32 +44,21 @@ class Votes:
     comparisons: NDArray[np.int64]
 
 
+@cache
 def read(setting: Setting) -> tuple[Arguments, Votes]:
     """All arguments and votes. Raises ValueError without --data."""
-    if setting.data is None:
-        raise ValueError("this benchmark needs --data DIR with ukpconvarg1/arguments.jsonl.gz and comparisons.jsonl.gz")
-    return _read(setting.data / "ukpconvarg1")
-
-
-@cache
-def _read(folder: Path) -> tuple[Arguments, Votes]:
-    rows = _lines(folder / "arguments.jsonl.gz")
+    rows = setting.rows("ukpconvarg1/arguments.jsonl.gz")
     place = {row["id"]: number for number, row in enumerate(rows)}
     names = sorted({row["debate"] for row in rows})
     texts = [str(row["text"]) for row in rows]
     arguments = Arguments(texts, np.array([names.index(row["debate"]) for row in rows]), _features(texts))
     said = [
         (place[row["a"]], place[row["b"]], SAID[vote], str(person), number)
-        for number, row in enumerate(_lines(folder / "comparisons.jsonl.gz"))
+        for number, row in enumerate(setting.rows("ukpconvarg1/comparisons.jsonl.gz"))
         for person, vote in row["votes"]
     ]
     first, second, outcomes, people, comparisons = zip(*said, strict=True)
     return arguments, Votes(np.array(first), np.array(second), np.array(outcomes), list(people), np.array(comparisons))
-
-
-def _lines(path: Path) -> list[dict[str, Any]]:
-    with gzip.open(path, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]
 
 
 def _features(texts: list[str]) -> NDArray[np.float64]:

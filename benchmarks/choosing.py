@@ -18,7 +18,7 @@ import numpy as np
 
 from benchmarks import kept_features
 from benchmarks.kept_features import Judged
-from benchmarks.setting import Setting
+from benchmarks.setting import KEPT_OUT, Setting
 from reward_training.bayesian_head import Answers, Directions, Posterior, expected_precision, fit_by_evidence
 from reward_training.likelihood import FIRST, SECOND, Floats, outcome_probabilities
 from rounds.choosing import FIRST_RANDOM, Rule, choose, random_share
@@ -27,8 +27,6 @@ RULES: tuple[Rule, ...] = get_args(Rule)
 LABELS, STEP, BATCH, TEXTS = 800, 50, 8, 4
 HOLDOUT_QUESTIONS = 0.15
 REFIT_EVERY = 5  # batches absorbed one by one between two fits
-# Never asked about nor looked at while rules were made: the first three debates in sorted order.
-KEPT_OUT = 3
 
 
 @dataclass(frozen=True)
@@ -180,7 +178,6 @@ def _curve(task: Task, rule: Any, seed: int, labels: int) -> list[float]:
             if not pairs:
                 continue
             slots[len(slots)] = (_differences(task, pairs), pairs)
-            taken |= set()
         chosen_by: dict[int, str] = {
             slot: "random" if len(y) < FIRST_RANDOM or draw.random() < random_share(HOLDOUT_QUESTIONS) else rule
             for slot in slots

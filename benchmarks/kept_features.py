@@ -1,11 +1,11 @@
 """Features of the real data's texts by a base, computed once and kept in a folder: minutes of reading, then none.
 
-Files `ukp-reward.npz` (one row an argument), `qa-reward.npz` and `qa-passages-reward.npz` (four rows a question,
-without and with its passages) hold `ids` and `features` (N, 2 H + 1) as the reward's head reads them.
+A folder for each base; its files `ukp-reward.npz` (one row an argument), `qa-reward.npz` and `qa-passages-reward.npz`
+(four rows a question, without and with its passages) hold `ids` and `features` (N, 2 H + 1) as the reward's head reads
+them.
 """
 
-import gzip
-import json
+import re
 from collections.abc import Sequence
 from dataclasses import dataclass
 from pathlib import Path
@@ -38,11 +38,11 @@ class Judged:
 
 def ukp(setting: Setting, folder: Path) -> Judged:
     """UKPConvArg1: the comparisons of arguments, by debate."""
-    arguments = _lines(setting, "ukpconvarg1/arguments.jsonl.gz")
+    arguments = setting.rows("ukpconvarg1/arguments.jsonl.gz")
     texts = [(one["title"], one["text"]) for one in arguments]
-    features = _kept(setting, folder / "ukp-reward.npz", [one["id"] for one in arguments], texts)
+    features = _kept(setting, _path(setting, folder, "ukp-reward"), [one["id"] for one in arguments], texts)
     place = {one["id"]: number for number, one in enumerate(arguments)}
-    pairs = _lines(setting, "ukpconvarg1/comparisons.jsonl.gz")
+    pairs = setting.rows("ukpconvarg1/comparisons.jsonl.gz")
     return Judged(
         features,
         np.array([place[one["a"]] for one in pairs]),
@@ -60,7 +60,7 @@ def qa(setting: Setting, folder: Path, *, passages: bool = False, most: int | No
     questions = setting.questions()[:most]
     texts = [(_asked(one, passages), text) for one in questions for text in one["completions"]]
     ids = [f"{number}/{place}" for number, one in enumerate(questions) for place in range(len(one["completions"]))]
-    features = _kept(setting, folder / ("qa-passages-reward.npz" if passages else "qa-reward.npz"), ids, texts)
+    features = _kept(setting, _path(setting, folder, "qa-passages-reward" if passages else "qa-reward"), ids, texts)
     place = {name: number for number, name in enumerate(ids)}
     pairs = [(number, pair) for number, one in enumerate(questions) for pair in one["comparisons"]]
     said = np.array([VERDICTS[pair["verdict"]] for _, pair in pairs])
@@ -73,6 +73,10 @@ def qa(setting: Setting, folder: Path, *, passages: bool = False, most: int | No
         [f"{number:04}" for number, _ in pairs],
         np.array([len(text) for _, text in texts], dtype=float),
     )
+
+
+def _path(setting: Setting, folder: Path, name: str) -> Path:
+    return folder / re.sub(r"[^\w.-]+", "-", setting.base) / f"{name}.npz"
 
 
 def _asked(question: dict[str, Any], passages: bool) -> str:
@@ -116,10 +120,3 @@ def _write(path: Path, known: dict[str, np.ndarray]) -> None:
     half = path.with_suffix(".part.npz")
     np.savez(half, ids=np.array(list(known)), features=np.array(list(known.values())))
     half.replace(path)
-
-
-def _lines(setting: Setting, name: str) -> list[dict[str, Any]]:
-    if setting.data is None:
-        raise ValueError(f"this benchmark needs --data DIR with {name}")
-    with gzip.open(setting.data / name, "rt", encoding="utf-8") as lines:
-        return [json.loads(line) for line in lines]

@@ -2,9 +2,9 @@
 and what over-optimisation costs with and without guards.
 
 Simulated people judge pairs of the base's completions by the taste *lists*; a reward head learns from them; a policy is
-trained on that reward, and judged by the taste itself on held-out prompts that took no part, with 95 % intervals over
-them. A cell is one algorithm; take --seed 0, 1 and 2. `curve` has for each iteration the mean taste and the reward of
-its fresh completions of training prompts, KL a sequence and the seconds so far.
+trained on that reward, and judged by the taste itself on held-out prompts that took no part. A cell is one algorithm;
+take --seed 0, 1 and 2. `curve` has for each iteration the mean taste and the reward of its fresh completions of
+training prompts, KL a sequence and the seconds so far. Intervals are over the held-out prompts.
 
 The unguarded run has no price of KL, no budget, no held-out choice and no penalty for what the reward does not know;
 the guarded one differs in the guards alone. Both learn from few judgments, at three times the learning rate.
@@ -22,7 +22,7 @@ from typing import Any
 
 import numpy as np
 
-from benchmarks.intervals import told
+from benchmarks.intervals import mean_of
 from benchmarks.setting import Setting, peak_gigabytes
 from benchmarks.simulated_taste import Judged, Task, wins
 from language_models.sampling import Sampled
@@ -90,8 +90,8 @@ def best_of_n(setting: Setting) -> dict[str, Any]:
         new = worth[best, np.arange(len(best))]
         row[f"best_of_{n}"] = {
             "kl_nats_at_most": round(math.log(n) - (n - 1) / n, 3),
-            "gain": told(new - old[0], task.seed),
-            "preferred_to_base": told(wins(new, old[0]), task.seed),
+            "gain": mean_of(new - old[0]),
+            "preferred_to_base": mean_of(wins(new, old[0])),
         }
     return row
 
@@ -137,8 +137,8 @@ def _told(task: Task, steps: int, stopped: str | None, kl_nats: float) -> dict[s
     task.model.adapters.remove(POLICY)
     return {
         "held_out_prompts": len(task.telling),
-        "gain": told(worth.mean(0) - before.mean(0), task.seed),
-        "preferred_to_base": told(wins(worth, before).mean(0), task.seed),
+        "gain": mean_of(worth.mean(0) - before.mean(0)),
+        "preferred_to_base": mean_of(wins(worth, before).mean(0)),
         "kl_nats": round(kl_nats, 2),
         "kept_after_steps": steps,
         "stopped": stopped,

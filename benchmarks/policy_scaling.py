@@ -1,14 +1,11 @@
 """How an iteration of PPO grows with its work: processor time a real token and peak memory at 1, 4 and 16 times the
 rows, and memory at 1, 4 and 16 times the prompts of a run at equal rows.
 
-Each size is a process of its own that samples, measures and updates once. Real tokens are those of each row's prompt
-and completion, without padding. Sizes are measured in turns.
+Each size samples, measures and updates once. Real tokens are those of each row's prompt and completion, without
+padding.
 """
 
 import json
-import os
-import statistics
-import subprocess
 import sys
 import time
 from collections.abc import Sequence
@@ -17,18 +14,18 @@ from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import Any
 
-from benchmarks.setting import Setting
-from benchmarks.turns import ROOT
+from benchmarks import growth
+from benchmarks.growth import Task, Told
+from benchmarks.setting import Setting, peak_gigabytes
 from language_models.fetch import ensure
 
 SIZES = (1, 4, 16)
 ROWS, ROUNDS, NEW_TOKENS = 8, 2, 48
-Task = dict[str, Any]
 
 
 def measure(setting: Setting) -> dict[str, Any]:
     """By size: rows, prompts of the run, real tokens, microseconds of processor time a token (median), peak memory; and
-    the ratios of the largest to the smallest."""
+    how many times those of the smallest the largest takes."""
     prompts = setting.prompts(ROWS * SIZES[-1])
     rows = setting.trials(ROWS, 2)
     common = {"base": str(ensure(setting.base)), "seed": setting.seed, "new_tokens": setting.trials(NEW_TOKENS, 8)}
@@ -38,48 +35,24 @@ def measure(setting: Setting) -> dict[str, Any]:
         tasks[f"rows_{size}x"] = common | {"rows": rows * size, "prompts": many}
         tasks[f"prompts_{size}x"] = common | {"rows": rows, "prompts": many}
     del tasks[f"prompts_{SIZES[0]}x"]  # the same as the first
-    found: dict[str, list[dict[str, float]]] = {name: [] for name in tasks}
-    for _ in range(setting.trials(ROUNDS, 1)):
-        for name, task in tasks.items():
-            found[name].append(_alone(task))
+    found = growth.measured("benchmarks.policy_scaling", tasks, setting.trials(ROUNDS, 1))
     row: dict[str, Any] = {
-        name: {
-            "rows": tasks[name]["rows"],
-            "prompts": len(tasks[name]["prompts"]),
-            "tokens": told[0]["tokens"],
-            "microseconds_a_token": round(statistics.median(1e6 * one["seconds"] / one["tokens"] for one in told), 1),
-            "peak_gb": max(one["peak_gb"] for one in told),
-        }
+        name: {"rows": tasks[name]["rows"], "prompts": len(tasks[name]["prompts"])} | growth.of_size(told)
         for name, told in found.items()
     }
-    first, last = row[f"rows_{SIZES[0]}x"], row[f"rows_{SIZES[-1]}x"]
-    row["time_a_token_times"] = round(last["microseconds_a_token"] / first["microseconds_a_token"], 2)
-    row["memory_times_by_rows"] = round(last["peak_gb"] / first["peak_gb"], 2)
-    row["memory_times_by_prompts"] = round(row[f"prompts_{SIZES[-1]}x"]["peak_gb"] / first["peak_gb"], 2)
+    first, last, many = found[f"rows_{SIZES[0]}x"], found[f"rows_{SIZES[-1]}x"], found[f"prompts_{SIZES[-1]}x"]
+    row["time_a_token_times"] = growth.time_a_token_times(first, last)
+    row["memory_times_by_rows"] = growth.memory_times(first, last)
+    row["memory_times_by_prompts"] = growth.memory_times(first, many)
     return row
-
-
-def _alone(task: Task) -> dict[str, float]:
-    ran = subprocess.run(
-        [sys.executable, "-m", "benchmarks.policy_scaling"],
-        cwd=ROOT,
-        input=json.dumps(task),
-        stdout=subprocess.PIPE,
-        text=True,
-        check=True,
-        env={**os.environ, "HF_HUB_OFFLINE": "1"},
-    )
-    found: dict[str, float] = json.loads(ran.stdout.strip().splitlines()[-1])
-    return found
 
 
 class _Measured(Exception):
     """The iteration is over: the pass that would measure its result is not needed."""
 
 
-def child(task: Task) -> dict[str, float]:
+def child(task: Task) -> Told:
     """One iteration; loading the model is left out of the time."""
-    from benchmarks.setting import peak_gigabytes
     from language_models.model import LanguageModel, use_threads
     from language_models.sampling import Sampled
     from language_models.settings import SamplingSettings

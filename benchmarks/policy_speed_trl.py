@@ -8,10 +8,12 @@ for token, and are scored by the same function.
 import json
 import os
 import sys
-from collections.abc import Iterator, Sequence
+from collections.abc import Callable, Iterator, Sequence
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
+
+import torch
 
 from benchmarks.policy_scores import Scores
 from benchmarks.turns import Turns
@@ -26,57 +28,20 @@ def ppo(task: dict[str, Any]) -> None:
 
     It wants a reward model: here one that counts, so that it pays for no forward pass that ours has not.
     """
-    import torch
     from datasets import Dataset
-    from peft import LoraConfig, inject_adapter_in_model
-    from torch.optim.lr_scheduler import LambdaLR
-    from transformers import AutoModelForCausalLM, AutoModelForSequenceClassification, AutoTokenizer, TrainerCallback
+    from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl.experimental.ppo import PPOConfig, PPOTrainer
 
-    _use_threads(torch)
+    _use_threads()
     scores, turns = Scores(task), Turns()
     logged: dict[str, float] = {}
     tokenizer = AutoTokenizer.from_pretrained(task["base"], padding_side="left")
     rows, small = task["rows"], task["rows_at_once"]
 
-    class Counting(torch.nn.Module):
-        """A reward model to TRL: its "states" are the tokens, its "head" scores what comes behind the prompt."""
-
-        base_model_prefix = "backbone"
-
-        def __init__(self) -> None:
-            super().__init__()
-            self.backbone = lambda input_ids, **_: SimpleNamespace(hidden_states=[input_ids])
-
-        def score(self, ids: torch.Tensor) -> torch.Tensor:
-            found = [_completion(row, task["prompts"], tokenizer.pad_token_id) for row in ids.tolist()]
-            ended = [tokenizer.eos_token_id in one and task["natural_ends"] for one in found]
-            texts = tokenizer.batch_decode(found, skip_special_tokens=True)
-            of_rows = torch.tensor(scores.of(texts, ended, [len(one) for one in found]))
-            return of_rows[:, None, None].expand(-1, ids.shape[1], 1)
-
     class Logged(TrainerCallback):
         def on_log(self, *_: Any, logs: dict[str, float], **__: Any) -> None:
             logged.update(logs)
 
-    class InTurns:
-        """TRL takes the prompts of an iteration when it begins, and the next when it has ended."""
-
-        def __init__(self, batches: Any) -> None:
-            self._batches = batches
-
-        def __iter__(self) -> Iterator[Any]:
-            for batch in self._batches:
-                turns.await_turn()
-                yield batch
-                turns.tell(**scores.told(), kl_nats=logged["objective/kl"])
-
-    lora = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM")
-    policy = AutoModelForCausalLM.from_pretrained(task["base"], dtype=torch.float32)
-    values = AutoModelForSequenceClassification.from_pretrained(task["base"], num_labels=1, dtype=torch.float32)
-    if task["value_lora"]:
-        values = inject_adapter_in_model(LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear"), values)
-        values.score.requires_grad_(True)
     config = PPOConfig(
         output_dir=str(Path(task["work"]) / "trl-ppo"), per_device_train_batch_size=small,
         gradient_accumulation_steps=rows // small, num_ppo_epochs=task["epochs"], total_episodes=rows * 1000,
@@ -86,9 +51,12 @@ def ppo(task: dict[str, Any]) -> None:
         report_to="none", save_strategy="no", disable_tqdm=True,
     )  # fmt: skip
     prompts = Dataset.from_list([{"input_ids": ids} for ids in task["prompts"]])
+    values = _value_model(task)
     trainer = PPOTrainer(
-        args=config, processing_class=tokenizer, model=policy, ref_model=None, reward_model=Counting(),
-        train_dataset=prompts, eval_dataset=prompts, value_model=values, peft_config=lora, callbacks=[Logged()],
+        args=config, processing_class=tokenizer, ref_model=None,
+        reward_model=CountingRewardModel(task, tokenizer, scores),
+        model=AutoModelForCausalLM.from_pretrained(task["base"], dtype=torch.float32), value_model=values,
+        train_dataset=prompts, eval_dataset=prompts, peft_config=_lora(), callbacks=[Logged()],
     )  # fmt: skip
     rate = task["learning_rate"] if task["value_lora"] else VALUE_MODEL_RATE
     trained = [
@@ -97,21 +65,70 @@ def ppo(task: dict[str, Any]) -> None:
     ]
     optimizer = torch.optim.AdamW(trained, weight_decay=0.0, eps=1e-5)
     trainer.optimizer = trainer.accelerator.prepare(optimizer)
-    trainer.lr_scheduler = LambdaLR(optimizer, lambda _: 1.0)
-    trainer.dataloader = InTurns(trainer.dataloader)
+    trainer.lr_scheduler = torch.optim.lr_scheduler.LambdaLR(optimizer, lambda _: 1.0)
+    trainer.dataloader = _InTurns(
+        trainer.dataloader, turns, lambda: {**scores.told(), "kl_nats": logged["objective/kl"]}
+    )
     turns.ready()
     trainer.train()
 
 
+class CountingRewardModel(torch.nn.Module):
+    """A reward model to TRL: its "states" are the tokens, its "head" scores what comes behind the prompt."""
+
+    base_model_prefix = "backbone"
+
+    def __init__(self, task: dict[str, Any], tokenizer: Any, scores: Scores) -> None:
+        super().__init__()
+        self._prompts, self._natural_ends = task["prompts"], task["natural_ends"]
+        self._tokenizer, self._scores = tokenizer, scores
+        self.backbone = lambda input_ids, **_: SimpleNamespace(hidden_states=[input_ids])
+
+    def score(self, ids: torch.Tensor) -> torch.Tensor:
+        found = [_completion(row, self._prompts, self._tokenizer.pad_token_id) for row in ids.tolist()]
+        ended = [self._tokenizer.eos_token_id in one and self._natural_ends for one in found]
+        texts = self._tokenizer.batch_decode(found, skip_special_tokens=True)
+        of_rows = torch.tensor(self._scores.of(texts, ended, [len(one) for one in found]))
+        return of_rows[:, None, None].expand(-1, ids.shape[1], 1)
+
+
+class _InTurns:
+    """Batches of prompts: TRL takes those of an iteration when it begins, and the next when it has ended."""
+
+    def __init__(self, batches: Any, turns: Turns, told: Callable[[], dict[str, float]]) -> None:
+        self._batches, self._turns, self._told = batches, turns, told
+
+    def __iter__(self) -> Iterator[Any]:
+        for batch in self._batches:
+            self._turns.await_turn()
+            yield batch
+            self._turns.tell(**self._told())
+
+
+def _value_model(task: dict[str, Any]) -> Any:
+    from peft import inject_adapter_in_model
+    from transformers import AutoModelForSequenceClassification
+
+    values = AutoModelForSequenceClassification.from_pretrained(task["base"], num_labels=1, dtype=torch.float32)
+    if task["value_lora"]:
+        values = inject_adapter_in_model(_lora(None), values)
+        values.score.requires_grad_(True)
+    return values
+
+
+def _lora(task_type: str | None = "CAUSAL_LM") -> Any:
+    from peft import LoraConfig
+
+    return LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type=task_type)
+
+
 def rloo(task: dict[str, Any]) -> None:
     """TRL's RLOO (1.16) with LoRA, one optimiser step a batch of completions."""
-    import torch
     from datasets import Dataset
-    from peft import LoraConfig
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import RLOOConfig, RLOOTrainer
 
-    _use_threads(torch)
+    _use_threads()
     scores, turns = Scores(task), Turns()
     tokenizer = AutoTokenizer.from_pretrained(task["base"], padding_side="left")
     rows, small = task["rows"], task["rows_at_once"]
@@ -145,18 +162,17 @@ def rloo(task: dict[str, Any]) -> None:
         model=AutoModelForCausalLM.from_pretrained(task["base"], dtype=torch.float32), reward_funcs=reward, args=config,
         train_dataset=Dataset.from_list([{"prompt": prompt} for prompt in task["messages"]]),
         processing_class=tokenizer, callbacks=[InTurns()],
-        peft_config=LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM"),
+        peft_config=_lora(),
     ).train()  # fmt: skip
 
 
 def shared_trunk(task: dict[str, Any]) -> None:
     """TRL's older PPO (0.11), whose value head reads the policy's own states. Its log-probs know no temperature."""
-    import torch
-    from peft import LoraConfig, get_peft_model
+    from peft import get_peft_model
     from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
     from trl import AutoModelForCausalLMWithValueHead, PPOConfig, PPOTrainer
 
-    _use_threads(torch)
+    _use_threads()
     scores, turns, rows = Scores(task), Turns(), task["rows"]
     folder = Path(task["base"])
     named = json.loads((folder / "tokenizer_config.json").read_text())
@@ -167,13 +183,12 @@ def shared_trunk(task: dict[str, Any]) -> None:
     config = AutoConfig.from_pretrained(folder)  # a transformers of its time does not know rope_parameters
     config.rope_theta = json.loads((folder / "config.json").read_text())["rope_parameters"]["rope_theta"]
     network = AutoModelForCausalLM.from_pretrained(folder, config=config, torch_dtype=torch.float32)
-    lora = LoraConfig(r=RANK, lora_alpha=ALPHA, target_modules="all-linear", task_type="CAUSAL_LM")
     trainer = PPOTrainer(
         PPOConfig(
             batch_size=rows, mini_batch_size=task["rows_at_once"], ppo_epochs=task["epochs"], seed=task["seed"],
             gradient_accumulation_steps=rows // task["rows_at_once"], learning_rate=task["learning_rate"],
         ),
-        model=AutoModelForCausalLMWithValueHead.from_pretrained(get_peft_model(network, lora)),
+        model=AutoModelForCausalLMWithValueHead.from_pretrained(get_peft_model(network, _lora())),
         tokenizer=tokenizer,
     )  # fmt: skip
     drawn = torch.Generator().manual_seed(task["seed"])
@@ -196,7 +211,7 @@ def shared_trunk(task: dict[str, Any]) -> None:
         turns.tell(**scores.told(), kl_nats=float(stats["objective/kl"]))
 
 
-def _use_threads(torch: Any) -> None:
+def _use_threads() -> None:
     torch.set_num_threads(int(os.environ.get("TASTEMAKER_THREADS", "0")) or os.cpu_count() or 1)
 
 

@@ -14,9 +14,9 @@ from scipy.optimize import minimize
 from scipy.stats import spearmanr
 
 from benchmarks import argument_votes
-from benchmarks.argument_votes import KEPT, Votes
+from benchmarks.argument_votes import Votes
 from benchmarks.intervals import relative_gain, resampled, rounded
-from benchmarks.setting import Setting
+from benchmarks.setting import KEPT_OUT, Setting
 from reward_training.annotator_model import AnnotatorModel, Answers, Person, learn
 from reward_training.annotator_settings import AnnotatorSettings
 from reward_training.calibration import fit_temperature
@@ -96,7 +96,7 @@ def ties(setting: Setting) -> dict[str, Any]:
 def _votes(setting: Setting) -> tuple[Votes, Rows]:
     """The votes, and which are of the debates kept out of every choice."""
     arguments, votes = argument_votes.read(setting)
-    early = arguments.debates[votes.first] < KEPT
+    early = arguments.debates[votes.first] < KEPT_OUT
     if not setting.short:
         return votes, early
     few = votes.comparisons < 600

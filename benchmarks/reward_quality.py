@@ -21,7 +21,7 @@ from numpy.typing import NDArray
 
 from benchmarks import kept_features
 from benchmarks.kept_features import Judged
-from benchmarks.setting import Setting
+from benchmarks.setting import KEPT_OUT, Setting
 from reward_training.calibration import cross_fitted, fit_temperature
 from reward_training.head import PairDifferences, choose_l2, fit_head, folds_of
 from reward_training.likelihood import TIE, Floats
@@ -30,7 +30,6 @@ from reward_training.model import LENGTH_WEIGHT
 from reward_training.settings import RewardSettings
 
 SEEDS, SHARE = 5, 0.8
-KEPT_OUT = 3  # the first so many debates in sorted order
 QUESTION_FOLDS = 5
 QUESTIONS_WITH_PASSAGES = 300  # reading one with its four answers takes 4 to 10 s of a core
 FIGURES = ("log_loss", "ece", "brier")

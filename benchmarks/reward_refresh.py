@@ -14,9 +14,8 @@ from typing import Any
 import numpy as np
 
 from benchmarks import kept_features
-from benchmarks.choosing import KEPT_OUT
 from benchmarks.figures import milliseconds
-from benchmarks.setting import Setting
+from benchmarks.setting import KEPT_OUT, Setting
 from feedback_store import annotators, comparisons, completions, features, judgments, policies, prompts, questions
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion

@@ -21,12 +21,13 @@ from collections.abc import Callable
 from functools import partial
 from typing import Any
 
+from benchmarks import reward_accuracy
+from benchmarks.reward_accuracy import SIDES
 from benchmarks.setting import SYSTEM_PROMPT, Setting
 from benchmarks.turns import Side, compared, in_turns
 from language_models.fetch import ensure
 
 TURNS = 6  # the first is warm-up
-SIDES = "benchmarks.reward_speed_sides"
 PAIRS_PER_STEP = {"question": 8, "passages": 4}
 
 
@@ -65,20 +66,23 @@ def judged_pairs(setting: Setting, kind: str) -> list[dict[str, Any]]:
     if setting.data is None:
         answer = "A walk after dinner, a good book, and a cup of tea are simple ways to end a long day in peace"
         asked = " ".join(["Some passage to be read."] * 100) if kind == "passages" else ""
-        return [_pair(f"{asked} How do I rest, {place}?", answer + ".", answer + "!") for place in range(100)]
+        return [
+            _pair(f"{asked} How do I rest, {place}?", answer + ".", answer + "!", str(place)) for place in range(300)
+        ]
     found = []
     for question in setting.questions():
         passages = "\n\n".join("\n".join(passage) for passage in question["passages"])
         asked = f"{passages}\n\n{question['question']}" if kind == "passages" else question["question"]
         for one in [one for one in question["comparisons"] if one["verdict"] != "tie"][:1]:
             first, second = question["completions"][one["a"]], question["completions"][one["b"]]
-            found.append(_pair(asked, *((first, second) if one["verdict"] == "a" else (second, first))))
+            chosen, rejected = (first, second) if one["verdict"] == "a" else (second, first)
+            found.append(_pair(asked, chosen, rejected, str(len(found))))
     return found
 
 
-def _pair(asked: str, chosen: str, rejected: str) -> dict[str, Any]:
+def _pair(asked: str, chosen: str, rejected: str, group: str) -> dict[str, Any]:
     prompt = [{"role": "system", "content": SYSTEM_PROMPT}, {"role": "user", "content": asked}]
-    return {"prompt": prompt, "chosen": chosen, "rejected": rejected}
+    return {"prompt": prompt, "chosen": chosen, "rejected": rejected, "group": group}
 
 
 CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
@@ -86,4 +90,5 @@ CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "passages": partial(measure, kind="passages", depth=None),
     "question_all_layers": partial(measure, kind="question", depth=1.0),
     "passages_all_layers": partial(measure, kind="passages", depth=1.0),
+    **reward_accuracy.CELLS,
 }

@@ -1,8 +1,13 @@
-"""Sampling 64 completions of up to 96 tokens at 0.7, beside transformers' own `generate` on the same prompts."""
+"""Sampling 64 completions of up to 96 tokens at 0.7, beside transformers' own `generate` on the same prompts.
+
+`natural`: completions end where they end, which both decide by draws of their own. `full_length`: no token ends one.
+Both take turns; a ratio is taken within its turn.
+"""
 
 import statistics
 import time
 from collections.abc import Callable
+from contextlib import nullcontext
 from functools import partial
 from typing import Any
 from unittest import mock
@@ -13,59 +18,63 @@ from transformers import AutoModelForCausalLM
 from benchmarks.setting import Setting, peak_gigabytes
 from language_models.batches import collate
 from language_models.fetch import ensure
-from language_models.model import LanguageModel
 from language_models.sampling import SampleRequest, sample
-from language_models.seeds import completion_seed
 from language_models.settings import SamplingSettings
 
-COMPLETIONS, NEW_TOKENS, TURNS = 64, 96, 3
+COMPLETIONS, NEW_TOKENS, TEMPERATURE = 64, 96, 0.7
+TURNS = 5  # the first is warm-up
+Drawn = tuple[float, int]
+"""Seconds, and tokens up to each completion's end."""
 
 
-def measure(setting: Setting, *, natural: bool) -> dict[str, Any]:
-    """Tokens a second of both in turns; `natural`: completions end where they end, else all are of full length."""
-    model, prompts = setting.model, setting.prompts(COMPLETIONS)
-    theirs = AutoModelForCausalLM.from_pretrained(ensure(setting.base), dtype=torch.float32).eval()
-    if not natural:
-        theirs.generation_config.eos_token_id = None
-    ends = model.stop_ids if natural else frozenset[int]()
-    with mock.patch.object(model, "stop_ids", ends):
-        turns = [
-            (_ours(model, prompts, setting.seed + turn), _generate(model, theirs, prompts, setting.seed + turn))
-            for turn in range(-1, setting.trials(TURNS, 1))
-        ][1:]  # the first warms up
-    ratios = [ours / generate for (ours, _), (generate, _) in turns]
+def measure(setting: Setting, *, full_length: bool) -> dict[str, Any]:
+    """Tokens a second of both by turn, and the median of the turns' ratios."""
+    prompts, new_tokens = setting.prompts(setting.trials(COMPLETIONS, 4)), setting.trials(NEW_TOKENS, 8)
+    ends = mock.patch.object(setting.model, "stop_ids", frozenset()) if full_length else nullcontext()
+    network = AutoModelForCausalLM.from_pretrained(ensure(setting.base), dtype=torch.float32).eval()  # as it comes
+    ours, theirs = list[Drawn](), list[Drawn]()
+    with ends:
+        for turn in range(setting.trials(TURNS, 2)):
+            ours.append(_sample(setting, prompts, new_tokens, turn))
+            theirs.append(_generate(setting, network, prompts, new_tokens, turn))
+    rates, their_rates = ([tokens / seconds for seconds, tokens in found[1:]] for found in (ours, theirs))
+    ratios = [rate / other for rate, other in zip(rates, their_rates, strict=True)]
     return {
-        "completions": COMPLETIONS,
-        "tokens": [tokens for (_, tokens), _ in turns],
-        "tokens_per_second": [round(rate, 1) for (rate, _), _ in turns],
-        "generate_tokens_per_second": [round(rate, 1) for _, (rate, _) in turns],
+        "completions": len(prompts),
+        "tokens": [tokens for _, tokens in ours[1:]],
+        "generate_tokens": [tokens for _, tokens in theirs[1:]],
+        "tokens_per_second": [round(rate, 1) for rate in rates],
+        "generate_tokens_per_second": [round(rate, 1) for rate in their_rates],
         "ratio": round(statistics.median(ratios), 2),
         "lowest_and_highest": [round(min(ratios), 2), round(max(ratios), 2)],
         "peak_gb": peak_gigabytes(),
     }
 
 
-def _ours(model: LanguageModel, prompts: list[list[int]], seed: int) -> tuple[float, int]:
-    """Tokens a second, and how many."""
-    requests = [SampleRequest(ids, completion_seed(seed, place, 0)) for place, ids in enumerate(prompts)]
+def _sample(setting: Setting, prompts: list[list[int]], new_tokens: int, turn: int) -> Drawn:
+    first = len(prompts) * (setting.seed * TURNS + turn)
+    requests = [SampleRequest(ids, first + place) for place, ids in enumerate(prompts)]
+    settings = SamplingSettings(max_new_tokens=new_tokens, batch_size=len(prompts), temperature=TEMPERATURE)
     began = time.perf_counter()
-    drawn = sample(model, requests, SamplingSettings(max_new_tokens=NEW_TOKENS, batch_size=COMPLETIONS), None)
-    tokens = sum(len(sampled.token_ids) for sampled in drawn)
-    return tokens / (time.perf_counter() - began), tokens
+    drawn = sample(setting.model, requests, settings, None)
+    return time.perf_counter() - began, sum(len(one.token_ids) for one in drawn)
 
 
-def _generate(model: LanguageModel, network: Any, prompts: list[list[int]], seed: int) -> tuple[float, int]:
+def _generate(setting: Setting, network: Any, prompts: list[list[int]], new_tokens: int, turn: int) -> Drawn:
+    model = setting.model
     batch = collate(prompts, [[] for _ in prompts], model.pad_id, model.device)
-    torch.manual_seed(seed)
+    torch.manual_seed(setting.seed * TURNS + turn)
     began = time.perf_counter()
     with torch.no_grad():
         output = network.generate(
             input_ids=batch.input_ids,
             attention_mask=batch.attention_mask,
             do_sample=True,
-            temperature=0.7,
+            temperature=TEMPERATURE,
             top_k=0,
-            max_new_tokens=NEW_TOKENS,
+            top_p=1.0,
+            max_new_tokens=new_tokens,
+            eos_token_id=sorted(model.stop_ids) or [-1],  # -1: a token that there is not
             pad_token_id=model.pad_id,
         )
     seconds = time.perf_counter() - began
@@ -73,10 +82,10 @@ def _generate(model: LanguageModel, network: Any, prompts: list[list[int]], seed
     for row in output[:, batch.input_ids.shape[1] :].tolist():
         ends = [place for place, token in enumerate(row) if token in model.stop_ids]
         tokens += ends[0] + 1 if ends else len(row)
-    return tokens / seconds, tokens
+    return seconds, tokens
 
 
 CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
-    "natural": partial(measure, natural=True),
-    "full_length": partial(measure, natural=False),
+    "natural": partial(measure, full_length=False),
+    "full_length": partial(measure, full_length=True),
 }

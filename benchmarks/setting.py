@@ -18,6 +18,8 @@ if TYPE_CHECKING:
     from language_models.model import LanguageModel
 
 SYSTEM_PROMPT = "Reply to the request."
+KEPT_OUT = 3
+"""The first so many debates of UKPConvArg1 in sorted order: nothing is ever tuned on them."""
 
 
 class NotAllowed(Exception):
@@ -62,9 +64,13 @@ class Setting:
 
     def questions(self) -> list[dict[str, Any]]:
         """The rows of qa_feedback."""
+        return self.rows("qa_feedback/questions.jsonl.gz")
+
+    def rows(self, name: str) -> list[dict[str, Any]]:
+        """Those of a file of the real preferences. Raises ValueError without --data."""
         if self.data is None:
-            raise ValueError("this benchmark needs --data DIR with qa_feedback/questions.jsonl.gz")
-        with gzip.open(self.data / "qa_feedback" / "questions.jsonl.gz", "rt", encoding="utf-8") as lines:
+            raise ValueError(f"this benchmark needs --data DIR with {name}")
+        with gzip.open(self.data / name, "rt", encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
 
     def trials(self, full: int, short: int) -> int:
@@ -81,4 +87,4 @@ class Setting:
 
 def peak_gigabytes() -> float:
     """The most memory this process ever held, in GB."""
-    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6), 2)
+    return round(resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6), 3)

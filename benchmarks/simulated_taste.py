@@ -10,6 +10,7 @@ from dataclasses import dataclass
 from pathlib import Path
 
 import numpy as np
+from numpy.typing import ArrayLike
 
 from benchmarks.setting import SYSTEM_PROMPT, Setting
 from language_models.model import LanguageModel
@@ -121,10 +122,9 @@ class Task:
         return lambda items, sampled: score([_text(*one) for one in zip(items, sampled, strict=True)])
 
 
-def wins(new: Floats, old: Floats) -> Floats:
-    """1 where the first is worth more, 0 where it is worth less, ties a half."""
-    found: Floats = (np.sign(new - old) + 1) / 2
-    return found
+def wins(new: ArrayLike, old: ArrayLike) -> Floats:
+    """1 where the first is worth more, a half where both are worth the same; of the shape of both."""
+    return np.asarray((np.sign(np.asarray(new) - np.asarray(old)) + 1) / 2)
 
 
 def _text(item: PromptItem, sampled: Sampled) -> Text:

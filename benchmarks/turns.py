@@ -7,7 +7,6 @@ Free of anything that the peers' environments may lack.
 
 import json
 import os
-import resource
 import statistics
 import subprocess
 import sys
@@ -17,6 +16,8 @@ from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
+
+from benchmarks.setting import peak_gigabytes
 
 ROOT = Path(__file__).parent.parent
 Step = dict[str, Any]
@@ -41,11 +42,10 @@ class Turns:
 
     def tell(self, **more: Any) -> None:
         """The step is done. `more`: what else is to be known of it."""
-        peak = resource.getrusage(resource.RUSAGE_SELF).ru_maxrss / (1e9 if sys.platform == "darwin" else 1e6)
         answer = {
             "seconds": time.perf_counter() - self._began,
             "processor_seconds": time.process_time() - self._processor,
-            "peak_gb": round(peak, 3),
+            "peak_gb": peak_gigabytes(),
         }
         print(json.dumps(answer | more), flush=True)
 

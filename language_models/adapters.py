@@ -112,15 +112,6 @@ class Adapters:
         config.save_pretrained(str(folder))
         save_file({key: value.contiguous().cpu() for key, value in self.state(name).items()}, folder / WEIGHTS)
 
-    def copy(self, source: str, target: str) -> None:
-        """Adds `target` as a frozen copy of `source` as it is now."""
-        config = self.require(source).peft_config[source]
-        assert isinstance(config, LoraConfig)
-        state = {key: value.clone() for key, value in self.state(source).items()}
-        self.add(target, LoraSettings(rank=config.r, alpha=config.lora_alpha), seed=0)
-        set_peft_model_state_dict(self.network, state, adapter_name=target)
-        self._switch(self.active)
-
     def remove(self, name: str) -> None:
         network = self.require(name)
         if self.active == name or self._trained == name:

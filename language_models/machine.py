@@ -24,6 +24,11 @@ def best_device() -> torch.device:
     return torch.device("mps" if torch.backends.mps.is_available() else "cpu")
 
 
+def place_of_doubles(device: torch.device) -> torch.device:
+    """Where numbers of 64 bits can be: on the device, but for Apple's MPS, which knows none."""
+    return torch.device("cpu") if device.type == "mps" else device
+
+
 def capabilities() -> Capabilities:
     """What can be chosen from here."""
     device = best_device().type

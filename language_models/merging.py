@@ -1,40 +1,47 @@
 """An adapter merged into a copy of the base's linear layers, for sampling: no small matrix products beside large ones.
 
 The base is never touched: W + B A goes into new tensors, so nothing has to be subtracted again. Everything that the
-adapter leaves alone (embeddings, norms, output layer) is shared with the base. Rounding differs from the unmerged
-adapter's, so log-probs for training are never read off a merged copy.
+adapter leaves alone (embeddings, norms, output layer, frozen layers) is the base's own. Rounding differs from the
+unmerged adapter's, so log-probs for training are never read off a merged copy.
 """
+
+import copy
+from collections.abc import Iterator
+from typing import Any
 
 import torch
 from peft import PeftModel
 from peft.tuners.lora import LoraLayer
-from torch import Tensor
+from torch import Tensor, nn
 from transformers import AutoModelForCausalLM, PreTrainedModel
+
+from language_models.shared_modules import plain_modules, put_together
 
 
 def merged_state(network: PeftModel, adapter: str) -> dict[str, Tensor]:
     """The plain model's state dict with one adapter merged in; other tensors are the base's own."""
     base = network.get_base_model()
     plain = {key.replace(".base_layer", ""): value for key, value in base.state_dict().items() if "lora_" not in key}
-    with torch.no_grad():
-        for key, module in base.named_modules():
-            if isinstance(module, LoraLayer):
-                weight = module.get_base_layer().weight
-                plain[f"{key}.weight"] = weight.clone().add_(module.get_delta_weight(adapter))  # laid out as the base's
-    return plain
+    return plain | {f"{name}.weight": weight for name, _, weight in _merged_weights(base, adapter)}
 
 
-class MergedCopy:
-    """A second network of the base's shape that is filled anew each time an adapter is to be sampled from."""
+def merged_network(network: PeftModel, adapter: str) -> PreTrainedModel:
+    """The plain network with one adapter merged in: as it is now, it does not follow the adapter."""
+    base = network.get_base_model()
+    modules = plain_modules(base)
+    for name, plain, weight in _merged_weights(base, adapter):
+        merged = copy.deepcopy(plain, {id(tensor): tensor for tensor in plain.parameters()})  # its bias is the base's
+        merged.weight = nn.Parameter(weight, requires_grad=False)
+        modules[name] = merged
+    return put_together(lambda: AutoModelForCausalLM.from_config(base.config), modules)
 
-    def __init__(self) -> None:
-        self._network: PreTrainedModel | None = None
 
-    def of(self, network: PeftModel, adapter: str) -> PreTrainedModel:
-        """The plain network with `adapter` merged in; valid until the next call."""
-        if self._network is None:
-            with torch.random.fork_rng(devices=[]):
-                self._network = AutoModelForCausalLM.from_config(network.get_base_model().config)
-            self._network.eval().requires_grad_(False)
-        self._network.load_state_dict(merged_state(network, adapter), assign=True)
-        return self._network
+def _merged_weights(base: nn.Module, adapter: str) -> Iterator[tuple[str, Any, Tensor]]:
+    """Of each linear layer that the adapter changes: its name, itself, and W + B A. Others may be adapted besides, by
+    adapters that are loaded beside it."""
+    for name, module in base.named_modules():
+        if isinstance(module, LoraLayer) and adapter in module.lora_A:
+            plain = module.get_base_layer()
+            with torch.no_grad():
+                weight = plain.weight.clone().add_(module.get_delta_weight(adapter))  # it lies as the base's does
+            yield name, plain, weight

@@ -28,10 +28,11 @@ from language_models.batches import Batch
 from language_models.errors import PromptTooLong
 from language_models.fetch import ensure
 from language_models.machine import best_device
-from language_models.merging import MergedCopy
+from language_models.merging import merged_network
 from language_models.output_layer import OutputLayer
 from language_models.precision import CannotCompute, Compute
 from language_models.settings import Precision
+from language_models.shared_modules import plain_modules, put_together
 from language_models.sources import BUNDLED_HUB_ID, parse
 from language_models.upper_layers import SplitLayers
 from language_models.weight_layout import lay_columns_first
@@ -68,7 +69,6 @@ class LanguageModel:
         name = BUNDLED_HUB_ID if identity.source.startswith("bundled:") else identity.source.removeprefix("hub:")
         self.context: int | None = getattr(network.config.get_text_config(), "max_position_embeddings", None)
         self.adapters = Adapters(network.eval(), name)
-        self._merged = MergedCopy()
         self._splits: SplitLayers | None = None
         self.device = next(network.parameters()).device
         fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id)
@@ -113,6 +113,9 @@ class LanguageModel:
     @contextmanager
     def computed(self, how: Compute) -> Iterator[None]:
         """Inside, updates are computed as `how` says. The copy that is sampled from is never touched by it."""
+        if how == Compute():  # there is no need to tell the layers apart
+            yield
+            return
         _, stack = layers.stack_of(self.network, self.layers)
         with layers.computed(stack, how):
             self.recomputes = how.recompute
@@ -233,7 +236,7 @@ class LanguageModel:
             if adapter is None or self.quantised:
                 yield self.network
             else:
-                yield self._merged.of(self.adapters.require(adapter), adapter)
+                yield merged_network(self.adapters.require(adapter), adapter)
 
     def trunk(self, layers: int) -> "LanguageModel":
         """The lower `layers` of the base as a model of their own that shares the base's tensors and has no output
@@ -250,14 +253,7 @@ class LanguageModel:
         config.num_hidden_layers = layers
         if getattr(config, "layer_types", None):
             config.layer_types = config.layer_types[:layers]
-        with torch.random.fork_rng(devices=[]):
-            network = AutoModel.from_config(config)
-        body = base.base_model
-        # Whole modules rather than tensors: what holds a weight in 4 bits is a module of its own kind.
-        shared = {name.replace(".base_layer", ""): module for name, module in body.named_modules()}
-        for name, module in list(network.named_modules()):
-            if not any(module.children()):
-                network.set_submodule(name, shared[name])
+        network = put_together(lambda: AutoModel.from_config(config), plain_modules(base.base_model))
         return LanguageModel(network, self.tokenizer, self.identity)
 
 

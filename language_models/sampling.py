@@ -8,6 +8,7 @@ import torch
 from torch import Tensor
 
 from language_models.batches import collate, distinct
+from language_models.machine import place_of_doubles
 from language_models.model import LanguageModel
 from language_models.roomy_cache import roomy_cache
 from language_models.settings import SamplingSettings
@@ -102,7 +103,8 @@ def _sample_batch(
 ) -> list[Sampled]:
     prompts, prompt_of = distinct([request.prompt_ids for request in requests])
     batch = collate(prompts, [[] for _ in prompts], model.pad_id, model.device)
-    uniforms = _uniforms(requests, settings.max_new_tokens).to(model.device)
+    drawn_on = place_of_doubles(model.device)
+    uniforms = _uniforms(requests, settings.max_new_tokens).to(drawn_on)
     drawn: list[list[int]] = [[] for _ in requests]
     rows = torch.arange(len(requests))  # which request each row of the cache belongs to
     running = torch.ones(len(requests), dtype=torch.bool)  # rows of the cache that have not drawn a stop token
@@ -121,7 +123,7 @@ def _sample_batch(
         whole[of_row] for whole in (output.logits[:, -1], batch.attention_mask, batch.position_ids[:, -1:])
     )
     for step in range(settings.max_new_tokens):
-        tokens = draw(logits, uniforms[rows, step], settings.temperature)
+        tokens = draw(logits.to(drawn_on), uniforms[rows, step], settings.temperature).to(model.device)
         for row, token in enumerate(tokens.tolist()):
             if running[row]:
                 drawn[int(rows[row])].append(token)

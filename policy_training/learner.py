@@ -150,7 +150,8 @@ def frozen_layers(model: LanguageModel, settings: TrainingSettings) -> int:
 
 
 def _require_frozen(model: LanguageModel, adapter: str, settings: TrainingSettings) -> None:
-    lowest, frozen = model.adapters.lowest_layer(adapter), frozen_layers(model, settings)
+    frozen = frozen_layers(model, settings)
+    lowest = model.adapters.lowest_layer(adapter) if frozen else 0
     if lowest < frozen:
         raise LayersNotFrozen(
             f"The policy that this run starts from changes layers from number {lowest} up, but frozen_share = "

@@ -30,7 +30,7 @@ def scorer(
         if not texts:
             return []
         features = model.all_features(texts)
-        own = ((model.raw(features) - model.mean) / model.sd).detach().double().cpu().numpy()
+        own = ((model.raw(features) - model.mean) / model.sd).detach().cpu().double().numpy()
         vectors = features.cpu().numpy()
         if combination == "head":
             return (own - penalty * posterior.deviations(vectors)).tolist()

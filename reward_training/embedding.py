@@ -67,5 +67,5 @@ class _Vectors:
             own = [filled[place] for place in places]
             batch = collate([[trunk.pad_id]] * len(own), [rows[row] for row in own], trunk.pad_id, trunk.device)
             states = trunk.completion_states(batch) * batch.completion_mask.unsqueeze(-1)
-            vectors[own] = (states.sum(1) / batch.completion_mask.sum(1, keepdim=True)).double().cpu().numpy()
+            vectors[own] = (states.sum(1) / batch.completion_mask.sum(1, keepdim=True)).cpu().double().numpy()
         return vectors, filled

@@ -104,7 +104,7 @@ class RewardModel(nn.Module):
         result = torch.zeros(len(texts), self.width, device=self.trunk.device)
         for rows, batch in self.batches(texts):
             mask = batch.completion_mask
-            words = completion_mean(self.trunk.network.get_input_embeddings()(batch.completion_ids), mask)
+            words = completion_mean(self.trunk.network.get_input_embeddings()(batch.completion_ids).float(), mask)
             meaning = completion_mean(self.trunk.completion_states(batch), mask)
             length = mask.sum(1, keepdim=True).log()
             places = torch.tensor(rows, device=result.device)
@@ -118,7 +118,7 @@ class RewardModel(nn.Module):
     @torch.no_grad()
     def standard(self, features: Tensor) -> Floats:
         """(N, 2 H + 1) features as every head reads them: `centre` taken away, divided by `spread`."""
-        return np.asarray(((features - self.centre) / self.spread).double().cpu().numpy())
+        return np.asarray(((features - self.centre) / self.spread).cpu().double().numpy())
 
     @torch.no_grad()
     def all_features(self, texts: Sequence[Text]) -> Tensor:
@@ -182,7 +182,7 @@ class RewardModel(nn.Module):
     def normalise_on(self, texts: Sequence[Text]) -> None:
         """Sets `mean` and `sd` from samples of the reference policy; fewer than two leave them as they are."""
         if len(texts) >= 2:
-            raw = self.raw_scores(texts).double()
+            raw = self.raw_scores(texts).cpu().double()
             self.mean, self.sd = float(raw.mean()), max(float(raw.std()), 1e-6)
 
     def save(self, folder: Path) -> None:

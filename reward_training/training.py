@@ -114,56 +114,65 @@ def train(
         "reference_sd": model.sd,
     }
     held_out = [pair for pair in pairs if pair.holdout]
-    readings = read(model, held_out)
+    features_once = _each_read_once(model)
+    readings = _read(model, held_out, features_once)
     crossed = _cross_fitted(model, pairs, training, fitted.outside, readings)
-    main = model.head.linear.weight.detach()[0].double().cpu().numpy()
+    main = model.head.linear.weight.detach()[0].cpu().double().numpy()
 
     def standard_of(texts: Sequence[Text]) -> Floats:
-        return model.standard(model.all_features(texts))
+        return model.standard(features_once(texts))
 
     criteria = criteria_heads.fit(standard_of, training, reference, head_report["head_l2"])
     report["criteria"] = criteria_heads.report(criteria, standard_of, training, held_out, main)
-    texts, _, _ = unique_texts(training)
-    features = model.all_features(texts)
-    report["training"] = evaluate(_read(model, training, features), model.log_nu)
+    report["training"] = evaluate(_read(model, training, features_once), model.log_nu)
     report["holdout"] = evaluate(readings, model.log_nu)
     report["cross_fitted"] = evaluate(crossed.readings, model.log_nu)
     report["ceiling"] = human_ceiling(said_of(pairs))
     precision = float(fitted.arrays.weights.sum()) * head_report["head_l2"] * model.width * temperature**2
-    posterior = _posterior(model, training, features, fitted.arrays.weights, precision, settings)
+    posterior = _posterior(model, training, features_once, fitted.arrays.weights, precision, settings)
     return TrainedReward(model, report, readings, crossed, posterior, criteria)
 
 
 def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
     """What a trained reward says of pairs."""
-    texts, _, _ = unique_texts(pairs)
-    return _read(model, pairs, model.all_features(texts))
+    return _read(model, pairs, model.all_features)
 
 
-def _read(model: RewardModel, pairs: Sequence[Pair], features: Tensor) -> Readings:
-    """`features`: those of the pairs' texts, each once, in their order."""
-    _, first, second = unique_texts(pairs)
+def _read(model: RewardModel, pairs: Sequence[Pair], features_of: Callable[[Sequence[Text]], Tensor]) -> Readings:
+    texts, first, second = unique_texts(pairs)
     with torch.no_grad():
-        raw = model.raw(features).double().cpu().numpy()
+        raw = model.raw(features_of(texts)).cpu().double().numpy()
     return _readings(pairs, raw[first] - raw[second])
+
+
+def _each_read_once(model: RewardModel) -> Callable[[Sequence[Text]], Tensor]:
+    """Features of texts as the model is now; a text that was asked for before is not read again."""
+    known: dict[int, Tensor] = {}
+
+    def features_of(texts: Sequence[Text]) -> Tensor:
+        new = [text for text in texts if id(text) not in known]
+        known.update(zip(map(id, new), model.all_features(new), strict=True))
+        return torch.stack([known[id(text)] for text in texts]) if texts else model.all_features([])
+
+    return features_of
 
 
 def _posterior(
     model: RewardModel,
     pairs: Sequence[Pair],
-    features: Tensor,
+    features_of: Callable[[Sequence[Text]], Tensor],
     weights: Floats,
     precision: float,
     settings: RewardSettings,
 ) -> RewardPosterior:
     """How sure the trained head is. `precision` of the prior: the loss is a mean, the ridge l2/2 * D * |w|^2, so their
     sum over all pairs gives it; a head divided by a temperature T has T^2 of it."""
-    _, first, second = unique_texts(pairs)
+    texts, first, second = unique_texts(pairs)
     return posterior_around(
-        model.head.linear.weight[0].detach().double().cpu().numpy(),
+        model.head.linear.weight[0].detach().cpu().double().numpy(),
         model.log_nu,
-        model.spread.double().cpu().numpy(),
-        features.cpu().numpy(),
+        model.spread.cpu().double().numpy(),
+        features_of(texts).cpu().numpy(),
         (first, second, _outcomes(pairs), weights),
         [pair.group for pair in pairs],
         precision=precision,
@@ -368,7 +377,7 @@ def _step(
         differences = torch.cat([scores[first] - scores[second], *against])
         few = few.anchored(settings.loss.both_bad)
         likelihood = davidson(
-            differences.detach().double().cpu().numpy(), few.outcomes, few.weights, model.log_nu, few.side_bias,
+            differences.detach().cpu().double().numpy(), few.outcomes, few.weights, model.log_nu, few.side_bias,
             margins=few.margins, smoothing=settings.loss.smoothing,
         )  # fmt: skip
         share = float(few.weights.sum())

@@ -115,4 +115,4 @@ def _last_states(model: RewardModel, texts: Sequence[Text]) -> Floats:
                 [befores[row] for row in places], [lasts[row] for row in places], trunk.pad_id, trunk.device
             )
             states[places] = trunk.completion_states(batch)[:, 0]
-    return np.asarray(states.double().cpu().numpy())
+    return np.asarray(states.cpu().double().numpy())

@@ -6,7 +6,7 @@ from pathlib import Path
 import numpy as np
 import pytest
 
-from benchmarks import policy_quality, policy_scaling, policy_speed
+from benchmarks import growth, policy_quality, policy_scaling, policy_speed, ppo_iteration, sampling_speed
 from benchmarks.setting import Setting
 from benchmarks.simulated_taste import OUTCOMES, Judged, wins
 from benchmarks.turns import Side, compared, in_turns
@@ -75,12 +75,33 @@ def test_cells_of_speed_measure_ours_where_there_is_no_peer(short: Setting) -> N
     assert "--peer" in row["peer"]
 
 
+def test_sampling_is_measured_beside_generate_with_and_without_ends(short: Setting) -> None:
+    whole = sampling_speed.CELLS["full_length"](short)
+    assert (whole["tokens"], whole["generate_tokens"]) == ([4 * 8], [4 * 8])
+    natural = sampling_speed.CELLS["natural"](short)
+    assert natural["lowest_and_highest"] == [natural["ratio"], natural["ratio"]]  # one turn beside the warm-up
+    assert short.model.stop_ids
+
+
+def test_an_iteration_of_ppo_is_measured_after_one_that_warms_up(short: Setting) -> None:
+    row = ppo_iteration.measure(short)
+    assert len(row["seconds"]) == len(row["processor_seconds_update"]) == len(row["tokens"]) == 1
+    assert 0 < row["share_of_matmul_rate"] < 1 and not short.model.adapters.names
+
+
 def test_scaling_counts_real_tokens(short: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
-    monkeypatch.setattr(policy_scaling, "_alone", policy_scaling.child)
+    monkeypatch.setattr(growth, "alone", lambda module, task: policy_scaling.child(task))
     row = policy_scaling.measure(short)
     assert [row[f"rows_{size}x"]["rows"] for size in (1, 4, 16)] == [2, 8, 32]
     assert (row["prompts_16x"]["rows"], row["prompts_16x"]["prompts"]) == (2, 32)
     assert row["rows_16x"]["tokens"] > 10 * row["rows_1x"]["tokens"]
+
+
+def test_what_grows_is_told_round_by_round() -> None:
+    small = [{"tokens": 10, "seconds": seconds, "peak_gb": 1.0} for seconds in (1.0, 2.0, 1.0)]
+    large = [{"tokens": 100, "seconds": seconds, "peak_gb": peak} for seconds, peak in ((20, 1.1), (20, 1.2), (5, 1))]
+    assert growth.time_a_token_times(small, large) == {"value": 1.0, "lowest_and_highest": [0.5, 2.0]}
+    assert growth.memory_times(small, large) == 1.2
 
 
 @pytest.mark.parametrize("cell", ["rloo", "dpo", "ppo_permuted", "ppo_true_taste", "guards_off"])
@@ -88,9 +109,9 @@ def test_cells_of_quality_tell_the_taste_over_time(short: Setting, cell: str) ->
     row = policy_quality.CELLS[cell](short)
     assert row["curve"][0]["kl_nats"] == pytest.approx(0, abs=1e-4)
     assert len(row["curve"]) == 3 and row["held_out_prompts"] == 4
-    share = row["preferred_to_base"]
-    assert 0 <= share["interval"][0] <= share["value"] <= share["interval"][1] <= 1
-    assert -2 <= row["gain"]["value"] <= 2
+    for name, least, most in (("gain", -2, 2), ("preferred_to_base", 0, 1)):
+        low, high = row[name]["interval"]
+        assert least <= low <= row[name]["value"] <= high <= most
     assert not short.model.adapters.names
 
 
@@ -114,5 +135,4 @@ def test_judgments_are_what_dpo_and_imitation_learn_from() -> None:
 
 
 def test_a_share_counts_ties_half() -> None:
-    found = wins(np.array([1.0, 0.5, 0.0, 1.0]), np.array([0.0, 0.5, 1.0, 0.0]))
-    assert found.tolist() == [1, 0.5, 0, 1]
+    assert wins([1.0, 0.5, 0.0, 1.0], [0.0, 0.5, 1.0, 0.0]).tolist() == [1, 0.5, 0, 1]

@@ -69,3 +69,8 @@ def test_a_cut_reading_goes_on_where_it_was(monkeypatch: pytest.MonkeyPatch, tmp
     found = kept_features._kept(setting, path, ids, texts)
     assert [text.completion for text in read] == ["xx", "xxx", "xxxx"]
     assert (kept_features._kept(setting, path, ids[::-1], texts[::-1]) == found[::-1]).all() and len(read) == 3
+
+
+def test_features_of_one_base_are_never_taken_for_those_of_another(tmp_path: Path) -> None:
+    paths = {kept_features._path(Setting(base), tmp_path, "ukp") for base in ("tiny:", "bundled:a", "hub:b/a", "/b/a")}
+    assert len(paths) == 4 and all(path.parent.parent == tmp_path for path in paths)

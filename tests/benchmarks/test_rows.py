@@ -35,6 +35,14 @@ def test_a_row_is_written_and_not_measured_again(measured, tmp_path, monkeypatch
     assert capsys.readouterr().out.count("\n") == 2
 
 
+def test_a_cell_is_measured_again_on_another_base(measured, tmp_path, monkeypatch):
+    to = tmp_path / "rows.jsonl"
+    for base in ("tiny:", "hub:org/name", "tiny:"):
+        monkeypatch.setattr("sys.argv", ["benchmarks", "--base", base, "--to", str(to)])
+        assert benchmarks.main() == 0
+    assert [json.loads(line)["base"] for line in to.read_text().splitlines()] == ["tiny:", "hub:org/name"]
+
+
 def test_benchmarks_and_cells_are_found_by_name():
     assert list(benchmarks.cells("durability/cuts")) == [("durability", "cuts")]
     assert len(benchmarks.cells("durability")) >= 7

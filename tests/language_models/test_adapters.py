@@ -5,6 +5,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, PreTrainedConfig
 
 from language_models.batches import collate
 from language_models.errors import UnknownAdapter
@@ -12,8 +13,9 @@ from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
 from language_models.settings import LoraSettings
 from language_models.tiny import tiny_model, tiny_tokenizer
-from tiny_models import fresh_tiny
+from tiny_models import fresh_tiny, randomise
 
+SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 2, "num_attention_heads": 2}
 BATCH = collate([[5, 6, 7], [8]], [[9, 10, 2], [11, 2]], 0)
 
 
@@ -72,17 +74,6 @@ def test_an_adapter_comes_back_bit_equal_and_peft_itself_reads_the_same_logits(
         assert torch.equal(theirs(input_ids=BATCH.input_ids).logits, ours)
 
 
-def test_a_copy_is_equal_and_does_not_move_with_its_source(tiny: LanguageModel) -> None:
-    tiny.adapters.copy("policy", "frozen")
-    then = log_probs(tiny, "frozen")
-    assert torch.equal(then, log_probs(tiny, "policy"))
-    with torch.no_grad():
-        for parameter in tiny.adapters.parameters("policy").values():
-            parameter.add_(0.1)
-    assert torch.equal(then, log_probs(tiny, "frozen"))
-    assert not torch.equal(then, log_probs(tiny, "policy"))
-
-
 def test_removing_adapters_down_to_none_leaves_the_base(tiny: LanguageModel) -> None:
     tiny.adapters.remove("policy")
     tiny.adapters.remove("other")
@@ -100,6 +91,57 @@ def test_a_merged_copy_gives_the_adapters_logits_and_changes_no_weight(tiny: Lan
             with tiny.adapters.using(name):
                 torch.testing.assert_close(merged, tiny.network(input_ids=ids).logits, atol=1e-4, rtol=0)
     assert all(torch.equal(before[name], parameter) for name, parameter in tiny.network.named_parameters())
+
+
+def test_what_is_put_together_of_a_base_holds_no_tensor_but_its_own_and_the_merged_ones(tiny: LanguageModel) -> None:
+    own = {tensor.data_ptr() for tensor in [*tiny.network.parameters(), *tiny.network.buffers()]}
+    drawn_before = torch.random.get_rng_state()
+    with tiny.sampled_from("policy") as network:
+        new = [name for name, one in network.state_dict().items() if one.data_ptr() not in own]
+        assert {tensor.device.type for tensor in [*network.parameters(), *network.buffers()]} == {"cpu"}
+    assert len(new) == tiny.layers * 7 and all(name.endswith("proj.weight") for name in new)
+    assert torch.equal(torch.random.get_rng_state(), drawn_before)
+
+
+@pytest.mark.parametrize(
+    "config",
+    [
+        GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2),  # its layers are no nn.Linear
+        Gemma2Config(**SIZES, intermediate_size=32, num_key_value_heads=1, head_dim=8),
+    ],
+    ids=lambda config: config.model_type,
+)
+def test_other_architectures_are_merged_and_cut_likewise(config: PreTrainedConfig) -> None:
+    model = LanguageModel(AutoModelForCausalLM.from_config(config), tiny_tokenizer(), fresh_tiny().identity)
+    model.adapters.add("policy", LoraSettings(rank=4), 1)
+    randomise(model, "policy", 3)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        with model.sampled_from("policy") as network, model.adapters.using("policy"):
+            torch.testing.assert_close(network(input_ids=ids).logits, model.network(input_ids=ids).logits)
+        states = model.network(input_ids=ids, output_hidden_states=True).hidden_states
+        trunk = model.trunk(1).network(input_ids=ids, output_hidden_states=True).hidden_states
+        assert torch.equal(trunk[0], states[0])
+
+
+def test_an_adapter_of_some_layers_is_sampled_from_beside_one_of_all_and_after_it(tiny: LanguageModel) -> None:
+    ids = torch.tensor([[5, 6, 7, 8]])
+
+    def merged(name: str) -> torch.Tensor:
+        with torch.no_grad(), tiny.sampled_from(name) as network:
+            return network(input_ids=ids).logits
+
+    def through_the_adapter(name: str) -> torch.Tensor:
+        with torch.no_grad(), tiny.adapters.using(name):
+            return tiny.network(input_ids=ids).logits
+
+    tiny.adapters.add("upper", LoraSettings(rank=4), 1, frozen_layers=tiny.layers // 2)
+    randomise(tiny, "upper", 3)
+    torch.testing.assert_close(merged("upper"), through_the_adapter("upper"), atol=1e-4, rtol=0)
+    merged("policy")
+    tiny.adapters.remove("policy")
+    tiny.adapters.remove("other")
+    torch.testing.assert_close(merged("upper"), through_the_adapter("upper"), atol=1e-4, rtol=0)  # nothing stays behind
 
 
 def test_an_adapter_that_is_not_loaded_is_named(tiny: LanguageModel) -> None:

@@ -76,3 +76,12 @@ def test_compiled_layers_give_the_same_gradients(how: Compute):
 def test_a_network_whose_layers_cannot_be_told_apart_is_refused():
     with pytest.raises(UnknownLayers, match="7 layers cannot be told apart in Linear"):
         stack_of(torch.nn.Linear(2, 2), 7)
+
+
+def test_layers_are_not_looked_for_where_nothing_is_asked_of_them():
+    model = tiny_with_adapters()
+    model.layers += 1  # no stack is that long
+    with model.computed(Compute()):
+        assert not model.recomputes
+    with pytest.raises(UnknownLayers), model.computed(AGAIN):
+        pass

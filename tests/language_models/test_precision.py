@@ -1,7 +1,9 @@
 """What is chosen by what a machine can do, and what is refused; no GPU is needed to know it."""
 
 import pytest
+import torch
 
+from language_models.machine import place_of_doubles
 from language_models.precision import CannotCompute, Capabilities, Compute, choose_compute, choose_precision
 from language_models.settings import ComputeSettings
 
@@ -57,3 +59,8 @@ def test_only_cuda_compiles_by_itself_and_without_a_compiler_nothing_does():
     assert choose_compute(NEW_CPU, on).compile
     with pytest.raises(CannotCompute, match=r"no compiler for cpu here .*Allowed here: auto, off"):
         choose_compute(OLD_CPU, on)
+
+
+@pytest.mark.parametrize(("device", "place"), [("cpu", "cpu"), ("cuda", "cuda"), ("mps", "cpu")])
+def test_numbers_of_64_bits_stay_away_from_where_there_are_none(device, place):
+    assert place_of_doubles(torch.device(device)).type == place

@@ -42,6 +42,22 @@ def test_log_probs_and_gradients_from_kept_lower_states_are_those_of_whole_passe
     assert not torch.allclose(base, whole)
 
 
+def test_layers_taken_apart_see_adapters_that_come_and_go_afterwards() -> None:
+    model = fresh_tiny()
+    frozen = model.layers // 2
+    batch = collate([[5, 6, 7], [8]], [[9, 2], [10, 11, 12]], model.pad_id)
+    for seed, name in enumerate(("upper", "another")):
+        model.adapters.add(name, LoraSettings(rank=4), 0, frozen_layers=frozen)
+        randomise(model, name, seed)
+        with torch.no_grad(), model.adapters.using(name):
+            kept = completion_pass(model, model.with_lower_states(batch, frozen), 0.7).log_probs
+            torch.testing.assert_close(kept, completion_pass(model, batch, 0.7).log_probs, atol=1e-6, rtol=0)
+        model.adapters.remove(name)
+    with torch.no_grad():
+        kept = completion_pass(model, model.with_lower_states(batch, frozen), 0.7).log_probs
+        torch.testing.assert_close(kept, completion_pass(model, batch, 0.7).log_probs, atol=1e-6, rtol=0)
+
+
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2}
 FEW = {"intermediate_size": 32, "num_key_value_heads": 1, "head_dim": 8}
 

@@ -10,6 +10,7 @@ import torch
 from torch import Tensor
 
 from language_models.batches import collate, shared_prompt_batches
+from language_models.model import LanguageModel
 from reward_training.model import RewardModel, cut_to
 from reward_training.records import Outcome, Pair, Text
 from reward_training.settings import RewardSettings
@@ -174,3 +175,12 @@ def test_a_very_long_an_empty_and_a_wordless_completion_get_finite_scores_and_tr
     with model.trunk.adapters.training("reward") as parameters:
         model.raw(model.features([Text(prompt, text) for text in odd[1:]])).sum().backward()
         assert all(torch.isfinite(parameter.grad).all() for parameter in parameters if parameter.grad is not None)
+
+
+def test_words_are_averaged_in_32_bits_whatever_the_base_is_held_in() -> None:
+    plain = fresh_tiny()
+    base = LanguageModel(plain.network.to(torch.bfloat16), plain.tokenizer, plain.identity)
+    text = Text([{"role": "user", "content": "Fruit?"}], " ".join(WORDS * 3), True)
+    found = RewardModel.fresh(base, RewardSettings()).all_features([text])[0, : base.hidden_size]
+    words = base.network.get_input_embeddings().weight.float()[base.completion_tokens(text.completion, True)]
+    torch.testing.assert_close(found, words.mean(0), atol=1e-6, rtol=0)

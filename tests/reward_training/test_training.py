@@ -1,5 +1,6 @@
 """Reward training on the tiny model: learning, batching, saving, resuming."""
 
+from collections import Counter
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
@@ -68,6 +69,28 @@ def test_a_taste_that_can_be_read_off_the_text_is_learned_on_unseen_prompts(trai
     assert crossed["accuracy"] >= 0.85
     assert 0.2 < trained.report["temperature"] < 5
     assert trained.report["ceiling"]["ceiling"] is None  # nobody knows who said it
+
+
+def test_a_text_is_read_once_before_and_once_after_however_many_criteria_ask_for_it(
+    base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    pairs = [
+        replace(pair, criteria=dict.fromkeys(("brief", "kind", "true"), pair.outcome))
+        for pair in pairs_that_like_commas(12, 0) + pairs_that_like_commas(6, 1, holdout=True)
+    ]
+    read: Counter[int] = Counter()
+    real = RewardModel.all_features
+
+    def counted(model: RewardModel, texts: Sequence[Text]) -> Any:
+        read.update(map(id, texts))
+        return real(model, texts)
+
+    monkeypatch.setattr(RewardModel, "all_features", counted)
+    settings = SETTINGS.model_copy(update={"epochs": 0})
+    found = train(base, pairs, [], settings, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    assert set(found.report["criteria"]) == {"brief", "kind", "true"}
+    times = {pair.holdout: {read[id(pair.first)], read[id(pair.second)]} for pair in pairs}
+    assert times == {False: {2}, True: {1}}
 
 
 def test_pairs_that_were_picked_train_but_are_no_sample_to_measure_on() -> None:

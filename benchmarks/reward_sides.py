@@ -1,7 +1,9 @@
-"""One side of benchmarks.reward_speed: a process that trains a reward, one optimiser step for each line it is sent.
+"""One side of benchmarks.reward_speed and reward_accuracy: a process that trains a reward, a step for each line it is
+sent.
 
 The first line is the task. It answers {} once it is ready, and a step with its seconds and the process's peak memory.
-Run as `PYTHON -m benchmarks.reward_speed_sides ours|trl`; `trl` needs trl, peft and datasets, and nothing of ours.
+Where the task has `texts` to be read, one more turn after the last step tells the scores of all of them. Run as
+`PYTHON -m benchmarks.reward_sides ours|trl`; `trl` needs trl, peft and datasets, and nothing of ours.
 """
 
 import json
@@ -12,6 +14,8 @@ from typing import Any
 
 from benchmarks.turns import Turns
 
+READ_TOGETHER = 16  # texts that TRL's model reads in one pass
+
 
 def ours(task: dict[str, Any]) -> None:
     """Our reward training: the head is fitted before the first turn, the adapter's steps are told."""
@@ -21,16 +25,19 @@ def ours(task: dict[str, Any]) -> None:
     from reward_training.training import train
 
     use_threads()
+    texts: dict[str, Text] = {}
+
+    def text(prompt: list[dict[str, str]], completion: str) -> Text:
+        """One record for each text, however many pairs it is in: it is read once where features are made."""
+        return texts.setdefault(json.dumps([prompt, completion]), Text(prompt, completion, True))
+
     pairs = [
         Pair(
-            Text(one["prompt"], one["chosen"], True),
-            Text(one["prompt"], one["rejected"], True),
-            "first",
-            str(row),
-            False,
+            text(one["prompt"], one["chosen"]), text(one["prompt"], one["rejected"]), "first", one["group"],
+            holdout=False,
         )
-        for row, one in enumerate(task["pairs"])
-    ]
+        for one in task["pairs"]
+    ]  # fmt: skip
     settings = RewardSettings(epochs=1, seed=task["seed"], pairs_per_step=task["pairs_per_step"])
     if task["depth"]:
         settings = settings.model_copy(update={"depth": task["depth"]})
@@ -44,10 +51,14 @@ def ours(task: dict[str, Any]) -> None:
         if report["done"] < report["steps"]:
             turns.await_turn()
 
-    train(
+    trained = train(
         LanguageModel.load(task["base"]), pairs, [], settings, checkpoint_folder=Path(task["work"]) / "ours",
         on_step=on_step,
     )  # fmt: skip
+    if task.get("texts"):
+        turns.await_turn()
+        read = [text(one["prompt"], one["completion"]) for one in task["texts"]]
+        turns.tell(scores=trained.model.raw_scores(read).tolist())
 
 
 def trl(task: dict[str, Any]) -> None:
@@ -83,13 +94,30 @@ def trl(task: dict[str, Any]) -> None:
         output_dir=str(Path(task["work"]) / "trl"), per_device_train_batch_size=task["pairs_per_step"],
         num_train_epochs=1, gradient_checkpointing=task["recompute"], max_length=None, seed=task["seed"],
         use_cpu=True, bf16=False, report_to="none", save_strategy="no", logging_strategy="no", disable_tqdm=True,
+        **({"learning_rate": task["rate"]} if "rate" in task else {}),
     )  # fmt: skip
     model = AutoModelForSequenceClassification.from_pretrained(task["base"], num_labels=1, dtype=torch.float32)
     lora = LoraConfig(r=16, lora_alpha=32, target_modules="all-linear", task_type="SEQ_CLS")
-    RewardTrainer(
+    trainer = RewardTrainer(
         model=model, args=config, train_dataset=Dataset.from_list(rows), processing_class=tokenizer,
         peft_config=lora, callbacks=[InTurns()],
-    ).train()  # fmt: skip
+    )  # fmt: skip
+    trainer.train()
+
+    @torch.no_grad()
+    def scores(texts: list[list[int]]) -> list[float]:
+        """In the texts' order; those of like length are read together, padded as in training."""
+        found = torch.zeros(len(texts))
+        for places in torch.tensor([len(ids) for ids in texts]).argsort().split(READ_TOGETHER):
+            together = {"input_ids": [texts[place] for place in places.tolist()]}
+            padded = tokenizer.pad(together, padding_side="right", return_tensors="pt")
+            found[places] = trainer.model(**padded, use_cache=False).logits.squeeze(-1)
+        return found.tolist()
+
+    if task.get("texts"):
+        turns.await_turn()
+        trainer.model.eval()
+        turns.tell(scores=scores([tokens(one, one["completion"]) for one in task["texts"]]))
 
 
 if __name__ == "__main__":
