@@ -141,7 +141,7 @@ def test_every_page_and_every_tab_with_hostile_texts_in_all_places(bare: Databas
 
 
 def look_at_a_divided_pair(page, seen: list[str]) -> None:
-    """The figures are computed by a process beside the server; then the pair opens in a dialog."""
+    """The figures are computed beside the server; then the pair opens in a dialog."""
     page.locator("#tm-tab-agreement").click()
     opens = page.locator("[data-focus^=pair-]").first
     page.wait_for_function(LOOK_AGAIN, timeout=60_000, polling=1000)

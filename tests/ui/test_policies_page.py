@@ -23,11 +23,9 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def opened(db: Database, server_for: Callable, page) -> Callable[[str], None]:
+def opened(db: Database, served: Callable, page) -> Callable[[str], None]:
     """Opens the page at what stands behind its #."""
-    app = server_for(db)
-    evaluation_studies.compute_here(app.state.study.policy_figures)
-    address = app.state.access.address
+    address = served(db)
     page.goto(address)
 
     def at(place: str) -> None:
