@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 import evaluation_studies
+from compare_pages import enter
 from feedback_store import evaluations, policies, runs
 from feedback_store.database import Database
 from tests.ui.test_accessibility import require_accessible
@@ -26,7 +27,7 @@ def db(tmp_path: Path) -> Iterator[Database]:
 def opened(db: Database, served: Callable, page) -> Callable[[str], None]:
     """Opens the page at what stands behind its #."""
     address = served(db)
-    page.goto(address)
+    enter(page, address)
 
     def at(place: str) -> None:
         page.goto(f"{address.split('/login')[0].split('?')[0].rstrip('/')}/policies#{place}")
