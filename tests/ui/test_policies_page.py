@@ -118,7 +118,7 @@ def test_narrow_and_in_chinese_nothing_runs_off_the_page(db: Database, opened: C
     evaluation = evaluation_studies.start(db, wanted=4, pairs=9, best_of=True)
     evaluation_studies.judge(db, 4)
     page.set_viewport_size({"width": 320, "height": 700})
-    page.evaluate("localStorage.setItem('tastemaker:language', 'zh')")
+    page.add_init_script("localStorage.setItem('tastemaker:language', 'zh')")
     for place, words in (
         ("versions", "写下一批回答对"),
         ("evaluations", "发起盲评"),
