@@ -31,6 +31,8 @@ OFFLINE = {
 # When this file is loaded, before any test module is imported: libraries read these at import.
 runpy.run_path(str(TESTS / "loopback_only" / "sitecustomize.py"))
 os.environ.update(OFFLINE)
+if "PYTEST_XDIST_WORKER" in os.environ:  # several share the cores, and no tensor here is worth a second thread
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(TESTS / "loopback_only"), str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
