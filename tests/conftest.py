@@ -1,7 +1,9 @@
-"""What all tests share: no network but loopback, and one Chromium."""
+"""What all tests share: no network but loopback, one Chromium, and the schema of a new study."""
 
+import contextlib
 import os
 import runpy
+import secrets
 import shutil
 from collections.abc import Iterator
 from pathlib import Path
@@ -29,12 +31,39 @@ OFFLINE = {
 # When this file is loaded, before any test module is imported: libraries read these at import.
 runpy.run_path(str(TESTS / "loopback_only" / "sitecustomize.py"))
 os.environ.update(OFFLINE)
+if "PYTEST_XDIST_WORKER" in os.environ:  # several share the cores, and no tensor here is worth a second thread
+    os.environ.setdefault("OMP_NUM_THREADS", "1")
 os.environ["PYTHONPATH"] = os.pathsep.join(
     [str(TESTS / "loopback_only"), str(REPOSITORY), *filter(None, [os.environ.get("PYTHONPATH")])]
 )
 
 NO_CHROMIUM = "no Chromium: set CHROMIUM to its path, or install it (Debian: apt-get install chromium-headless-shell)"
 skipped_for_want_of_chromium: list[str] = []
+
+
+@pytest.fixture(scope="session", autouse=True)
+def schema_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]:
+    """The schema of a new study is made once and copied from then on: making it takes ten times as long as all else
+    about a new study, some two thousand times a session. Processes that a test starts make it themselves.
+    """
+    from feedback_store.database import FILE_NAME, Database
+
+    made = tmp_path_factory.mktemp("schema") / "study"
+    Database.create(made).close()
+    opened = Database._opened.__func__
+
+    def opened_with_schema(cls: type[Database], folder: Path, *, readonly: bool) -> Database:
+        if not readonly and not (folder / FILE_NAME).exists():
+            part = folder / f"{FILE_NAME}.{secrets.token_hex(4)}.part"
+            shutil.copyfile(made / FILE_NAME, part)
+            with contextlib.suppress(FileExistsError):  # two threads may make the same study at the same time
+                os.link(part, folder / FILE_NAME)
+            part.unlink()
+        return opened(cls, folder, readonly=readonly)
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(Database, "_opened", classmethod(opened_with_schema))
+        yield
 
 
 def find_chromium() -> str | None:

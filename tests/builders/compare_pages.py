@@ -20,6 +20,17 @@ def open_compare(page: Any, address: str) -> None:
     page.wait_for_selector(".tm-card:visible")
 
 
+def enter(page: Any, address: str) -> None:
+    """Make this browser that of the one person of a study, by the address with its token; no page is loaded for it."""
+    assert page.request.get(address).ok
+
+
+def open_anew(page: Any, address: str) -> None:
+    """Load a page, also where it is the one on the screen at another place behind its #."""
+    page.goto("about:blank")
+    page.goto(address)
+
+
 def log_in(page: Any, db: Database, address: str, annotator_id: int) -> None:
     """Make this browser that of a person with an account, by a new session in its cookie."""
     from ui.web.access import access_to

@@ -2,7 +2,6 @@
 
 import json
 from pathlib import Path
-from typing import Any
 
 from feedback_store import annotators, comparisons, completions, evaluations, policies, prompts, reward_models, runs
 from feedback_store.comparisons import NewComparison
@@ -12,8 +11,7 @@ from feedback_store.evaluations import Evaluation
 from feedback_store.judgments import NewJudgment
 from feedback_store.prompts import NewPrompt
 from feedback_store.runs import Run
-from rounds import annotating, evaluation_figures, studies, verbs
-from ui.web.latest_figures import LatestFigures
+from rounds import annotating, studies, verbs
 from web_studies import claim
 
 
@@ -134,14 +132,3 @@ def judge(db: Database, number: int, *, newer_wins: bool = True, strength: int |
         key = f"key-{question.comparison_id}"
         new = NewJudgment(question.comparison_public_id, person, ranks, question.shown, key, strength=strength)
         annotating.answer(db, new)
-
-
-def compute_here(figures: LatestFigures) -> None:
-    """Let the figures about policies be computed in this process: a process of its own takes seconds."""
-
-    def compute(folder: Path) -> dict[str, Any]:
-        with Database.open(folder, readonly=True) as db:
-            found: dict[str, Any] = json.loads(json.dumps(evaluation_figures.compute(db)))
-            return found
-
-    figures._compute = compute

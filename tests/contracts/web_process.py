@@ -41,25 +41,33 @@ def ask_a_question(db) -> None:
     comparisons.add(db, [comparisons.NewComparison(prompt_id=prompt_id, completion_ids=completions.add(db, texts))])
 
 
-def judge(client: TestClient, origin: str) -> bool:
+def judge(client: TestClient) -> bool:
     """Whether the first question could be answered."""
     question = client.get("/api/questions").json()["questions"][0]
     body = {"comparison": question["comparison"], "shown": question["shown"], "ranks": [1, 2], "key": "contract-key-1"}
-    return client.post("/api/judgments", json=body, headers={"Origin": origin}).json().get("saved") is True
+    return client.post("/api/judgments", json=body).json().get("saved") is True
+
+
+def start_things(client: TestClient) -> list[str]:
+    """Take a judgment back, start every kind of run, export: the answers that are faults of the server."""
+    bodies = [("undo", {"key": "contract-undo-1"}), ("exports", {"format": "comparisons"})]
+    bodies += [("runs", {"kind": kind}) for kind in settings.KIND_SETTINGS]
+    answers = [client.post(f"/api/{path}", json=body) for path, body in bodies]
+    return [answer.text for answer in answers if answer.status_code >= 500]
 
 
 def visit(folder: Path) -> dict:
-    """The pages' status codes, and whether a judgment was saved."""
+    """The pages' status codes, whether a judgment was saved, and what failed."""
     db = studies.open_or_create(folder, base="tiny:", create=True, refill=False)
     ask_a_question(db)
     app = create_app(db, port=7860)
     origin = "http://127.0.0.1:7860"
-    with TestClient(app, base_url=origin, raise_server_exceptions=False) as client:
+    with TestClient(app, base_url=origin, headers={"origin": origin}, raise_server_exceptions=False) as client:
         client.get(app.state.access.address)
         pages = {
             path: client.get(path).status_code for path in ("/", "/console", "/api/loop", "/api/runs", "/api/exports")
         }
-        return {"saved": judge(client, origin), "pages": pages}
+        return {"saved": judge(client), "pages": pages, "failed": start_things(client)}
 
 
 if __name__ == "__main__":

@@ -1,11 +1,13 @@
 """A study with pairs to judge, its application, and a server for a browser; no worker, no model."""
 
 import contextlib
+import json
 import socket
 import threading
 import time
 from collections.abc import Callable, Iterator
 from pathlib import Path
+from typing import Any
 
 import pytest
 import uvicorn
@@ -15,7 +17,7 @@ from starlette.testclient import TestClient
 import accounts_at_hand
 from feedback_store.accounts import Role
 from feedback_store.database import Database
-from rounds import studies
+from rounds import beside, studies
 from web_studies import fill
 
 HOST = "http://127.0.0.1:7860"
@@ -27,6 +29,22 @@ def study(tmp_path: Path) -> Iterator[Database]:
     with studies.open_or_create(tmp_path / "study", base="tiny:", create=True, refill=False) as db:
         fill(db, 6)
         yield db
+
+
+@pytest.fixture(scope="module", autouse=True)
+def figures_computed_here() -> Iterator[None]:
+    """Heavy figures are computed in this process: one of their own takes seconds to start, each time anew. (That one:
+    tests/rounds/test_beside.py, and under whole servers tests/accept.)
+    """
+
+    def here(name: str, folder: Path) -> dict[str, Any]:
+        with Database.open(folder, readonly=True) as db:
+            found: dict[str, Any] = json.loads(json.dumps(beside.COMPUTATIONS[name](db)))
+            return found
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(beside, "in_a_process", here)
+        yield
 
 
 @pytest.fixture(scope="session")

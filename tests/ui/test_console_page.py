@@ -8,6 +8,7 @@ import pytest
 import featured_study
 import figured_study
 import home_walk
+from compare_pages import enter
 from feedback_store import run_records, runs
 from feedback_store.database import Database
 from web_studies import HOSTILE, claim, fill, judge_all, reward_model, two_policies
@@ -16,7 +17,7 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("outside")]
 
 
 def open_console(page, address: str) -> None:
-    page.goto(address)
+    enter(page, address)
     page.goto(address.split("/login")[0] + "/console")
     page.wait_for_selector(".tm-big >> text=/[0-9]+ ready/")
 
@@ -171,7 +172,7 @@ def test_the_console_speaks_chinese(study: Database, served: Callable, browser):
     context = browser.new_context(locale="zh-CN")
     page = context.new_page()
     address = served(study)
-    page.goto(address)
+    enter(page, address)
     page.goto(address.split("/login")[0] + "/console")
     page.wait_for_selector("text=目前有 0 个判断")
     visible = re.sub(r"\bKL\b|base|Tastemaker|nats", "", page.locator(".tm-main").inner_text())

@@ -6,6 +6,7 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+from compare_pages import enter, open_anew
 from feedback_store import import_list, judgments, prompts, uploads
 from feedback_store.database import Database
 from web_studies import HOSTILE, fill, judge_all, reward_model
@@ -25,8 +26,8 @@ DROP = """([text, name]) => {
 
 def show(page, address: str, hash: str) -> None:
     """Open the page at a place of it."""
-    page.goto(address)
-    page.goto(f"{address.split('login')[0].rstrip('/')}/data{hash}")
+    enter(page, address)
+    open_anew(page, f"{address.split('login')[0].rstrip('/')}/data{hash}")
     expect(page.locator("[role=tabpanel]:visible .tm-remote[aria-busy]")).to_have_count(0)
 
 
@@ -72,7 +73,6 @@ def test_a_file_that_waits_is_there_again_and_the_next_part_of_a_cut_one_is_sent
     path = tmp_path / "many.txt"
     path.write_bytes(text)
     address = served(study)
-    page.goto(address)
     me = judge_all(study, "local") and study.value("SELECT id FROM annotators WHERE name = 'local'")
     half = uploads.begin(study, "many.txt", len(text), by=me)
     uploads.add(study, half.id, 0, text[:400_000])
@@ -166,8 +166,7 @@ def test_narrow_screens_never_scroll_to_the_side(study: Database, served: Callab
     judge_all(study, HOSTILE[:90])
     reward_model(study)
     address = served(study)
-    page.goto(address)
-    page.evaluate("name => localStorage.setItem('tastemaker:language', name)", language)
+    page.add_init_script(f"location.host && localStorage.setItem('tastemaker:language', '{language}')")
     page.set_viewport_size({"width": 320, "height": 640})
     for hash in ("#import", "#prompts", "#prompts/7", "#completions", "#completions/14", "#judgments", "#judgments/8",
                  "#export"):  # fmt: skip

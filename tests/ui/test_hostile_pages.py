@@ -19,7 +19,6 @@ from hostile_texts import corpus, require_inert, watch
 from rounds import studies
 
 pytestmark = pytest.mark.browser
-MAIN = ".tm-main"
 SHOWS_IT = [
     f"tm-tab-{name}"
     for name in (
@@ -114,8 +113,6 @@ def test_every_page_and_every_tab_with_hostile_texts_in_all_places(bare: Databas
     seen = watch(page)
     address = served(bare)
     log_in(page, bare, address, person)
-    page.goto(address)
-    page.wait_for_selector(MAIN)
     for path in ("/console", "/runs", "/policies", "/data", "/people", "/settings", "/me", "/"):
         page.goto(address.rstrip("/") + path)
         page.wait_for_function("document.querySelector('.tm-main')?.childElementCount > 0")
@@ -141,7 +138,7 @@ def test_every_page_and_every_tab_with_hostile_texts_in_all_places(bare: Databas
 
 
 def look_at_a_divided_pair(page, seen: list[str]) -> None:
-    """The figures are computed by a process beside the server; then the pair opens in a dialog."""
+    """The figures are computed beside the server; then the pair opens in a dialog."""
     page.locator("#tm-tab-agreement").click()
     opens = page.locator("[data-focus^=pair-]").first
     page.wait_for_function(LOOK_AGAIN, timeout=60_000, polling=1000)

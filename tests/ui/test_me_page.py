@@ -8,6 +8,7 @@ from playwright.sync_api import expect
 
 import accounts_at_hand
 from accounts_at_hand import PASSWORD
+from compare_pages import enter
 from feedback_store import annotators, consents, information_texts, sessions
 from feedback_store.database import Database
 from web_studies import HOSTILE, judge_all
@@ -156,7 +157,7 @@ def test_a_server_that_fails_is_said_with_a_way_on(study: Database, people: dict
 
 def test_one_person_s_own_study_has_no_password_and_no_sessions(study: Database, served: Callable, page):
     address = served(study)
-    page.goto(address)
+    enter(page, address)
     page.goto(address.split("/login")[0] + "/me")
     expect(page.get_by_text("This study has no accounts")).to_be_visible()
     for name in ("Password", "Where I am logged in"):

@@ -8,7 +8,7 @@ import pytest
 from playwright.sync_api import expect
 
 import accounts_at_hand
-from accounts_at_hand import PASSWORD
+from compare_pages import log_in
 from feedback_store import accounts, annotators, check_questions, flags, held_back, invitations, judgments, questions
 from feedback_store.database import Database
 from feedback_store.judgments import NewJudgment
@@ -25,12 +25,10 @@ def people(study: Database) -> dict:
     return accounts_at_hand.people(study)
 
 
-def log_in(page, address: str, role: str, tab: str = "") -> None:
-    """Log in by the form and open a tab of the people page."""
-    page.goto(f"{address}login?next=/people")
-    page.locator("input[name=name]").fill(role)
-    page.locator("input[name=password]").fill(PASSWORD)
-    page.keyboard.press("Enter")
+def open_people(page, study: Database, address: str, role: str, tab: str = "") -> None:
+    """Open a tab of the people page as somebody who is logged in."""
+    log_in(page, study, address, accounts.required(study, role).annotator_id)
+    page.goto(f"{address}people")
     expect(page.locator("[role=tablist]")).to_be_visible()
     if tab:
         page.locator(f"#tm-tab-{tab}").click()
@@ -58,7 +56,7 @@ def divide(study: Database, people: dict) -> None:
 
 def test_a_person_is_found_paused_and_left_out(study: Database, people: dict, served: Callable, page):
     judge_all(study, "annotator")
-    log_in(page, served(study), "admin")
+    open_people(page, study, served(study), "admin")
     page.locator("#tm-people-search").fill("annot")
     expect(page.locator(".tm-people-table tbody tr")).to_have_count(1)
     page.get_by_role("button", name="annotator", exact=True).press("Enter")
@@ -80,7 +78,7 @@ def test_a_person_is_found_paused_and_left_out(study: Database, people: dict, se
 def test_reliability_is_empty_in_words_until_a_reward_knows_people(
     study: Database, people: dict, served: Callable, page
 ):
-    log_in(page, served(study), "admin")
+    open_people(page, study, served(study), "admin")
     expect(page.locator(".tm-people")).to_contain_text("no reward model of this study knows people yet")
     interval = {"value": 0.85, "low": 0.74, "high": 0.93}
     judge_all(study, "annotator")
@@ -92,7 +90,7 @@ def test_reliability_is_empty_in_words_until_a_reward_knows_people(
 
 
 def test_a_lead_sees_pseudonyms_and_no_accounts(study: Database, people: dict, served: Callable, page):
-    log_in(page, served(study), "lead")
+    open_people(page, study, served(study), "lead")
     rows = page.locator(".tm-people-table tbody tr")
     expect(rows).to_have_count(4)
     assert all(name.startswith("person-") for name in rows.locator("td:first-child").all_inner_texts())
@@ -103,7 +101,7 @@ def test_a_lead_sees_pseudonyms_and_no_accounts(study: Database, people: dict, s
 
 
 def test_many_are_invited_and_the_links_are_shown_once(study: Database, people: dict, served: Callable, page):
-    log_in(page, served(study), "lead", "invitations")
+    open_people(page, study, served(study), "lead", "invitations")
     table = page.locator("textarea").first
     table.fill("name,quota\nAnn,5\nBob,many")
     make = page.locator("section", has=table).get_by_role("button", name="Make the links")
@@ -120,7 +118,7 @@ def test_many_are_invited_and_the_links_are_shown_once(study: Database, people: 
 
 
 def test_the_round_is_closed_and_opened_again(study: Database, people: dict, served: Callable, page):
-    log_in(page, served(study), "lead", "round")
+    open_people(page, study, served(study), "lead", "round")
     page.get_by_role("button", name="Close it").press("Enter")
     confirm(page)
     expect(page.get_by_role("button", name="Open it")).to_be_visible()
@@ -133,7 +131,7 @@ def test_the_round_is_closed_and_opened_again(study: Database, people: dict, ser
 
 def test_a_flag_with_hostile_words_is_read_and_seen_to(study: Database, people: dict, served: Callable, page):
     flags.add(study, 1, annotator_id=people["annotator"], note=HOSTILE)
-    log_in(page, served(study), "lead", "flags")
+    open_people(page, study, served(study), "lead", "flags")
     expect(page.locator(".tm-note")).to_have_text(HOSTILE)
     page.get_by_role("button", name="Seen to").press("Enter")
     expect(page.get_by_text("No open flags")).to_be_visible()
@@ -148,7 +146,7 @@ def test_a_pair_that_was_held_back_is_asked_after_all(study: Database, people: d
             "UPDATE prompts SET messages = ? WHERE id = (SELECT prompt_id FROM comparisons WHERE id = 2)",
             [json.dumps(turns)],
         )
-    log_in(page, served(study), "lead", "held_back")
+    open_people(page, study, served(study), "lead", "held_back")
     asked = page.get_by_role("group", name="Prompt")
     expect(asked).to_contain_text(re.compile("Instructions\\s*Answer in one line.\\s*Person\\s*And now?"))
     page.get_by_role("button", name="Ask it after all").press("Enter")
@@ -159,7 +157,7 @@ def test_a_pair_that_was_held_back_is_asked_after_all(study: Database, people: d
 
 def test_a_check_question_is_made_of_a_divided_pair_and_retired(study: Database, people: dict, served: Callable, page):
     divide(study, people)
-    log_in(page, served(study), "lead", "agreement")
+    open_people(page, study, served(study), "lead", "agreement")
     page.get_by_role("button", name=re.compile("Look at the pair")).first.press("Enter")
     dialog = page.locator("dialog[open]")
     dialog.get_by_label("The right answer").select_option("second")
@@ -177,14 +175,14 @@ def test_a_check_question_is_made_of_a_divided_pair_and_retired(study: Database,
 
 def test_a_link_that_was_cut_off_opens_the_table(study: Database, people: dict, served: Callable, page):
     address = served(study)
-    log_in(page, address, "lead")
+    open_people(page, study, address, "lead")
     page.goto(f"{address}people#people/%E0%A4%")
     page.reload()
     expect(page.locator(".tm-people-table tbody tr")).to_have_count(4)
 
 
 def test_empty_tabs_say_what_fills_them(study: Database, people: dict, served: Callable, page):
-    log_in(page, served(study), "lead")
+    open_people(page, study, served(study), "lead")
     for tab, words in (("flags", "presses F"), ("held_back", "which model wrote it"), ("checks", "expert"),
                        ("agreement", "two people")):  # fmt: skip
         page.locator(f"#tm-tab-{tab}").click()
@@ -193,7 +191,7 @@ def test_empty_tabs_say_what_fills_them(study: Database, people: dict, served: C
 
 def test_a_new_password_is_shown_once_and_works(study: Database, people: dict, served: Callable, page):
     address = served(study)
-    log_in(page, address, "admin")
+    open_people(page, study, address, "admin")
     page.get_by_role("button", name="annotator", exact=True).press("Enter")
     page.get_by_role("button", name="New password").press("Enter")
     confirm(page)
@@ -211,7 +209,7 @@ def test_it_fits_on_a_narrow_screen_in_chinese(
     context = browser.new_context(viewport={"width": 320, "height": 700}, locale="zh-CN")
     page = context.new_page()
     page.set_default_timeout(20_000)
-    log_in(page, served(study), "lead", tab)
+    open_people(page, study, served(study), "lead", tab)
     expect(page.locator(f"#tm-tab-{tab}")).to_have_attribute("aria-selected", "true")
     expect(page.locator(f"#tm-panel-{tab} [aria-busy=true]")).to_have_count(0)
     assert page.evaluate("document.documentElement.scrollWidth") == 320

@@ -7,6 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 import evaluation_studies
+from compare_pages import enter
 from feedback_store import evaluations, policies, runs
 from feedback_store.database import Database
 from tests.ui.test_accessibility import require_accessible
@@ -23,12 +24,10 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 
 @pytest.fixture
-def opened(db: Database, server_for: Callable, page) -> Callable[[str], None]:
+def opened(db: Database, served: Callable, page) -> Callable[[str], None]:
     """Opens the page at what stands behind its #."""
-    app = server_for(db)
-    evaluation_studies.compute_here(app.state.study.policy_figures)
-    address = app.state.access.address
-    page.goto(address)
+    address = served(db)
+    enter(page, address)
 
     def at(place: str) -> None:
         page.goto(f"{address.split('/login')[0].split('?')[0].rstrip('/')}/policies#{place}")
@@ -119,7 +118,7 @@ def test_narrow_and_in_chinese_nothing_runs_off_the_page(db: Database, opened: C
     evaluation = evaluation_studies.start(db, wanted=4, pairs=9, best_of=True)
     evaluation_studies.judge(db, 4)
     page.set_viewport_size({"width": 320, "height": 700})
-    page.evaluate("localStorage.setItem('tastemaker:language', 'zh')")
+    page.add_init_script("localStorage.setItem('tastemaker:language', 'zh')")
     for place, words in (
         ("versions", "写下一批回答对"),
         ("evaluations", "发起盲评"),

@@ -30,17 +30,11 @@ def db(tmp_path: Path) -> Iterator[Database]:
 
 @pytest.fixture
 def client(db: Database, application: FastAPI) -> TestClient:
-    """A researcher's client; heavy figures are computed in this process."""
+    """A researcher's client."""
     client = TestClient(application, base_url="http://127.0.0.1:7860", headers={"origin": "http://127.0.0.1:7860"})
-    application.state.study = at_hand(db)
+    application.state.study = StudyAtHand(db)
     client.get("/login?token=the-token", follow_redirects=False)
     return client
-
-
-def at_hand(db: Database) -> StudyAtHand:
-    study = StudyAtHand(db)
-    evaluation_studies.compute_here(study.policy_figures)
-    return study
 
 
 def result(client: TestClient, path: str) -> dict[str, Any]:
@@ -103,7 +97,7 @@ def test_nothing_of_a_sealed_evaluation_depends_on_who_wrote_what(
             evaluation = evaluation_studies.start(own, wanted=12, pairs=10, swapped=swapped)
             evaluation_studies.judge(own, 6)  # "policy-1" is written in the texts, whoever they are of
             assert len(evaluations.judged(own, evaluation.id)) == 6
-            application.state.study = at_hand(own)
+            application.state.study = StudyAtHand(own)
             client = TestClient(
                 application, base_url="http://127.0.0.1:7860", headers={"origin": "http://127.0.0.1:7860"}
             )
@@ -244,7 +238,7 @@ def test_the_best_of_several_is_a_side_of_its_own(client: TestClient, db: Databa
 @pytest.mark.parametrize("role", ["annotator", "lead", "researcher", "admin"])
 def test_who_sees_what(role: Role, db: Database, application_with_accounts: FastAPI, tmp_path: Path) -> None:
     people = accounts_at_hand.people(db)
-    application_with_accounts.state.study = at_hand(db)
+    application_with_accounts.state.study = StudyAtHand(db)
     client = TestClient(
         application_with_accounts, base_url="http://127.0.0.1:7860", headers={"origin": "http://127.0.0.1:7860"}
     )

@@ -7,6 +7,7 @@ import numpy as np
 import pytest
 from playwright.sync_api import expect
 
+from compare_pages import enter, open_anew
 from feedback_store import prompts, reward_models, run_records, runs
 from feedback_store.database import Database
 from reward_training.human_ceiling import Said, human_ceiling
@@ -22,8 +23,8 @@ pytestmark = [pytest.mark.browser, pytest.mark.usefixtures("outside")]
 
 def open_runs(page, address: str, hash: str = "") -> None:
     """Open the page, logged in, at a place of it."""
-    page.goto(address)
-    page.goto(f"{address.split('/login')[0]}/runs{hash}")
+    enter(page, address)
+    open_anew(page, f"{address.split('/login')[0]}/runs{hash}")
     page.locator(".tm-title").wait_for()
 
 

@@ -1,6 +1,5 @@
-"""The server as a process: refuses what it must, loses nothing when killed, ends when told, loads no torch."""
+"""The server as a process: refuses what it must, loses nothing when killed, ends when told."""
 
-import json
 import os
 import re
 import signal
@@ -110,42 +109,6 @@ def test_a_host_that_others_reach_is_refused_before_a_study_is_made(tmp_path: Pa
     with pytest.raises(HostRefused, match="would let other machines in"):
         serve(tmp_path / "study", host="0.0.0.0", worker=False)
     assert not (tmp_path / "study").exists()
-
-
-WITHOUT_TORCH = """
-import json, sys
-from starlette.testclient import TestClient
-from rounds import studies
-from ui.web import server
-from ui.web.app import create_app
-
-host = "http://127.0.0.1:7860"
-with studies.open_or_create(sys.argv[1]) as db:
-    client = TestClient(create_app(db, token="t"), base_url=host, headers={"origin": host})
-    client.get("/login?token=t")
-    question = client.get("/api/questions").json()["questions"][0]
-    body = {"comparison": question["comparison"], "shown": question["shown"], "ranks": [1, 2], "key": "key-00000001"}
-    answers = [client.post("/api/judgments", json=body), client.post("/api/undo", json={"key": "undo-0001"})]
-    answers += [client.get(path) for path in ("/", "/console", "/api/loop", "/api/runs")]
-    kinds = ("sample", "train-reward", "train-policy", "evaluate")
-    answers += [client.post("/api/runs", json={"kind": kind}) for kind in kinds]
-    answers += [client.post("/api/exports", json={"format": "comparisons"})]
-    loaded = {name.split(".")[0] for name in sys.modules}
-    heavy = sorted(loaded & {"torch", "transformers", "peft", "accelerate", "safetensors"})
-    print(json.dumps({"heavy": heavy, "failed": [a.text for a in answers if a.status_code >= 500]}))
-"""
-
-
-def test_the_web_process_loads_no_torch(study: Database):
-    done = subprocess.run(
-        [sys.executable, "-c", WITHOUT_TORCH, str(study.folder)],
-        capture_output=True,
-        text=True,
-        timeout=60,
-        check=False,
-    )
-    assert done.returncode == 0, done.stderr
-    assert json.loads(done.stdout.splitlines()[-1]) == {"heavy": [], "failed": []}
 
 
 def test_gradio_does_not_poll_every_millisecond(study: Database):

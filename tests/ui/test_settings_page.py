@@ -7,8 +7,8 @@ import pytest
 from playwright.sync_api import expect
 
 import accounts_at_hand
-from accounts_at_hand import PASSWORD
-from feedback_store import criteria, guidelines, information_texts
+from compare_pages import log_in
+from feedback_store import accounts, criteria, guidelines, information_texts
 from feedback_store.database import Database
 from rounds import studies
 from web_studies import HOSTILE
@@ -22,13 +22,9 @@ def people(study: Database) -> dict:
     return accounts_at_hand.people(study)
 
 
-def log_in(page, address: str, name: str, tab: str = "asked") -> None:
-    """Log in by the form and open a tab of the settings."""
-    page.goto(f"{address}login?next=/settings")
-    page.locator("input[name=name]").fill(name)
-    page.locator("input[name=password]").fill(PASSWORD)
-    page.keyboard.press("Enter")
-    page.get_by_role("tab").first.wait_for()
+def open_settings(page, study: Database, address: str, name: str, tab: str = "asked") -> None:
+    """Open a tab of the settings as somebody who is logged in."""
+    log_in(page, study, address, accounts.required(study, name).annotator_id)
     page.goto(f"{address}settings#{tab}")
     expect(page.locator(f"#tm-panel-{tab} .tm-remote[aria-busy]")).to_have_count(0)
     expect(page.locator(f"#tm-panel-{tab}")).to_be_visible()
@@ -47,7 +43,7 @@ def press(page, name: str) -> None:
 
 
 def test_settings_are_changed_by_the_keyboard_and_say_so_first(study: Database, people: dict, served: Callable, page):
-    log_in(page, served(study), "researcher")
+    open_settings(page, study, served(study), "researcher")
     expect(page.get_by_text("The round is open")).to_be_visible()
     assert page.get_by_role("tab").all_inner_texts() == [
         "What is asked", "Criteria", "Guidelines", "Information text", "Versions",
@@ -77,7 +73,7 @@ def test_settings_are_changed_by_the_keyboard_and_say_so_first(study: Database, 
 
 
 def test_a_fault_stands_beside_its_field(study: Database, people: dict, served: Callable, page):
-    log_in(page, served(study), "researcher")
+    open_settings(page, study, served(study), "researcher")
     page.get_by_label("Responses in a comparison").fill("9")
     press(page, "Save")
     candidates = page.get_by_label("Responses in a comparison")
@@ -93,7 +89,7 @@ def test_a_fault_stands_beside_its_field(study: Database, people: dict, served: 
 
 
 def test_what_somebody_else_changed_meanwhile_is_not_overwritten(study: Database, people: dict, served: Callable, page):
-    log_in(page, served(study), "researcher")
+    open_settings(page, study, served(study), "researcher")
     page.get_by_label("People on a shared comparison").fill("5")
     studies.change_settings(study, by="another", overlap=7)
     press(page, "Save")
@@ -106,7 +102,7 @@ def test_what_somebody_else_changed_meanwhile_is_not_overwritten(study: Database
 def test_criteria_by_the_keyboard(study: Database, people: dict, served: Callable, page):
     criteria.add(study, "honest", "Which is more honest?", position=0)
     criteria.add(study, HOSTILE[:60], HOSTILE[:300], position=1)
-    log_in(page, served(study), "researcher", "criteria")
+    open_settings(page, study, served(study), "researcher", "criteria")
     names = page.locator(".tm-criterion-name")
     expect(names).to_have_count(2)
     page.get_by_label("Name", exact=True).fill("brief")
@@ -131,7 +127,7 @@ def test_guidelines_are_written_by_language_and_every_version_stays(
     study: Database, people: dict, served: Callable, page
 ):
     guidelines.add(study, f"# Old\n\n{HOSTILE}")
-    log_in(page, served(study), "researcher", "guidelines")
+    open_settings(page, study, served(study), "researcher", "guidelines")
     panel = page.locator("#tm-panel-guidelines")
     text = panel.get_by_label("Text", exact=True)
     expect(text).to_have_value(re.compile("# Old"))
@@ -166,7 +162,7 @@ def test_a_new_information_text_is_asked_back_and_a_translation_is_not(
     study: Database, people: dict, served: Callable, page
 ):
     information_texts.add(study, "Your answers train a model.")
-    log_in(page, served(study), "researcher", "information")
+    open_settings(page, study, served(study), "researcher", "information")
     panel = page.locator("#tm-panel-information")
     panel.get_by_label("Text", exact=True).fill("Your answers train models.")
     press(page, "Save as version 2")
@@ -188,7 +184,7 @@ def test_a_new_information_text_is_asked_back_and_a_translation_is_not(
 def test_a_text_that_somebody_else_wrote_meanwhile_is_not_overwritten(
     study: Database, people: dict, served: Callable, page
 ):
-    log_in(page, served(study), "researcher", "guidelines")
+    open_settings(page, study, served(study), "researcher", "guidelines")
     page.locator("#tm-panel-guidelines").get_by_label("Text", exact=True).fill("Mine.")
     guidelines.add(study, "Theirs.")
     press(page, "Save as version 1")
@@ -202,7 +198,7 @@ def test_admins_see_access_and_the_audit_log_page_by_page(study: Database, peopl
         studies.change_settings(study, by="another", overlap=overlap)
         guidelines.add(study, f"Version {overlap}")
     address = served(study)
-    log_in(page, address, "admin", "access")
+    open_settings(page, study, address, "admin", "access")
     expect(page.locator("#tm-panel-access dd").nth(1)).to_have_text(address.rstrip("/"))
     page.goto(f"{address}settings#versions")
     expect(page.locator("#tm-panel-versions section")).to_have_count(10)
@@ -220,7 +216,7 @@ def test_admins_see_access_and_the_audit_log_page_by_page(study: Database, peopl
 
 def test_a_server_that_fails_is_said_with_a_way_on(study: Database, people: dict, served: Callable, page):
     page.route("**/api/criteria", lambda route: route.fulfill(status=503, json={"error": "The disk is full."}))
-    log_in(page, served(study), "researcher", "criteria")
+    open_settings(page, study, served(study), "researcher", "criteria")
     expect(page.locator("#tm-panel-criteria .tm-remote [role=alert]")).to_contain_text("The disk is full.")
     page.unroute("**/api/criteria")
     press(page, "Try again")
@@ -234,7 +230,7 @@ def test_narrow_screens_never_scroll_to_the_side(study: Database, people: dict, 
     page.set_viewport_size({"width": 320, "height": 640})
     page.add_init_script(f"localStorage.setItem('tastemaker:language', '{language}')")
     address = served(study)
-    log_in(page, address, "admin")
+    open_settings(page, study, address, "admin")
     for tab, there in (
         ("asked", ".tm-save"),
         ("criteria", ".tm-criterion"),
