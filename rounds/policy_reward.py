@@ -41,10 +41,10 @@ from reward_training.reward_posterior import NoPosterior
 from rounds import own_functions, resuming
 from rounds.context import RunContext
 from rounds.drawing import storable
+from rounds.policy_settings import TrainPolicySettings
 from rounds.reference_samples import reference_samples
 from rounds.reward_parts import OWN, RewardPart, names_of
 from rounds.reward_sources import PromptTexts, earlier_texts, good_answers
-from rounds.settings import TrainPolicySettings
 from rounds.texts import text_of
 
 MOST_REQUESTS = 200  # whose mean is taken off an embedding

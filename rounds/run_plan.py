@@ -19,18 +19,10 @@ from rounds import estimating, presets, resuming, setting_fields, studies
 from rounds.algorithm_needs import needs_of
 from rounds.base_names import NotElsewhere as NotElsewhere
 from rounds.base_names import require_elsewhere
+from rounds.policy_settings import ALGORITHMS, not_chosen, training_of
 from rounds.resuming import CannotResume as CannotResume
-from rounds.settings import (
-    ALGORITHMS,
-    SettingsError,
-    StudySettings,
-    not_chosen,
-    pairs,
-    parse,
-    parse_all,
-    settings_model,
-    training_of,
-)
+from rounds.setting_values import pairs
+from rounds.settings import SettingsError, StudySettings, parse, parse_all, settings_model
 from rounds.toml_text import toml_of
 
 SEEDS_OF_A_STUDY = 1000

@@ -14,7 +14,9 @@ from feedback_store.errors import StudyNotFound
 from language_models import sources
 from language_models.folders import MANIFEST, write_folder
 from rounds.demo import demo as demo_study
-from rounds.settings import SettingsError, StudySettings, changed, validate
+from rounds.setting_faults import validate
+from rounds.setting_values import changed
+from rounds.settings import SettingsError, StudySettings
 
 SETTING = "study"
 BASE_FOLDER = "models/base"

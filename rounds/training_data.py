@@ -21,7 +21,7 @@ from reward_training.annotator_settings import AnnotatorSettings
 from rounds.algorithm_needs import JUDGED, needs_of
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
-from rounds.settings import TrainPolicySettings
+from rounds.policy_settings import TrainPolicySettings
 
 Tokens = list[int]
 

@@ -117,7 +117,7 @@ def test_kl_to_the_base_is_another_number(study, worker, imported):
     from policy_training.learner import Learner
     from policy_training.records import Given, PromptItem
     from policy_training.rollouts import collect
-    from rounds.settings import TrainPolicySettings
+    from rounds.policy_settings import TrainPolicySettings
 
     model = worker.models.model
     prompts = [PromptItem(1, model.tokens([{"role": "user", "content": "hello"}]))]

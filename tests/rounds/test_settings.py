@@ -2,7 +2,8 @@
 
 import pytest
 
-from rounds.settings import ALGORITHMS, KIND_SETTINGS, SettingsError, parse, parse_all, settings_model, training_of
+from rounds.policy_settings import ALGORITHMS, training_of
+from rounds.settings import KIND_SETTINGS, SettingsError, parse, parse_all, settings_model
 from rounds.toml_text import toml_of
 
 
