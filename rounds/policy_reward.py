@@ -99,7 +99,7 @@ class PolicyReward:
     def held_out(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
         """Scores by which the best policy of the run is chosen: what the learned part does not know of their mean is
         taken off all of them."""
-        texts = [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
+        texts = _drawn(items, sampled)
         totals = self.composite.scored([one.prompt for one in texts], _completions(texts)).totals
         penalty = self._doubt(texts)
         return [total - penalty for total in totals]
