@@ -35,7 +35,7 @@ def typed(value: Any) -> Any:
     if value[:1] in ("[", "{", '"'):
         try:
             return json.loads(value)
-        except json.JSONDecodeError:
+        except (ValueError, RecursionError):  # no JSON, numbers of thousands of digits, nested too deep
             return value
     return value
 
