@@ -50,7 +50,8 @@ def open_or_create(
         fields["precision"] = precision
     if not (folder / FILE_NAME).is_file():
         if not create:
-            raise StudyNotFound(f"There is no study in {str(folder)!r}. Make one with `tastemaker serve` or `simulate`.")
+            at = repr(str(folder))
+            raise StudyNotFound(f"There is no study in {at}. Make one with `tastemaker serve` or `simulate`.")
         chosen = _new_settings(base, demo, fields)
         db = Database.create(folder)
     else:
