@@ -1,13 +1,12 @@
 """Writes the generated pages of docs/: `make docs`. A test compares the pages with what this file would write."""
 
 from pathlib import Path
-from types import NoneType
-from typing import Any, get_args
 
 from pydantic import BaseModel
 from pydantic.fields import FieldInfo
 
 from reward_training import function_registry
+from rounds.allowed import allowed_words
 from rounds.settings import KIND_SETTINGS, StudySettings
 
 PAGE = Path(__file__).with_name("settings.md")
@@ -43,8 +42,8 @@ short to tell: the part adds 0 there, neither better nor worse than the base's m
 count it. **The same for all.** A warning in the log; the run goes on. **No score** (not a number, infinite, too few
 or too many, an exception): the run fails with the function's name and the value.
 
-**Your own.** A file NAME.py in a folder, `own:NAME` in the setting, and the worker (or `serve`) started with
-`--functions DIR`:
+**Your own.** A file NAME.py in a folder, `own:NAME` in the setting, and whatever starts the worker (`serve`, `worker`,
+`simulate`, `run --wait`, `retry --wait`) given `--functions DIR`:
 
     def reward(prompts, completions):  # lists of messages ({"role", "content"}), and texts
         return [float(len(text)) for text in completions]  # one number a completion; None: nothing to say
@@ -72,11 +71,9 @@ def function_section(name: str) -> str:
     needs = " and ".join(function_registry.NEEDED_WORDS[need] for need in described.needs)
     lines = [f"## {name}", "", described.about, ""]
     lines += [f"Languages: {languages}." + (f" Needs {needs}." if needs else ""), ""]
-    fields = leaves(function_registry.settings_class(name))
-    if fields:
-        lines += ["| setting | default | allowed | meaning |", "|---|---|---|---|"]
-        lines += [f"| `{key}` | {default(one)} | {allowed(one)} | {meaning(one)} |" for key, one in fields]
-        lines.append("")
+    model = function_registry.settings_class(name)
+    if model.model_fields:
+        lines += [*table(model), ""]
     return "\n".join(lines)
 
 
@@ -89,10 +86,17 @@ def settings_page() -> str:
 
 def section(title: str, model: type[BaseModel]) -> str:
     """A heading, the model's first sentence, and a table of its fields."""
-    lines = [f"## {title}", "", (model.__doc__ or "").strip().split("\n\n")[0].replace("\n", " "), ""]
-    lines += ["| setting | default | allowed | meaning |", "|---|---|---|---|"]
-    lines += [f"| `{name}` | {default(field)} | {allowed(field)} | {meaning(field)} |" for name, field in leaves(model)]
-    return "\n".join([*lines, ""])
+    about = (model.__doc__ or "").strip().split("\n\n")[0].replace("\n", " ")
+    return "\n".join([f"## {title}", "", about, "", *table(model), ""])
+
+
+def table(model: type[BaseModel]) -> list[str]:
+    """A line for each field: name, default, what is allowed, meaning."""
+    lines = ["| setting | default | allowed | meaning |", "|---|---|---|---|"]
+    for name, field in leaves(model):
+        allowed = allowed_words(model, name.split("."))
+        lines.append(f"| `{name}` | {default(field)} | {allowed} | {meaning(field)} |")
+    return lines
 
 
 def leaves(model: type[BaseModel], lead: str = "") -> list[tuple[str, FieldInfo]]:
@@ -118,22 +122,6 @@ def default(field: FieldInfo) -> str:
     if isinstance(value, bool):
         return str(value).lower()
     return "-" if value in (None, "") else f"{value:.4g}" if isinstance(value, float) else str(value)
-
-
-def allowed(field: FieldInfo) -> str:
-    """The range as the field's constraints give it."""
-    signs = {"ge": "≥", "gt": ">", "le": "≤", "lt": "<", "min_length": "length ≥", "max_length": "length ≤"}
-    bounds: list[str] = []
-    for constraint in field.metadata:
-        for name, sign in signs.items():
-            value: Any = getattr(constraint, name, None)
-            if value is not None:
-                bounds.append(f"{sign} {value}")
-    parts = get_args(field.annotation)
-    choices = [choice for part in parts if part is not NoneType for choice in get_args(part) or [part]]
-    if choices and all(isinstance(choice, str) for choice in choices):
-        bounds.append(" or ".join(f"`{choice}`" for choice in [*choices, *(["none"] if NoneType in parts else [])]))
-    return ", ".join(bounds) or "any"
 
 
 def meaning(field: FieldInfo) -> str:

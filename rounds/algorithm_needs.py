@@ -6,8 +6,8 @@ from collections.abc import Mapping
 from typing import Any
 
 from policy_training import algorithm_registry
+from rounds.policy_settings import training_of
 from rounds.reward_parts import uses_learned
-from rounds.settings import training_of
 
 JUDGED = frozenset({"preferences", "demonstrations"})
 

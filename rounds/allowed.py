@@ -8,7 +8,10 @@ from typing import Any
 
 from pydantic import BaseModel
 
-WORDS = {"string": "text", "integer": "whole numbers", "number": "numbers", "boolean": "true or false"}
+WORDS = {
+    "string": "text", "integer": "whole numbers", "number": "numbers", "boolean": "true or false",
+    "object": "a JSON object",
+}  # fmt: skip
 
 
 def allowed_words(model: type[BaseModel], path: Sequence[str | int]) -> str:
@@ -41,14 +44,35 @@ def _said(values: Mapping[str, Any]) -> str:
     """One kind of value, with its range."""
     if "enum" in values:
         return f"one of {', '.join(map(str, values['enum']))}"
+    if values.get("type") == "array":
+        items = _said(values.get("items", {})) or "parts"
+        return f"a list of {_count(values)}{items.replace('text', 'texts')}"
     kind = WORDS.get(values.get("type", ""), "")
     ends = {
         "from": values.get("minimum"),
         "above": values.get("exclusiveMinimum"),
         "to": values.get("maximum"),
-        "below": values.get("exclusiveMaximum"),
-        "of at least": values.get("minLength"),
-        "of at most": values.get("maxLength"),
+        "and below": values.get("exclusiveMaximum"),
     }
-    range_words = " ".join(f"{word} {end:,}".replace(",", "") for word, end in ends.items() if end is not None)
-    return " ".join(filter(None, [kind, range_words, "characters" if "of at" in range_words else ""]))
+    range_words = " ".join(f"{word} {_number(end)}" for word, end in ends.items() if end is not None)
+    return " ".join(filter(None, [kind, range_words, _length(values)]))
+
+
+def _number(value: float) -> str:
+    return str(int(value) if float(value).is_integer() else value)
+
+
+def _length(values: Mapping[str, Any]) -> str:
+    """How long a text has to be, such as "of 1 to 1000 characters"."""
+    least, most = values.get("minLength"), values.get("maxLength")
+    if most is None:
+        return "" if least is None else f"of at least {least} character{'' if least == 1 else 's'}"
+    return f"of at most {most} characters" if least is None else f"of {least} to {most} characters"
+
+
+def _count(values: Mapping[str, Any]) -> str:
+    """How many a list has: "3 ", "1 or more ", "at most 20 "."""
+    least, most = values.get("minItems"), values.get("maxItems")
+    if least is not None:
+        return f"{least} " if least == most else f"{least} or more "
+    return "" if most is None else f"at most {most} "

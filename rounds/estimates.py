@@ -12,7 +12,7 @@ from statistics import median
 from typing import Any
 
 from language_models.precision import BYTES_A_PARAMETER
-from rounds.settings import training_of
+from rounds.policy_settings import training_of
 from rounds.work import REFERENCE_PARAMETERS, START_SECONDS, Facts, work_seconds
 
 LATEST = 5

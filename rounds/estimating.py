@@ -19,7 +19,8 @@ from feedback_store.runs import Lease, Run
 from language_models.precision import BYTES_A_PARAMETER
 from rounds import base_precision, environment, estimates, resuming, studies
 from rounds.estimates import GIGABYTE, LATEST, Ended, Estimate
-from rounds.settings import SettingsError, parse, training_of
+from rounds.policy_settings import training_of
+from rounds.settings import SettingsError, parse
 from rounds.work import PROMPT_TOKENS, REFERENCE_PARAMETERS, Facts
 
 PREDICTED_SERIES = "predicted"  # of a run's metrics: what it was expected to take

@@ -20,6 +20,7 @@ from rounds.stop_rule import scores_by_pair
 
 BY_RULE = "rule"
 LOOKS = 50
+LONGEST_ID = 15
 FEWEST_BLIND = 10
 """Blind judgments from which a gate goes by people; below it goes by the reward."""
 
@@ -61,7 +62,7 @@ def begin(db: Database, run: Run, *, seed: int, by: str) -> Evaluation:
     """
     blind = run.config["blind"]
     sides = [(policy.id, 1) for policy in sides_of(db, run.config["policies"])]
-    best_of = [(_writer(db, name).id, int(blind["best_of_texts"])) for name in blind["best_of"]]
+    best_of = [(writer(db, name).id, int(blind["best_of_texts"])) for name in blind["best_of"]]
     if best_of and reward_models.latest(db) is None:
         raise CannotEvaluate("The best of several texts is the best by the reward, and there is no reward model yet.")
     if not prompts.count(db, "holdout"):
@@ -81,7 +82,7 @@ def begin(db: Database, run: Run, *, seed: int, by: str) -> Evaluation:
 def sides_of(db: Database, names: list[str]) -> list[Policy]:
     """The policies named, by name or id; none: the current one and its parent. Raises CannotEvaluate, InvalidInput."""
     if names:
-        return list({policy.id: policy for policy in (_writer(db, name) for name in names)}.values())
+        return list({policy.id: policy for policy in (writer(db, name) for name in names)}.values())
     newer, older = current_and_parent(db)
     return [older, newer]
 
@@ -201,8 +202,10 @@ def gate(db: Database, run: Run) -> Gate:
     return Gate(newer.name, older.name, "reward", result["reward_model"], share.value, share.low, share.high, share.n)
 
 
-def _writer(db: Database, name: str) -> Policy:
-    policy = policies.get(db, int(name)) if name.isdigit() else policies.by_name(db, name)
+def writer(db: Database, name: str) -> Policy:
+    """A policy that can write, by its name or id. Raises InvalidInput, and CannotEvaluate for an external one."""
+    is_id = name.isdecimal() and len(name) <= LONGEST_ID
+    policy = policies.get(db, int(name)) if is_id else policies.by_name(db, name)
     if policy.kind == "external":
         raise CannotEvaluate(f"{policy.name} wrote imported texts only; there are no weights to sample from.")
     return policy

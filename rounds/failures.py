@@ -26,6 +26,8 @@ _TRIES = {
     "import_prompts": "Import more prompts, or lower the hold-out share of a new study.",
     "retry_needed": "Retry the run that it needed, then this one.",
     "verify_folder": "`tastemaker check STUDY` names what is damaged; restore it from a backup.",
+    "right_base": "Import an adapter that was made for this study's base; the message says what differs.",
+    "put_back": "Put the file of the function back as it was and retry, or start the run anew.",
     "fetch_model": "Fetch the model while there is a network (`tastemaker model fetch`), then retry it.",
     "read_log": "Read the end of the log; runs/N/log.txt holds the whole of it.",
 }
@@ -52,11 +54,23 @@ _CAUSES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     (
         "too_few",
-        r"decided judgments on training prompts|no judgments",
+        r"decided judgments on training prompts|no decided pair|no demonstration|no judgments",
         "There is too little to learn from.",
         ("judge_more",),
     ),
     ("no_prompts", r"no (training |\w+ )?prompts", "There are no prompts for it.", ("import_prompts",)),
+    (
+        "other_base",
+        r"another base|another tokenizer|names the base|study's base is revision",
+        "It was made for another base than this study's.",
+        ("right_base",),
+    ),
+    (
+        "changed_function",
+        r"is not what it was when this run began",
+        "A reward function was changed since the run began.",
+        ("put_back",),
+    ),
     (
         "damaged",
         r"sha256|manifest|is missing; restore",

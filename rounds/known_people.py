@@ -8,6 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
+from typing import Any
 
 from feedback_store import reward_models
 from feedback_store.database import Database
@@ -43,10 +44,15 @@ class KnownPeople:
         return side_bias * side_of(one.first_shown_on_left)
 
 
+def people_of(metrics: Mapping[str, Any]) -> Mapping[str, Any]:
+    """What a reward model's report says of each person, by id; empty where it knows nobody."""
+    return (metrics.get("people") or {}).get("people") or {}
+
+
 def known_people(db: Database) -> KnownPeople:
     """As the latest reward model of a study knows them."""
     model = reward_models.latest(db)
-    found = (model.metrics.get("people") or {}).get("people") or {} if model else {}
+    found = people_of(model.metrics) if model else {}
     return KnownPeople(
         model.id if model else 0,
         {int(name): (one["reliability"]["value"], one["side_bias"]["value"]) for name, one in found.items()},

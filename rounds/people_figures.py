@@ -8,6 +8,7 @@ from typing import Any
 
 from feedback_store import annotators, check_questions, clock, person_figures, reward_models, shared_judgments
 from feedback_store.database import Database
+from rounds.known_people import people_of
 
 RESAMPLES = 400
 WIDE = 0.3
@@ -46,7 +47,7 @@ def reliabilities(db: Database) -> Reliabilities:
     `wide`: too few answers to tell; `inverted`: the answers are rather the wrong way round.
     """
     model = reward_models.latest(db)
-    known = (model.metrics.get("people") or {}).get("people") if model else None
+    known = people_of(model.metrics) if model else None
     if model is None or not known:
         return Reliabilities(None, {})
     return Reliabilities(model.name, {name: _reliability(found) for name, found in known.items()})

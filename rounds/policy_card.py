@@ -30,6 +30,16 @@ tokenizer = AutoTokenizer.from_pretrained("{folder}")
 ```"""
 
 
+SAMPLING = """\
+Sample at the temperature below, without top-k, top-p or repetition penalty (generation_config.json says so), with the
+system prompt below as the first message: that is what it was trained for."""
+VERIFYING = (
+    "`tastemaker policy verify STUDY FOLDER --base MODEL` compares its logits on another copy of the base with the "
+    "study's."
+)
+CHECKING = "`sha256sum --check SHA256SUMS` tells whether the files are as they were written."
+
+
 def card(
     folder: str,
     record: Mapping[str, Any],
@@ -40,70 +50,62 @@ def card(
 ) -> str:
     """README.md in Markdown with the hub's front matter. `record`: what stands in tastemaker.json."""
     merged, base, made = settings.format == "merged", record["base"], record["made_from"]
-    sampling = record["sampling"]
-    name = base_name(study.base)
-    licences = {
+    name, algorithm = base_name(study.base), made["algorithm"]
+    parts = [
+        _front_matter(name, algorithm, merged=merged),
+        f"# {folder}",
+        f"{'A model' if merged else 'A LoRA adapter'} {_maker(policy, algorithm)}.",
+        _loading(folder, policy.name, settings.format, base, served_rank),
+        SAMPLING,
+        _table(_sampling(record["sampling"])),
+        "## Its base",
+        f"{name}: {base['is']}.",
+        _table(_base(base)),
+        VERIFYING,
+        "## What it was made from",
+        _table({**_data(made), **_licences(study, settings)}),
+        "## Provenance",
+        _table(_provenance(policy, made, record["written_with"])),
+        "## Settings",
+        _table(setting_fields.flat(made["settings"]) if made["settings"] else {}),
+        CHECKING,
+    ]
+    return "\n\n".join(parts) + "\n"
+
+
+def _front_matter(base: str, algorithm: str | None, *, merged: bool) -> str:
+    tags = ["preference-learning", *([algorithm] if algorithm else []), *([] if merged else ["lora"])]
+    return f"""---
+base_model: {base}
+library_name: {"transformers" if merged else "peft"}
+pipeline_tag: text-generation
+tags: [{", ".join(tags)}]
+---"""
+
+
+def _sampling(sampling: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "temperature": sampling["temperature"],
+        "new tokens at most": sampling["max_new_tokens"],
+        "system prompt": sampling["system_prompt"],
+    }
+
+
+def _base(base: Mapping[str, Any]) -> dict[str, Any]:
+    return {
+        "revision": base["revision"] or "none: it is not on the hub",
+        "held in by the study": base["held_in"] or "not known",
+        **{f"sha256 of {file}": digest for file, digest in base["weights_sha256"].items()},
+        "sha256 of its tokenizer": base["tokenizer_sha256"],
+        "sha256 of its chat template": base["template_sha256"],
+    }
+
+
+def _licences(study: StudySettings, settings: PolicyExportSettings) -> dict[str, str]:
+    return {
         "licence of prompts and texts": settings.data_licence or NOT_STATED,
         "licence of the base": settings.base_licence or LICENCE_OF_BASE.get(study.base) or NOT_STATED,
     }
-    algorithm = made["algorithm"]
-    return f"""---
-base_model: {name}
-library_name: {"transformers" if merged else "peft"}
-pipeline_tag: text-generation
-tags: [preference-learning{f", {algorithm}" if algorithm else ""}{"" if merged else ", lora"}]
----
-
-# {folder}
-
-{"A model" if merged else "A LoRA adapter"} {_maker(policy, algorithm)}.
-
-{_loading(folder, policy.name, settings.format, base, served_rank)}
-
-Sample at the temperature below, without top-k, top-p or repetition penalty (generation_config.json says so), with the
-system prompt below as the first message: that is what it was trained for.
-
-{
-        _table(
-            {
-                "temperature": sampling["temperature"],
-                "new tokens at most": sampling["max_new_tokens"],
-                "system prompt": sampling["system_prompt"],
-            }
-        )
-    }
-
-## Its base
-
-{name}: {base["is"]}.
-
-{
-        _table(
-            {
-                "revision": base["revision"] or "none: it is not on the hub",
-                **{f"sha256 of {file}": digest for file, digest in base["weights_sha256"].items()},
-                "sha256 of its tokenizer": base["tokenizer_sha256"],
-                "sha256 of its chat template": base["template_sha256"],
-            }
-        )
-    }
-
-`tastemaker policy verify STUDY FOLDER --base MODEL` compares its logits on another copy of the base with the study's.
-
-## What it was made from
-
-{_table({**_data(made), **licences})}
-
-## Provenance
-
-{_table(_provenance(policy, made, record["written_with"]))}
-
-## Settings
-
-{_table(setting_fields.flat(made["settings"]) if made["settings"] else {})}
-
-`sha256sum --check SHA256SUMS` tells whether the files are as they were written.
-"""
 
 
 def _maker(policy: Policy, algorithm: str | None) -> str:

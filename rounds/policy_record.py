@@ -13,8 +13,12 @@ from typing import Any
 from feedback_store import dataset_card, prompts, provenance, reward_models, runs
 from feedback_store.database import Database
 from feedback_store.policies import Policy
+from feedback_store.runs import Run
 from language_models.folders import file_sha256
+from language_models.settings import Precision
+from rounds import beginnings
 from rounds.base_names import hub_id, origin_of
+from rounds.resuming import run_folder
 from rounds.settings import StudySettings
 
 FILE = "tastemaker.json"
@@ -35,10 +39,16 @@ def read(folder: Path) -> dict[str, Any] | None:
 
 
 def base_of(
-    base: Path, source: str, *, tokenizer_sha256: str, template_sha256: str, revision: str | None
+    base: Path,
+    source: str,
+    *,
+    tokenizer_sha256: str,
+    template_sha256: str,
+    revision: str | None,
+    held_in: Precision | None,
 ) -> dict[str, Any]:
-    """Which base lies in the folder `base`: its name where it has one elsewhere, and the sha256 of weights, tokenizer
-    and template.
+    """Which base lies in the folder `base`: its name where it has one elsewhere, the sha256 of weights, tokenizer and
+    template, and the numbers that the study holds it in.
     """
     return {
         "hub_id": hub_id(source),
@@ -47,6 +57,7 @@ def base_of(
         "weights_sha256": weights_sha256(base),
         "tokenizer_sha256": tokenizer_sha256,
         "template_sha256": template_sha256,
+        "held_in": held_in,
     }
 
 
@@ -77,19 +88,27 @@ def made_from(db: Database, policy: Policy) -> dict[str, Any]:
         "judgments": len(origin.judgments),
         "judges": facts.people,
         "consent": facts.consent,
-        "prompts": {split: len(prompts.listing(db, split=split)) for split in ("train", "holdout")},
+        "prompts": _prompts(db, policy, run),
         "imported_files": facts.imports,
     }
 
 
-def sampling_of(study: StudySettings, stop_ids: Sequence[int]) -> dict[str, Any]:
-    """How the policy was sampled while it was trained: anything else is another policy."""
+def sampling_of(study: StudySettings, card: Mapping[str, Any], stop_ids: Sequence[int]) -> dict[str, Any]:
+    """How the policy was sampled while it was trained, by its published folder's card: anything else is another
+    policy."""
     return {
-        "system_prompt": study.system_prompt,
-        "temperature": study.sampling.temperature,
+        "system_prompt": card.get("system_prompt", study.system_prompt),
+        "temperature": card.get("temperature", study.sampling.temperature),
         "max_new_tokens": study.sampling.max_new_tokens,
         "stop_ids": list(stop_ids),
     }
+
+
+def _prompts(db: Database, policy: Policy, run: Run | None) -> dict[str, int]:
+    """How many prompts it was trained on, by what its run wrote down when it began, and how many are held out."""
+    began = beginnings.read(run_folder(db.folder, run.id)) if run else None
+    trained_on = prompts.count(db, "train") if began is None or began.prompt_ids is None else len(began.prompt_ids)
+    return {"train": 0 if policy.imported else trained_on, "holdout": prompts.count(db, "holdout")}
 
 
 def _snapshot(db: Database, run_id: int) -> dict[str, Any]:

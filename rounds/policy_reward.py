@@ -41,10 +41,10 @@ from reward_training.reward_posterior import NoPosterior
 from rounds import own_functions, resuming
 from rounds.context import RunContext
 from rounds.drawing import storable
+from rounds.policy_settings import TrainPolicySettings
 from rounds.reference_samples import reference_samples
 from rounds.reward_parts import OWN, RewardPart, names_of
 from rounds.reward_sources import PromptTexts, earlier_texts, good_answers
-from rounds.settings import TrainPolicySettings
 from rounds.texts import text_of
 
 MOST_REQUESTS = 200  # whose mean is taken off an embedding
@@ -99,7 +99,7 @@ class PolicyReward:
     def held_out(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
         """Scores by which the best policy of the run is chosen: what the learned part does not know of their mean is
         taken off all of them."""
-        texts = [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
+        texts = _drawn(items, sampled)
         totals = self.composite.scored([one.prompt for one in texts], _completions(texts)).totals
         penalty = self._doubt(texts)
         return [total - penalty for total in totals]

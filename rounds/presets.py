@@ -11,7 +11,8 @@ from dataclasses import dataclass, field
 from typing import Any
 
 from rounds.estimates import rough_memory_gb
-from rounds.settings import ALGORITHMS, SettingsError, parse, parse_all
+from rounds.policy_settings import ALGORITHMS
+from rounds.settings import SettingsError, parse, parse_all
 from rounds.work import Facts
 
 NORMAL = "normal"

@@ -18,7 +18,8 @@ from feedback_store.runs import Run
 from language_models import folders
 from language_models.errors import CorruptFolder
 from rounds import beginnings
-from rounds.settings import ALGORITHMS, SettingsError, parse
+from rounds.policy_settings import ALGORITHMS
+from rounds.settings import SettingsError, parse
 
 RESUMABLE = ("train-policy",)
 ENDED_EARLY = ("failed", "cancelled")

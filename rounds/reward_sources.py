@@ -50,9 +50,14 @@ def earlier_texts(context: RunContext, until: int, leave: Collection[int]) -> Pr
 
 def good_answers(context: RunContext, run_id: int) -> PromptTexts:
     """What people wrote in a completion's place and, where they wrote nothing, the completion that won the most more
-    often than it lost; by the label snapshot of a run, which is taken where there is none.
+    often than it lost; by the label snapshot of a run, which is taken where there is none. The run that trains on them
+    has it as its own.
     """
-    ids = list(runs.judgments_of(context.db, run_id)) or snapshots.take(context.db, context.lease)
+    ids = runs.judgments_of(context.db, run_id)
+    if ids:
+        runs.snapshot(context.db, context.lease, ids)  # a run that goes on from another one answers for them as well
+    else:
+        ids = snapshots.take(context.db, context.lease)
     written: dict[int, list[str]] = defaultdict(list)
     won: dict[int, dict[int, float]] = defaultdict(lambda: defaultdict(float))
     for one in preferences.derive(context.db, ids):

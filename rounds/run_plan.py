@@ -15,22 +15,18 @@ from typing import Any
 from feedback_store import judgments, policies, preferences, prompts, reward_models
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
-from rounds import estimating, presets, resuming, setting_fields, studies
+from feedback_store.errors import Conflict, InvalidInput
+from language_models import plain_lora
+from language_models.plain_lora import NotPlainLora
+from rounds import estimating, evaluating, presets, resuming, setting_fields, studies
 from rounds.algorithm_needs import needs_of
-from rounds.base_names import NotElsewhere as NotElsewhere
-from rounds.base_names import require_elsewhere
-from rounds.resuming import CannotResume as CannotResume
-from rounds.settings import (
-    ALGORITHMS,
-    SettingsError,
-    StudySettings,
-    not_chosen,
-    pairs,
-    parse,
-    parse_all,
-    settings_model,
-    training_of,
-)
+from rounds.base_names import NotElsewhere
+from rounds.evaluating import CannotEvaluate
+from rounds.exportable import CannotMerge, NothingToExport, exportable
+from rounds.policy_settings import ALGORITHMS, not_chosen, training_of
+from rounds.resuming import CannotResume
+from rounds.setting_values import pairs
+from rounds.settings import SettingsError, StudySettings, parse, parse_all, settings_model
 from rounds.toml_text import toml_of
 
 SEEDS_OF_A_STUDY = 1000
@@ -39,6 +35,13 @@ STUDY = "STUDY"  # in a command for people: the study's folder, whose place on t
 
 class Impossible(ValueError):
     """A run was asked for that has nothing to work on; the words say what is missing."""
+
+
+REFUSALS = (
+    SettingsError, Impossible, CannotEvaluate, CannotResume, NothingToExport, NotElsewhere, CannotMerge, NotPlainLora,
+    InvalidInput, Conflict,
+)  # fmt: skip
+"""What `resolve` raises."""
 
 
 @dataclass(frozen=True)
@@ -65,8 +68,7 @@ def resolve(
 ) -> dict[str, Any]:
     """The complete settings of a run; later wins: the study's own, the preset, the file, `overrides`.
 
-    `expected`: kinds of runs that will have ended before it begins. Raises SettingsError, Impossible, InvalidInput,
-    NotElsewhere, Conflict.
+    `expected`: kinds of runs that will have ended before it begins. Raises one of REFUSALS.
     """
     own, given = _defaults(db, kind), pairs(overrides)
     asked = parse(kind, given, config_file, defaults=own)
@@ -78,11 +80,11 @@ def resolve(
     reason = impossible(db, kind, expected, config)
     if reason:
         raise Impossible(reason)
-    if kind == "policy-export" and config["format"] == "adapter":
-        current = policies.current(db)
-        require_elsewhere(studies.settings(db).base, config["policy"] or (current.name if current else "A policy"))
+    if kind == "policy-export":
+        exportable(db, config["policy"], config["format"])
     if kind == "policy-import" and config["name"] is not None:
         policies.require_free(db, imported_name(config["name"]))
+    _require_input(kind, config)
     return config
 
 
@@ -212,12 +214,23 @@ def _refuse_idle(asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
             )
 
 
+def _require_input(kind: str, config: Mapping[str, Any]) -> None:
+    """Raises SettingsError or NotPlainLora where the file or folder that a run reads is not there, or is no adapter."""
+    if kind == "score" and not Path(config["file"]).is_file():
+        raise SettingsError(f"file = {config['file']!r} is not allowed: there is no such file.")
+    if kind == "policy-import":
+        if not Path(config["folder"]).is_dir():
+            raise SettingsError(f"folder = {config['folder']!r} is not allowed: there is no such folder.")
+        plain_lora.read(Path(config["folder"]))
+
+
 def _check_names(db: Database, config: Mapping[str, Any]) -> None:
-    """Raises InvalidInput or SettingsError where a policy or reward model is named that does not exist."""
-    best_of = config.get("blind", {}).get("best_of", ())
-    for name in [config.get("policy"), config.get("start_policy"), *config.get("policies", ()), *best_of]:
-        if name is not None and not name.isdigit():
+    """Raises InvalidInput, CannotEvaluate or SettingsError where no such policy or reward model is here."""
+    for name in [config.get("policy"), config.get("start_policy")]:
+        if name is not None:
             policies.by_name(db, name)
+    for side in [*config.get("policies", ()), *config.get("blind", {}).get("best_of", ())]:
+        evaluating.writer(db, side)
     wanted = config.get("reward_model")
     known = [model.name for model in reward_models.listing(db)]
     if wanted is not None and wanted not in known:

@@ -14,7 +14,8 @@ from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError
 
-from rounds.settings import StudySettings, changed
+from rounds.setting_values import changed
+from rounds.settings import StudySettings
 
 Part = Literal["asked", "qualification", "shares", "limits"]
 PARTS: tuple[Part, ...] = get_args(Part)

@@ -6,33 +6,19 @@ Forms are built from their JSON schema, `tastemaker run --set KEY=VALUE` from th
 
 from __future__ import annotations
 
-import json
-import tomllib
+import re
 from collections.abc import Iterable, Mapping
 from pathlib import Path
-from typing import Annotated, Any, Literal, TypeVar, get_args
+from typing import Annotated, Any, Literal
 
-from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, field_validator
 
-from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
-from policy_training.algorithms.settings.actor_critic import Settings as ActorCriticSettings
-from policy_training.algorithms.settings.dpo import Settings as DPOSettings
-from policy_training.algorithms.settings.grpo import Settings as GRPOSettings
-from policy_training.algorithms.settings.imitation import Settings as ImitationSettings
-from policy_training.algorithms.settings.policy_gradient import Settings as PolicyGradientSettings
-from policy_training.algorithms.settings.ppo import Settings as PPOSettings
-from policy_training.algorithms.settings.rloo import Settings as RLOOSettings
-from policy_training.settings import TokenRewardedSettings, TrainingSettings
-from reward_training.ensemble_settings import Combination
+from language_models.settings import LoraSettings, SamplingSettings, WantedPrecision
 from reward_training.settings import RewardSettings
-from rounds.allowed import allowed_words
-from rounds.reward_parts import LEARNED_ALONE, RewardPart
-
-Model = TypeVar("Model", bound=BaseModel)
-
-
-class SettingsError(ValueError):
-    """A setting is unknown or has a value that is not allowed; the words name key, value and what is allowed."""
+from rounds.policy_settings import TrainPolicySettings, not_chosen
+from rounds.setting_faults import validate
+from rounds.setting_values import SettingsError as SettingsError
+from rounds.setting_values import pairs, put, read_toml
 
 
 def _split_names(value: Any) -> Any:
@@ -42,19 +28,7 @@ def _split_names(value: Any) -> Any:
     return value
 
 
-def _part_list(value: Any) -> Any:
-    """Let `rewards=learned,length_window` stand for functions as they come, each with the weight 1."""
-    if isinstance(value, str):
-        value = _typed(value)
-        if isinstance(value, str) and value[:1] in ("[", "{"):
-            raise ValueError('this is no JSON that can be read. Write a list, such as ["learned", "length_window"].')
-    if isinstance(value, str):
-        value = [part.strip() for part in value.split(",") if part.strip()]
-    if value in ([], ()):
-        raise ValueError("at least one reward function is needed, such as learned.")
-    return value
-
-
+IMPORTED_NAME = re.compile("[a-z0-9][a-z0-9-]{0,39}")
 Names = Annotated[tuple[str, ...], BeforeValidator(_split_names)]
 
 
@@ -91,8 +65,6 @@ class QualificationSettings(_Settings):
 
 
 Choosing = Literal["random", "margin", "information"]
-Algorithm = Literal["ppo", "rloo", "grpo", "policy_gradient", "actor_critic", "dpo", "imitation"]
-ALGORITHMS: tuple[Algorithm, ...] = get_args(Algorithm)
 
 
 class StudySettings(_Settings):
@@ -154,99 +126,6 @@ class TrainRewardSettings(_Settings):
     taste_prompts: int = Field(3, ge=0, le=50, description="held-out prompts on which its best and worst are shown")
 
 
-class TrainPolicySettings(_Settings):
-    """The next policy: the current one, improved by the algorithm that is chosen, whose group of settings counts."""
-
-    algorithm: Algorithm = Field("ppo", description="how the policy is improved")
-    ppo: PPOSettings = Field(default_factory=PPOSettings, description="proximal policy optimisation")
-    rloo: RLOOSettings = Field(default_factory=RLOOSettings, description="REINFORCE with the leave-one-out baseline")
-    grpo: GRPOSettings = Field(default_factory=GRPOSettings, description="group relative policy optimisation")
-    policy_gradient: PolicyGradientSettings = Field(
-        default_factory=PolicyGradientSettings, description="REINFORCE with returns-to-go"
-    )
-    actor_critic: ActorCriticSettings = Field(
-        default_factory=ActorCriticSettings, description="actor-critic with n-step returns"
-    )
-    dpo: DPOSettings = Field(default_factory=DPOSettings, description="direct preference optimisation")
-    imitation: ImitationSettings = Field(default_factory=ImitationSettings, description="imitation of good completions")
-    rewards: Annotated[tuple[RewardPart, ...], BeforeValidator(_part_list)] = Field(
-        LEARNED_ALONE,
-        max_length=20,
-        description="reward functions that are summed, each with its weight and settings (docs/reward-functions.md)",
-    )
-    reference_samples: int = Field(
-        64, ge=2, le=10000, description="completions of the base that set zero and unit of the reward's parts"
-    )
-    reward_model: str | None = Field(None, description="name of the reward model, such as reward-2; none: the latest")
-    reward_combination: Combination = Field("head", description="which heads count: its own, or an ensemble's")
-    reward_uncertainty_penalty: float = Field(
-        0.0, ge=0, le=100, description="standard deviations taken off each score (of an ensemble: variances)"
-    )
-    shaping: Literal["reward", "language_model", "length"] | None = Field(
-        None, description="potential whose differences are added to the rewards on the way; the optimum stays"
-    )
-    shaping_weight: float = Field(1.0, ge=-100, le=100, description="what the potential is multiplied by")
-    shaping_every: int = Field(8, ge=1, le=4096, description="tokens after which the reward is read anew, on 'reward'")
-    length_correction: float = Field(
-        0.0, ge=0, le=1, description="share of what length explains of the learned reward that is taken off it"
-    )
-    held_out_prompts: int = Field(
-        16,
-        ge=0,
-        le=1000,
-        description="held-out prompts whose rewards choose the best policy of the run; 0: the last is",
-    )
-    held_out_penalty: float = Field(
-        1.0,
-        ge=0,
-        le=100,
-        description="standard deviations of the mean learned reward that are taken off where it chooses",
-    )
-    start_policy: str | None = Field(None, description="name of the policy to start from; none: the current one")
-    compute: ComputeSettings = Field(default_factory=ComputeSettings, description="how an update is computed")
-    shown_prompts: int = Field(8, ge=0, le=1000, description="held-out prompts sampled before and after, to look at")
-    shown_times: int = Field(2, ge=0, le=100, description="how often they are sampled on the way as well")
-    resume_from: int | None = Field(
-        None, ge=1, le=2**53, description="run whose newest checkpoint this one goes on from; none: from the start"
-    )
-
-    @field_validator("shaping")
-    @classmethod
-    def _shaping_has_what_it_needs(cls, shaping: str | None, info: ValidationInfo) -> str | None:
-        algorithm = info.data.get("algorithm", "")
-        training, rewards = info.data.get(algorithm), info.data.get("rewards")  # None where they are wrong themselves
-        if shaping is not None and training is not None and not isinstance(training, TokenRewardedSettings):
-            raise ValueError(f"{algorithm} sees no rewards on the way, so shaping would tell it nothing: use none.")
-        if shaping == "reward" and rewards is not None and all(one.function != "learned" for one in rewards):
-            raise ValueError(
-                "the potential 'reward' is the learned reward of what is written so far, and 'learned' is not among "
-                "the rewards: add it, or use none, language_model or length."
-            )
-        return shaping
-
-    @field_validator("reward_model", "reward_uncertainty_penalty", "length_correction")
-    @classmethod
-    def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
-        rewards = info.data.get("rewards")  # None where they are wrong themselves
-        if value and rewards is not None and all(one.function != "learned" for one in rewards):
-            raise ValueError(
-                f"{info.field_name} = {value} is about the learned reward, and 'learned' is not among the rewards: add "
-                "it, or leave this as it is by default."
-            )
-        return value
-
-    @property
-    def training(self) -> TrainingSettings:
-        """The settings of the algorithm that is chosen."""
-        found: TrainingSettings = getattr(self, self.algorithm)
-        return found
-
-
-def training_of(config: Mapping[str, Any]) -> dict[str, Any]:
-    """The same of stored settings; those from before there was a choice are PPO's."""
-    return dict(config[config.get("algorithm", "ppo")])
-
-
 class BlindSettings(_Settings):
     """A blind evaluation: people judge the texts on held-out prompts, and nobody sees who wrote them before its end."""
 
@@ -297,14 +176,19 @@ class PolicyImportSettings(_Settings):
 
     folder: str = Field(min_length=1, description="the adapter's folder; started from a path, its files are copied")
     name: str | None = Field(
-        None,
-        pattern=r"^[a-z0-9][a-z0-9-]{0,39}$",
-        description="it is called imported-NAME; none: imported-1, imported-2 and so on",
+        None, description="it is called imported-NAME (small letters, digits, hyphens); none: imported-1, and so on"
     )
     start: bool = Field(False, description="whether it becomes the current policy, from which the next one is trained")
     vouched: bool = Field(
         False, description="whether whoever imports it vouches that it was made for the study's base, if no file tells"
     )
+
+    @field_validator("name")
+    @classmethod
+    def _is_the_end_of_a_name(cls, name: str | None) -> str | None:
+        if name is not None and not IMPORTED_NAME.fullmatch(name):
+            raise ValueError(f"{name!r} is no name for it: use up to 40 of a to z, 0 to 9 and -, the first no hyphen.")
+        return name
 
 
 class RewardExportSettings(_Settings):
@@ -318,7 +202,7 @@ class RewardExportSettings(_Settings):
     base_licence: str | None = Field(None, max_length=200, description="licence of the base, for the card")
 
 
-KIND_SETTINGS: dict[str, type[_Settings]] = {
+KIND_SETTINGS: dict[str, type[BaseModel]] = {
     "sample": SampleSettings,
     "train-reward": TrainRewardSettings,
     "train-policy": TrainPolicySettings,
@@ -346,11 +230,6 @@ def parse(
     return {name: value for name, value in values.items() if name not in not_chosen(values)}
 
 
-def not_chosen(config: Mapping[str, Any]) -> set[str]:
-    """The groups of the algorithms that a run does not use."""
-    return {name for name in ALGORITHMS if name != config["algorithm"]} if "algorithm" in config else set()
-
-
 def parse_all(
     kind: str,
     overrides: Mapping[str, Any] | Iterable[str] = (),
@@ -361,116 +240,14 @@ def parse_all(
     """The same with the groups of all algorithms, as a form needs them."""
     model = settings_model(kind)
     values: dict[str, Any] = {}
-    for layer in (defaults or {}, _read_toml(config_file), pairs(overrides)):
+    for layer in (defaults or {}, read_toml(config_file), pairs(overrides)):
         for key, value in layer.items():
-            _put(values, key, value)
+            put(values, key, value)
     return validate(model, values, what=f"{kind} settings").model_dump(mode="json")
 
 
-def settings_model(kind: str) -> type[_Settings]:
+def settings_model(kind: str) -> type[BaseModel]:
     """The settings class of a kind of run; SettingsError lists the valid kinds."""
     if kind not in KIND_SETTINGS:
         raise SettingsError(f"There is no kind of run {kind!r}. Valid kinds: {', '.join(KIND_SETTINGS)}.")
     return KIND_SETTINGS[kind]
-
-
-def validate(model: type[Model], values: Mapping[str, Any], *, what: str = "settings") -> Model:
-    """`model` built from values; SettingsError says for each fault the key, the value and what is allowed."""
-    try:
-        return model.model_validate(dict(values))
-    except ValidationError as error:
-        faults = [_fault(model, dict(fault)) for fault in error.errors(include_url=False)]
-        raise SettingsError(f"Wrong {what}: " + " ".join(faults)) from None
-
-
-def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
-    """One sentence for one fault that pydantic found."""
-    path = [str(part) for part in fault["loc"]]
-    key = ".".join(path) or "the whole"
-    if fault["type"] == "extra_forbidden":
-        return f"{key!r} is not a setting. Valid here: {', '.join(_keys_beside(model, path))}."
-    if fault["type"] == "missing":
-        return f"{key!r} is missing and has no default."
-    allowed = str(fault["msg"])
-    if fault["type"] == "value_error":
-        return f"{key}: {allowed.removeprefix('Value error, ')}"
-    range_words = allowed_words(model, fault["loc"])
-    allowed = f"{allowed[:1].lower()}{allowed[1:]}" + (f" (allowed: {range_words})" if range_words else "")
-    return f"{key} = {fault['input']!r} is not allowed: {allowed}."
-
-
-def _keys_beside(model: type[BaseModel], path: list[str]) -> list[str]:
-    """Names of the fields that could have stood at the last place of the path, with the path that leads there."""
-    for part in path[:-1]:
-        if part.isdigit():  # a place in a list, whose model is that of its items
-            continue
-        inner = model.model_fields[part].annotation if part in model.model_fields else None
-        inner = next(iter(get_args(inner)), inner)
-        if not (isinstance(inner, type) and issubclass(inner, BaseModel)):
-            break
-        model = inner
-    lead = "".join(f"{part}." for part in path[:-1])
-    return [f"{lead}{name}" for name in model.model_fields]
-
-
-def pairs(overrides: Mapping[str, Any] | Iterable[str]) -> dict[str, Any]:
-    """`KEY=VALUE` strings, or a mapping of dotted names, as dotted names and typed values. Raises SettingsError."""
-    if isinstance(overrides, Mapping):
-        return {str(key): _typed(value) for key, value in overrides.items()}
-    values: dict[str, Any] = {}
-    for text in overrides:
-        key, equals, value = text.partition("=")
-        if not equals or not key.strip():
-            raise SettingsError(f"{text!r} is not a setting: write KEY=VALUE, such as seed=1 or ppo.steps=40.")
-        values[key.strip()] = _typed(value.strip())
-    return values
-
-
-def _typed(value: Any) -> Any:
-    """Strings from a command line or a form: `none` for nothing, JSON for lists, parts and texts in double quotes."""
-    if not isinstance(value, str):
-        return value
-    if value.lower() in ("none", "null"):
-        return None
-    if value[:1] in ("[", "{", '"'):
-        try:
-            return json.loads(value)
-        except json.JSONDecodeError:
-            return value
-    return value
-
-
-def changed(values: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Any]:
-    """`values` with changes, whose keys may be dotted; a part that is given in part keeps its other values."""
-    made = json.loads(json.dumps(values))
-    for key, value in changes.items():
-        _put(made, key, value)
-    return dict(made)
-
-
-def _put(values: dict[str, Any], key: str, value: Any) -> None:
-    """Set a dotted key; a part given as a mapping is merged into what stands there."""
-    *lead, last = key.split(".")
-    for part in lead:
-        inner = values.setdefault(part, {})
-        if not isinstance(inner, dict):
-            raise SettingsError(f"{key!r} is not a setting: {part!r} is one value, {inner!r}, and has no parts.")
-        values = inner
-    if isinstance(value, Mapping):
-        inner = values.get(last)
-        merged: dict[str, Any] = dict(inner) if isinstance(inner, dict) else {}
-        for name, part_value in value.items():
-            _put(merged, str(name), part_value)
-        value = merged
-    values[last] = value
-
-
-def _read_toml(path: Path | str | None) -> dict[str, Any]:
-    if path is None:
-        return {}
-    try:
-        return tomllib.loads(Path(path).read_text(encoding="utf-8"))
-    except FileNotFoundError:
-        raise SettingsError(f"There is no settings file {str(path)!r}.") from None
-    except (OSError, UnicodeDecodeError, tomllib.TOMLDecodeError) as error:
-        raise SettingsError(f"The settings file {str(path)!r} cannot be read as TOML: {error}.") from None

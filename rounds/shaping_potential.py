@@ -9,7 +9,7 @@ from policy_training.potentials.running_reward import running_reward
 from policy_training.records import Potential
 from policy_training.settings import TrainingSettings
 from rounds.policy_reward import PolicyReward
-from rounds.settings import TrainPolicySettings
+from rounds.policy_settings import TrainPolicySettings
 
 
 def potential_of(

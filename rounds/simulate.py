@@ -21,8 +21,9 @@ from feedback_store.questions import Question
 from feedback_store.runs import Run
 from rounds import simulated_annotators, studies, tastes, verbs
 from rounds.demo.demo import HOLDOUT_SHARE
+from rounds.policy_settings import training_of
 from rounds.round_report import report
-from rounds.settings import KIND_SETTINGS, SettingsError, parse, training_of
+from rounds.settings import KIND_SETTINGS, SettingsError, parse
 from rounds.simulated_annotators import Seen, SimulatedAnnotator
 from rounds.supervisor import WorkerSupervisor, require_folder, start_worker_if_none
 from rounds.tastes import Taste

@@ -95,7 +95,7 @@ def parse(text: str) -> list[SimulatedAnnotator]:
         profile = name.lower().replace("-", "_")
         if profile not in PROFILES:
             raise UnknownAnnotators(f"There is no annotator profile {name!r}. Valid profiles: {', '.join(PROFILES)}.")
-        if colon and not (number.isdecimal() and 1 <= int(number) <= 1000):
+        if colon and not (number.isdecimal() and len(number) <= 4 and 1 <= int(number) <= 1000):
             raise UnknownAnnotators(f"{part.strip()!r} needs a number from 1 to 1000: write {profile}:4.")
         counts[profile] = counts.get(profile, 0) + (int(number) if colon else 1)
     return [

@@ -14,7 +14,9 @@ from feedback_store.errors import StudyNotFound
 from language_models import sources
 from language_models.folders import MANIFEST, write_folder
 from rounds.demo import demo as demo_study
-from rounds.settings import SettingsError, StudySettings, changed, validate
+from rounds.setting_faults import validate
+from rounds.setting_values import changed
+from rounds.settings import SettingsError, StudySettings
 
 SETTING = "study"
 BASE_FOLDER = "models/base"
@@ -48,7 +50,8 @@ def open_or_create(
         fields["precision"] = precision
     if not (folder / FILE_NAME).is_file():
         if not create:
-            raise StudyNotFound(f"There is no study in {folder}. Make one with `tastemaker serve` or `simulate`.")
+            at = repr(str(folder))
+            raise StudyNotFound(f"There is no study in {at}. Make one with `tastemaker serve` or `simulate`.")
         chosen = _new_settings(base, demo, fields)
         db = Database.create(folder)
     else:

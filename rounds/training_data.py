@@ -17,11 +17,11 @@ from feedback_store.reward_models import RewardModel as RewardRow
 from language_models.model import LanguageModel
 from policy_training.records import Demonstration, Preference, PromptItem
 from policy_training.settings import DemonstrationSettings
-from reward_training.annotator_settings import AnnotatorSettings
 from rounds.algorithm_needs import JUDGED, needs_of
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
-from rounds.settings import TrainPolicySettings
+from rounds.known_people import EXPECTED, people_of
+from rounds.policy_settings import TrainPolicySettings
 
 Tokens = list[int]
 
@@ -78,9 +78,8 @@ class Reliability:
 
     def __init__(self, metrics: Mapping[str, Any]) -> None:
         """`metrics`: a reward model's report; empty where there is none."""
-        self._people: Mapping[str, Any] = (metrics.get("people") or {}).get("people") or {}
-        prior = AnnotatorSettings()
-        self._others = prior.reliable / (prior.reliable + prior.unreliable) if self._people else 1.0
+        self._people = people_of(metrics)
+        self._others = EXPECTED if self._people else 1.0
 
     def __call__(self, annotator_id: int) -> float:
         person = self._people.get(str(annotator_id))

@@ -18,7 +18,7 @@ from rounds import evaluating, policy_record, resuming, run_plan, studies
 from rounds import loop_state as loop
 from rounds.loop_state import LoopState
 from rounds.run_plan import Impossible as Impossible
-from rounds.settings import SettingsError, StudySettings
+from rounds.settings import StudySettings
 
 PRIORITIES = {"sample": 10}
 """Runs that a person waits for come first; all others in the order in which they were asked for."""
@@ -45,12 +45,12 @@ def start_run(
     """Put a run into the queue, with all its settings resolved; it waits until the runs that it `needs` succeeded. A
     blind evaluation that it is to make begins here, sealed, in the name of `by`.
 
-    Raises SettingsError, Impossible, InvalidInput, CannotEvaluate, NotElsewhere, NotPlainLora, Conflict.
+    Raises one of run_plan.REFUSALS.
     """
     with db.transaction():
         config = run_plan.resolve(db, kind, overrides, config_file, preset=preset)
-        source = _named_file(config) if kind == "score" else None
-        adapter = _named_adapter(config) if kind == "policy-import" else None
+        source = _named(config, "file") if kind == "score" else None
+        adapter = _named(config, "folder") if kind == "policy-import" else None
         rank = PRIORITIES.get(kind, 0) if priority is None else priority
         blind = kind == "evaluate" and config["blind"]["judgments"] > 0
         if blind:  # the sides are fixed now, and the run's own figures are of the same policies
@@ -155,12 +155,11 @@ def side_by_side(db: Database, older: str, newer: str, *, limit: int = 10, offse
     return {"older": older, "newer": newer, "total": len(shared), "rows": rows}
 
 
-def _named_file(config: dict[str, Any]) -> Path:
-    """The file to score; the stored settings keep its name only, never a path."""
-    path = Path(config["file"])
-    if not path.is_file():
-        raise SettingsError(f"file = {config['file']!r} is not allowed: there is no such file.")
-    config["file"] = path.name
+def _named(config: dict[str, Any], setting: str) -> Path:
+    """The file or folder that a run reads; the stored settings keep its name only, never a path."""
+    path = Path(config[setting])
+    whole = path if path.is_file() else path.resolve()  # a folder may be named as . or ..
+    config[setting] = whole.name or setting
     return path
 
 
@@ -168,16 +167,6 @@ def _copy_input(source: Path, db: Database, run: Run) -> None:
     folder = resuming.run_folder(db.folder, run.id)
     folder.mkdir(parents=True, exist_ok=True)
     shutil.copyfile(source, folder / INPUT)
-
-
-def _named_adapter(config: dict[str, Any]) -> Path:
-    """The adapter to import, once it is one; the stored settings keep its folder's name only. Raises NotPlainLora."""
-    folder = Path(config["folder"])
-    if not folder.is_dir():
-        raise SettingsError(f"folder = {config['folder']!r} is not allowed: there is no such folder.")
-    plain_lora.read(folder)
-    config["folder"] = folder.resolve().name or "adapter"
-    return folder
 
 
 def _copy_adapter(source: Path, db: Database, run: Run) -> None:

@@ -13,6 +13,7 @@ import argparse
 import json
 import sys
 from collections.abc import Sequence
+from math import inf, isfinite
 from pathlib import Path
 from typing import Any
 
@@ -27,7 +28,7 @@ from language_models.errors import WrongBase
 from language_models.folders import file_sha256
 from language_models.model import LanguageModel
 from rounds import policy_record, studies
-from rounds.kinds.policy_export import BASE
+from rounds.kinds.policy_export import BASE, FORMATS
 from rounds.kinds.policy_import import require_fitting
 from rounds.model_host import ADAPTER, base_source
 from rounds.settings import StudySettings
@@ -36,6 +37,8 @@ PROMPTS = 8
 SAME_LOGITS = 0.01
 """Logits that differ by less are the same: other kernels, and merging, move them by some 0.0001; rounding the weights
 of a base to 16 bits by 0.1, to four bits by more than 1."""
+INCOMPARABLE = inf
+"""The difference where there is none: other vocabularies, or logits that are no numbers."""
 NAME = "exported-policy"
 
 
@@ -48,12 +51,8 @@ def compare(study: Path, folder: Path, base: str | None) -> dict[str, Any]:
     the policy's logits are from its base's, at most. Raises NoExport, WrongBase, UnknownModel, NotPlainLora.
     """
     db = Database.open(study)
-    record = policy_record.read(folder)
-    if record is None:
-        raise NoExport(
-            f"{str(folder)!r} is no export of this program: it has no {policy_record.FILE} that can be read."
-        )
-    policy = policies.by_name(db, record["made_from"]["policy"])
+    record = _record(folder)
+    policy = _policy_of(db, folder, record)
     source = _base_source(folder, record, base)
     settings = studies.settings(db)
     differs = _changed_files(folder)
@@ -66,7 +65,7 @@ def compare(study: Path, folder: Path, base: str | None) -> dict[str, Any]:
     differs += _other_tokens(model, theirs)
     if theirs.network.config.vocab_size != model.network.config.vocab_size:
         differs.append("its vocabulary has another size")
-        difference = float("inf")
+        difference = INCOMPARABLE
     else:
         found = _logits(theirs, texts, NAME if NAME in theirs.adapters.names else None)
         difference = _most(own, found)
@@ -76,8 +75,8 @@ def compare(study: Path, folder: Path, base: str | None) -> dict[str, Any]:
         "same": same,
         "verdict": _verdict(policy, folder, difference, len(texts), tokens, same=same),
         "differs": differs,
-        "max_difference": difference if difference != float("inf") else None,
-        "adapter_moves": _most(own, untouched),
+        "max_difference": _finite(difference),
+        "adapter_moves": _finite(_most(own, untouched)),
         "prompts": len(texts),
         "tokens": tokens,
         "policy": policy.name,
@@ -85,7 +84,32 @@ def compare(study: Path, folder: Path, base: str | None) -> dict[str, Any]:
     }
 
 
+def _record(folder: Path) -> dict[str, Any]:
+    record = policy_record.read(folder)
+    made_from = record.get("made_from") if record else None
+    named = isinstance(made_from, dict) and isinstance(made_from.get("policy"), str)
+    if record is None or not named or record.get("format") not in FORMATS:
+        raise NoExport(
+            f"{str(folder)!r} is no export of this program: it has no {policy_record.FILE} that can be read."
+        )
+    return record
+
+
+def _policy_of(db: Database, folder: Path, record: dict[str, Any]) -> Policy:
+    """The study's policy that the export says it is."""
+    name = record["made_from"]["policy"]
+    own = {policy.name: policy for policy in policies.listing(db) if policy.folder is not None}
+    if name not in own:
+        have = ", ".join(own) or "none yet"
+        raise NoExport(
+            f"{folder.name} is an export of {name!r}, and this study has no such policy to compare with: {have}."
+        )
+    return own[name]
+
+
 def _verdict(policy: Policy, folder: Path, difference: float, prompts: int, tokens: int, *, same: bool) -> str:
+    if difference == INCOMPARABLE:
+        return f"NOT the same: {folder.name} is not {policy.name} here; its logits cannot be compared."
     measured = f"its logits differ by at most {difference:.2g} on {tokens} tokens of {prompts} prompts"
     if same:
         return f"The same: {folder.name} is {policy.name}; {measured}."
@@ -104,6 +128,8 @@ def _base_source(folder: Path, record: dict[str, Any], asked: str | None) -> str
         return str(sources.parse(asked))
     if (folder / BASE / "config.json").is_file():
         return str(folder / BASE)
+    if not record["base"].get("hub_id"):
+        raise NoExport(f"{str(folder)!r} has no folder {BASE} with the base that it came with: name one with --base.")
     return f"hub:{record['base']['hub_id']}"
 
 
@@ -120,6 +146,8 @@ def _of_study(db: Database, settings: StudySettings, policy: Policy) -> Language
 
 def _exported(folder: Path, source: str, *, merged: bool) -> LanguageModel:
     lora = None if merged else plain_lora.read(folder)
+    if sources.parse(source).kind == "folder":
+        sources.require_whole(Path(source))
     model = LanguageModel.load(source)
     if lora is not None:
         require_fitting(model, lora, folder.name)
@@ -149,7 +177,13 @@ def _logits(model: LanguageModel, texts: Sequence[list[int]], adapter: str | Non
 
 
 def _most(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
-    return max(float((a - b).abs().max()) for a, b in zip(first, second, strict=True))
+    """INCOMPARABLE where one of them is no number."""
+    found = [float((a - b).abs().max()) for a, b in zip(first, second, strict=True)]
+    return max(found) if all(map(isfinite, found)) else INCOMPARABLE
+
+
+def _finite(value: float) -> float | None:
+    return None if value == INCOMPARABLE else value
 
 
 def _changed_files(folder: Path) -> list[str]:
@@ -170,12 +204,12 @@ def _other_base(record: dict[str, Any], own: Path, model: LanguageModel, source:
     """In what the export's base, and the one it is loaded on, are not the study's."""
     weights = policy_record.weights_sha256(own)
     found = []
-    if record["base"]["weights_sha256"] != weights:
+    if record["base"].get("weights_sha256") != weights:
         found.append("it was made for weights of another sha256 than those of the study's base")
     if source is not None and policy_record.weights_sha256(fetch.ensure(source)) != weights:
         found.append(f"the weights of {source} have another sha256 than those of the study's base")
     for key, words in (("tokenizer_sha256", "tokenizer"), ("template_sha256", "chat template")):
-        if record["base"][key] != getattr(model.identity, key):
+        if record["base"].get(key) != getattr(model.identity, key):
             found.append(f"it was made for another {words} than that of the study's base")
     return found
 
@@ -198,7 +232,7 @@ def main(argv: list[str] | None = None) -> int:
     given = parser.parse_args(argv)
     try:
         print(json.dumps(compare(given.study, given.folder, given.base)))
-    except (ValueError, OSError, KeyError) as error:
+    except (ValueError, OSError, RuntimeError) as error:  # RuntimeError: torch's, of memory above all
         print(f"verify: {' '.join(str(error).split())}", file=sys.stderr)
         return 2
     return 0

@@ -13,8 +13,8 @@ from typing import Any
 
 from language_models.settings import Precision
 from rounds import blind_pairs
+from rounds.policy_settings import training_of
 from rounds.reward_parts import uses_learned
-from rounds.settings import training_of
 
 DRAWN_STEP_SECONDS = 0.08  # a forward pass of one token for a batch, however many texts are in it
 DRAWN_TOKEN_SECONDS = 0.0016  # and what each text in it adds

@@ -29,7 +29,8 @@ from rounds import environment, estimating, pruning, studies
 from rounds.context import RunCancelled, RunContext, WorkerStopping, untouched_random_state
 from rounds.heartbeat import Heartbeat
 from rounds.model_host import ModelHost
-from rounds.settings import settings_model, validate
+from rounds.setting_faults import validate
+from rounds.settings import settings_model
 from rounds.worker_lock import BEAT_SECONDS, WorkerLock, WorkerReplaced
 
 LEASE_SECONDS = 20.0

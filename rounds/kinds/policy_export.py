@@ -9,44 +9,39 @@ from __future__ import annotations
 
 import json
 import shutil
+from collections.abc import Mapping
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
-from feedback_store import policies
 from language_models import fetch, plain_lora
-from rounds import policy_card, policy_record
-from rounds.base_names import hub_id, require_elsewhere
+from rounds import base_precision, policy_card, policy_record
+from rounds.base_names import hub_id
 from rounds.context import RunContext
 from rounds.export_folder import described, export_folder
+from rounds.exportable import exportable
 from rounds.model_host import ADAPTER, base_source
+from rounds.publishing import read_card
 from rounds.settings import PolicyExportSettings
 
 BASE = "base"  # the base's folder within an export
 LOCAL_BASE = f"./{BASE}"  # relative to the export, and no name on the hub
 BASE_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json")
+FORMATS = {"adapter": "", "adapter-with-base": "-with-base", "merged": "-merged"}
+"""What is behind the policy's name in the folder's."""
 VERSIONS = ("torch", "transformers", "peft")
-
-
-class NothingToExport(ValueError):
-    """The policy has no weights of its own."""
 
 
 def run(context: RunContext) -> dict[str, Any]:
     """Write the export under a temporary name and rename it; an older export of the policy is replaced."""
     settings: PolicyExportSettings = context.settings
-    policy = policies.by_name(context.db, settings.policy) if settings.policy else policies.current(context.db)
-    if policy is None or policy.folder is None:
-        raise NothingToExport(
-            f"{policy.name if policy else 'The study'} has no weights of its own: only trained policies are exported."
-        )
-    if settings.format == "adapter":
-        require_elsewhere(context.study.base, policy.name)
+    policy = exportable(context.db, settings.policy, settings.format)
     context.report("checking the policy's folder")
-    source = context.models.folder_of(policy) / ADAPTER
+    trained = context.models.folder_of(policy)
+    source = trained / ADAPTER
     base = fetch.ensure(base_source(context.study_folder, context.study.base))
     revision = fetch.revision(context.study.base) if hub_id(context.study.base) else None
-    record = {
+    record: dict[str, Any] = {
         "format": settings.format,
         "base": policy_record.base_of(
             base,
@@ -54,8 +49,9 @@ def run(context: RunContext) -> dict[str, Any]:
             tokenizer_sha256=context.models.identity.tokenizer_sha256,
             template_sha256=context.models.identity.template_sha256,
             revision=revision,
+            held_in=base_precision.held_in(context.db),
         ),
-        "sampling": policy_record.sampling_of(context.study, sorted(context.models.model.stop_ids)),
+        "sampling": policy_record.sampling_of(context.study, read_card(trained), sorted(context.models.model.stop_ids)),
         "made_from": policy_record.made_from(context.db, policy),
         "written_with": {library: version(library) for library in VERSIONS},
     }
@@ -68,8 +64,8 @@ def run(context: RunContext) -> dict[str, Any]:
             named = LOCAL_BASE if settings.format == "adapter-with-base" else hub_id(context.study.base)
             _write_adapter(source, folder, base=named, revision=revision)
         if settings.format == "adapter-with-base":
-            _write_base(context, base, folder / BASE)
-        _write_around(context, folder)
+            _write_base(context, base, folder / BASE, record["sampling"])
+        _write_around(context, folder, record["sampling"])
         text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
         (folder / policy_record.FILE).write_text(text + "\n", encoding="utf-8")
         card = policy_card.card(name, record, context.study, policy, settings, _served_rank(folder))
@@ -79,7 +75,7 @@ def run(context: RunContext) -> dict[str, Any]:
 
 def folder_name(policy: str, form: str) -> str:
     """The export's folder: POLICY, POLICY-with-base or POLICY-merged."""
-    return policy + {"adapter": "", "adapter-with-base": "-with-base", "merged": "-merged"}[form]
+    return policy + FORMATS[form]
 
 
 def _write_adapter(source: Path, folder: Path, *, base: str | None, revision: str | None) -> None:
@@ -109,25 +105,25 @@ def _write_merged(adapter: Path, base: Path, folder: Path) -> None:
     merged.save_pretrained(folder)
 
 
-def _write_base(context: RunContext, base: Path, folder: Path) -> None:
+def _write_base(context: RunContext, base: Path, folder: Path, sampling: Mapping[str, Any]) -> None:
     """The very files of the base's weights, so that their sha256 can be compared."""
     folder.mkdir()
     for path in (path for pattern in BASE_FILES for path in sorted(base.glob(pattern))):
         shutil.copyfile(path, folder / path.name)
-    _write_around(context, folder)
+    _write_around(context, folder, sampling)
 
 
-def _write_around(context: RunContext, folder: Path) -> None:
+def _write_around(context: RunContext, folder: Path, sampling: Mapping[str, Any]) -> None:
     """Tokenizer with its chat template, and how the policy is sampled: as it was trained, nothing cut off."""
-    model, sampling = context.models.model, context.study.sampling
+    model = context.models.model
     model.tokenizer.save_pretrained(folder)
     generation = {
         "do_sample": True,
-        "temperature": sampling.temperature,
+        "temperature": sampling["temperature"],
         "top_p": 1.0,
         "top_k": 0,
-        "max_new_tokens": sampling.max_new_tokens,
-        "eos_token_id": sorted(model.stop_ids),
+        "max_new_tokens": sampling["max_new_tokens"],
+        "eos_token_id": sampling["stop_ids"],
         "pad_token_id": model.pad_id,
     }
     (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n", encoding="utf-8")

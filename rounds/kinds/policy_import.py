@@ -30,7 +30,7 @@ if TYPE_CHECKING:
 
 
 def run(context: RunContext) -> dict[str, Any]:
-    """Check, copy, publish. Raises NotPlainLora and WrongBase, each with what differs."""
+    """Check, copy, publish. Raises NotPlainLora and WrongBase, each with what differs; Conflict for a taken name."""
     settings: PolicyImportSettings = context.settings
     source = context.file(IMPORTED_ADAPTER)
     context.report("checking the adapter")
@@ -51,6 +51,7 @@ def run(context: RunContext) -> dict[str, Any]:
     }
     number = policies.next_number(context.db, policies.IMPORTED, run_id=context.run.id)
     name = imported_name(settings.name or str(number))
+    policies.require_free(context.db, name)  # another import may have taken it since this one was asked for
 
     def write(folder: Path) -> None:
         (folder / ADAPTER).mkdir()
@@ -91,24 +92,31 @@ def require_fitting(model: LanguageModel, lora: PlainLora, what: str) -> None:
 
 
 def require_same_tokenizer(model: LanguageModel, folder: Path, what: str) -> None:
-    """Raise WrongBase where a tokenizer lies beside the adapter that has another vocabulary."""
+    """Raise WrongBase where a tokenizer lies beside the adapter that has other tokens, or has them at other places."""
     path = folder / "tokenizer.json"
     if not path.is_file():
         return
     try:
-        vocabulary = json.loads(path.read_text(encoding="utf-8"))["model"]["vocab"]
-        found = set(vocabulary) if isinstance(vocabulary, dict) else {str(entry[0]) for entry in vocabulary}
+        found = _vocabulary(json.loads(path.read_text(encoding="utf-8")))
     except (ValueError, LookupError, TypeError) as error:
         raise WrongBase(
             f"The tokenizer.json beside {what} cannot be read ({error}): take it out, or mend it."
         ) from None
     own = model.tokenizer.get_vocab()
-    missing = sorted(found - set(own))
-    if missing or len(own) < len(found):
+    others = sorted(token for token, place in found.items() if own.get(token) != place)
+    if others:
         raise WrongBase(
-            f"{what} was made with another tokenizer: {len(missing)} of its {len(found)} tokens are not among those of "
-            f"the study's base (the first is {missing[0]!r})."
+            f"{what} was made with another tokenizer: {len(others)} of its {len(found)} tokens are not those of the "
+            f"study's base (the first is {others[0]!r})."
         )
+
+
+def _vocabulary(tokenizer: dict[str, Any]) -> dict[str, int]:
+    """Number by token, those that were added later included, of a tokenizer.json."""
+    vocabulary = tokenizer["model"]["vocab"]
+    if not isinstance(vocabulary, dict):  # a unigram's list of tokens and scores
+        vocabulary = {str(entry[0]): place for place, entry in enumerate(vocabulary)}
+    return {**vocabulary, **{one["content"]: one["id"] for one in tokenizer.get("added_tokens") or ()}}
 
 
 def _require_made_for(context: RunContext, source: Path) -> str:

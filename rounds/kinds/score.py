@@ -10,17 +10,23 @@ import json
 from collections.abc import Iterator, Mapping, Sequence
 from typing import Any
 
-from feedback_store import preferences
+from feedback_store import comparisons, line_files, preferences, prompts
+from feedback_store.errors import InvalidInput
+from feedback_store.exchange_records import Problem
 from reward_training.criteria_heads import CriteriaHeads
 from reward_training.human_ceiling import human_ceiling, said_of
 from reward_training.records import Pair, Text
 from reward_training.training import figures
 from rounds.context import RunContext
 from rounds.plain import plain
+from rounds.settings import StudySettings
 from rounds.texts import with_system_prompt
+from rounds.verbs import INPUT
 
 BATCH = 32
-INPUT, OUTPUT = "input.jsonl", "scores.jsonl"
+OUTPUT = "scores.jsonl"
+SHOWN_PROBLEMS = 20
+FINISHED = {"stop": True, "length": False}
 
 
 class UnusableInput(ValueError):
@@ -73,30 +79,42 @@ def _read(context: RunContext) -> tuple[list[tuple[int, dict[str, Any], list[Tex
         raise UnusableInput(f"The run's folder has no {INPUT}. Start it again with the file.")
     rows: list[tuple[int, dict[str, Any], list[Text]]] = []
     problems: list[str] = []
-    for number, line in enumerate(path.read_text(encoding="utf-8").splitlines(), start=1):
-        if not line.strip():
-            continue
-        try:
-            record = json.loads(line)
-            rows.append((number, record, _texts(context, record)))
-        except (ValueError, KeyError, TypeError) as error:
-            problems.append(f"Line {number} is no comparison ({type(error).__name__}: {error}).")
-    for problem in problems[:20]:
+    for number, found in line_files.json_lines(path, lambda record: (record, texts_of(record, context.study))):
+        if isinstance(found, Problem):
+            problems.append(f"Line {number} is no comparison: {found.reason}")
+        else:
+            rows.append((number, *found))
+    for problem in problems[:SHOWN_PROBLEMS]:
         context.log(problem, level="warning")
     if not rows:
         raise UnusableInput(f"No line of the file is a comparison. {problems[0] if problems else 'It is empty.'}")
     return rows, problems
 
 
-def _texts(context: RunContext, record: dict[str, Any]) -> list[Text]:
-    prompt = record["prompt"]
-    messages = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else prompt
-    turns = with_system_prompt([{"role": turn["role"], "content": turn["content"]} for turn in messages], context.study)
-    finished = {"stop": True, "length": False}
-    return [
-        Text(prompt=turns, completion=str(one["text"]), finished=finished.get(one.get("finish_reason")))
-        for one in record["completions"]
-    ]
+def texts_of(record: dict[str, Any], study: StudySettings) -> list[Text]:
+    """The completions of a row with its prompt. Raises InvalidInput for what is no comparison, judgments included."""
+    prompt = record.get("prompt")
+    messages: Any = prompts.from_text(prompt) if isinstance(prompt, str) else prompt
+    prompts.check_messages(messages, "prompt")
+    turns = with_system_prompt([{"role": turn["role"], "content": turn["content"]} for turn in messages], study)
+    shown = record.get("completions")
+    if not isinstance(shown, list) or not all(
+        isinstance(one, dict) and isinstance(one.get("text"), str) for one in shown
+    ):
+        raise InvalidInput(f"`completions` is {str(shown)[:80]!r}; it has to be a list of objects, each with a `text`.")
+    _check_judgments(record.get("judgments") or [], len(shown))
+    return [Text(turns, one["text"], FINISHED.get(str(one.get("finish_reason")))) for one in shown]
+
+
+def _check_judgments(judgments: Any, candidates: int) -> None:
+    if not isinstance(judgments, list) or not all(isinstance(one, dict) for one in judgments):
+        raise InvalidInput(f"`judgments` is {str(judgments)[:80]!r}; it has to be a list of objects.")
+    for one in judgments:
+        if one.get("ranks") is not None:
+            comparisons.check_ranks(one["ranks"], candidates, "ranks")
+        for name in ("key", "supersedes"):
+            if not isinstance(one.get(name), str | None):
+                raise InvalidInput(f"`{name}` of a judgment is {str(one[name])[:80]!r}; it has to be text.")
 
 
 def judged_pairs(record: dict[str, Any], texts: Sequence[Text], *, group: str) -> Iterator[Pair]:
@@ -107,7 +125,7 @@ def judged_pairs(record: dict[str, Any], texts: Sequence[Text], *, group: str) -
     superseded = {judgment.get("supersedes") for judgment in judgments} - {None}
     for judgment in judgments:
         ranks = judgment.get("ranks")
-        if ranks is None or len(ranks) != len(texts) or judgment.get("key") in superseded or judgment.get("skipped"):
+        if ranks is None or judgment.get("key") in superseded or judgment.get("skipped"):
             continue
         for first, second, outcome, weight in preferences.pairs_of(ranks):
             yield Pair(

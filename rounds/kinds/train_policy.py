@@ -30,10 +30,10 @@ from rounds.drawing import Wanted, as_completion
 from rounds.model_host import ADAPTER
 from rounds.plain import plain
 from rounds.policy_reward import PolicyReward
+from rounds.policy_settings import TrainPolicySettings
 from rounds.prompts_looked_at import chosen_prompts
 from rounds.publishing import write_weights
 from rounds.run_alarms import ALARMS
-from rounds.settings import TrainPolicySettings
 from rounds.shaping_potential import potential_of
 from rounds.showing import ShownTexts
 from rounds.taking_over import take_over

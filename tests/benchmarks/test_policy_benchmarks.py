@@ -3,7 +3,6 @@
 import sys
 from pathlib import Path
 
-import numpy as np
 import pytest
 
 from benchmarks import growth, policy_quality, policy_scaling, policy_speed, ppo_iteration, sampling_speed

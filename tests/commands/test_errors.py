@@ -201,3 +201,80 @@ def test_a_dry_run_makes_no_study(tastemaker, tmp_path):
     )
     assert report.json["added"] == 1
     assert not (tmp_path / "new").exists()
+
+
+HUGE = 10**20
+
+
+@pytest.mark.parametrize(
+    "words",
+    [
+        ("cancel", "STUDY", HUGE),
+        ("retry", "STUDY", HUGE),
+        ("runs", "STUDY", "--limit", HUGE),
+        ("token", "revoke", "STUDY", HUGE),
+        ("token", "add", "STUDY", "x", "--scope", "read", "--days", HUGE),
+        ("export", "STUDY", "--format", "trl", "--dry-run", "--snapshot", HUGE),
+        ("export", "STUDY", "--format", "trl", "--dry-run", "--round", HUGE),
+        ("import", "STUDY", HUGE, "--format", "trl", "--undo"),
+        ("plan", "STUDY", "--people", 1, "--judgments", HUGE),
+        ("run", "STUDY", "evaluate", "--set", f"policies=base,{HUGE}"),
+        ("run", "STUDY", "evaluate", "--set", "policies=base,²"),
+        ("run", "STUDY", "sample", "--set", f"policy={HUGE}"),
+        ("user", "invite", "STUDY", "--quota", HUGE),
+    ],
+    ids=lambda words: " ".join(map(str, words)),
+)
+def test_numbers_that_no_row_has_are_refused_in_words(refused, study, words):
+    assert refused(*[study if word == "STUDY" else word for word in words])
+
+
+def test_a_name_that_is_no_text_is_said(refused, study, tmp_path):
+    file = tmp_path / "pairs-\udcff.jsonl"
+    assert r"pairs-\udcff.jsonl" in refused("import", study, file, "--format", "trl")
+    file.write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n')
+    assert r"pairs-\udcff.jsonl" in refused("import", study, file, "--format", "trl")
+
+
+def test_own_functions_go_with_a_retry_that_waits(refused, study, tmp_path):
+    assert "--functions goes with --wait" in refused("retry", study, 1, "--functions", tmp_path)
+    assert "no folder" in refused("retry", study, 1, "--wait", "--functions", tmp_path / "nowhere")
+
+
+def test_an_import_that_makes_a_study_says_what_its_base_is_held_in(tastemaker, refused, tmp_path):
+    from rounds import studies
+
+    file = tmp_path / "prompts.txt"
+    file.write_text("Why?\n")
+    words = ("import", tmp_path / "new", file, "--format", "prompts", "--base", "tiny:", "--precision")
+    assert "one of auto, fp32, bf16, 4bit" in refused(*words, "8bit")
+    assert not (tmp_path / "new").exists()
+    assert tastemaker(*words, "bf16").code == 0
+    assert studies.settings(studies.open_or_create(tmp_path / "new")).precision == "bf16"
+    assert "was made with --precision bf16" in refused(*words, "fp32")
+
+
+def test_a_dry_run_looks_at_the_file_that_a_run_reads(refused, study, tmp_path):
+    missing = f"folder={tmp_path / 'nowhere'}"
+    for more in ((), ("--dry-run",)):
+        assert "there is no such folder" in refused("run", study, "policy-import", "--set", missing, *more)
+        assert "has no adapter_config.json" in refused(
+            "run", study, "policy-import", "--set", f"folder={tmp_path}", *more
+        )
+
+
+def test_what_is_neither_a_policy_nor_a_folder_cannot_be_verified(refused, study, tmp_path):
+    assert "is no folder, and no policy of this study (none yet)" in refused("policy", "verify", study, "policy-1")
+    assert "--base goes with the folder" in refused("policy", "verify", study, tmp_path / "x", "--base", "tiny:")
+
+
+def test_where_a_file_is_to_be_written_is_looked_at_before_anything_is_done(refused, tastemaker, study, tmp_path):
+    file = tmp_path / "prompts.txt"
+    file.write_text("Why?\n")
+    words = ("import", study, file, "--format", "prompts", "--report")
+    assert "That is a folder" in refused(*words, tmp_path)
+    assert "There is no such folder" in refused(*words, tmp_path / "nowhere" / "report.csv")
+    assert tastemaker(*words, tmp_path / "report.csv", "--json").json["added"] == 1, "nothing was taken before"
+    rows = tmp_path / "rows.jsonl"
+    rows.write_text('{"prompt": "a", "completions": [{"text": "b"}, {"text": "c"}]}\n')
+    assert "That is a folder" in refused("score", study, rows, "--to", tmp_path)

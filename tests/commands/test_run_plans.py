@@ -4,6 +4,7 @@ import shlex
 
 from feedback_store import runs
 from feedback_store.database import Database
+from rounds import run_alarms
 
 
 def failed(study, error: str = "NonFiniteLoss: loss was not finite") -> int:
@@ -57,3 +58,18 @@ def test_a_failed_run_is_retried_and_listed_with_its_cause(tastemaker, refused, 
     assert (again["retries_id"], again["config"]["pairs"], again["status"]) == (number, 5, "queued")
     assert f"latest retry is run {again['id']}" in refused("retry", study, number)
     assert "There is no run 99" in refused("retry", study, 99)
+
+
+def test_alarms_of_a_run_are_told_with_its_end_and_in_the_list(tastemaker, study, monkeypatch):
+    def see_through(db, run, **_):
+        lease = runs.claim(db, "worker", lease_seconds=60)
+        runs.add_metrics(db, lease, run_alarms.ALARMS, 3, {"entropy": 0.125, "entropy.limit": 0.3})
+        runs.succeed(db, lease, {"policy": "policy-1", "alarms": ["entropy"]})
+        return runs.get(db, run.id)
+
+    monkeypatch.setattr("ui.commands.waiting.see_through", see_through)
+    told = tastemaker("run", study, "train-policy", "--set", "rewards=novelty", "--wait")
+    assert told.code == 0
+    assert "Alarm at step 3: entropy 0.125, limit 0.300." in told.err
+    assert "Look at the texts of the policy before you use it." in told.err
+    assert "succeeded, alarm: entropy" in tastemaker("runs", study).out

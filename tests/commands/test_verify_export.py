@@ -38,3 +38,10 @@ def test_the_same_is_code_0_and_not_the_same_is_1_with_the_reasons(tastemaker, s
 def test_what_cannot_be_compared_is_told_in_the_words_of_the_process(refused, study, tmp_path, found):
     found(code=2, err="Loading weights: 100%\nverify: 'x' is no export of this program\n")
     assert refused("policy", "verify", study, tmp_path) == "'x' is no export of this program"
+
+
+def test_a_process_that_is_killed_or_fails_is_told_as_that(refused, study, tmp_path, found):
+    found(code=-9, err="Loading weights: 10%\n")
+    assert "killed by signal 9, probably out of memory: Loading weights" in refused("policy", "verify", study, tmp_path)
+    found(code=1, err="Traceback (most recent call last):\nTypeError: no\n")
+    assert "the process that compares failed: TypeError: no" in refused("policy", "verify", study, tmp_path)

@@ -6,7 +6,7 @@ import pytest
 
 from policy_training import algorithm_registry
 from policy_training.algorithm_registry import UnknownAlgorithm
-from rounds.settings import ALGORITHMS, TrainPolicySettings
+from rounds.policy_settings import ALGORITHMS, TrainPolicySettings
 
 
 def test_every_file_is_an_algorithm_that_a_run_can_choose():

@@ -24,6 +24,13 @@ from rounds.worker import in_words
          "because memory ran out.", "died", "smaller_batches"),
         ("The worker died 3 times during this run. Likely reason: it was killed while sampling, probably out of "
          "memory: 11 of 12 GB of memory in use.", "memory", "smaller_batches"),
+        ("other was made for another base: None. The sha256 of its weights is ffffffffffff..., of those of the study's "
+         "base 0123456789ab....", "other_base", "right_base"),
+        ("made names the base 'people/tiny'; the study's base is tiny:, and nothing tells that the two are the same.",
+         "other_base", "right_base"),
+        ("The reward function own:vowels is not what it was when this run began (sha256 then 0123..., now 4567...).",
+         "changed_function", "put_back"),
+        ("there is no decided pair among 3: compare some, not all of them as ties", "too_few", "judge_more"),
         ("KeyError: 'x'", "unknown", "read_log"),
     ],
 )  # fmt: skip

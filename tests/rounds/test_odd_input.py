@@ -19,17 +19,10 @@ from rounds.worker import Worker
 from tests.builders.policy_studies import done
 from tests.rounds.small_study import judge_everything, new_study, start_run
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LENGTHS = [{"function": "length_window", "weight": 1.0, "settings": {"longest": 6}}]
 FEW = {"rewards": LENGTHS, "ppo__steps": 1, "shown_times": 0, "reference_samples": 4}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TASTEMAKER_THREADS", "1")
-        yield
-    torch.set_num_threads(before)
 
 
 def begun(folder: Path, **sizes: int) -> tuple[Database, Worker]:

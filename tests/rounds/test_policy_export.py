@@ -8,19 +8,20 @@ import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from feedback_store import policies, runs
+from feedback_store import policies, prompts, runs, study_settings
+from feedback_store.prompts import NewPrompt, from_text
 from language_models import folders
-from rounds import verbs
+from rounds import base_precision, studies, verbs
 from rounds.base_names import NotElsewhere
-from rounds.verify_export import compare
+from rounds.exportable import CannotMerge, NothingToExport
+from rounds.verify_export import INCOMPARABLE, SAME_LOGITS, NoExport, _most, compare
+from rounds.worker import Worker
 from tests.builders.policy_studies import HUB, REVISION, done, put_tiny_on_hub, with_policy
+from tests.rounds.small_study import new_study, start_run
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 AROUND = {"README.md", "SHA256SUMS", "generation_config.json", "tastemaker.json", "tokenizer.json"}
-
-
-@pytest.fixture(autouse=True)
-def one_thread(monkeypatch):
-    monkeypatch.setenv("TASTEMAKER_THREADS", "1")
 
 
 def exported(db, worker, **settings: object) -> Path:
@@ -203,3 +204,54 @@ def test_a_changed_file_of_an_export_is_named(tmp_path):
     found = compare(db.folder, folder, None)
     assert not found["same"]
     assert found["differs"] == ["generation_config.json is not as it was written"]
+
+
+def test_it_tells_what_the_policy_was_trained_with_whatever_the_study_says_since(tmp_path):
+    db = new_study(tmp_path / "study", train=3)
+    worker = Worker(db.folder, lease_seconds=60)
+    worker.models.register_base()
+    length = [{"function": "length_window", "weight": 1.0, "settings": {"longest": 6}}]
+    few = {"ppo__steps": 1, "shown_prompts": 0, "held_out_prompts": 0, "reference_samples": 4}
+    assert done(db, worker, start_run(db, "train-policy", rewards=length, **few)).status == "succeeded"
+    studies.change_settings(db, system_prompt="Be someone else.", sampling={"temperature": 1.0})
+    prompts.add(db, [NewPrompt(from_text("It came later."), split="train")], holdout_share=0.2, seed=0)
+    folder = exported(db, worker, format="merged")
+    record = json.loads((folder / "tastemaker.json").read_text())
+    assert (record["sampling"]["system_prompt"], record["sampling"]["temperature"]) == ("Reply to the request.", 0.7)
+    assert json.loads((folder / "generation_config.json").read_text())["temperature"] == 0.7
+    assert record["made_from"]["prompts"]["train"] == 3
+    assert record["base"]["held_in"] == "fp32"
+
+
+def test_what_has_no_weights_of_its_own_is_refused_before_anything_is_queued(tmp_path):
+    db, _ = with_policy(tmp_path / "study")
+    for form in ("adapter", "adapter-with-base", "merged"):
+        with pytest.raises(NothingToExport, match=r"base has no weights of its own.*This study has: policy-1\."):
+            verbs.start_run(db, "policy-export", {"policy": "base", "format": form})
+    study_settings.put(db, base_precision.SETTING, "4bit")
+    with pytest.raises(CannotMerge, match=r"held in 4 bits; merged .* another policy.*--with-base"):
+        verbs.start_run(db, "policy-export", {"policy": "policy-1", "format": "merged"})
+    assert [run.kind for run in runs.listing(db)] == ["train-policy"], "nothing was queued"
+
+
+def test_a_folder_that_cannot_be_compared_is_refused_with_the_reason(tmp_path):
+    db, worker = with_policy(tmp_path / "study")
+    folder = exported(db, worker, format="adapter-with-base")
+    shutil.rmtree(folder / "base")
+    with pytest.raises(NoExport, match=r"no folder base .* name one with --base"):
+        compare(db.folder, folder, None)
+    record = json.loads((folder / "tastemaker.json").read_text())
+    for made_from, words in (
+        ({"policy": "policy-9"}, "is an export of 'policy-9', and this study has no such policy.*: policy-1"),
+        ({"policy": "base"}, "is an export of 'base'"),
+        ("nobody knows", "is no export of this program"),
+    ):
+        (folder / "tastemaker.json").write_text(json.dumps({**record, "made_from": made_from}))
+        with pytest.raises(NoExport, match=words):
+            compare(db.folder, folder, "tiny:")
+
+
+def test_logits_that_are_no_numbers_are_never_the_same():
+    fine, broken = torch.zeros(2, 3), torch.tensor([[0.0, 0.0, float("nan")]] * 2)
+    assert _most([fine, fine], [fine, fine + 1]) == 1.0
+    assert _most([fine, fine], [fine, broken]) == INCOMPARABLE > SAME_LOGITS

@@ -19,17 +19,10 @@ from rounds.worker import Worker
 from tests.builders.policy_studies import HUB, REVISION, done, put_tiny_on_hub, with_policy
 from tests.rounds.small_study import new_study, start_run
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 LENGTHS = [{"function": "length_window", "weight": 1.0, "settings": {"longest": 6}}]
 ONE_STEP = {"rewards": LENGTHS, "ppo__steps": 1, "shown_prompts": 0, "shown_times": 0, "reference_samples": 8}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TASTEMAKER_THREADS", "1")
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -117,7 +110,7 @@ def test_kl_to_the_base_is_another_number(study, worker, imported):
     from policy_training.learner import Learner
     from policy_training.records import Given, PromptItem
     from policy_training.rollouts import collect
-    from rounds.settings import TrainPolicySettings
+    from rounds.policy_settings import TrainPolicySettings
 
     model = worker.models.model
     prompts = [PromptItem(1, model.tokens([{"role": "user", "content": "hello"}]))]
@@ -221,12 +214,26 @@ def test_matrices_that_the_config_does_not_name_are_not_dropped_in_silence(study
 
 
 def test_an_adapter_with_another_tokenizer_is_refused(study, worker, plain, export):
+    for added in (True, False):
+        tokenizer = json.loads((export / "tokenizer.json").read_text())
+        if added:
+            tokenizer["added_tokens"].append({**tokenizer["added_tokens"][-1], "content": "<tool>", "id": 259})
+        else:
+            tokenizer["model"]["vocab"]["<tool>"] = 259
+        (plain / "tokenizer.json").write_text(json.dumps(tokenizer))
+        run = bring(study, worker, plain, vouched=True)
+        assert run.status == "failed" and "made with another tokenizer: 1 of its 260 tokens" in run.error
+        assert "'<tool>'" in run.error
+
+
+def test_an_adapter_whose_tokens_stand_at_other_places_is_refused(study, worker, plain, export):
     tokenizer = json.loads((export / "tokenizer.json").read_text())
-    tokenizer["model"]["vocab"]["<tool>"] = 259
+    vocabulary = tokenizer["model"]["vocab"]
+    first, second, *_ = sorted(vocabulary, key=vocabulary.get)[100:]
+    vocabulary[first], vocabulary[second] = vocabulary[second], vocabulary[first]
     (plain / "tokenizer.json").write_text(json.dumps(tokenizer))
     run = bring(study, worker, plain, vouched=True)
-    assert run.status == "failed" and "made with another tokenizer: 1 of its 260 tokens" in run.error
-    assert "'<tool>'" in run.error
+    assert run.status == "failed" and "made with another tokenizer: 2 of its 259 tokens" in run.error
 
 
 def test_a_base_on_the_hub_is_known_by_name_and_revision(tmp_path, monkeypatch, plain):
@@ -244,3 +251,15 @@ def test_a_base_on_the_hub_is_known_by_name_and_revision(tmp_path, monkeypatch, 
     run = bring(db, worker, plain)
     assert run.status == "succeeded", run.error
     assert policies.by_name(db, "imported-1").imported["base_told_by"] == "hub name"
+
+
+def test_two_imports_that_were_asked_for_under_one_name_do_not_touch_each_other(study, worker, plain):
+    first, second = (
+        verbs.start_run(study, "policy-import", {"folder": str(plain), "name": "twice", "vouched": True})
+        for _ in range(2)
+    )
+    run = done(study, worker, second)
+    assert run.status == "failed" and "There is a policy 'imported-twice' already" in run.error
+    assert runs.get(study, first.id).status == "succeeded"
+    made = policies.by_name(study, "imported-twice")
+    assert folders.verify(study.folder / made.folder) == made.manifest_sha256

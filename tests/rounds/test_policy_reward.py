@@ -2,19 +2,21 @@
 
 import json
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
-import torch
 
 from feedback_store import policies, run_records, runs
 from feedback_store.database import Database
 from policy_training.algorithms import ppo
 from reward_training import length_correction
 from reward_training.records import Text
-from rounds import resuming, run_plan, settings, shown_samples
+from rounds import resuming, reward_sources, run_plan, settings, shown_samples, studies
 from rounds.policy_reward import PolicyReward
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run
+
+pytestmark = pytest.mark.usefixtures("one_thread")
 
 OWN = {
     "vowels": "def reward(prompts, completions):\n    return [sum(text.count(v) for v in 'aeiou') / (1 + len(text))"
@@ -25,15 +27,6 @@ OWN = {
     "fails": "def reward(prompts, completions):\n    return [text['x'] for text in completions]\n",
 }
 FEW = {"ppo__steps": 1, "shown_prompts": 2, "shown_times": 0, "reference_samples": 8}
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TASTEMAKER_THREADS", "1")
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")
@@ -239,3 +232,13 @@ def test_what_chooses_the_policy_is_the_reward_less_what_it_does_not_know_and_le
         [one - fixed["slope"] * x for one, x in zip(before, away, strict=True)], abs=1e-4
     )
     assert any("after the correction" in line.text for line in run_records.logs(study, run.id))
+
+
+def test_a_run_that_goes_on_from_another_one_answers_for_the_judgments_of_its_references_too(study, several):
+    new = runs.enqueue(study, "train-policy", several.config)
+    lease = runs.claim(study, "test", lease_seconds=60)
+    context = SimpleNamespace(db=study, lease=lease, run=new, study=studies.settings(study))
+    found = reward_sources.good_answers(context, several.id)
+    assert len(found)
+    assert runs.judgments_of(study, new.id) == runs.judgments_of(study, several.id) != []
+    runs.fail(study, lease, "it was for a test")

@@ -22,17 +22,10 @@ from rounds.showing import ShownTexts
 from rounds.worker import Worker
 from tests.rounds.small_study import FEW_STEPS, judge_everything, new_study, start_run
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 SETTINGS = {**FEW_STEPS["train-policy"], "ppo.seed": 5, "shown_times": 2, "shaping": "reward", "shaping_weight": 0.1}
 SPLITS = ("train", "holdout")
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TASTEMAKER_THREADS", "1")
-        yield
-    torch.set_num_threads(before)
 
 
 @pytest.fixture(scope="module")

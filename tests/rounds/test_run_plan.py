@@ -14,7 +14,8 @@ from feedback_store.database import Database
 from rounds import run_plan, setting_fields, verbs
 from rounds.resuming import CannotResume
 from rounds.run_plan import Impossible
-from rounds.settings import KIND_SETTINGS, SettingsError, pairs, parse, parse_all
+from rounds.setting_values import pairs
+from rounds.settings import KIND_SETTINGS, SettingsError, parse, parse_all
 from rounds.toml_text import toml_of
 from tests.rounds.small_study import new_study
 

@@ -2,7 +2,8 @@
 
 import pytest
 
-from rounds.settings import ALGORITHMS, KIND_SETTINGS, SettingsError, parse, parse_all, settings_model, training_of
+from rounds.policy_settings import ALGORITHMS, training_of
+from rounds.settings import KIND_SETTINGS, SettingsError, parse, parse_all, settings_model
 from rounds.toml_text import toml_of
 
 
@@ -123,6 +124,8 @@ def test_names_alone_are_functions_as_they_come(text):
         ('[{"function": "learned", "weight": 1e999}]', "finite"),
         ("[]", "at least one reward function is needed"),
         ("[learned", "no JSON that can be read"),
+        ("[" + "1" * 5000 + "]", "no JSON that can be read"),
+        ("[" * 100_000, "no JSON that can be read"),
     ],
 )
 def test_what_is_wrong_with_a_part_is_said(text, words):

@@ -8,8 +8,9 @@ from typing import Any
 import pytest
 
 from rounds import run_plan, setting_fields
+from rounds.policy_settings import TrainPolicySettings
 from rounds.setting_fields import SettingField
-from rounds.settings import KIND_SETTINGS, SettingsError, TrainPolicySettings, parse
+from rounds.settings import KIND_SETTINGS, SettingsError, parse
 
 FIELDS = [field for kind, model in KIND_SETTINGS.items() if kind.startswith("train-")
           for field in setting_fields.fields_of(model, kind)]  # fmt: skip

@@ -8,7 +8,8 @@ import pytest
 from language_models.sampling import Sampled
 from policy_training.records import PromptItem
 from rounds.policy_reward import PolicyReward
-from rounds.settings import SettingsError, TrainPolicySettings, parse
+from rounds.policy_settings import TrainPolicySettings
+from rounds.settings import SettingsError, parse
 from rounds.shaping_potential import potential_of
 from tiny_models import tiny_with_adapters
 

@@ -81,6 +81,7 @@ def test_a_list_of_profiles_with_numbers_becomes_named_annotators():
         ("eager:2", "no annotator profile 'eager'. Valid profiles: careful, hasty"),
         ("careful:none", "'careful:none' needs a number from 1 to 1000: write careful:4"),
         ("careful:0", "'careful:0' needs a number from 1 to 1000"),
+        pytest.param("careful:" + "1" * 5000, "needs a number from 1 to 1000", id="thousands of digits"),
         ("", "no annotator profile ''"),
     ],
 )

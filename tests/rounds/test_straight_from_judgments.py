@@ -1,5 +1,7 @@
 """Policies trained straight from what people said: by DPO, by imitation, and by PPO that imitates besides."""
 
+from typing import Any
+
 import pytest
 import torch
 from safetensors.torch import load_file
@@ -18,18 +20,11 @@ from rounds.training_data import Reliability
 from rounds.worker import Worker
 from tests.rounds.small_study import FEW_STEPS, new_study
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 FEW = {"steps": 2, "prompts_per_step": 2, "samples_per_prompt": 2, "minibatches": 2, "kl_budget_nats": 100.0}
 BESIDE = {"shown_prompts": 2, "shown_times": 0, "reference_samples": 8}
 EDIT = "What I would have said."
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TASTEMAKER_THREADS", "1")
-        yield
-    torch.set_num_threads(before)
 
 
 def settings_of(algorithm: str, **more: object) -> dict[str, object]:
@@ -165,11 +160,11 @@ def test_a_run_that_is_gone_on_from_trains_on_the_judgments_that_it_began_with(
     old = verbs.start_run(db, "train-policy", {**settings_of("dpo"), "dpo.seed": 5, "start_policy": "base"})
     update, calls = dpo._update, []
 
-    def failing(*given: object) -> dict[str, float]:
+    def failing(*given: Any) -> dict[str, float]:
         calls.append(1)
         if len(calls) == 2:
             raise RuntimeError("cut off for a test")
-        return update(*given)  # type: ignore[arg-type]
+        return update(*given)
 
     with monkeypatch.context() as patch:
         patch.setattr(dpo, "_update", failing)

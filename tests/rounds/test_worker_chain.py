@@ -6,7 +6,6 @@ from pathlib import Path
 
 import numpy as np
 import pytest
-import torch
 
 from feedback_store import (
     comparisons,
@@ -32,18 +31,11 @@ from rounds.texts import text_of
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def commas(text: str) -> float:
     return text.count(",") - 0.01 * len(text)
-
-
-@pytest.fixture(scope="module", autouse=True)
-def one_thread():
-    before = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TASTEMAKER_THREADS", "1")
-        yield
-    torch.set_num_threads(before)
 
 
 def idle_worker(folder: Path) -> Worker:
@@ -313,18 +305,20 @@ def test_a_file_is_scored_and_compared_with_its_judgments(study):
     rows = [
         {
             "prompt": f"thing {place}",
-            "completions": [{"text": "a, b, c, d"}, {"text": "aaaa bbbb"}],
+            "completions": [{"text": "a, b,\u2028c, d"}, {"text": "aaaa bbbb"}],
             "judgments": [{"annotator": "a", "ranks": [1, 2]}, {"annotator": "b", "ranks": None, "skipped": "unsure"}],
         }
         for place in range(3)
     ]
-    (folder / "input.jsonl").write_text("\n".join([*map(json.dumps, rows), "{broken"]) + "\n")
+    odd = {**rows[0], "judgments": [{"annotator": "a", "ranks": [1, "second"]}]}
+    lines = [json.dumps(row, ensure_ascii=False) for row in [*rows, odd]]
+    (folder / "input.jsonl").write_text("\n".join([*lines, "{broken"]) + "\n")
     worker = idle_worker(study.folder)
     worker.work(until_idle=True)
     run = runs.get(study, run.id)
     assert run.status == "succeeded", run.error
     assert run.result["completions"] == 6
-    assert run.result["problems"] == 1
+    assert run.result["problems"] == 2
     assert run.result["judged"]["decided"] == 3
     judged = run.result["judged"]
     assert judged["length_baseline"] == 1.0

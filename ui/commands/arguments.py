@@ -6,6 +6,7 @@ from typing import Annotated
 import typer
 
 Study = Annotated[Path, typer.Argument(help="The study's folder.", metavar="STUDY", show_default=False)]
+RunNumber = Annotated[int, typer.Argument(help="Number of the run.", metavar="RUN", show_default=False)]
 DataLicence = Annotated[
     str | None, typer.Option(help="Licence of prompts and imported texts, for the card.", show_default=False)
 ]

@@ -6,8 +6,29 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ui.commands.arguments import AsJson, Base, BaseLicence, DataLicence, Study
-from ui.commands.output import print_fields, print_json, say
+from ui.commands.arguments import AsJson, Base, BaseLicence, DataLicence, Precision, Study
+from ui.commands.export_options import (
+    Agreement,
+    DryRun,
+    FileType,
+    Format,
+    Language,
+    OfPolicy,
+    People,
+    Person,
+    Purpose,
+    Reliability,
+    Round,
+    Rows,
+    Shape,
+    Since,
+    Snapshot,
+    Split,
+    Tags,
+    To,
+    Until,
+)  # fmt: skip
+from ui.commands.output import print_fields, print_json, require_place, say
 
 if TYPE_CHECKING:
     from feedback_store.dataset_card import Licences
@@ -15,6 +36,7 @@ if TYPE_CHECKING:
     from feedback_store.filters import Filters
 
 BY = "tastemaker import"  # in the audit trail
+LONGEST_NUMBER = 15  # of an import, in digits
 
 
 def import_file(
@@ -40,6 +62,7 @@ def import_file(
         typer.Option("--report", help="CSV file to write: what became of each line.", show_default=False),
     ] = None,
     base: Base = None,
+    precision: Precision = None,
     as_json: AsJson = False,
 ) -> None:
     """Read a file into the study, which is made where there is none. Importing the same file twice adds nothing.
@@ -52,12 +75,14 @@ def import_file(
     if undo and report_to is not None:
         raise typer.BadParameter("--report tells what became of each line; an undo takes back the import as a whole")
     exchange.format_that_can(format, "read")  # before a study is made for it
+    require_place(report_to)
     if undo:
         _undo(study, file, base, dry_run=dry_run, as_json=as_json)
         return
     if not file.is_file():
         raise FileNotFoundError(2, "There is no such file", str(file))
-    report = _taken(study, file, format, base, strict=strict, dry_run=dry_run, report_to=report_to)
+    model = (base, precision)
+    report = _taken(study, file, format, model, strict=strict, dry_run=dry_run, report_to=report_to)
     refused = strict and report.left_out > 0
     unusable = report.left_out > 0 and report.added == report.known == 0
     if as_json:
@@ -71,18 +96,28 @@ def import_file(
 
 
 def _taken(
-    study: Path, file: Path, format: str, base: str | None, *, strict: bool, dry_run: bool, report_to: Path | None
+    study: Path,
+    file: Path,
+    format: str,
+    model: tuple[str | None, str | None],
+    *,
+    strict: bool,
+    dry_run: bool,
+    report_to: Path | None,
 ) -> "ImportReport":
-    """Read the file in, and write down what became of each line where that is asked for."""
+    """Read the file in, and write down what became of each line where that is asked for. `model`: base and precision
+    of a new study.
+    """
     from feedback_store import exchange, import_report
     from feedback_store.database import FILE_NAME
     from rounds import studies
 
+    base, precision = model
     with TemporaryDirectory() as nowhere:
         # A study that is not there yet is not made by a dry run.
         tried = Path(nowhere) / "study" if dry_run and not (study / FILE_NAME).exists() else study
         with (
-            studies.open_or_create(tried, base=base, create=True) as db,
+            studies.open_or_create(tried, base=base, precision=precision, create=True) as db,
             import_report.writing(Path(nowhere)) as told,
         ):
             report = exchange.import_file(db, file, format, strict=strict, dry_run=dry_run, by=BY, on_row=told.add)
@@ -106,7 +141,8 @@ def _undo(study: Path, file: Path, base: str | None, *, dry_run: bool, as_json: 
     from feedback_store import exchange, import_list, importing
     from rounds import studies
 
-    what: Path | int = int(str(file)) if str(file).isdecimal() and not file.is_file() else file
+    is_number = str(file).isdecimal() and len(str(file)) <= LONGEST_NUMBER and not file.is_file()
+    what: Path | int = int(str(file)) if is_number else file
     with studies.open_or_create(study, base=base) as db:
         if not dry_run:
             report = exchange.undo_import(db, what, by=BY)
@@ -130,64 +166,27 @@ def _undo(study: Path, file: Path, base: str | None, *, dry_run: bool, as_json: 
     )
 
 
-def _filter(name: str, help: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(name, help=help, show_default=False, rich_help_panel="Filters")
-    return option
-
-
-def _of_format(name: str, help: str) -> typer.models.OptionInfo:
-    option: typer.models.OptionInfo = typer.Option(name, help=help, show_default=False, metavar="NAME")
-    return option
-
-
 def export(
     study: Study,
-    format: Annotated[
-        str,
-        typer.Option(
-            "--format",
-            help="comparisons, trl, hh, openai, llama-factory, helpsteer3, judgments or prompts.",
-            metavar="NAME",
-            show_default=False,
-        ),
-    ],
-    to: Annotated[
-        Path | None, typer.Option("--to", help="Folder to write: a new or an empty one.", show_default=False)
-    ] = None,
-    dry_run: Annotated[bool, typer.Option("--dry-run", help="Counts and three rows; nothing is written.")] = False,
-    shape: Annotated[
-        str | None,
-        _of_format(
-            "--shape", "trl: explicit, conversational, implicit or unpaired. llama-factory: alpaca, sharegpt or kto."
-        ),
-    ] = None,
-    rows: Annotated[
-        str | None,
-        _of_format("--rows", "One row a pair decided by majority (comparisons), or one a judgment (judgments)."),
-    ] = None,
-    file_type: Annotated[
-        str | None, _of_format("--as", "Kind of file: jsonl, jsonl.gz, csv or parquet, as the format has it.")
-    ] = None,
-    people: Annotated[
-        str | None, _of_format("--people", "comparisons: names, or pseudonyms that tell nothing.")
-    ] = None,
-    snapshot: Annotated[int | None, _filter("--snapshot", "Exactly the judgments that this run saw.")] = None,
-    round: Annotated[int | None, _filter("--round", "Comparisons of this round.")] = None,
-    split: Annotated[str | None, _filter("--split", "train or holdout.")] = None,
-    purpose: Annotated[str | None, _filter("--purpose", "training, evaluation, check or repeat.")] = None,
-    policy: Annotated[str | None, _filter("--policy", "Comparisons with a completion of this policy.")] = None,
-    person: Annotated[str | None, _filter("--person", "Judgments of this person.")] = None,
-    language: Annotated[str | None, _filter("--language", "Prompts in this language.")] = None,
-    tag: Annotated[list[str] | None, _filter("--tag", "Prompts with this tag; again: with all of them.")] = None,
-    reliability: Annotated[
-        float | None,
-        _filter("--reliability", "Judgments of people who agree with the others at least so often, 0 to 1."),
-    ] = None,
-    agreement: Annotated[
-        float | None, _filter("--agreement", "Comparisons on which people agree at least so far, 0 to 1.")
-    ] = None,
-    since: Annotated[str | None, _filter("--since", "Judgments from this day or moment on.")] = None,
-    until: Annotated[str | None, _filter("--until", "Judgments up to this day or moment, itself included.")] = None,
+    format: Format,
+    to: To = None,
+    dry_run: DryRun = False,
+    shape: Shape = None,
+    rows: Rows = None,
+    file_type: FileType = None,
+    people: People = None,
+    snapshot: Snapshot = None,
+    round: Round = None,
+    split: Split = None,
+    purpose: Purpose = None,
+    policy: OfPolicy = None,
+    person: Person = None,
+    language: Language = None,
+    tag: Tags = None,
+    reliability: Reliability = None,
+    agreement: Agreement = None,
+    since: Since = None,
+    until: Until = None,
     data_licence: DataLicence = None,
     base_licence: BaseLicence = None,
     as_json: AsJson = False,

@@ -28,6 +28,7 @@ from ui.commands import (
     tokens,
 )
 
+LARGEST_NUMBER = 2**63 - 1  # that the store takes
 OUR_PACKAGES = frozenset({"feedback_store", "language_models", "policy_training", "reward_training", "rounds", "ui"})
 
 app = typer.Typer(
@@ -94,6 +95,10 @@ def in_words(error: Exception) -> str | None:
         return one_line(error.format_message())
     if isinstance(error, UnicodeDecodeError):
         return f"the file is not UTF-8 text (byte {error.start})"
+    if isinstance(error, OverflowError) and "SQLite" in str(error):
+        return f"a number is larger than any here can be: at most {LARGEST_NUMBER} is allowed"
+    if isinstance(error, UnicodeEncodeError):  # arguments that are no UTF-8 come in as halves of surrogate pairs
+        return one_line(f"{error.object} is not UTF-8 text: name it otherwise")
     if isinstance(error, OSError):
         place = f": {error.filename}" if error.filename else ""
         return one_line(f"{error.strerror or error}{place}")
@@ -106,8 +111,8 @@ def in_words(error: Exception) -> str | None:
 
 
 def one_line(text: str) -> str:
-    """Folded white space."""
-    return " ".join(text.split())
+    """Folded white space; what came in as no UTF-8 (halves of surrogate pairs) in a form that can be printed."""
+    return " ".join(text.encode(errors="backslashreplace").decode().split())
 
 
 if __name__ == "__main__":

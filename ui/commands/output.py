@@ -15,6 +15,14 @@ def print_json(value: Any) -> None:
     print(json.dumps(value, default=plain, ensure_ascii=False), flush=True)
 
 
+def require_place(path: Path | None) -> None:
+    """Before anything is done: raises OSError where a file that was asked for could not be written in the end."""
+    if path is not None and path.is_dir():
+        raise IsADirectoryError(21, "That is a folder; name a file to write", str(path))
+    if path is not None and not path.parent.is_dir():
+        raise FileNotFoundError(2, "There is no such folder to write into", str(path.parent))
+
+
 def plain(value: Any) -> Any:
     """Records and paths as JSON has them."""
     if dataclasses.is_dataclass(value) and not isinstance(value, type):

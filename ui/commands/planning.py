@@ -11,7 +11,9 @@ from ui.commands.output import print_fields, print_json, print_table
 def plan(
     study: Study,
     people: Annotated[int, typer.Option(help="People who judge.", min=1, max=100_000, show_default=False)],
-    judgments: Annotated[int, typer.Option(help="Judgments of all together.", min=1, show_default=False)],
+    judgments: Annotated[
+        int, typer.Option(help="Judgments of all together.", min=1, max=100_000_000, show_default=False)
+    ],
     assume: Annotated[
         list[str] | None,
         typer.Option(help="An assumption: skips, ties, seconds, accuracy or agreement.", metavar="NAME=VALUE"),

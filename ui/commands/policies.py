@@ -46,14 +46,15 @@ def listing(study: Study, as_json: AsJson = False) -> None:
         [
             policy.name,
             "current" if current and policy.id == current.id else "",
-            policy.kind,
+            "imported" if policy.imported else policy.kind,
             names.get(policy.parent_id or 0),
             *(policy.metrics.get(name) for name in FIGURES),
+            policy.metrics.get("alarms") or None,
             policy.created_at,
         ]
         for policy in found
     ]
-    columns = ["name", "", "kind", "parent", *FIGURES.values(), "made at"]
+    columns = ["name", "", "kind", "parent", *FIGURES.values(), "alarms", "made at"]
     print_table(columns, rows, empty="No policies yet: the worker registers the base when it first starts.")
 
 
@@ -118,7 +119,9 @@ def import_adapter(
 ) -> None:
     """Take in a LoRA adapter that was made elsewhere, as a policy of the study.
 
-    Policies that are trained from it measure their KL to it. A worker is started where none is at work.
+    It has to have been made for the study's base, which is held as it was when the study was made (so there is no
+    --precision here). Policies that are trained from it measure their KL to it. A worker is started where none is at
+    work.
     """
     from rounds import studies, verbs
     from ui.commands.waiting import require_success, see_through
@@ -169,8 +172,9 @@ def verify(
         return
     if base is not None:
         raise OneForm(f"--base goes with the folder of an export; {what or 'nothing'!r} is none.")
-    name = what
-    chosen = [policies.by_name(db, name)] if name else policies.listing(db)
+    if what is not None and what not in known:
+        raise CannotVerify(f"{what!r} is no folder, and no policy of this study ({', '.join(known) or 'none yet'}).")
+    chosen = [policy for policy in policies.listing(db) if what in (None, policy.name)]
     checked = [policy for policy in chosen if policy.folder]
     for policy in checked:
         if folders.verify(study / str(policy.folder)) != policy.manifest_sha256:
@@ -194,8 +198,11 @@ def verify_export(study: Path, folder: Path, base: str | None, *, as_json: bool)
     words = [sys.executable, "-m", "rounds.verify_export", str(study), str(folder), *(["--base", base] if base else [])]
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode != 0:
-        told = done.stderr.strip().splitlines()
-        raise CannotVerify(told[-1].removeprefix("verify: ") if told else "the models could not be compared")
+        last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]
+        how = f"was killed by signal {-done.returncode}, probably out of memory" if done.returncode < 0 else "failed"
+        raise CannotVerify(
+            last.removeprefix("verify: ") if done.returncode == 2 else f"the process that compares {how}: {last}"
+        )
     found = json.loads(done.stdout)
     if as_json:
         print_json(found)

@@ -6,8 +6,8 @@ from typing import TYPE_CHECKING, Annotated, Any
 
 import typer
 
-from ui.commands.arguments import AsJson, Functions, Study
-from ui.commands.output import plain, print_json, print_table, say
+from ui.commands.arguments import AsJson, Functions, RunNumber, Study
+from ui.commands.output import as_text, plain, print_json, print_table, say
 
 
 class FunctionsNeedWait(ValueError):
@@ -66,12 +66,9 @@ def run(
     --fail-below is a gate for scripts: it goes by blind judgments where there are ten or more, else by the reward.
     --functions is for the worker that --wait starts; one that is at work already keeps its own.
     """
-    from rounds import studies, supervisor, verbs
+    from rounds import studies, verbs
 
-    if functions is not None and not wait:
-        raise FunctionsNeedWait("--functions goes with --wait, which starts a worker. Else give it to serve or worker.")
-    supervisor.require_folder(functions)
-
+    _require_wait(functions, wait=wait)
     if fail_below is not None and (kind != "evaluate" or not wait):
         raise GateNeedsEvaluation("--fail-below goes with the kind evaluate and --wait: run STUDY evaluate --wait.")
     db = studies.open_or_create(study)
@@ -80,6 +77,15 @@ def run(
         return
     started = verbs.start_run(db, kind, values or [], config_file=config, preset=preset)
     tell(db, study, started, wait=wait, fail_below=fail_below, functions=functions, as_json=as_json)
+
+
+def _require_wait(functions: Path | None, *, wait: bool) -> None:
+    """Raises FunctionsNeedWait, or NoSuchFolder where the folder of own functions is not there."""
+    from rounds import supervisor
+
+    if functions is not None and not wait:
+        raise FunctionsNeedWait("--functions goes with --wait, which starts a worker. Else give it to serve or worker.")
+    supervisor.require_folder(functions)
 
 
 def tell(
@@ -107,6 +113,7 @@ def tell(
     elif wait:
         print(f"Run {started.id} ({started.kind}) {started.status}.")
         print_result(started.result)
+        say_alarms(db, started)
     else:
         print(f"Run {started.id} ({started.kind}) is queued. `tastemaker runs {study}` shows how it goes.")
     if wait and started.status != "succeeded":
@@ -149,7 +156,7 @@ def show_plan(
 
 def retry(
     study: Study,
-    number: Annotated[int, typer.Argument(help="Number of the run.", metavar="RUN", show_default=False)],
+    number: RunNumber,
     from_checkpoint: Annotated[
         bool,
         typer.Option(
@@ -160,13 +167,30 @@ def retry(
     wait: Annotated[
         bool, typer.Option("--wait", help="Wait for its end; starts a worker where none is at work.")
     ] = False,
+    functions: Functions = None,
     as_json: AsJson = False,
 ) -> None:
-    """Put a run that failed or was cancelled into the queue again, as a new run."""
+    """Put a run that failed or was cancelled into the queue again, as a new run.
+
+    --functions is for the worker that --wait starts; one that is at work already keeps its own.
+    """
     from rounds import studies, verbs
 
+    _require_wait(functions, wait=wait)
     db = studies.open_or_create(study)
-    tell(db, study, verbs.retry_run(db, number, from_checkpoint=from_checkpoint), wait=wait, as_json=as_json)
+    run = verbs.retry_run(db, number, from_checkpoint=from_checkpoint)
+    tell(db, study, run, wait=wait, functions=functions, as_json=as_json)
+
+
+def say_alarms(db: "Database", run: "Run") -> None:
+    """What went past its limit while a policy was trained; nothing where nothing did."""
+    from rounds import run_alarms
+
+    found = run_alarms.of(db, run.id)
+    for one in found:
+        say(f"Alarm at step {one.step}: {one.code} {as_text(one.value)}, limit {as_text(one.limit)}.")
+    if found:
+        say("Look at the texts of the policy before you use it.")
 
 
 def print_result(result: dict[str, Any] | None) -> None:
@@ -199,12 +223,20 @@ def listing(
         ]
         print_json([{**asdict(run), **run_views.row(run), **more} for run, more in zip(found, told, strict=True)])
         return
-    rows = [[run.id, run.kind, run.status, progress_words(run.progress), run.created_at, run.error] for run in found]
+    rows = [
+        [run.id, run.kind, status_words(run), progress_words(run.progress), run.created_at, run.error] for run in found
+    ]
     print_table(
         ["run", "kind", "status", "progress", "asked at", "error"],
         rows,
         empty="No runs yet: `tastemaker run` starts one.",
     )
+
+
+def status_words(run: "Run") -> str:
+    """Its status, with the alarms that a policy raised while it was trained."""
+    alarms = (run.result or {}).get("alarms")
+    return f"{run.status}, alarm: {', '.join(alarms)}" if alarms else run.status
 
 
 def progress_words(progress: dict[str, Any] | None) -> str:
@@ -221,7 +253,7 @@ def progress_words(progress: dict[str, Any] | None) -> str:
 
 def cancel(
     study: Study,
-    number: Annotated[int, typer.Argument(help="Number of the run.", metavar="RUN", show_default=False)],
+    number: RunNumber,
     as_json: AsJson = False,
 ) -> None:
     """Stop a run. One that waits ends at once; one at work stops between two steps."""

@@ -8,7 +8,7 @@ from typing import Annotated, Any
 import typer
 
 from ui.commands.arguments import AsJson, Study
-from ui.commands.output import print_json, print_table
+from ui.commands.output import print_json, print_table, require_place
 
 NO_JUDGMENTS = "The file has no judgment of a pair, so there is nothing to measure the scores against."
 FIGURES = {
@@ -49,6 +49,7 @@ def score(
     db = studies.open_or_create(study)
     if not file.is_file():
         raise FileNotFoundError(2, "There is no such file", str(file))
+    require_place(to)
     name = f"reward-{reward_model}" if reward_model and reward_model.isdigit() else reward_model
     run = verbs.start_run(db, "score", {"file": str(file), "reward_model": name})
     run = see_through(db, run, quiet=as_json)

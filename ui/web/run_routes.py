@@ -15,7 +15,7 @@ from feedback_store import policies, reward_models, runs
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from rounds import estimating, loop_state, presets, run_plan, run_views, setting_fields, verbs
-from rounds.settings import KIND_SETTINGS, SettingsError
+from rounds.settings import KIND_SETTINGS
 from rounds.work import Facts
 from ui.web.actors import actor
 from ui.web.errors import NotThere
@@ -252,7 +252,7 @@ def _planned(
         if answer["faults"]:
             return answer
         resolved = run_plan.resolve(db, kind, settings, preset=preset, expected=expected)
-    except (SettingsError, run_plan.Impossible, run_plan.NotElsewhere, run_plan.CannotResume, InvalidInput) as error:
+    except run_plan.REFUSALS as error:
         return {**answer, "refused": str(error)}
     made = run_plan.plan(db, kind, resolved)
     return {**answer, **asdict(made), "estimate": asdict(estimating.estimate_run(db, kind, resolved))}
