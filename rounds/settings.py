@@ -13,6 +13,7 @@ from pathlib import Path
 from typing import Annotated, Any, Literal, TypeVar, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationError, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from language_models.settings import ComputeSettings, LoraSettings, SamplingSettings, WantedPrecision
 from policy_training.algorithms.settings.actor_critic import Settings as ActorCriticSettings
@@ -29,6 +30,9 @@ from rounds.allowed import allowed_words
 from rounds.reward_parts import LEARNED_ALONE, RewardPart
 
 Model = TypeVar("Model", bound=BaseModel)
+
+KEYED = "fault."
+"""What the type of a PydanticCustomError of ours begins with; the type is the key of its words in every language."""
 
 
 class SettingsError(ValueError):
@@ -47,11 +51,13 @@ def _part_list(value: Any) -> Any:
     if isinstance(value, str):
         value = _typed(value)
         if isinstance(value, str) and value[:1] in ("[", "{"):
-            raise ValueError('this is no JSON that can be read. Write a list, such as ["learned", "length_window"].')
+            raise PydanticCustomError(
+                "fault.no_json", 'this is no JSON that can be read. Write a list, such as ["learned", "length_window"].'
+            )
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     if value in ([], ()):
-        raise ValueError("at least one reward function is needed, such as learned.")
+        raise PydanticCustomError("fault.no_reward", "at least one reward function is needed, such as learned.")
     return value
 
 
@@ -216,11 +222,16 @@ class TrainPolicySettings(_Settings):
         algorithm = info.data.get("algorithm", "")
         training, rewards = info.data.get(algorithm), info.data.get("rewards")  # None where they are wrong themselves
         if shaping is not None and training is not None and not isinstance(training, TokenRewardedSettings):
-            raise ValueError(f"{algorithm} sees no rewards on the way, so shaping would tell it nothing: use none.")
+            raise PydanticCustomError(
+                "fault.shaping_unseen",
+                "{algorithm} sees no rewards on the way, so shaping would tell it nothing: use none.",
+                {"algorithm": algorithm},
+            )
         if shaping == "reward" and rewards is not None and all(one.function != "learned" for one in rewards):
-            raise ValueError(
+            raise PydanticCustomError(
+                "fault.potential_not_learned",
                 "the potential 'reward' is the learned reward of what is written so far, and 'learned' is not among "
-                "the rewards: add it, or use none, language_model or length."
+                "the rewards: add it, or use none, language_model or length.",
             )
         return shaping
 
@@ -229,9 +240,11 @@ class TrainPolicySettings(_Settings):
     def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
         rewards = info.data.get("rewards")  # None where they are wrong themselves
         if value and rewards is not None and all(one.function != "learned" for one in rewards):
-            raise ValueError(
-                f"{info.field_name} = {value} is about the learned reward, and 'learned' is not among the rewards: add "
-                "it, or leave this as it is by default."
+            raise PydanticCustomError(
+                "fault.not_learned",
+                "{name} = {value} is about the learned reward, and 'learned' is not among the rewards: add it, or "
+                "leave this as it is by default.",
+                {"name": info.field_name or "", "value": str(value)},
             )
         return value
 
@@ -392,7 +405,7 @@ def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
     if fault["type"] == "missing":
         return f"{key!r} is missing and has no default."
     allowed = str(fault["msg"])
-    if fault["type"] == "value_error":
+    if fault["type"] == "value_error" or fault["type"].startswith(KEYED):
         return f"{key}: {allowed.removeprefix('Value error, ')}"
     range_words = allowed_words(model, fault["loc"])
     allowed = f"{allowed[:1].lower()}{allowed[1:]}" + (f" (allowed: {range_words})" if range_words else "")

@@ -11,7 +11,7 @@ from feedback_store import prompts, reward_models, run_records, runs
 from feedback_store.database import Database
 from reward_training.human_ceiling import Said, human_ceiling
 from reward_training.metrics import Readings, by_slice, evaluate
-from rounds import beginnings, resuming, shown_samples, verbs
+from rounds import beginnings, resuming, shown_samples, token_rows, verbs
 from rounds.settings import parse
 from rounds.shown_samples import ShownSample
 from web_studies import HOSTILE, claim, judge_all, two_policies
@@ -56,7 +56,7 @@ def test_a_run_is_started_from_the_form_with_its_plan_beside_it(study: Database,
     page.locator("details", has_text="What is written").locator("summary").click()
     pairs = page.get_by_label("Pairs", exact=True)
     pairs.fill("0")
-    expect(page.locator(".tm-field", has=pairs)).to_contain_text("not allowed")
+    expect(page.locator(".tm-field", has=pairs)).to_contain_text("A whole number is needed. From 1 to 10000.")
     expect(command).to_have_count(0)
     page.get_by_role("button", name="Add to the queue").click()
     expect(pairs).to_be_focused()
@@ -130,8 +130,17 @@ def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     folder.mkdir(parents=True)
     held_out = [one.id for one in prompts.listing(study, "holdout")]
     shown_samples.add(folder, [ShownSample(0, one, f"before {HOSTILE}", True, 9, 0.25) for one in held_out])
+    figures = {"kl": [0.5, -0.25, None], "advantage": [1.5, -0.75, 0.0]}
+    row = {"prompt_id": held_out[0], "finished": True, "score": 0.5, "rewarded": 0.25, "beta": 0.1}
+    token_rows.add(folder, 1, [{**row, "tokens": [HOSTILE, "\n", ""], "figures": figures}])
     open_runs(page, served(study), f"#{lease.run_id}")
     expect(page.get_by_text("3 of 9")).to_be_visible()
+    tokens = page.get_by_role("listbox", name="Token by token")
+    expect(tokens.locator("[aria-selected=true]")).to_have_text(HOSTILE)
+    tokens.press("ArrowRight")
+    expect(page.locator(".tm-token-facts")).to_have_text(re.compile("Advantage.*-0.750.*KL.*-0.250"))
+    tokens.press("End")
+    expect(page.locator(".tm-token-facts")).to_have_text(re.compile("Advantage.*0.000.*KL.*–"))
     for title in ("Reward", "KL to the reference", "Value loss", "Share of ratios clipped"):
         expect(page.get_by_role("img", name=re.compile(f"^{title}: "))).to_be_visible()
     both = page.get_by_role(

@@ -168,9 +168,9 @@ def verify(
         verify_export(study, Path(what), base, as_json=as_json)
         return
     if base is not None:
-        raise OneForm(f"--base goes with the folder of an export; {what or 'nothing'!r} is none.")
-    name = what
-    chosen = [policies.by_name(db, name)] if name else policies.listing(db)
+        given = "none was given" if what is None else f"{what!r} is none"
+        raise OneForm(f"--base goes with the folder of an export, and {given}.")
+    chosen = [policies.by_name(db, what)] if what else policies.listing(db)
     checked = [policy for policy in chosen if policy.folder]
     for policy in checked:
         if folders.verify(study / str(policy.folder)) != policy.manifest_sha256:

@@ -243,7 +243,8 @@ export class StartForm {
     );
     for (const each of this.fields) {
       const fault = faults.get(`${each.kind} ${each.about.name}`);
-      each.fail(fault ? faultWords(this.tools, each.about, fault, each.read()) : "");
+      each.fail(fault ? faultWords(this.tools, each.about, fault) : "");
+      if (fault) each.element.closest("details").open = true;
     }
     this.faulty = this.fields.find((each) => faults.has(`${each.kind} ${each.about.name}`)) ?? null;
     this.plan.show(plan);
@@ -261,9 +262,8 @@ export class StartForm {
       if (!("status" in failure)) throw failure;
       await this.askPlan();
       if (this.faulty) {
-        this.faulty.element.closest("details").open = true;
         this.faulty.input.focus();
-        setText(this.failed, words("settings.refused"));
+        setText(this.failed, words("runs.faulty"));
       } else setText(this.failed, this.plan.refused ?? failure.message);
     }
   }
