@@ -50,9 +50,9 @@ def _part_list(value: Any) -> Any:
     """Let `rewards=learned,length_window` stand for functions as they come, each with the weight 1."""
     if isinstance(value, str):
         value = _typed(value)
-        if isinstance(value, str) and value[:1] in ("[", "{"):
+        if isinstance(value, dict) or (isinstance(value, str) and value[:1] in ("[", "{")):
             raise PydanticCustomError(
-                "fault.no_json", 'this is no JSON that can be read. Write a list, such as ["learned", "length_window"].'
+                "fault.no_json", 'this is no list in JSON that can be read. Write one, such as ["learned", "length_window"].'
             )
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]

@@ -173,7 +173,7 @@ def test_the_console_speaks_chinese(study: Database, served: Callable, browser):
     address = served(study)
     page.goto(address)
     page.goto(address.split("/login")[0] + "/console")
-    page.wait_for_selector("text=目前有 0 个判断")
+    page.wait_for_selector("text=目前有 0 个评判")
     visible = re.sub(r"\bKL\b|base|Tastemaker|nats", "", page.locator(".tm-main").inner_text())
     assert re.findall(r"[A-Za-z]{3,}", visible) == []
     context.close()

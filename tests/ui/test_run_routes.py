@@ -99,7 +99,7 @@ def test_the_parts_of_a_reward_are_one_field_of_json(client: TestClient, study: 
     assert "--set 'rewards=[" in made["command"]
     assert [part["function"] for part in tomllib.loads(made["toml"])["rewards"]] == ["novelty", "length_window"]
     for text, words in {
-        "[learned": "This is no JSON that can be read",
+        "[learned": "This is no list in JSON that can be read",
         "[]": "At least one reward function",
         '["lerned"]': "Valid: bleu, chrf",
         '[{"function": "match"}]': "at least one pattern",

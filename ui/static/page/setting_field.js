@@ -70,13 +70,15 @@ function partsText(parts) {
   return `[\n${parts.map((part) => `  ${JSON.stringify(part)}`).join(",\n")}\n]`;
 }
 
-/** The list, or the text as it stands where it is no JSON: the server's words name the fault. */
+/** The list, or the text as it stands where it is none: the server says what is wrong with it. */
 function readParts(input) {
   try {
-    return JSON.parse(input.value);
+    const found = JSON.parse(input.value);
+    if (Array.isArray(found)) return found;
   } catch {
-    return input.value.trim();
+    // no JSON
   }
+  return input.value.trim();
 }
 
 const read = (input) => (input.value.trim() === "" ? null : Number(input.value));
