@@ -12,9 +12,7 @@ from rounds.algorithm_needs import needs_of
 from rounds.said import NO_PROMPTS, NO_REWARD, Said, say
 from rounds.settings import training_of
 
-NONE_JUDGED = say(
-    "none_judged", "There are no judgments yet to train a reward model on. Compare some pairs first."
-)
+NONE_JUDGED = say("none_judged", "There are no judgments yet to train a reward model on. Compare some pairs first.")
 NOTHING_SCORES = say("nothing_scores", "There is no reward model yet that could score: train one first (train-reward).")
 NOTHING_DECIDED = say(
     "nothing_decided",

@@ -50,10 +50,11 @@ def _part_list(value: Any) -> Any:
     """Let `rewards=learned,length_window` stand for functions as they come, each with the weight 1."""
     if isinstance(value, str):
         value = _typed(value)
-        if isinstance(value, dict) or (isinstance(value, str) and value[:1] in ("[", "{")):
-            raise PydanticCustomError(
-                "fault.no_json", 'this is no list in JSON that can be read. Write one, such as ["learned", "length_window"].'
-            )
+    if isinstance(value, dict) or (isinstance(value, str) and value[:1] in ("[", "{")):
+        raise PydanticCustomError(
+            "fault.no_json",
+            'this is no list in JSON that can be read. Write one, such as ["learned", "length_window"].',
+        )
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     if value in ([], ()):
