@@ -63,8 +63,14 @@ test("a fault is told in the reader's language: what contradicts another by its 
   const whole = { kind: "whole", least: 1, most: 9 };
   const unseen = { words: "English", key: "fault.shaping_unseen", values: { algorithm: "rloo" } };
   assert.equal(faultWords(page, { kind: "choice" }, unseen), "fault.shaping_unseen set.option.rloo");
-  assert.equal(faultWords(page, whole, { words: "English", key: "fault.new" }), "settings.whole_needed settings.range.between 1 9");
-  assert.equal(faultWords(page, { ...whole, kind: "number" }, { words: "English" }), "settings.not_allowed settings.range.between 1 9");
+  assert.equal(
+    faultWords(page, whole, { words: "English", key: "fault.new" }),
+    "settings.whole_needed settings.range.between 1 9",
+  );
+  assert.equal(
+    faultWords(page, { ...whole, kind: "number" }, { words: "English" }),
+    "settings.not_allowed settings.range.between 1 9",
+  );
   assert.equal(faultWords(page, { kind: "names" }, { words: "English" }), "English");
 });
 

@@ -54,17 +54,13 @@ export class Remote {
   show(...nodes) {
     const inside = this.element.contains(document.activeElement) && document.activeElement !== this.element;
     const kept = inside ? document.activeElement.dataset.focus : null;
-    const unfolded = new Set(this.folds().filter((fold) => fold.open).map(nameOf));
+    const unfolded = new Set([...this.element.querySelectorAll("details[open]")].map(nameOf));
     this.element.replaceChildren(...nodes.filter(Boolean));
     // What somebody unfolded stays so, however often it is drawn anew.
-    for (const fold of this.folds()) if (unfolded.has(nameOf(fold))) fold.open = true;
+    for (const fold of this.element.querySelectorAll("details")) fold.open ||= unfolded.has(nameOf(fold));
     // Focus is not lost when a row that had it is drawn anew; what is switched off now cannot have it.
     const again = kept ? this.element.querySelector(`[data-focus="${CSS.escape(kept)}"]:not([disabled])`) : null;
     if (inside) (again ?? this.element).focus({ preventScroll: true });
-  }
-
-  folds() {
-    return [...this.element.querySelectorAll("details")];
   }
 }
 

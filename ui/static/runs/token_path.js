@@ -129,8 +129,16 @@ class Path {
     );
     this.values = Object.fromEntries(figures.map((name) => [name, el("dd")]));
     this.which = el("p", { class: "tm-label", "aria-live": "polite" });
-    const facts = figures.map((name) => el("div", {}, el("dt", {}, this.words(`runs.token.${name}`)), this.values[name]));
-    this.element = el("div", { class: "tm-stack" }, this.list, this.which, el("dl", { class: "tm-facts tm-token-facts" }, facts));
+    const facts = figures.map((name) =>
+      el("div", {}, el("dt", {}, this.words(`runs.token.${name}`)), this.values[name]),
+    );
+    this.element = el(
+      "div",
+      { class: "tm-stack" },
+      this.list,
+      this.which,
+      el("dl", { class: "tm-facts tm-token-facts" }, facts),
+    );
     this.colour(by);
     this.look(0);
   }
