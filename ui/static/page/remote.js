@@ -56,8 +56,11 @@ export class Remote {
     const kept = inside ? document.activeElement.dataset.focus : null;
     const unfolded = new Set([...this.element.querySelectorAll("details[open]")].map(nameOf));
     this.element.replaceChildren(...nodes.filter(Boolean));
-    // What somebody unfolded stays so, however often it is drawn anew.
-    for (const fold of this.element.querySelectorAll("details")) fold.open ||= unfolded.has(nameOf(fold));
+    for (const fold of this.element.querySelectorAll("details")) {
+      // What somebody unfolded stays so, however often it is drawn anew.
+      fold.open ||= unfolded.has(nameOf(fold));
+      fold.querySelector("summary")?.setAttribute("data-focus", `fold-${nameOf(fold)}`);
+    }
     // Focus is not lost when a row that had it is drawn anew; what is switched off now cannot have it.
     const again = kept ? this.element.querySelector(`[data-focus="${CSS.escape(kept)}"]:not([disabled])`) : null;
     if (inside) (again ?? this.element).focus({ preventScroll: true });
