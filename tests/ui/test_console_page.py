@@ -28,7 +28,7 @@ def test_an_empty_study_says_what_fills_each_place(study: Database, served: Call
         "Improves the policy against the reward",
         "about 12 more make a start",
         "Nothing is running",
-        "stands here what they like so far",
+        "what they like so far is shown here",
         "people judge it blind against the one before",
         "stand here beside those of the one before",
     ):

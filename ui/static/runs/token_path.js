@@ -71,7 +71,7 @@ export class TokenPath {
       "data-focus": "tokens-step",
       onchange: () => this.go({ step: input.value, page: 0 }),
     });
-    return field(words("runs.step"), input).element;
+    return field(words("runs.tokens.step"), input).element;
   }
 
   readings(figures, path) {
