@@ -240,7 +240,7 @@ def test_narrow_and_without_anything_it_says_what_fills_it(study: Database, serv
         ("", {"en-GB": "No run yet", "zh-CN": "还没有运行"}),
         ("#compare=", {"en-GB": "No run is named in the address", "zh-CN": "地址中没有指明运行"}),
         ("#99", {"en-GB": "There is no run 99", "zh-CN": "There is no run 99"}),
-        ("#new/train-policy", {"en-GB": "no reward model", "zh-CN": "no reward model"}),
+        ("#new/train-policy", {"en-GB": "no reward model", "zh-CN": "还没有奖励模型"}),
     ):
         open_runs(page, address, hash)
         expect(page.get_by_text(words[locale]).first).to_be_visible()
