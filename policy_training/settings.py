@@ -1,11 +1,13 @@
 """What the settings of every algorithm have in common: frozen, checked when built, free of torch.
 
-An algorithm's own are algorithms/settings/NAME.py; its defaults there win over those here.
+An algorithm's own are algorithms/settings/NAME.py; its defaults there win over those here. What contradicts another
+setting is refused under a key, from which pages say it in other languages (ui/static/languages/*.json).
 """
 
 from typing import ClassVar, Literal
 
 from pydantic import BaseModel, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from language_models.settings import LoraSettings, SamplingSettings
 
@@ -75,9 +77,11 @@ class RewardedSettings(TrainingSettings):
     def _rows_for_every_minibatch(cls, minibatches: int, info: ValidationInfo) -> int:
         prompts, samples = info.data.get("prompts_per_step"), info.data.get("samples_per_prompt")
         if prompts and samples and minibatches > prompts * samples:  # None where they are wrong themselves
-            raise ValueError(
-                f"minibatches = {minibatches} is more than the completions of an iteration, {prompts} prompts x "
-                f"{samples} samples: use 1 to {prompts * samples}, or more prompts."
+            raise PydanticCustomError(
+                "fault.too_many_minibatches",
+                "minibatches = {minibatches} is more than the completions of an iteration, {prompts} prompts x "
+                "{samples} samples: use 1 to {most}, or more prompts.",
+                {"minibatches": minibatches, "prompts": prompts, "samples": samples, "most": prompts * samples},
             )
         return minibatches
 
@@ -86,9 +90,11 @@ class RewardedSettings(TrainingSettings):
     def _target_within_the_budget(cls, target: float, info: ValidationInfo) -> float:
         budget = info.data.get("kl_budget_nats")
         if budget is not None and target > budget:
-            raise ValueError(
-                f"kl_target_nats = {target:g} is above kl_budget_nats = {budget:g}, so training would be steered to "
-                f"where it has to stop: use a target of at most {budget:g}, or a larger budget."
+            raise PydanticCustomError(
+                "fault.target_above_budget",
+                "kl_target_nats = {target} is above kl_budget_nats = {budget}, so training would be steered to where "
+                "it has to stop: use a target of at most {budget}, or a larger budget.",
+                {"target": f"{target:g}", "budget": f"{budget:g}"},
             )
         return target
 
@@ -96,9 +102,10 @@ class RewardedSettings(TrainingSettings):
     @classmethod
     def _bootstrap_needs_values(cls, truncated: str) -> str:
         if truncated == "bootstrap" and not cls.has_values:
-            raise ValueError(
+            raise PydanticCustomError(
+                "fault.no_value_head",
                 "'bootstrap' puts the value head's word in place of what was cut off, and this algorithm has no value "
-                "head: use penalty or leave_out."
+                "head: use penalty or leave_out.",
             )
         return truncated
 

@@ -12,6 +12,8 @@ from typing import Any, Literal
 
 from pydantic import BaseModel, ConfigDict, Field
 
+from rounds.said import NO_PROMPTS, NO_REWARD, Said, say
+
 FIRST_JUDGMENTS = 12
 """New judgments from which training is advised."""
 STEADY_JUDGMENTS = 48
@@ -21,16 +23,6 @@ FEWEST_JUDGMENTS = 2
 
 Kind = Literal["judge", "wait", "sample", "train-reward", "train-policy", "next-policy", "evaluate"]
 ACTIONS = ("sample", "train-reward", "train-policy", "next-policy", "evaluate", "policy-export")
-
-
-class Said(BaseModel):
-    """Words for people, with a code and numbers from which another language can make its own."""
-
-    model_config = ConfigDict(frozen=True)
-
-    code: str
-    numbers: dict[str, Any] = Field(default_factory=dict)
-    reason: str
 
 
 class NextStep(Said):
@@ -115,11 +107,7 @@ def advise(facts: Facts) -> NextStep:
     """The step that makes most sense now, with its reason."""
     training = next((kind for kind in ("train-reward", "train-policy") if kind in facts.active), None)
     if facts.prompts == 0:
-        return _step(
-            "wait",
-            "no_prompts",
-            "There are no prompts yet. Import some: tastemaker import STUDY FILE --format prompts.",
-        )
+        return NextStep(kind="wait", **NO_PROMPTS.model_dump())
     if facts.failed and training is None:
         kind, run, error = facts.failed
         return _step(_again(kind), "failed", f"Run {run} ({kind}) failed: {error}", kind=kind, run=run, error=error)
@@ -180,27 +168,25 @@ def _impossible(kind: str, facts: Facts) -> Said | None:
     same = busy if kind == "next-policy" else [kind] if kind in facts.active else []
     if same:
         words = "Run {run} ({kind}) does this already."
-        return _say("already", words, run=facts.active[same[0]], kind=same[0])
+        return say("already", words, run=facts.active[same[0]], kind=same[0])
     if facts.prompts == 0:
-        return _say(
-            "no_prompts", "There are no prompts yet. Import some: tastemaker import STUDY FILE --format prompts."
-        )
+        return NO_PROMPTS
     if kind in ("train-reward", "next-policy") and facts.judgments < FEWEST_JUDGMENTS:
         words = "{n} judgments: at least {least} are needed."
-        return _say("no_judgments", words, n=facts.judgments, least=FEWEST_JUDGMENTS)
+        return say("no_judgments", words, n=facts.judgments, least=FEWEST_JUDGMENTS)
     if kind == "train-policy" and facts.reward is None and "train-reward" not in facts.active:
-        return _say("no_reward", "There is no reward model yet: train one first.")
+        return NO_REWARD
     if kind in ("evaluate", "policy-export") and (facts.policy is None or facts.is_base):
-        return _say("only_base", "There is only the base so far: train a policy first.")
+        return say("only_base", "There is only the base so far: train a policy first.")
     return None
 
 
 def _warning(kind: str, facts: Facts) -> Said | None:
     if kind in ("train-reward", "next-policy") and facts.judgments < FIRST_JUDGMENTS:
         words = "Only {n} judgments: expect a reward that knows little. About {more} more would help."
-        return _say("few_judgments", words, n=facts.judgments, more=FIRST_JUDGMENTS - facts.judgments)
+        return say("few_judgments", words, n=facts.judgments, more=FIRST_JUDGMENTS - facts.judgments)
     if kind in ("train-reward", "next-policy") and facts.reward and facts.since_reward == 0:
-        return _say("nothing_new", "No new judgments since {reward}.", reward=facts.reward.name)
+        return say("nothing_new", "No new judgments since {reward}.", reward=facts.reward.name)
     if kind == "train-policy" and facts.reward and facts.reward.cannot_tell:
         return _of_reward(facts.reward)
     return None
@@ -211,7 +197,7 @@ def _of_reward(reward: RewardView) -> Said:
     few = reward.decided < FEWEST_HELD_OUT
     if few or reward.accuracy is None or reward.low is None or reward.high is None or reward.length_baseline is None:
         words = "{reward} is trained. Too few judgments on held-out prompts ({n}) to say how good it is."
-        return _say("reward_unknown", words, reward=reward.name, n=reward.decided)
+        return say("reward_unknown", words, reward=reward.name, n=reward.decided)
     numbers: dict[str, Any] = {
         "reward": reward.name,
         "accuracy": f"{reward.accuracy:.2f}",
@@ -222,21 +208,17 @@ def _of_reward(reward: RewardView) -> Said:
     }
     words = "{reward} is right on {accuracy} ± {half} of {n} held-out pairs; 'longer wins' on {baseline}."
     if not reward.cannot_tell:
-        return _say("reward_good", words, **numbers)
+        return say("reward_good", words, **numbers)
     if reward.more_judgments is None:
-        return _say("reward_no_better", words + " It is no better than that: expect little gain.", **numbers)
+        return say("reward_no_better", words + " It is no better than that: expect little gain.", **numbers)
     words += " The two cannot be told apart yet: expect little gain. About {more} more judgments would tell."
-    return _say("reward_weak", words, **numbers)
+    return say("reward_weak", words, **numbers)
 
 
 def _again(kind: str) -> Kind:
     """The step to offer after a failure of that kind."""
     known: dict[str, Kind] = {"sample": "sample", "train-policy": "train-policy", "evaluate": "evaluate"}
     return known.get(kind, "next-policy" if kind == "train-reward" else "judge")
-
-
-def _say(code: str, words: str, /, **numbers: Any) -> Said:
-    return Said(code=code, numbers=numbers, reason=words.format(**numbers) if numbers else words)
 
 
 def _step(kind: Kind, code: str, words: str, /, **numbers: Any) -> NextStep:

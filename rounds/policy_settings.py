@@ -6,6 +6,7 @@ from collections.abc import Mapping
 from typing import Annotated, Any, Literal, get_args
 
 from pydantic import BaseModel, BeforeValidator, ConfigDict, Field, ValidationInfo, field_validator
+from pydantic_core import PydanticCustomError
 
 from language_models.settings import ComputeSettings
 from policy_training.algorithms.settings.actor_critic import Settings as ActorCriticSettings
@@ -28,12 +29,15 @@ def _part_list(value: Any) -> Any:
     """Let `rewards=learned,length_window` stand for functions as they come, each with the weight 1."""
     if isinstance(value, str):
         value = typed(value)
-        if isinstance(value, str) and value[:1] in ("[", "{"):
-            raise ValueError('this is no JSON that can be read. Write a list, such as ["learned", "length_window"].')
+    if isinstance(value, dict) or (isinstance(value, str) and value[:1] in ("[", "{")):
+        raise PydanticCustomError(
+            "fault.no_json",
+            'this is no list in JSON that can be read. Write one, such as ["learned", "length_window"].',
+        )
     if isinstance(value, str):
         value = [part.strip() for part in value.split(",") if part.strip()]
     if value in ([], ()):
-        raise ValueError("at least one reward function is needed, such as learned.")
+        raise PydanticCustomError("fault.no_reward", "at least one reward function is needed, such as learned.")
     return value
 
 
@@ -101,11 +105,16 @@ class TrainPolicySettings(BaseModel):
         algorithm = info.data.get("algorithm", "")
         training, rewards = info.data.get(algorithm), info.data.get("rewards")  # None where they are wrong themselves
         if shaping is not None and training is not None and not isinstance(training, TokenRewardedSettings):
-            raise ValueError(f"{algorithm} sees no rewards on the way, so shaping would tell it nothing: use none.")
+            raise PydanticCustomError(
+                "fault.shaping_unseen",
+                "{algorithm} sees no rewards on the way, so shaping would tell it nothing: use none.",
+                {"algorithm": algorithm},
+            )
         if shaping == "reward" and rewards is not None and all(one.function != "learned" for one in rewards):
-            raise ValueError(
+            raise PydanticCustomError(
+                "fault.potential_not_learned",
                 "the potential 'reward' is the learned reward of what is written so far, and 'learned' is not among "
-                "the rewards: add it, or use none, language_model or length."
+                "the rewards: add it, or use none, language_model or length.",
             )
         return shaping
 
@@ -114,9 +123,11 @@ class TrainPolicySettings(BaseModel):
     def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
         rewards = info.data.get("rewards")  # None where they are wrong themselves
         if value and rewards is not None and all(one.function != "learned" for one in rewards):
-            raise ValueError(
-                f"{info.field_name} = {value} is about the learned reward, and 'learned' is not among the rewards: add "
-                "it, or leave this as it is by default."
+            raise PydanticCustomError(
+                "fault.not_learned",
+                "{name} = {value} is about the learned reward, and 'learned' is not among the rewards: add it, or "
+                "leave this as it is by default.",
+                {"name": info.field_name or "", "value": str(value)},
             )
         return value
 

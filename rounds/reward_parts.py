@@ -6,8 +6,10 @@ import re
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
+from pydantic_core import PydanticCustomError
 
 from reward_training import function_registry
+from reward_training.reward_function import RewardFunctionError
 
 OWN = "own:"
 """In front of a function's name: a file of the folder that the worker was started with (--functions DIR)."""
@@ -36,12 +38,20 @@ class RewardPart(BaseModel):
         name, given = values["function"].strip().replace("-", "_"), values.get("settings", {})
         if name.startswith(OWN):
             if not OWN_NAME.fullmatch(name):
-                raise ValueError(f"{name!r} names no own function: write own:NAME, NAME.py being its file.")
+                raise _fault(f"{name!r} names no own function: write own:NAME, NAME.py being its file.")
             return {**values, "function": name}
-        function_registry.describe(name)
-        if isinstance(given, dict):
-            given = function_registry.parse_settings(name, given).model_dump(mode="json")
+        try:
+            function_registry.describe(name)
+            if isinstance(given, dict):
+                given = function_registry.parse_settings(name, given).model_dump(mode="json")
+        except RewardFunctionError as error:
+            raise _fault(str(error)) from None
         return {**values, "function": name, "settings": given}
+
+
+def _fault(words: str) -> PydanticCustomError:
+    """What is wrong with a part is told in English, under a key by which a page says what it is about."""
+    return PydanticCustomError("fault.reward_part", "{words}", {"words": words})
 
 
 LEARNED_ALONE = (RewardPart(function="learned"),)

@@ -7,24 +7,26 @@ the row.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Collection, Iterable, Mapping
+from collections.abc import Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
-from feedback_store import judgments, policies, preferences, prompts, reward_models
+from feedback_store import policies, reward_models
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from feedback_store.errors import Conflict, InvalidInput
 from language_models import plain_lora
 from language_models.plain_lora import NotPlainLora
 from rounds import estimating, evaluating, presets, resuming, setting_fields, studies
-from rounds.algorithm_needs import needs_of
 from rounds.base_names import NotElsewhere
 from rounds.evaluating import CannotEvaluate
 from rounds.exportable import CannotMerge, NothingToExport, exportable
-from rounds.policy_settings import ALGORITHMS, not_chosen, training_of
+from rounds.missing import missing_for
+from rounds.policy_settings import ALGORITHMS, not_chosen
 from rounds.resuming import CannotResume
+from rounds.said import Said
+from rounds.setting_fields import Fault
 from rounds.setting_values import pairs
 from rounds.settings import SettingsError, StudySettings, parse, parse_all, settings_model
 from rounds.toml_text import toml_of
@@ -34,7 +36,11 @@ STUDY = "STUDY"  # in a command for people: the study's folder, whose place on t
 
 
 class Impossible(ValueError):
-    """A run was asked for that has nothing to work on; the words say what is missing."""
+    """A run was asked for that has nothing to work on; what is `said` tells what is missing."""
+
+    def __init__(self, said: Said) -> None:
+        super().__init__(said.reason)
+        self.said = said
 
 
 REFUSALS = (
@@ -77,9 +83,9 @@ def resolve(
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
-    reason = impossible(db, kind, expected, config)
-    if reason:
-        raise Impossible(reason)
+    missing = missing_for(db, kind, config, expected)
+    if missing is not None:
+        raise Impossible(missing)
     if kind == "policy-export":
         exportable(db, config["policy"], config["format"])
     if kind == "policy-import" and config["name"] is not None:
@@ -124,11 +130,11 @@ def nested(settings: Mapping[str, Any]) -> dict[str, Any]:
     return made
 
 
-def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | None = None) -> dict[str, str]:
-    """What is wrong with values, in words, by the dotted name of the setting; empty where nothing is."""
+def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | None = None) -> dict[str, Fault]:
+    """What is wrong with values, by the dotted name of the setting; empty where nothing is."""
     model = settings_model(kind)
     known = {field.name for field in setting_fields.fields_of(model, kind)}
-    unknown = {name: f"{name!r} is not a setting of {kind}." for name in overrides if name not in known}
+    unknown = {name: Fault(f"{name!r} is not a setting of {kind}.") for name in overrides if name not in known}
     if unknown:
         return unknown
     own = _defaults(db, kind)
@@ -140,43 +146,6 @@ def faults(db: Database, kind: str, overrides: Mapping[str, Any], preset: str | 
 def own_settings(db: Database, kind: str) -> dict[str, Any]:
     """What a run gets where nothing is asked for, by dotted names."""
     return setting_fields.flat(parse_all(kind, defaults=_defaults(db, kind)))
-
-
-def impossible(db: Database, kind: str, expected: Iterable[str] = (), config: Mapping[str, Any] | None = None) -> str:
-    """Why a kind of run, with its own settings or these, has nothing to work on; empty where it has."""
-    coming = {run.kind for run in run_rows.active(db)} | set(expected)
-    if kind in ("sample", "train-reward", "train-policy", "evaluate") and prompts.count(db) == 0:
-        return "There are no prompts yet. Import some: tastemaker import STUDY FILE --format prompts."
-    if kind == "train-reward" and judgments.count(db, purpose="training") == 0:
-        return "There are no judgments yet to train a reward model on. Compare some pairs first."
-    needs = {"learned"} if kind == "score" else set()
-    if kind == "train-policy":
-        config = parse(kind) if config is None else config
-        needs |= needs_of(config)
-    if "learned" in needs and reward_models.latest(db) is None and "train-reward" not in coming:
-        return "There is no reward model yet. Train one first: train-reward."
-    return _nothing_judged(db, config, needs) if config is not None else ""
-
-
-def _nothing_judged(db: Database, config: Mapping[str, Any], needs: Collection[str]) -> str:
-    """Why there is nothing to learn straight from; a run whose beginning is fixed has its own."""
-    if config.get("resume_from") is not None:
-        return ""
-    if "preferences" in needs and not preferences.any_on_training_prompts(db, decided=True, improved=True):
-        return (
-            "DPO needs decided judgments on training prompts, and there are none yet (ties and skips decide nothing, "
-            "held-out prompts never train). Compare some pairs first."
-        )
-    if "demonstrations" in needs:
-        wanted = training_of(config)["demonstrations"]
-        chosen, improved = wanted != "improved", wanted != "chosen"
-        if not preferences.any_on_training_prompts(db, decided=chosen, improved=improved):
-            what = {"both": "chosen or improved", "chosen": "chosen", "improved": "improved"}[wanted]
-            return (
-                f"Imitation needs {what} completions on training prompts, and there are none yet (demonstrations = "
-                f"{wanted}). Compare some pairs first, and improve some completions."
-            )
-    return ""
 
 
 def _defaults(db: Database, kind: str) -> dict[str, Any]:

@@ -12,6 +12,9 @@ from rounds.setting_values import SettingsError
 
 Model = TypeVar("Model", bound=BaseModel)
 
+KEYED = "fault."
+"""What the type of a PydanticCustomError of ours begins with; the type is the key of its words in every language."""
+
 
 def validate(model: type[Model], values: Mapping[str, Any], *, what: str = "settings") -> Model:
     """`model` built from values; SettingsError says for each fault the key, the value and what is allowed."""
@@ -31,7 +34,7 @@ def _fault(model: type[BaseModel], fault: dict[str, Any]) -> str:
     if fault["type"] == "missing":
         return f"{key!r} is missing and has no default."
     allowed = str(fault["msg"])
-    if fault["type"] == "value_error":
+    if fault["type"] == "value_error" or fault["type"].startswith(KEYED):
         return f"{key}: {allowed.removeprefix('Value error, ')}"
     range_words = allowed_words(model, fault["loc"])
     allowed = f"{allowed[:1].lower()}{allowed[1:]}" + (f" (allowed: {range_words})" if range_words else "")

@@ -8,12 +8,13 @@ from __future__ import annotations
 
 import json
 from collections.abc import Mapping
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import takewhile
 from typing import Any, Literal, get_args
 
 from pydantic import BaseModel, ValidationError
 
+from rounds.setting_faults import KEYED
 from rounds.setting_values import changed
 from rounds.settings import StudySettings
 
@@ -48,6 +49,17 @@ class SettingField:
     optional: bool
     about: str
     open: bool = False
+
+
+@dataclass(frozen=True)
+class Fault:
+    """What is wrong with a value, in English words; `key` and `values` are those of its words in every language, where
+    more is wrong than its range.
+    """
+
+    words: str
+    key: str | None = None
+    values: Mapping[str, Any] | None = None
 
 
 def fields() -> list[SettingField]:
@@ -94,20 +106,22 @@ def differences(before: Mapping[str, Any], after: Mapping[str, Any]) -> dict[str
     return {name: [old.get(name), new.get(name)] for name in names if old.get(name) != new.get(name)}
 
 
-def faults(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, str]:
-    """What is wrong with changes, in words, by the name of the field; empty where nothing is."""
+def faults(settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Fault]:
+    """What is wrong with changes, by the name of the field; empty where nothing is."""
     known = {field.name for field in fields()}
-    found = {name: f"{name!r} is not a setting that can be changed here." for name in changes if name not in known}
+    found = {
+        name: Fault(f"{name!r} is not a setting that can be changed here.") for name in changes if name not in known
+    }
     if found:
         return found
     return faults_of(StudySettings, settings, changes)
 
 
-def faults_of(model: type[BaseModel], settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, str]:
+def faults_of(model: type[BaseModel], settings: Mapping[str, Any], changes: Mapping[str, Any]) -> dict[str, Fault]:
     """What makes changed settings unfit for their model, by the name of the field. Raises SettingsError for a value
     where a part is.
     """
-    found: dict[str, str] = {}
+    found: dict[str, Fault] = {}
     try:
         model.model_validate(changed(settings, changes))
     except ValidationError as error:
@@ -116,7 +130,10 @@ def faults_of(model: type[BaseModel], settings: Mapping[str, Any], changes: Mapp
             # Within a list it is the list that has a field.
             inside = takewhile(lambda part: isinstance(part, str), fault["loc"])
             name = ".".join(map(str, inside))
-            found.setdefault(name, f"{words[:1].upper()}{words[1:]}.")
+            made = Fault(f"{words[:1].upper()}{words[1:]}.")
+            if fault["type"].startswith(KEYED):
+                made = replace(made, key=fault["type"], values=fault.get("ctx"))
+            found.setdefault(name, made)
     return found
 
 

@@ -59,7 +59,8 @@ def _form(run: Run) -> str:
     """module or classifier of a reward; adapter, adapter-with-base or merged of a policy."""
     if run.kind == "reward-export":
         return str((run.result or {}).get("format"))
-    return str(run.config.get("format", "adapter"))
+    older = "merged" if run.config.get("merged") else "adapter"  # of before there were three forms
+    return str(run.config.get("format", older))
 
 
 def _files(folder: Path) -> Iterator[tuple[str, Path]]:

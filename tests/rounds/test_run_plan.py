@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from feedback_store import runs
 from feedback_store.database import Database
-from rounds import run_plan, setting_fields, verbs
+from rounds import missing, run_plan, setting_fields, verbs
 from rounds.resuming import CannotResume
 from rounds.run_plan import Impossible
 from rounds.setting_values import pairs
@@ -87,7 +87,8 @@ def test_faults_stand_under_the_name_of_their_setting(db: Database):
     assert set(found) == {"x"}
     found = run_plan.faults(db, "train-policy", {"ppo.steps": 0, "ppo.lora.rank": "many", "ppo.clip": 0.1})
     assert set(found) == {"ppo.steps", "ppo.lora.rank"}
-    assert "greater than or equal to 1" in found["ppo.steps"]
+    assert "greater than or equal to 1" in found["ppo.steps"].words
+    assert found["ppo.steps"].key is None
     assert run_plan.faults(db, "train-reward", {"reward.head_l2": "[0.1, 0.2]"}) == {}
     assert set(run_plan.faults(db, "train-reward", {"reward.head_l2": "[]"})) == {"reward.head_l2"}
 
@@ -114,7 +115,7 @@ def test_a_run_that_never_got_to_a_checkpoint_cannot_be_gone_on_from(db: Databas
 
 
 def test_a_round_takes_settings_for_both_of_its_runs(db: Database, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(run_plan.judgments, "count", lambda *_args, **_given: 3)
+    monkeypatch.setattr(missing.judgments, "count", lambda *_args, **_given: 3)
     reward, policy = verbs.train_next_policy(db, {"reward.epochs": 2}, ["ppo.steps=3"], preset="quick")
     assert (reward.config["reward"]["epochs"], policy.config["ppo"]["steps"]) == (2, 3)
     assert policy.config["ppo"]["prompts_per_step"] == 4

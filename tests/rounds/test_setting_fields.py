@@ -55,7 +55,7 @@ def test_values_of_an_older_version_are_filled_with_the_defaults():
 def test_faults_name_the_field(changes: dict, wrong: list[str]):
     found = setting_fields.faults(BEFORE, changes)
     assert sorted(found) == wrong
-    assert all(words.endswith(".") for words in found.values())
+    assert all(fault.words.endswith(".") for fault in found.values())
 
 
 def test_differences_go_by_dotted_names():

@@ -123,9 +123,9 @@ def test_names_alone_are_functions_as_they_come(text):
         ),
         ('[{"function": "learned", "weight": 1e999}]', "finite"),
         ("[]", "at least one reward function is needed"),
-        ("[learned", "no JSON that can be read"),
-        ("[" + "1" * 5000 + "]", "no JSON that can be read"),
-        ("[" * 100_000, "no JSON that can be read"),
+        ("[learned", "no list in JSON that can be read"),
+        ("[" + "1" * 5000 + "]", "no list in JSON that can be read"),
+        ("[" * 100_000, "no list in JSON that can be read"),
     ],
 )
 def test_what_is_wrong_with_a_part_is_said(text, words):

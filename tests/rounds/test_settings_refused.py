@@ -2,7 +2,9 @@
 allowed.
 """
 
+import json
 import math
+from pathlib import Path
 from typing import Any
 
 import pytest
@@ -17,6 +19,8 @@ FIELDS = [field for kind, model in KIND_SETTINGS.items() if kind.startswith("tra
 RANGED = [field for field in FIELDS if field.kind in ("whole", "number")]
 CHOICES = [field for field in FIELDS if field.options is not None]
 SWITCHES = [field for field in FIELDS if field.kind == "switch"]
+WORDS = [json.loads(path.read_text("utf-8"))
+         for path in (Path(__file__).parents[2] / "ui" / "static" / "languages").glob("*.json")]  # fmt: skip
 
 
 def refused(field: SettingField, value: Any) -> str:
@@ -73,16 +77,26 @@ def test_a_switch_is_true_or_false(field: SettingField):
         ({"rewards": "length_window", "reward_uncertainty_penalty": 0.5}, "'learned' is not among the rewards"),
         ({"rewards": "length_window", "length_correction": 0.5}, "length_correction = 0.5 is about the learned reward"),
         ({"rewards": "length_window", "shaping": "reward"}, "'learned' is not among the rewards"),
+        ({"algorithm": "rloo", "shaping": "length"}, "rloo sees no rewards on the way"),
+        ({"algorithm": "grpo", "grpo.truncated": "bootstrap"}, "this algorithm has no value head"),
+        ({"rewards": "[]"}, "at least one reward function is needed"),
+        ({"rewards": "[learned"}, "no list in JSON that can be read"),
+        ({"rewards": '{"function": "learned"}'}, "no list in JSON that can be read"),
+        ({"rewards": "lerned"}, "no reward function 'lerned'"),
+        ({"rewards": '[{"function": "own:../x"}]'}, "names no own function"),
     ],
 )  # fmt: skip
 def test_settings_that_contradict_each_other_are_refused(settings: dict[str, Any], words: str):
     with pytest.raises(SettingsError, match=words):
         parse("train-policy", settings)
-    # A form shows it beside one of the fields.
+    # A form shows it beside one of the fields, in its language.
     faults = setting_fields.faults_of(TrainPolicySettings, parse("train-policy"), run_plan.pairs(settings))
-    known = {field.name for field in FIELDS}
     assert faults
-    assert set(faults) <= known
+    assert set(faults) <= {field.name for field in FIELDS}
+    for fault in faults.values():
+        for words_of in WORDS:
+            said = words_of[fault.key].format(**(fault.values or {}))
+            assert all(str(value) in said for value in (fault.values or {}).values())
 
 
 def test_an_algorithm_that_trains_on_no_rollouts_may_draw_fewer_than_it_takes_steps():

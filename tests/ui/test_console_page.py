@@ -29,14 +29,15 @@ def test_an_empty_study_says_what_fills_each_place(study: Database, served: Call
         "Improves the policy against the reward",
         "about 12 more make a start",
         "Nothing is running",
-        "stands here what they like so far",
+        "what they like so far is shown here",
         "people judge it blind against the one before",
         "stand here beside those of the one before",
     ):
         assert page.get_by_text(words).first.is_visible(), words
     train = page.locator("[data-kind='train-policy']")
     assert train.get_attribute("aria-disabled") == "true"
-    assert page.locator("#tm-why-train-policy").inner_text() == "There is no reward model yet: train one first."
+    why = page.locator("#tm-why-train-policy").inner_text()
+    assert why.startswith("There is no reward model yet: train one first. DPO and imitation need none")
     train.click(force=True)
     page.wait_for_timeout(200)
     assert runs.active(study) == []
@@ -174,8 +175,8 @@ def test_the_console_speaks_chinese(study: Database, served: Callable, browser):
     address = served(study)
     enter(page, address)
     page.goto(address.split("/login")[0] + "/console")
-    page.wait_for_selector("text=目前有 0 个判断")
-    visible = re.sub(r"\bKL\b|base|Tastemaker|nats", "", page.locator(".tm-main").inner_text())
+    page.wait_for_selector("text=目前有 0 个评判")
+    visible = re.sub(r"\bKL\b|\bDPO\b|base|Tastemaker|nats", "", page.locator(".tm-main").inner_text())
     assert re.findall(r"[A-Za-z]{3,}", visible) == []
     context.close()
 

@@ -36,8 +36,6 @@ def test_the_form_has_every_kind_with_fields_values_and_presets(client: TestClie
     assert policy["values"]["ppo.steps"] == 5
     assert policy["values"]["ppo.sampling.max_new_tokens"] == 16  # the study's own, not the default
     assert [preset["name"] for preset in policy["presets"]] == ["quick", "normal", "thorough"]
-    assert "no reward model" in policy["impossible"]
-    assert kinds["sample"]["impossible"] == ""
 
 
 def test_a_plan_says_everything_and_starts_nothing(client: TestClient, study: Database):
@@ -69,11 +67,20 @@ def test_what_is_wrong_with_a_plan_stands_under_its_setting(client: TestClient):
     assert part["command"] is None
     for settings in ({"policy": "nobody"}, {"policy": "a" * 100}):
         [part] = client.post("/api/runs/plan", json={"kind": "sample", "settings": settings}).json()["parts"]
-        assert "There is no policy" in part["refused"]
+        assert "There is no policy" in part["refused"]["reason"]
     [part] = client.post("/api/runs/plan", json={"kind": "train-policy"}).json()["parts"]
-    assert "no reward model" in part["refused"]
+    assert part["refused"]["code"] == "no_reward"
+    assert "no reward model" in part["refused"]["reason"]
+    for algorithm, code in (("dpo", "nothing_decided"), ("imitation", "nothing_to_imitate")):
+        asked = {"kind": "train-policy", "settings": {"algorithm": algorithm}}
+        [part] = client.post("/api/runs/plan", json=asked).json()["parts"]
+        assert part["refused"]["code"] == code
+    asked = {"kind": "train-policy", "settings": {"ppo.kl_target_nats": 6}}
+    [part] = client.post("/api/runs/plan", json=asked).json()["parts"]
+    assert part["faults"]["ppo.kl_target_nats"]["key"] == "fault.target_above_budget"
+    assert part["faults"]["ppo.kl_target_nats"]["values"] == {"target": "6", "budget": "5"}
     [part] = client.post("/api/runs/plan", json={"kind": "sample", "preset": "huge"}).json()["parts"]
-    assert "quick, normal, thorough" in part["refused"]
+    assert "quick, normal, thorough" in part["refused"]["reason"]
 
 
 def test_the_parts_of_a_reward_are_one_field_of_json(client: TestClient, study: Database):
@@ -92,14 +99,14 @@ def test_the_parts_of_a_reward_are_one_field_of_json(client: TestClient, study: 
     assert "--set 'rewards=[" in made["command"]
     assert [part["function"] for part in tomllib.loads(made["toml"])["rewards"]] == ["novelty", "length_window"]
     for text, words in {
-        "[learned": "This is no JSON that can be read",
+        "[learned": "This is no list in JSON that can be read",
         "[]": "At least one reward function",
         '["lerned"]': "Valid: bleu, chrf",
         '[{"function": "match"}]': "at least one pattern",
         '[{"function": "length_window", "settings": {"longest": 0}}]': "longest = 0 is not allowed",
         '[{"function": "own:../secret"}]': "names no own function",
     }.items():
-        assert words in planned(text)["faults"]["rewards"], text
+        assert words in planned(text)["faults"]["rewards"]["words"], text
 
 
 def test_the_next_round_is_planned_and_started_with_settings_of_both(client: TestClient, study: Database):

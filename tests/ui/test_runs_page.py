@@ -12,7 +12,7 @@ from feedback_store import prompts, reward_models, run_records, runs
 from feedback_store.database import Database
 from reward_training.human_ceiling import Said, human_ceiling
 from reward_training.metrics import Readings, by_slice, evaluate
-from rounds import beginnings, resuming, shown_samples, verbs
+from rounds import beginnings, resuming, shown_samples, token_rows, verbs
 from rounds.settings import parse
 from rounds.shown_samples import ShownSample
 from web_studies import HOSTILE, claim, judge_all, two_policies
@@ -57,7 +57,7 @@ def test_a_run_is_started_from_the_form_with_its_plan_beside_it(study: Database,
     page.locator("details", has_text="What is written").locator("summary").click()
     pairs = page.get_by_label("Pairs", exact=True)
     pairs.fill("0")
-    expect(page.locator(".tm-field", has=pairs)).to_contain_text("not allowed")
+    expect(page.locator(".tm-field", has=pairs)).to_contain_text("A whole number is needed. From 1 to 10000.")
     expect(command).to_have_count(0)
     page.get_by_role("button", name="Add to the queue").click()
     expect(pairs).to_be_focused()
@@ -76,11 +76,16 @@ def test_a_whole_round_is_started_with_settings_of_both(study: Database, served:
     open_runs(page, served(study), "#new")
     expect(page.locator(".tm-command")).to_contain_text("train-reward --wait && tastemaker run STUDY train-policy")
     page.locator("details", has_text="Policy training (PPO)").locator("summary").click()
+    algorithm = page.get_by_label("Algorithm", exact=True)
+    page.locator("details", has=algorithm).locator("summary").click()
+    algorithm.select_option("rloo")
+    page.get_by_role("radio", name="Quick look").check()
+    expect(algorithm).to_have_value("rloo")
+    page.get_by_role("radio", name="Normal").check()
+    algorithm.select_option("ppo")
     steps = page.get_by_label("Steps", exact=True).locator("visible=true")
     steps.fill("2")
     expect(page.locator(".tm-command")).to_contain_text("--set ppo.steps=2")
-    algorithm = page.get_by_label("Algorithm", exact=True)
-    page.locator("details", has=algorithm).locator("summary").click()
     algorithm.select_option("rloo")
     expect(page.locator('details[data-part="ppo"]')).to_be_hidden()
     page.locator('details[data-part="rloo"] summary').click()
@@ -131,8 +136,17 @@ def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     folder.mkdir(parents=True)
     held_out = [one.id for one in prompts.listing(study, "holdout")]
     shown_samples.add(folder, [ShownSample(0, one, f"before {HOSTILE}", True, 9, 0.25) for one in held_out])
+    figures = {"kl": [0.5, -0.25, None], "advantage": [1.5, -0.75, 0.0]}
+    row = {"prompt_id": held_out[0], "finished": True, "score": 0.5, "rewarded": 0.25, "beta": 0.1}
+    token_rows.add(folder, 1, [{**row, "tokens": [HOSTILE, "\n", ""], "figures": figures}])
     open_runs(page, served(study), f"#{lease.run_id}")
     expect(page.get_by_text("3 of 9")).to_be_visible()
+    tokens = page.get_by_role("listbox", name="Token by token")
+    expect(tokens.locator("[aria-selected=true]")).to_have_text(HOSTILE)
+    tokens.press("ArrowRight")
+    expect(page.locator(".tm-token-facts")).to_have_text(re.compile("Advantage.*-0.750.*KL.*-0.250"))
+    tokens.press("End")
+    expect(page.locator(".tm-token-facts")).to_have_text(re.compile("Advantage.*0.000.*KL.*–"))
     for title in ("Reward", "KL to the reference", "Value loss", "Share of ratios clipped"):
         expect(page.get_by_role("img", name=re.compile(f"^{title}: "))).to_be_visible()
     both = page.get_by_role(
@@ -141,12 +155,15 @@ def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     expect(both.locator("path.tm-line")).to_have_count(2)
     expect(page.locator(".tm-log")).to_contain_text("first line <img")
     expect(page.locator(".tm-sample-text").first).to_contain_text("before <img")
+    settings = page.locator("details", has=page.get_by_text("All settings"))
+    settings.locator("summary").click()
     page.evaluate("Object.defineProperty(document, 'hidden', {value: true, configurable: true})")
     shown_samples.add(folder, [ShownSample(2, one, "on the way", False) for one in held_out])
     run_records.log(study, lease, "second line")
     runs.succeed(study, lease, {"policy": "policy-9"})
     page.wait_for_function(f"document.title.startsWith('✓ Train the policy {lease.run_id} · Runs')")
     expect(page.locator(".tm-log")).to_contain_text("second line")
+    expect(settings).to_have_attribute("open", "")
     expect(page.locator(".tm-sample-text", has_text="on the way").first).to_be_visible()
     expect(page.locator("dl.tm-facts").first).to_contain_text("policy policy-9")
     page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
@@ -224,7 +241,7 @@ def test_narrow_and_without_anything_it_says_what_fills_it(study: Database, serv
         ("", {"en-GB": "No run yet", "zh-CN": "还没有运行"}),
         ("#compare=", {"en-GB": "No run is named in the address", "zh-CN": "地址中没有指明运行"}),
         ("#99", {"en-GB": "There is no run 99", "zh-CN": "There is no run 99"}),
-        ("#new/train-policy", {"en-GB": "no reward model", "zh-CN": "no reward model"}),
+        ("#new/train-policy", {"en-GB": "no reward model", "zh-CN": "还没有奖励模型"}),
     ):
         open_runs(page, address, hash)
         expect(page.get_by_text(words[locale]).first).to_be_visible()

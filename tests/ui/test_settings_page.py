@@ -80,7 +80,7 @@ def test_a_fault_stands_beside_its_field(study: Database, people: dict, served: 
     expect(candidates).to_have_attribute("aria-invalid", "true")
     expect(candidates).to_be_focused()
     field = page.locator(".tm-field").filter(has=candidates)
-    expect(field.locator(".tm-field-error")).to_have_text("This value is not allowed. From 2 to 5.")
+    expect(field.locator(".tm-field-error")).to_have_text("A whole number is needed. From 2 to 5.")
     expect(page.locator(".tm-save [role=alert]")).to_contain_text("Nothing was saved.")
     candidates.fill("3")
     press(page, "Save")

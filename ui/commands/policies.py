@@ -171,7 +171,8 @@ def verify(
         verify_export(study, Path(what), base, as_json=as_json)
         return
     if base is not None:
-        raise OneForm(f"--base goes with the folder of an export; {what or 'nothing'!r} is none.")
+        given = "none was given" if what is None else f"{what!r} is none"
+        raise OneForm(f"--base goes with the folder of an export, and {given}.")
     if what is not None and what not in known:
         raise CannotVerify(f"{what!r} is no folder, and no policy of this study ({', '.join(known) or 'none yet'}).")
     chosen = [policy for policy in policies.listing(db) if what in (None, policy.name)]

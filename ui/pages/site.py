@@ -33,6 +33,9 @@ PAGES: dict[str, Role] = {
 STYLES = (
     "page",
     "compare",
+    "answers",
+    "board",
+    "beside",
     "views",
     "notices",
     "forms",
@@ -41,6 +44,7 @@ STYLES = (
     "settings",
     "console",
     "runs",
+    "tokens",
     "policies",
     "data",
     "plan",

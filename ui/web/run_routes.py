@@ -82,7 +82,7 @@ def listing(
 
 @router.get("/runs/kinds")
 def kinds(request: Request, person: Researcher) -> dict[str, Any]:
-    """What the form is made of: for each kind its fields, the study's values, presets, and why it is impossible now."""
+    """What the form is made of: for each kind its fields, the study's values, and presets."""
     db = study_of(request).db
     facts = estimating.facts(db)
     return {"kinds": [_kind(db, kind, facts) for kind in IN_FORM]}
@@ -229,7 +229,6 @@ def _kind(db: Database, kind: Kind, facts: Facts) -> dict[str, Any]:
         "fields": fields,
         "values": {field["name"]: own[field["name"]] for field in fields},
         "presets": [asdict(preset) for preset in presets.of(kind, facts)],
-        "impossible": run_plan.impossible(db, kind),
     }
 
 
@@ -245,14 +244,18 @@ def _names_for(db: Database, field: str) -> list[str] | None:
 def _planned(
     db: Database, kind: Kind, settings: Mapping[str, Any], preset: str | None, expected: tuple[Kind, ...] = ()
 ) -> dict[str, Any]:
-    """A plan with its estimate; where the run cannot be, `faults` by the name of the setting, or `refused` in words."""
+    """A plan with its estimate; where the run cannot be, `faults` by the name of the setting, or why it is `refused`:
+    the reason in words, and the code under which pages say it.
+    """
     answer: dict[str, Any] = {"kind": kind, "faults": {}, "refused": None, "command": None}
     try:
-        answer["faults"] = run_plan.faults(db, kind, settings, preset)
-        if answer["faults"]:
-            return answer
+        faults = run_plan.faults(db, kind, settings, preset)
+        if faults:
+            return {**answer, "faults": {name: asdict(fault) for name, fault in faults.items()}}
         resolved = run_plan.resolve(db, kind, settings, preset=preset, expected=expected)
+    except run_plan.Impossible as error:
+        return {**answer, "refused": error.said.model_dump()}
     except run_plan.REFUSALS as error:
-        return {**answer, "refused": str(error)}
+        return {**answer, "refused": {"code": "", "numbers": {}, "reason": str(error)}}
     made = run_plan.plan(db, kind, resolved)
     return {**answer, **asdict(made), "estimate": asdict(estimating.estimate_run(db, kind, resolved))}

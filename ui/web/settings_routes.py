@@ -71,8 +71,9 @@ def save(request: Request, person: Researcher, body: SettingsBody) -> Response:
             )
         faults = setting_fields.faults(latest.value, body.values)
         if faults:
-            words = "; ".join(f"{name}: {fault}" for name, fault in faults.items())
-            return JSONResponse({"error": f"Nothing was saved. {words}", "fields": faults}, status_code=422)
+            words = "; ".join(f"{name}: {fault.words}" for name, fault in faults.items())
+            fields = {name: asdict(fault) for name, fault in faults.items()}
+            return JSONResponse({"error": f"Nothing was saved. {words}", "fields": fields}, status_code=422)
         studies.change_settings(db, by=actor(person), **body.values)
         made = study_settings.latest(db, studies.SETTING)
         assert made is not None

@@ -8,6 +8,7 @@ const { asked, listAddress } = await from("runs/address.js");
 const { endedSince, titleOf } = await from("runs/notice.js");
 const { functionWords, readingWords, readingsOf } = await from("runs/words.js");
 const { rewardQuality } = await from("runs/reward_quality.js");
+const { faultWords } = await from("page/setting_field.js");
 const { flat } = await from("runs/run_facts.js");
 const { overRootKl } = await from("runs/over_kl.js");
 
@@ -53,6 +54,24 @@ test("readings have an order, unknown ones come last, and those without a number
     readingsOf([some]).map(([name]) => name),
     ["score", "loss", "zeta"],
   );
+});
+
+test("a fault is told in the reader's language: what contradicts another by its key, else what is allowed", () => {
+  const said = (key, values = {}) => [key, ...Object.values(values)].join(" ");
+  const known = ["fault.shaping_unseen", "set.option.rloo"];
+  const page = { words: said, has: (key) => known.includes(key), names: "set" };
+  const whole = { kind: "whole", least: 1, most: 9 };
+  const unseen = { words: "English", key: "fault.shaping_unseen", values: { algorithm: "rloo" } };
+  assert.equal(faultWords(page, { kind: "choice" }, unseen), "fault.shaping_unseen set.option.rloo");
+  assert.equal(
+    faultWords(page, whole, { words: "English", key: "fault.new" }),
+    "settings.whole_needed settings.range.between 1 9",
+  );
+  assert.equal(
+    faultWords(page, { ...whole, kind: "number" }, { words: "English" }),
+    "settings.not_allowed settings.range.between 1 9",
+  );
+  assert.equal(faultWords(page, { kind: "names" }, { words: "English" }), "English");
 });
 
 test("a part of the reward is told by the words of its function, one's own by its name", () => {

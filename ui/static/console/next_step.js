@@ -31,6 +31,7 @@ export class NextStep {
         { class: "tm-kinds" },
         Object.values(this.rows).map((row) => row.element),
       ),
+      el("p", {}, el("a", { class: "tm-inline-link", href: "/runs#new" }, this.words("console.with_settings"))),
     );
   }
 

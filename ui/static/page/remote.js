@@ -54,9 +54,19 @@ export class Remote {
   show(...nodes) {
     const inside = this.element.contains(document.activeElement) && document.activeElement !== this.element;
     const kept = inside ? document.activeElement.dataset.focus : null;
+    const unfolded = new Set([...this.element.querySelectorAll("details[open]")].map(nameOf));
     this.element.replaceChildren(...nodes.filter(Boolean));
+    for (const fold of this.element.querySelectorAll("details")) {
+      // What somebody unfolded stays so, however often it is drawn anew.
+      fold.open ||= unfolded.has(nameOf(fold));
+      fold.querySelector("summary")?.setAttribute("data-focus", `fold-${nameOf(fold)}`);
+    }
     // Focus is not lost when a row that had it is drawn anew; what is switched off now cannot have it.
     const again = kept ? this.element.querySelector(`[data-focus="${CSS.escape(kept)}"]:not([disabled])`) : null;
     if (inside) (again ?? this.element).focus({ preventScroll: true });
   }
+}
+
+function nameOf(fold) {
+  return fold.dataset.part ?? fold.querySelector("summary")?.textContent;
 }

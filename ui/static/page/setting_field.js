@@ -16,15 +16,20 @@ export function settingField(page, about, value) {
 }
 
 /**
- * What is wrong with a field, beside it: what is allowed, else the server's words; so too where a value that is within
- * its range contradicts another.
+ * What is wrong with a field, beside it. `fault` is {words, key, values}: what contradicts another setting has a key; of
+ * the rest it is said what is allowed where there is a range, else what the server says.
  */
-export function faultWords(page, about, fault, value) {
+export function faultWords(page, about, { words, key, values }) {
+  if (key && page.has(key)) return page.words(key, namedValues(page, values ?? {}));
   const range = rangeWords(page, about);
-  const { least, most, open } = about;
-  const above = least === null || (open ? value > least : value >= least);
-  const within = typeof value === "number" && above && (most === null || value <= most);
-  return range && !within ? page.words("settings.not_allowed", { range }) : fault;
+  if (!range) return words;
+  return page.words(about.kind === "whole" ? "settings.whole_needed" : "settings.not_allowed", { range });
+}
+
+/** Names of settings and of their values among the values of a fault, as the form says them. */
+function namedValues(page, values) {
+  const said = { name: (name) => labelOf(page, name), algorithm: (name) => valueWords(page, name) };
+  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, said[key]?.(value) ?? value]));
 }
 
 const number =
@@ -65,13 +70,15 @@ function partsText(parts) {
   return `[\n${parts.map((part) => `  ${JSON.stringify(part)}`).join(",\n")}\n]`;
 }
 
-/** The list, or the text as it stands where it is no JSON: the server's words name the fault. */
+/** The list, or the text as it stands where it is none: the server says what is wrong with it. */
 function readParts(input) {
   try {
-    return JSON.parse(input.value);
+    const found = JSON.parse(input.value);
+    if (Array.isArray(found)) return found;
   } catch {
-    return input.value.trim();
+    // no JSON
   }
+  return input.value.trim();
 }
 
 const read = (input) => (input.value.trim() === "" ? null : Number(input.value));

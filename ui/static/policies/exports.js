@@ -7,6 +7,7 @@ import { momentWords } from "../page/moments.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
 
+const LOOK_MILLISECONDS = 2000;
 /** What can be exported: the key of its words, kind of run, settings. */
 const WAYS = [
   ["module", "reward-export", { format: "module" }],
@@ -22,19 +23,26 @@ export class Exports {
       (answer) => this.draw(answer),
     );
     this.said = el("p", { class: "tm-said", role: "status" });
+    this.ways = el(
+      "div",
+      { class: "tm-actions" },
+      WAYS.map(([name, kind, settings]) => this.way(name, kind, settings)),
+    );
+    this.offer(false);
     this.element = el(
       "section",
       { class: "tm-box" },
       el("h2", { class: "tm-box-title" }, this.words("policies.exports")),
       el("p", { class: "tm-help" }, this.words("policies.exports_about")),
       this.list.element,
-      el(
-        "div",
-        { class: "tm-actions" },
-        WAYS.map(([name, kind, settings]) => this.way(name, kind, settings)),
-      ),
+      this.ways,
       this.said,
     );
+  }
+
+  /** Whether there is a reward model that can be exported. */
+  offer(rewarded) {
+    this.ways.hidden = !rewarded;
   }
 
   open() {
@@ -48,12 +56,28 @@ export class Exports {
         const { id } = await this.ask("/api/runs", { kind, settings });
         const run = el("a", { class: "tm-inline-link", href: `/runs#${id}` }, words("policies.run", { id }));
         this.said.replaceChildren(words("policies.exports_started"), " ", run);
+        this.follow(id, run);
       } catch (failure) {
         if (!("status" in failure)) throw failure;
         this.said.replaceChildren(failure.message);
       }
     };
     return button(words(`policies.export.${name}`), start, { "data-focus": `export-${name}` });
+  }
+
+  /** Look again and again until the run has ended: what it wrote is listed then, or how else it ended is said. */
+  async follow(id, run) {
+    await new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS));
+    if (!this.alive() || !run.isConnected) return;
+    let status = "queued";
+    try {
+      ({ status } = await this.ask(`/api/runs/${id}?after_log=${Number.MAX_SAFE_INTEGER}`));
+    } catch (failure) {
+      if (!("status" in failure)) throw failure; // no answer: it is asked again
+    }
+    if (["queued", "running"].includes(status)) return this.follow(id, run);
+    this.said.replaceChildren(run, ": ", this.words(`status_of.${status}`));
+    await this.list.load();
   }
 
   draw({ exports }) {

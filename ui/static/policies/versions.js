@@ -45,6 +45,7 @@ export class Versions {
 
   draw(answer) {
     const { words } = this;
+    this.exports.offer(answer.rewarded);
     if (answer.total === 0) return el("p", { class: "tm-empty" }, words("policies.none"));
     return [
       el("p", { class: "tm-help" }, words("policies.about")),

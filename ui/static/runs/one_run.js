@@ -10,6 +10,7 @@ import { rewardsOverKl } from "./over_kl.js";
 import { rewardQuality } from "./reward_quality.js";
 import { runEnvironment, runFacts, runSettings } from "./run_facts.js";
 import { SampleSteps } from "./sample_steps.js";
+import { TokenPath } from "./token_path.js";
 import { drawable, isActive, progressWords, readingsOf, readingWords, runWords, statusChip } from "./words.js";
 
 export class OneRun {
@@ -25,7 +26,9 @@ export class OneRun {
     this.remote = part((run) => this.draw(run));
     this.log = new LogTail(tools);
     this.samples = new SampleSteps(tools);
-    this.beside = el("div", { class: "tm-stack" }, this.samples.element, this.log.element);
+    this.tokens = new TokenPath(tools);
+    this.ofPolicy = el("div", { class: "tm-stack" }, this.samples.element, this.tokens.element);
+    this.beside = el("div", { class: "tm-stack" }, this.ofPolicy, this.log.element);
     this.element = el("div", { class: "tm-stack" }, this.remote.element, this.beside);
   }
 
@@ -36,9 +39,9 @@ export class OneRun {
     await this.remote.load();
     if (this.run?.id !== id) return;
     this.beside.hidden = false;
-    this.samples.element.hidden = this.run.kind !== "train-policy";
+    this.ofPolicy.hidden = this.run.kind !== "train-policy";
     this.log.open(id);
-    if (!this.samples.element.hidden) this.samples.open(id);
+    if (!this.ofPolicy.hidden) for (const part of [this.samples, this.tokens]) part.open(id);
   }
 
   /** The latest runs stand otherwise: what this one shows is asked anew while it is at work, and once after its end. */
@@ -51,7 +54,7 @@ export class OneRun {
     this.asking = false;
     if (id !== this.id) return;
     this.log.follow();
-    if (!this.samples.element.hidden) this.samples.update();
+    if (!this.ofPolicy.hidden) for (const part of [this.samples, this.tokens]) part.update();
   }
 
   draw(run) {

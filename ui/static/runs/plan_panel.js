@@ -25,22 +25,29 @@ export class PlanPanel {
   }
 
   show({ parts, command }) {
-    this.refused = parts.map((part) => part.refused).find(Boolean) ?? null;
+    this.refused = parts.map((part) => this.refusal(part)).find(Boolean) ?? null;
     const faulty = parts.some(({ faults }) => Object.keys(faults).length > 0);
     this.inside.replaceChildren(
       ...[
         ...parts.flatMap((part) => this.part(part, parts.length > 1)),
-        faulty ? el("p", { class: "tm-field-error" }, this.words("settings.refused")) : null,
+        faulty ? el("p", { class: "tm-field-error" }, this.words("runs.faulty")) : null,
         command ? commandLine(this.tools, command) : null,
         ...parts.filter(({ toml }) => toml).map((part) => this.file(part)),
       ].filter(Boolean),
     );
   }
 
+  /** Why a run cannot be: in the reader's language where the server names it, else in the server's words. */
+  refusal({ refused }) {
+    if (!refused) return null;
+    const key = `reason.${refused.code}`;
+    return this.has(key) ? this.words(key, refused.numbers) : refused.reason;
+  }
+
   part({ kind, refused, estimate }, named) {
     const { words } = this;
     const title = named ? el("h3", { class: "tm-label" }, kindWords(this.tools, kind)) : null;
-    if (refused) return [title, foreignText(el("p", { class: "tm-field-error" }), refused)];
+    if (refused) return [title, foreignText(el("p", { class: "tm-field-error" }), this.refusal({ refused }))];
     if (!estimate) return [title];
     const {
       seconds,

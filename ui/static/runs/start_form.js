@@ -54,7 +54,7 @@ export class StartForm {
   draw({ kinds, old }) {
     const { words } = this;
     this.kinds = kinds;
-    this.preset = "normal";
+    this.preset = old === null ? "normal" : null; // what is like an older run has that run's settings
     this.plan = new PlanPanel(this.tools);
     this.queue = el("p", { class: "tm-help" });
     this.done = el("p", { class: "tm-said", role: "status" });
@@ -122,7 +122,7 @@ export class StartForm {
         checked: name === this.preset,
         onchange: () => {
           this.preset = name;
-          this.fill({});
+          this.fill(this.chosenAlgorithm());
           this.presets.querySelector(`[value=${name}]`).focus();
         },
       });
@@ -136,6 +136,12 @@ export class StartForm {
       );
     };
     return group(words("runs.presets"), this.kinds[first].presets.map(one));
+  }
+
+  /** The algorithm as it is chosen: presets are sized for each, and choose none. */
+  chosenAlgorithm() {
+    const field = this.fields.find(({ about }) => about.name === "algorithm");
+    return field ? { algorithm: field.read() } : {};
   }
 
   /** Fields with the values of the preset, and `given` ones over them. */
@@ -177,9 +183,9 @@ export class StartForm {
 
   /** Whether a group of settings is that of an algorithm which is not chosen. */
   isOfAnother(part) {
-    const algorithm = this.fields.find(({ about }) => about.name === "algorithm");
+    const field = this.fields.find(({ about }) => about.name === "algorithm");
     const [owner] = part.split(".");
-    return algorithm?.about.options?.includes(owner) && owner !== algorithm.read();
+    return field?.about.options.includes(owner) && owner !== field.read();
   }
 
   /** What differs from the study's own settings, kind by kind: {kind: {name: value}}. */
@@ -243,7 +249,8 @@ export class StartForm {
     );
     for (const each of this.fields) {
       const fault = faults.get(`${each.kind} ${each.about.name}`);
-      each.fail(fault ? faultWords(this.tools, each.about, fault, each.read()) : "");
+      each.fail(fault ? faultWords(this.tools, each.about, fault) : "");
+      if (fault) each.element.closest("details").open = true;
     }
     this.faulty = this.fields.find((each) => faults.has(`${each.kind} ${each.about.name}`)) ?? null;
     this.plan.show(plan);
@@ -261,9 +268,8 @@ export class StartForm {
       if (!("status" in failure)) throw failure;
       await this.askPlan();
       if (this.faulty) {
-        this.faulty.element.closest("details").open = true;
         this.faulty.input.focus();
-        setText(this.failed, words("settings.refused"));
+        setText(this.failed, words("runs.faulty"));
       } else setText(this.failed, this.plan.refused ?? failure.message);
     }
   }

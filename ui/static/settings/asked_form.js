@@ -98,8 +98,7 @@ export class AskedForm {
   refused(failure) {
     const { words } = this.page;
     const wrong = this.fields.filter(({ about }) => about.name in failure.fields);
-    for (const each of wrong)
-      each.fail(faultWords(this.page, each.about, failure.fields[each.about.name], each.read()));
+    for (const each of wrong) each.fail(faultWords(this.page, each.about, failure.fields[each.about.name]));
     if (failure.status === 409) {
       const reload = button(words("settings.load_theirs"), () => this.remote.load(), { "data-focus": "theirs" });
       this.failed.replaceChildren(el("p", {}, words("settings.conflict")), reload);
