@@ -25,6 +25,7 @@ SETTINGS = Settings(
     prompts_per_step=3,
     samples_per_prompt=2,
     learning_rate=3e-3,
+    final_learning_rate_share=0.1,
     kl_budget_nats=1000.0,
     guards=GuardSettings(held_out_every=1),
     lora=LoraSettings(rank=4, alpha=8),
