@@ -59,11 +59,13 @@ def shown(page: Any) -> dict[str, list[str]]:
 
 
 def rows_behind(page: Any, name: str) -> tuple[dict[str, Any], list[dict[str, Any]]]:
-    """A figure as the server tells it, with all of its rows."""
+    """A figure as the server tells it, with all of its rows; its refusal where there is no such figure any more."""
     rows: list[dict[str, Any]] = []
     after: int | None = 0
     while after is not None:
         answer = page.evaluate(GET, f"/api/loop/figures/{name}?after={after}&limit=100")
+        if "error" in answer:
+            return answer, []
         rows += answer["rows"]
         after = answer["next"]
     return answer, rows
@@ -92,6 +94,8 @@ def fault_of(page: Any, name: str) -> str | None:
     if not texts:
         return None
     answer, rows = rows_behind(page, name)
+    if "error" in answer:  # what replaced it is not on the page yet
+        return f"{name} is on the page; the server says: {answer['error']}"
     value = answer["value"]
     if answer["how"] == "derived":
         if not answer["rule"]:
