@@ -147,12 +147,13 @@ def _read(model: RewardModel, pairs: Sequence[Pair], features_of: Callable[[Sequ
 
 def _each_read_once(model: RewardModel) -> Callable[[Sequence[Text]], Tensor]:
     """Features of texts as the model is now; a text that was asked for before is not read again."""
-    known: dict[int, Tensor] = {}
+    known: dict[int, tuple[Text, Tensor]] = {}  # by identity; the text is held, so that no other gets its place
 
     def features_of(texts: Sequence[Text]) -> Tensor:
         new = [text for text in texts if id(text) not in known]
-        known.update(zip(map(id, new), model.all_features(new), strict=True))
-        return torch.stack([known[id(text)] for text in texts]) if texts else model.all_features([])
+        for text, found in zip(new, model.all_features(new), strict=True):
+            known[id(text)] = text, found
+        return torch.stack([known[id(text)][1] for text in texts]) if texts else model.all_features([])
 
     return features_of
 
