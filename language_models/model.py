@@ -17,7 +17,6 @@ from transformers import (
     AutoModelForCausalLM,
     AutoTokenizer,
     BitsAndBytesConfig,
-    DynamicCache,
     PreTrainedModel,
     PreTrainedTokenizerBase,
 )
@@ -34,7 +33,7 @@ from language_models.precision import CannotCompute, Compute
 from language_models.settings import Precision
 from language_models.shared_modules import plain_modules, put_together
 from language_models.sources import BUNDLED_HUB_ID, parse
-from language_models.upper_layers import SplitLayers
+from language_models.upper_layers import Layers, LowerStates, SplitLayers
 from language_models.weight_layout import lay_columns_first
 
 Message = Mapping[str, str]
@@ -160,56 +159,46 @@ class LanguageModel:
     def completion_states(self, batch: Batch) -> Tensor:
         """(B, C, H): the states above the top layer at the completions' own tokens, for models without an output layer
         (see `trunk`). A prompt that several rows share is computed once; gradients reach it through the cache."""
-        _, states = self._prompts_once(batch, batch.input_ids.shape[1])
+        end = batch.input_ids.shape[1]
+        _, _, states = _prompts_once(Layers(self._body), {"input_ids": batch.input_ids}, batch, end)
         return states.float()  # heads and features are in 32 bits, whatever the base is held in
 
     def predicting_states(self, batch: Batch) -> Tensor:
         """(B, C, H): the states above the top layer from which the completions' tokens are predicted, the one before
         each. A prompt that several rows share is computed once where that saves more than another pass costs."""
-        width, end = batch.prompt_width, batch.input_ids.shape[1] - 1  # nothing is predicted from the last column
-        if batch.lower is not None:
-            return self._split(batch.lower.layers).upper(batch.lower, **_masks(batch, end))[:, width - 1 :]
-        prompts, _ = batch.prompts
-        saved = (len(batch.input_ids) - len(prompts)) * width
-        if self.recomputes or end == width or saved <= PASS_COSTS:
-            states: Tensor = self._body(
-                input_ids=batch.input_ids[:, :end], **_masks(batch, end), use_cache=False
-            ).last_hidden_state
-            return states[:, width - 1 :]
-        return torch.cat(self._prompts_once(batch, end), dim=1)
+        if batch.lower is None:
+            asked, prompt_of, said = self._read(Layers(self._body), {"input_ids": batch.input_ids}, batch)
+        else:
+            upper = self._split(batch.lower.layers).upper
+            asked, prompt_of, said = self._read(upper, {"inputs_embeds": batch.lower.states}, batch)
+        return torch.cat((asked[prompt_of, -1:], said), dim=1)
 
     def with_lower_states(self, batch: Batch, frozen: int) -> Batch:
         """The batch with what the lowest `frozen` layers make of it, for passes by adapters that leave these alone."""
-        end = batch.input_ids.shape[1] - 1
-        lower = self._split(frozen).lower(input_ids=batch.input_ids[:, :end], **_masks(batch, end))
-        return replace(batch, lower=lower)
+        asked, prompt_of, said = self._read(self._split(frozen).lower, {"input_ids": batch.input_ids}, batch)
+        return replace(batch, lower=LowerStates(torch.cat((asked[prompt_of], said), dim=1), frozen))
 
     def _split(self, frozen: int) -> SplitLayers:
         if self._splits is None or self._splits.frozen != frozen:
             self._splits = SplitLayers(self._body, self.layers, frozen)
         return self._splits
 
-    def _prompts_once(self, batch: Batch, end: int) -> tuple[Tensor, Tensor]:
-        """(B, 1, H) states at the prompts' ends and (B, end - P, H) at the completions' tokens before column `end`."""
-        width = batch.prompt_width
-        first, prompt_of = batch.prompts
-        cache = DynamicCache()
-        asked = self._body(
-            input_ids=batch.input_ids[first, :width],
-            attention_mask=batch.attention_mask[first, :width],
-            position_ids=batch.position_ids[first, :width],
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state
-        cache.batch_select_indices(torch.tensor(prompt_of, device=self.device))
-        said = self._body(
-            input_ids=batch.input_ids[:, width:end],
+    def _read(self, layers: Layers, fed: Mapping[str, Tensor], batch: Batch) -> tuple[Tensor, list[int], Tensor]:
+        """What `layers` make of all columns but the last, from which nothing is predicted: (D, P, H) of prompts, for
+        each row the place of its prompt among them, and (B, C - 1, H) of completions. `fed`: (B, T - 1 or more, ...) by
+        the name under which a network takes it."""
+        width, end = batch.prompt_width, batch.input_ids.shape[1] - 1
+        rows, (prompts, _) = len(batch.input_ids), batch.prompts
+        saved = (rows - len(prompts)) * width
+        if not (self.recomputes or end == width or saved <= PASS_COSTS):
+            return _prompts_once(layers, fed, batch, end)
+        states = layers(
+            **{name: one[:, :end] for name, one in fed.items()},
             attention_mask=batch.attention_mask[:, :end],
-            position_ids=batch.position_ids[:, width:end],
-            past_key_values=cache,
-            use_cache=True,
-        ).last_hidden_state
-        return asked[prompt_of, -1:], said
+            position_ids=batch.position_ids[:, :end],
+            use_cache=False,
+        )
+        return states[:, :width], list(range(rows)), states[:, width:]
 
     def save_network(self, folder: Path) -> None:
         """Writes the network without its adapters, and the tokenizer, into an existing folder, in the layout of
@@ -257,8 +246,30 @@ class LanguageModel:
         return LanguageModel(network, self.tokenizer, self.identity)
 
 
-def _masks(batch: Batch, end: int) -> dict[str, Tensor]:
-    return {"attention_mask": batch.attention_mask[:, :end], "position_ids": batch.position_ids[:, :end]}
+def _prompts_once(
+    layers: Layers, fed: Mapping[str, Tensor], batch: Batch, end: int
+) -> tuple[Tensor, list[int], Tensor]:
+    """(D, P, H) of distinct prompts, for each row the place of its prompt among them, and (B, end - P, H) of the
+    completions' tokens before column `end`, which see their prompt through the key-value cache."""
+    width = batch.prompt_width
+    first, prompt_of = batch.prompts
+    cache = layers.cache()
+    asked = layers(
+        **{name: one[first, :width] for name, one in fed.items()},
+        attention_mask=batch.attention_mask[first, :width],
+        position_ids=batch.position_ids[first, :width],
+        past_key_values=cache,
+        use_cache=True,
+    )
+    cache.batch_select_indices(torch.tensor(prompt_of, device=asked.device))
+    said = layers(
+        **{name: one[:, width:end] for name, one in fed.items()},
+        attention_mask=batch.attention_mask[:, :end],
+        position_ids=batch.position_ids[:, width:end],
+        past_key_values=cache,
+        use_cache=True,
+    )
+    return asked, prompt_of, said
 
 
 def _numbers(precision: Precision, device: torch.device) -> dict[str, Any]:

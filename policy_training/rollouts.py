@@ -78,7 +78,7 @@ def lay_out(
     for part in np.array_split(order, min(settings.minibatches, len(items))):
         prompts = [items[row].token_ids for row in part]
         completions = [sampled[row].token_ids for row in part]
-        if model.recomputes or frozen:
+        if model.recomputes:
             lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
             together = token_batches(lengths, settings.tokens_per_batch)
         else:

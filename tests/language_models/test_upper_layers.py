@@ -1,12 +1,14 @@
 """Layers above frozen ones, fed by their states: the numbers of the whole network."""
 
 from dataclasses import replace
+from unittest import mock
 
 import pytest
 import torch
 from torch import Tensor
 from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, LlamaConfig, PreTrainedConfig
 
+from language_models import upper_layers
 from language_models.batches import Batch, collate
 from language_models.layers import UnknownLayers
 from language_models.log_probs import completion_pass
@@ -40,6 +42,38 @@ def test_log_probs_and_gradients_from_kept_lower_states_are_those_of_whole_passe
         base = completion_pass(model, kept, 0.7).log_probs
     torch.testing.assert_close(base, completion_pass(model, replace(kept, lower=None), 0.7).log_probs)
     assert not torch.allclose(base, whole)
+
+
+def test_a_prompt_that_rows_share_is_computed_once_above_frozen_layers_too() -> None:
+    model = fresh_tiny()
+    frozen = model.layers // 2
+    model.adapters.add("upper", LoraSettings(rank=4, alpha=8), 0, frozen_layers=frozen)
+    randomise(model, "upper", 3)
+    asked = list(range(5, 45))
+    batch = collate([asked, asked, [8, 9], asked], [[9, 2], [10, 11, 12], [9], [13]], model.pad_id)
+    alone = [collate([asked], [said], model.pad_id) for said in ([9, 2], [10, 11, 12], [13])]
+    kept = model.with_lower_states(batch, frozen)
+    with mock.patch.object(upper_layers, "_CacheFrom", wraps=upper_layers._CacheFrom) as caches:
+        log_probs, gradients = update(model, kept)
+    assert caches.call_count == 1
+    whole, expected = update(model, batch)
+    torch.testing.assert_close(log_probs, whole, atol=1e-6, rtol=0)
+    for row, one in zip((0, 1, 3), alone, strict=True):
+        found, _ = update(model, model.with_lower_states(one, frozen))
+        torch.testing.assert_close(log_probs[row, : found.shape[1]], found[0], atol=1e-6, rtol=0)
+    for one, other in zip(gradients, expected, strict=True):
+        torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
+
+
+def test_another_number_of_frozen_layers_is_taken_apart_anew() -> None:
+    model = LanguageModel.load("tiny:")
+    batch = collate([[5, 6, 7], [8]], [[9, 2], [10, 11, 12]], model.pad_id)
+    with torch.no_grad():
+        whole = completion_pass(model, batch, 0.7).log_probs
+        for frozen in (1, 2, 1):
+            apart = model.with_lower_states(batch, frozen)
+            assert apart.lower is not None and apart.lower.layers == frozen
+            torch.testing.assert_close(completion_pass(model, apart, 0.7).log_probs, whole, atol=1e-6, rtol=0)
 
 
 def test_layers_taken_apart_see_adapters_that_come_and_go_afterwards() -> None:
