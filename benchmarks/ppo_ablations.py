@@ -7,6 +7,7 @@ process's: ask for one cell at a time to compare it.
 import time
 from collections.abc import Callable, Iterator
 from contextlib import AbstractContextManager, contextmanager, nullcontext
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 from unittest import mock
@@ -57,14 +58,13 @@ def _update(
         def epoch(other: bool) -> None:
             model.recomputes = other and rows_whole  # which asks for no prompt once, and computes nothing again itself
             sized = settings.model_copy(update={"tokens_per_batch": tokens}) if other else settings
-            if other and frozen:
-                sized = settings.model_copy(update={"frozen_share": 0.0})
             if other not in layouts:
-                layouts[other] = lay_out(model, rollouts.items, rollouts.sampled, sized, 0)[0]
+                sided = replace(learner, frozen=0 if other else learner.frozen)
+                layouts[other] = lay_out(sided, rollouts.items, rollouts.sampled, sized, 0)[0]
             with without(model) if other else nullcontext():
                 accumulate(learner, layouts[other], rollouts, 0.7, _losses)
 
-        with model.adapters.training(given.adapter):
+        with learner.training():
             figures = _in_turn(epoch, setting)
         model.adapters.remove(given.adapter)
         return figures | {"tokens": _tokens(rollouts)}

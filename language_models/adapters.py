@@ -32,6 +32,7 @@ class Adapters:
         self.base_name = base_name
         self.active: str | None = None
         self._trained: str | None = None
+        self._trained_from = 0  # the lowest layer whose part of it is trained
 
     @property
     def names(self) -> list[str]:
@@ -67,11 +68,9 @@ class Adapters:
 
     def lowest_layer(self, name: str) -> int:
         """The number, from 0 at the bottom, of the lowest layer that the adapter changes."""
-        network = self.require(name).get_base_model()
-        _, stack = stack_of(network, network.config.get_text_config().num_hidden_layers)
         return next(
             place
-            for place, layer in enumerate(stack)
+            for place, layer in enumerate(self._layers(self.require(name)))
             if any(name in key.split(".") for key, _ in layer.named_parameters())
         )
 
@@ -126,10 +125,16 @@ class Adapters:
         """The adapter's tensors under PEFT's names, not copied."""
         return dict(get_peft_model_state_dict(self.require(name), adapter_name=name, save_embedding_layers=False))
 
-    def parameters(self, name: str) -> dict[str, nn.Parameter]:
-        """The adapter's parameters by name, in a fixed order."""
-        named = self.require(name).named_parameters()
-        return {key: parameter for key, parameter in named if name in key.split(".")}
+    def parameters(self, name: str, *, from_layer: int = 0) -> dict[str, nn.Parameter]:
+        """The adapter's parameters by name, in a fixed order; those of layers below `from_layer` are left out."""
+        network = self.require(name)
+        layers = self._layers(network)[:from_layer] if from_layer else ()  # some networks' cannot be told apart
+        below = {id(one) for layer in layers for one in layer.parameters()}
+        return {
+            key: parameter
+            for key, parameter in network.named_parameters()
+            if name in key.split(".") and id(parameter) not in below
+        }
 
     @contextmanager
     def using(self, name: str | None) -> Iterator[None]:
@@ -142,18 +147,23 @@ class Adapters:
             self._switch(previous)
 
     @contextmanager
-    def training(self, name: str) -> Iterator[list[nn.Parameter]]:
-        """Inside, the adapter is in use and its parameters, and no others, want gradients."""
+    def training(self, name: str, *, from_layer: int = 0) -> Iterator[list[nn.Parameter]]:
+        """Inside, the adapter is in use and its parameters from a layer up, and no others, want gradients."""
         if self._trained is not None:
             raise ValueError(f"adapter {self._trained!r} is being trained; one at a time")
         with self.using(name):
-            self._trained = name
+            self._trained, self._trained_from = name, from_layer
             self._set_gradients()
             try:
-                yield list(self.parameters(name).values())
+                yield list(self.parameters(name, from_layer=from_layer).values())
             finally:
                 self._trained = None
                 self._set_gradients()
+
+    @staticmethod
+    def _layers(network: PeftModel) -> nn.ModuleList:
+        base = network.get_base_model()
+        return stack_of(base, base.config.get_text_config().num_hidden_layers)[1]
 
     def require(self, name: str) -> PeftModel:
         """The network with its adapters, once it is sure that `name` is among them. Raises UnknownAdapter."""
@@ -184,5 +194,7 @@ class Adapters:
         self._set_gradients()
 
     def _set_gradients(self) -> None:
-        for key, parameter in self.network.named_parameters():
-            parameter.requires_grad_(self._trained is not None and self._trained in key.split("."))
+        trained = self.parameters(self._trained, from_layer=self._trained_from) if self._trained is not None else {}
+        wanted = {id(parameter) for parameter in trained.values()}
+        for parameter in self.network.parameters():
+            parameter.requires_grad_(id(parameter) in wanted)

@@ -25,9 +25,5 @@ class PromptTooLong(ValueError):
     """A prompt that leaves no room for a completion in the tokens that a base reads."""
 
 
-class LayersNotFrozen(ValueError):
-    """An adapter changes layers that are to stay as they are."""
-
-
 class NonFiniteLoss(RuntimeError):
     """Three non-finite losses or gradients in a row."""

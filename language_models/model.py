@@ -2,7 +2,6 @@
 
 import copy
 import hashlib
-import os
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
@@ -33,6 +32,7 @@ from language_models.precision import CannotCompute, Compute
 from language_models.settings import Precision
 from language_models.shared_modules import plain_modules, put_together
 from language_models.sources import BUNDLED_HUB_ID, parse
+from language_models.threads import wanted_threads
 from language_models.upper_layers import Layers, LowerStates, SplitLayers
 from language_models.weight_layout import lay_columns_first
 
@@ -52,7 +52,7 @@ class BaseIdentity:
 
 def use_threads(threads: int | None = None) -> int:
     """Sets torch's threads: the argument, else TASTEMAKER_THREADS, else every core. Returns their number."""
-    count = threads or int(os.environ.get("TASTEMAKER_THREADS", "0")) or os.cpu_count() or 1
+    count = threads or wanted_threads()
     torch.set_num_threads(count)
     return count
 

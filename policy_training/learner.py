@@ -2,6 +2,8 @@
 
 from __future__ import annotations
 
+from collections.abc import Iterator
+from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import Any
@@ -10,7 +12,6 @@ import torch
 from torch import Tensor
 
 from language_models.checkpoints import latest_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
-from language_models.errors import LayersNotFrozen
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
 from policy_training.kl import KLController
@@ -51,6 +52,7 @@ class Learner:
     value_head: ScalarHead | None
     optimizer: torch.optim.Optimizer
     controller: KLController
+    frozen: int = 0  # of the lowest layers, which are not trained
     kept: dict[str, Tensor] = field(default_factory=dict)  # weights of the policy that is returned if none is better
     kept_metrics: dict[str, float] = field(default_factory=dict)
     kept_steps: int = 0
@@ -62,22 +64,30 @@ class Learner:
     @classmethod
     def start(cls, given: Given, settings: TrainingSettings, *, value_learning_rate: float | None = None) -> Learner:
         """The adapter of the starting policy, or a new one; with a value head where it has a learning rate."""
-        model, adapter = given.model, given.adapter
+        model, adapter, frozen = given.model, given.adapter, frozen_layers(given.model, settings)
         if given.start_folder is None:
-            frozen = frozen_layers(model, settings)
             model.adapters.add(adapter, settings.lora, settings.seed, frozen_layers=frozen)
         else:
             model.adapters.load(adapter, given.start_folder / ADAPTER)
-            _require_frozen(model, adapter, settings)
-        groups: list[dict[str, Any]] = [
-            {"params": list(model.adapters.parameters(adapter).values()), "full_rate": settings.learning_rate}
-        ]
+        trained = list(model.adapters.parameters(adapter, from_layer=frozen).values())
+        groups: list[dict[str, Any]] = [{"params": trained, "full_rate": settings.learning_rate}]
         head = None
         if value_learning_rate is not None:
             head = _value_head(model, given.start_folder)
             groups.append({"params": list(head.parameters()), "full_rate": value_learning_rate})
         optimizer = torch.optim.Adam(groups, lr=settings.learning_rate, eps=ADAM_EPSILON)
-        return cls(model, adapter, head, optimizer, _controller(settings))
+        return cls(model, adapter, head, optimizer, _controller(settings), frozen)
+
+    @contextmanager
+    def training(self) -> Iterator[None]:
+        """Inside, the adapter is in use, and what it does to layers that are not frozen wants gradients."""
+        with self.model.adapters.training(self.adapter, from_layer=self.frozen):
+            yield
+
+    @property
+    def changes_frozen_layers(self) -> bool:
+        """Whether the adapter has a part on frozen layers, which stays as it started."""
+        return self.frozen > 0 and self.model.adapters.lowest_layer(self.adapter) < self.frozen
 
     def weights(self) -> dict[str, Tensor]:
         """The trained tensors by name, not copied."""
@@ -145,19 +155,8 @@ class Learner:
 
 
 def frozen_layers(model: LanguageModel, settings: TrainingSettings) -> int:
-    """How many of the lowest layers get no adapter; the uppermost always does."""
+    """How many of the lowest layers are not trained; the uppermost always is."""
     return min(model.layers - 1, round(settings.frozen_share * model.layers))
-
-
-def _require_frozen(model: LanguageModel, adapter: str, settings: TrainingSettings) -> None:
-    frozen = frozen_layers(model, settings)
-    lowest = model.adapters.lowest_layer(adapter) if frozen else 0
-    if lowest < frozen:
-        raise LayersNotFrozen(
-            f"The policy that this run starts from changes layers from number {lowest} up, but frozen_share = "
-            f"{settings.frozen_share:g} freezes the lowest {frozen} of {model.layers}. Allowed here: up to "
-            f"{lowest / model.layers:.2f}. Lower frozen_share, or start from another policy."
-        )
 
 
 def _value_head(model: LanguageModel, start_folder: Path | None) -> ScalarHead:

@@ -10,11 +10,10 @@ from torch import Tensor
 
 from language_models.batches import Batch, collate, shared_prompt_batches, token_batches
 from language_models.log_probs import completion_pass
-from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
-from policy_training.learner import Learner, frozen_layers
+from policy_training.learner import Learner
 from policy_training.passes import in_passes
 from policy_training.records import Given, PromptItem
 from policy_training.settings import TrainingSettings
@@ -65,14 +64,14 @@ def draw_requests(
 
 
 def lay_out(
-    model: LanguageModel, items: list[PromptItem], sampled: list[Sampled], settings: TrainingSettings, step: int
+    learner: Learner, items: list[PromptItem], sampled: list[Sampled], settings: TrainingSettings, step: int
 ) -> list[list[MicroBatch]]:
     """Splits the rows at random into mini-batches, each into micro-batches of like length within the token budget.
 
     Rows of one prompt stand together, but for an update that can compute no prompt once: it would pass the budget.
     What frozen layers make of the rows is computed here.
     """
-    frozen = frozen_layers(model, settings)
+    model = learner.model
     order = np.random.default_rng([settings.seed, 2, step]).permutation(len(items))
     layout: list[list[MicroBatch]] = []
     for part in np.array_split(order, min(settings.minibatches, len(items))):
@@ -91,8 +90,9 @@ def lay_out(
                 model.pad_id,
                 model.device,
             )
-            if frozen:
-                batch = model.with_lower_states(batch, frozen)
+            if learner.frozen:
+                with model.adapters.using(learner.adapter):
+                    batch = model.with_lower_states(batch, learner.frozen)
             micro_batches.append(MicroBatch(torch.from_numpy(part[places]), batch))
         layout.append(micro_batches)
     return layout
@@ -110,10 +110,11 @@ def collect(given: Given, learner: Learner, settings: TrainingSettings, step: in
     pause_point("completions-drawn")
     scores = checked_scores(given.reward(items, sampled) if given.reward else [0.0] * len(items), items)
     pause_point("completions-scored")
-    layout = lay_out(model, items, sampled, settings, step)
+    layout = lay_out(learner, items, sampled, settings, step)
     shape = (len(items), max(len(completion.token_ids) for completion in sampled))
     mask = torch.zeros(shape, dtype=torch.bool)
     log_probs, reference, values, entropy = (torch.zeros(shape) for _ in range(4))
+    same_below = given.reference_adapter is None and not learner.changes_frozen_layers  # as in the reference
     with torch.no_grad():
         for micro in (micro for minibatch in layout for micro in minibatch):
             width = micro.batch.completion_mask.shape[1]
@@ -126,8 +127,7 @@ def collect(given: Given, learner: Learner, settings: TrainingSettings, step: in
             assert own.entropy is not None
             entropy[micro.rows, :width] = own.entropy.cpu()
             with model.adapters.using(given.reference_adapter):
-                # The base has the same frozen layers; an adapter may change them.
-                asked = micro.batch if given.reference_adapter is None else replace(micro.batch, lower=None)
+                asked = micro.batch if same_below else replace(micro.batch, lower=None)
                 base = completion_pass(model, asked, settings.sampling.temperature)
             reference[micro.rows, :width] = base.log_probs.cpu()
     pause_point("log-probs-read")

@@ -44,13 +44,15 @@ class TrainingSettings(BaseModel):
         0.0,
         ge=0,
         lt=1,
-        description="Share of the layers, from the lowest up, that get no adapter; what they compute is kept for all "
+        description="Share of the layers, from the lowest up, that are not trained; what they compute is kept for all "
         "epochs (faster, less memory).",
     )
     tokens_per_batch: int = Field(650, ge=64, description="Tokens in one micro-batch at most (memory).")
     checkpoint_every: int = Field(1, ge=1, description="Iterations between checkpoints.")
     guards: GuardSettings = Field(GuardSettings(), description="What watches the policy while it is trained.")
-    seed: int = Field(0, ge=0, description="Draws of prompts, completions, mini-batches, and the adapter's start.")
+    seed: int = Field(
+        0, ge=0, lt=2**63, description="Draws of prompts, completions, mini-batches, and the adapter's start."
+    )
     lora: LoraSettings = Field(LoraSettings(), description="The policy's adapter, where it does not start from one.")
     sampling: SamplingSettings = Field(SamplingSettings(), description="One temperature for sampling and log-probs.")
 

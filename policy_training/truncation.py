@@ -40,7 +40,7 @@ def learned_from(rollouts: Rollouts, learner: Learner, settings: TrainingSetting
     items, sampled = ([whole[row] for row in rows] for whole in (rollouts.items, rollouts.sampled))
     tensors = {one.name: getattr(rollouts, one.name) for one in fields(rollouts)}
     kept = {name: value[rows] for name, value in tensors.items() if isinstance(value, Tensor)}
-    layout = lay_out(learner.model, items, sampled, settings, step) if len(rows) else []
+    layout = lay_out(learner, items, sampled, settings, step) if len(rows) else []
     return replace(rollouts, items=items, sampled=sampled, minibatches=layout, **kept)
 
 

@@ -2,7 +2,8 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf
+from math import inf, isfinite
+from statistics import fmean
 
 import torch
 from torch import Tensor
@@ -98,5 +99,6 @@ def _see(learner: Learner, micro: MicroBatch, rollouts: Rollouts, temperature: f
 
 
 def _means(seen: Sequence[Mapping[str, float]], epochs: int, skipped: int) -> dict[str, float]:
-    means = {name: sum(figures[name] for figures in seen) / len(seen) for name in seen[0]}
+    """Of the steps that were taken; those that were skipped are counted, and what made them so is no figure to show."""
+    means = {name: fmean(finite) for name in seen[0] if (finite := [one[name] for one in seen if isfinite(one[name])])}
     return means | {"epochs": float(epochs), "skipped_steps": float(skipped)}

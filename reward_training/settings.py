@@ -41,4 +41,4 @@ class RewardSettings(BaseModel):
         description="Tokens read of a prompt with its completion: the prompt's last ones, the completion's first ones.",
     )
     ensemble: EnsembleSettings = Field(EnsembleSettings(), description="Further heads on the same features.")
-    seed: int = Field(0, ge=0, description="Order of the pairs and the adapter's start.")
+    seed: int = Field(0, ge=0, lt=2**63, description="Order of the pairs and the adapter's start.")

@@ -2,7 +2,6 @@
 
 from __future__ import annotations
 
-import os
 import re
 import shutil
 from collections.abc import Mapping
@@ -17,6 +16,7 @@ from feedback_store import completions, judgments, policies, prompts, reward_mod
 from feedback_store.database import Database
 from feedback_store.runs import Lease, Run
 from language_models.precision import BYTES_A_PARAMETER
+from language_models.threads import wanted_threads
 from rounds import base_precision, environment, estimates, resuming, studies
 from rounds.estimates import GIGABYTE, LATEST, Ended, Estimate
 from rounds.policy_settings import training_of
@@ -94,7 +94,7 @@ def facts(db: Database) -> Facts:
         prompt_tokens=PROMPT_TOKENS if characters is None else TEMPLATE_TOKENS + characters / CHARACTERS_A_TOKEN,
         completion_tokens=completions.mean_tokens(db, latest=TEXTS_LOOKED_AT),
         has_reward=reward_models.latest(db) is not None,
-        cores=int(seen.get("threads") or os.environ.get("TASTEMAKER_THREADS") or os.cpu_count() or 1),
+        cores=int(seen.get("threads") or wanted_threads()),
         gpu=seen["device"] not in ("cpu", "mps") if "device" in seen else NVIDIA.is_dir(),
         precision=base_precision.held_in(db) or "fp32",
         free_memory_gb=memory.available / GIGABYTE,

@@ -42,7 +42,7 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
         raise NothingToTrain(f"there is no decided pair among {len(pairs)}: compare some, not all of them as ties")
     nu = settings.tie_nu or nu_of_ties(pairs)
     learner = Learner.start(given, settings)
-    with given.model.adapters.training(given.adapter):
+    with learner.training():
         reference = reference_log_probs(given, pairs, settings)
         for now in iterations(learner, given, settings):
             drawn = _drawn(pairs, now.step, settings)

@@ -38,7 +38,7 @@ NEEDS = ("prompts", "reward")
 def train(given: Given, settings: Settings) -> TrainedPolicy:
     """Trains the given adapter and returns the best kept policy."""
     learner = Learner.start(given, settings)
-    with given.model.adapters.training(given.adapter):
+    with learner.training():
         for now in iterations(learner, given, settings):
             now.metrics.update(_update(learner, now, given, settings))
     return learner.best()

@@ -29,7 +29,7 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
     """
     demonstrations = demonstrations_that_count(given.demonstrations)
     learner = Learner.start(given, settings)
-    with given.model.adapters.training(given.adapter):
+    with learner.training():
         for now in iterations(learner, given, settings):
             drawn = in_passes(len(demonstrations), settings.demonstrations_per_step, now.step, (settings.seed, 3))
             losses, skipped = [], 0

@@ -1,14 +1,14 @@
-"""Training with frozen lower layers: exact, and refused where the start changes them."""
+"""Training with frozen lower layers: exact, also from a start that has changed them."""
 
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
-import pytest
 import torch
+from safetensors.torch import load_file
 from torch import Tensor
 
-from language_models.errors import LayersNotFrozen
+from language_models.adapters import WEIGHTS
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.algorithms import ppo
@@ -17,7 +17,7 @@ from policy_training.learner import ADAPTER, Learner, frozen_layers
 from policy_training.records import Given, PromptItem
 from policy_training.rollouts import Rollouts, collect
 from policy_training.updates import Seen, accumulate
-from tiny_models import fresh_tiny
+from tiny_models import fresh_tiny, randomise
 from trained_weights import weights_of
 
 SETTINGS = Settings(
@@ -63,7 +63,7 @@ def test_an_update_from_kept_states_is_that_of_whole_passes_and_its_ratio_starts
     )
 
     def gradient(rollouts: Rollouts) -> tuple[float, Tensor]:
-        with given.model.adapters.training(given.adapter):
+        with learner.training():
             figures = accumulate(learner, rollouts.minibatches[0], rollouts, 0.7, losses)
         return figures["approx_kl"], torch.cat([one.grad.flatten() for one in learner.weights().values()])
 
@@ -83,9 +83,32 @@ def test_a_run_trains_the_upper_layers_alone_and_goes_on_from_its_own_policy(tmp
     Learner.start(given_for(tmp_path / "two", tmp_path / "policy"), SETTINGS)
 
 
-def test_a_start_that_changes_frozen_layers_is_refused_with_what_is_allowed(tmp_path: Path) -> None:
-    trained = ppo.train(given_for(tmp_path / "one"), SETTINGS.model_copy(update={"frozen_share": 0.0}))
-    (tmp_path / "policy").mkdir()
-    trained.save(tmp_path / "policy")
-    with pytest.raises(LayersNotFrozen, match=r"freezes the lowest 2 of 3.*frozen_share"):
-        Learner.start(given_for(tmp_path / "two", tmp_path / "policy"), SETTINGS)
+def test_a_start_that_changes_frozen_layers_keeps_what_it_does_there(tmp_path: Path) -> None:
+    given = given_for(tmp_path / "one")
+    given.model.adapters.add(given.adapter, LoraSettings(rank=4, alpha=8), 0)
+    randomise(given.model, given.adapter, 3)
+    (tmp_path / "policy" / ADAPTER).mkdir(parents=True)
+    given.model.adapters.save(given.adapter, tmp_path / "policy" / ADAPTER)
+    settings = SETTINGS.model_copy(update={"kl_budget_nats": 1e3})
+    trained = ppo.train(given_for(tmp_path / "two", tmp_path / "policy"), settings)
+    now, before = weights_of(trained), load_file(tmp_path / "policy" / ADAPTER / WEIGHTS)
+    changed = {name for name, value in before.items() if not torch.equal(now[name], value)}
+    assert changed == {name for name in before if "layers.2." in name}
+
+
+def test_a_reference_below_whose_frozen_layers_the_policy_differs_is_read_whole(tmp_path: Path) -> None:
+    given = given_for(tmp_path / "one")
+    given.model.adapters.add(given.adapter, LoraSettings(rank=4, alpha=8), 0)
+    randomise(given.model, given.adapter, 3)
+    (tmp_path / "policy" / ADAPTER).mkdir(parents=True)
+    given.model.adapters.save(given.adapter, tmp_path / "policy" / ADAPTER)
+    read = []
+    for share in (0.5, 0.0):
+        own = given_for(tmp_path / str(share), tmp_path / "policy")
+        settings = SETTINGS.model_copy(update={"frozen_share": share})
+        learner = Learner.start(own, settings)
+        assert learner.changes_frozen_layers == (share > 0)
+        read.append(collect(own, learner, settings, 0))
+    torch.testing.assert_close(read[0].reference, read[1].reference, atol=1e-6, rtol=0)
+    torch.testing.assert_close(read[0].log_probs, read[1].log_probs, atol=1e-6, rtol=0)
+    assert (read[0].reference - read[0].log_probs).abs().max() > 1e-3

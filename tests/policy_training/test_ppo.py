@@ -3,6 +3,7 @@ test_algorithms.py."""
 
 import itertools
 from collections.abc import Sequence
+from math import isfinite
 from pathlib import Path
 
 import pytest
@@ -221,6 +222,8 @@ def test_one_non_finite_step_is_skipped_and_counted_and_training_goes_on(
     monkeypatch.setattr(ppo, "policy_losses", once)
     trained, reports = run(fresh_tiny(), tmp_path)
     assert reports[0].metrics["skipped_steps"] == 1
+    assert all(isfinite(value) for value in reports[0].metrics.values()), "what was skipped is in no mean"
+    assert "policy_loss" in reports[0].metrics
     assert all(torch.isfinite(value).all() for value in weights_of(trained).values())
 
 
