@@ -17,6 +17,8 @@ from rounds.work import REFERENCE_PARAMETERS, START_SECONDS, Facts, work_seconds
 
 LATEST = 5
 """Runs whose times count."""
+WIDER = 0.5
+"""What one run alone leaves open of another's time; of n runs an n-th of it is left."""
 PROCESS_GB = 0.55
 LAYERS_GB_A_TOKEN = 0.0014  # states of all layers kept for a backward pass, and what the heap holds back
 RECOMPUTED_LAYERS_SHARE = 0.1  # a state a layer, and one layer's own at a time
@@ -71,7 +73,8 @@ def estimate(kind: str, config: Mapping[str, Any], facts: Facts, ended: Sequence
     if basis:
         # The start is paid once whatever the work is, so a small run says little of a large one's time.
         per = [one.seconds / rough_seconds(kind, one.config, facts, one.judgments) for one in basis]
-        low, middle, high = (rate * own for rate in (min(per), median(per), max(per)))
+        spare = 1 + WIDER / len(per)
+        low, middle, high = (rate * own for rate in (min(per) / spare, median(per), max(per) * spare))
     else:
         low, middle, high = own / 2, own, own * 2
     taken = [one.memory_gb / rough_memory_gb(kind, one.config, facts) for one in basis if one.memory_gb]

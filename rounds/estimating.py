@@ -4,7 +4,7 @@ from __future__ import annotations
 
 import re
 import shutil
-from collections.abc import Mapping
+from collections.abc import Mapping, Sequence
 from dataclasses import replace
 from datetime import datetime
 from pathlib import Path
@@ -14,14 +14,16 @@ import psutil
 
 from feedback_store import completions, judgments, policies, prompts, reward_models, runs
 from feedback_store.database import Database
+from feedback_store.errors import InvalidInput
 from feedback_store.runs import Lease, Run
 from language_models.precision import BYTES_A_PARAMETER
 from language_models.threads import wanted_threads
 from rounds import base_precision, environment, estimates, resuming, studies
 from rounds.estimates import GIGABYTE, LATEST, Ended, Estimate
+from rounds.evaluating import CannotEvaluate, sides_of
 from rounds.policy_settings import training_of
 from rounds.settings import SettingsError, parse
-from rounds.work import PROMPT_TOKENS, REFERENCE_PARAMETERS, Facts
+from rounds.work import PROMPT_TOKENS, REFERENCE_PARAMETERS, THERE, Facts
 
 PREDICTED_SERIES = "predicted"  # of a run's metrics: what it was expected to take
 TINY_PARAMETERS = 2e5
@@ -30,6 +32,8 @@ CHARACTERS_A_TOKEN = 4.0
 TEMPLATE_TOKENS = 20  # the chat template's own, and the study's system prompt
 TEXTS_LOOKED_AT = 500
 SAME = ("tastemaker", "threads", "device", "precision")  # of two environments whose times can be compared
+SAME_TEXTS = ("seed", "split", "prompts")  # of two evaluations that draw a policy's texts but once
+EVALUATIONS_LOOKED_AT = 50
 NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
@@ -46,7 +50,7 @@ def estimate_run(db: Database, kind: str, config: Mapping[str, Any]) -> Estimate
     found = [_ended(db, run) for run in alike]
     now = facts(db)
     now = replace(now, promised_disk_gb=sum(_kept_gb(run, now) for run in runs.active(db)))
-    return estimates.estimate(kind, _rest(db, config), now, [one for one in found if one is not None])
+    return estimates.estimate(kind, _left_to_do(db, kind, config), now, [one for one in found if one is not None])
 
 
 def update_gb(db: Database, config: Mapping[str, Any]) -> float:
@@ -140,9 +144,11 @@ def _ended(db: Database, run: Run) -> Ended | None:
         return None
     if config.get("resume_from") is not None:
         return None
+    result = run.result or {}
     if run.kind == "train-policy":
         config = _with_steps(config, max(1, len(runs.metrics(db, run.id, "steps")) - 1))
-    result = run.result or {}
+    if run.kind == "evaluate":
+        config = {**config, THERE: _texts_there(db, config, list(result.get("policies", ())), run.id)}
     folder = _published_folder(db, result)
     size = _size(folder) if folder else None
     return Ended(
@@ -155,12 +161,32 @@ def _ended(db: Database, run: Run) -> Ended | None:
     )
 
 
-def _rest(db: Database, config: Mapping[str, Any]) -> Mapping[str, Any]:
+def _left_to_do(db: Database, kind: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
     """The settings of what is left to do."""
+    if kind == "evaluate":
+        try:
+            sides = [policy.name for policy in sides_of(db, config["policies"])]
+        except (CannotEvaluate, InvalidInput):  # which is said elsewhere
+            sides = []
+        return {**config, THERE: _texts_there(db, config, sides)}
     if config.get("resume_from") is None:
         return config
     done = resuming.step_of(db, runs.get(db, config["resume_from"])) or 0
     return _with_steps(config, max(0, training_of(config)["steps"] - done))
+
+
+def _texts_there(db: Database, config: Mapping[str, Any], names: Sequence[str], before: int | None = None) -> int:
+    """How many texts of an evaluation of these policies earlier ones (than run `before`) drew by the same seed."""
+    earlier = [
+        run
+        for run in runs.listing(db, EVALUATIONS_LOOKED_AT, kind="evaluate", status="succeeded")
+        if (before is None or run.id < before) and all(run.config.get(name) == config[name] for name in SAME_TEXTS)
+    ]
+    texts = 0
+    for name in names:
+        results = [run.result for run in earlier if run.result and name in run.result.get("policies", ())]
+        texts += max((min(config["samples"], one["samples"]) * one["prompts"] for one in results), default=0)
+    return texts
 
 
 def _with_steps(config: Mapping[str, Any], steps: int) -> dict[str, Any]:

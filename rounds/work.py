@@ -26,6 +26,7 @@ START_SECONDS = 5.0  # loading a model that is in the cache, once a worker
 LIKELIHOOD_PASSES = 3  # the policy and the base at the study's temperature, the base at 1
 LEARNED_SHARE = 2 / 3  # of the layers: what a learned reward reads
 PROMPT_TOKENS = 40
+THERE = "texts_there"  # beside the settings of an evaluation: its texts that were drawn before
 DRAWN_TOGETHER = 64
 REFERENCE_PARAMETERS = 135e6
 REFERENCE_CORES = 2
@@ -80,7 +81,7 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
         prompts = facts.holdout_prompts if config["split"] == "holdout" else facts.train_prompts
         first = min(config["prompts"], prompts) * (len(config["policies"]) or 2)
         blind, chosen_among = _blind_texts(config, facts)
-        drawn = first * config["samples"] + blind
+        drawn = max(0, first * config["samples"] - config.get(THERE, 0)) + blind
         scored = first * config["samples"] + chosen_among if config["reward_model"] or facts.has_reward else 0
         read = scored * LEARNED_SHARE + (first * LIKELIHOOD_PASSES if config["likelihoods"] else 0)
         return _drawn(drawn, DRAWN_TOGETHER, most, facts) + read * whole * READ_TOKEN_SECONDS
@@ -104,14 +105,16 @@ def policy_seconds(config: Mapping[str, Any], facts: Facts) -> float:
     whole = facts.prompt_tokens + facts.text_tokens(most)
     texts, steps = training["prompts_per_step"] * training["samples_per_prompt"], training["steps"]
     reward_passes = LEARNED_SHARE if uses_learned(config.get("rewards")) else 0
-    passes = 2 + reward_passes
+    passes = 2 - training["frozen_share"] + reward_passes  # below, policy and reference are the same
     if config["shaping"] == "language_model":
         passes += 1
     elif config["shaping"] == "reward":  # read anew so many times, from half of the text on average
         passes += reward_passes * most / config["shaping_every"] / 2
     drawn = _drawn(texts, training["sampling"]["batch_size"], most, facts)
     measured = (steps + 1) * (drawn + texts * passes * whole * READ_TOKEN_SECONDS)
-    trained = steps * whole * _trained_texts(training, texts) * _trained_token(training, config.get("compute"))
+    keeps_lower = "pairs_per_step" not in training and "demonstrations_per_step" not in training
+    token = _trained_token(training, config.get("compute"), keeps_lower=keeps_lower)
+    trained = steps * whole * _trained_texts(training, texts) * token
     trained += steps * whole * 2 * training.get("pairs_per_step", 0) * READ_TOKEN_SECONDS  # under the reference
     held_out = min(config["held_out_prompts"], facts.holdout_prompts)
     looks = _looks(steps, training["guards"]["held_out_every"]) if held_out else 0
@@ -145,9 +148,11 @@ def _drawn(texts: float, together: int, most: int, facts: Facts) -> float:
     return batches * most * DRAWN_STEP_SECONDS + texts * facts.text_tokens(most) * DRAWN_TOKEN_SECONDS
 
 
-def _trained_token(training: Mapping[str, Any], compute: Mapping[str, Any] | None) -> float:
-    """Frozen lower layers are passed forwards alone."""
-    seconds = TRAINED_TOKEN_SECONDS * (1 - BACKWARD_SHARE * training.get("frozen_share", 0.0))
+def _trained_token(
+    training: Mapping[str, Any], compute: Mapping[str, Any] | None, *, keeps_lower: bool = False
+) -> float:
+    """Frozen lower layers are passed forwards alone, or not at all where what they make of a text is kept."""
+    seconds = TRAINED_TOKEN_SECONDS * (1 - (1 if keeps_lower else BACKWARD_SHARE) * training["frozen_share"])
     return seconds * (RECOMPUTED if (compute or {}).get("gradient_checkpointing") == "on" else 1)
 
 

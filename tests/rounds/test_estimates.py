@@ -65,8 +65,11 @@ def test_runs_that_ended_correct_the_rules():
         "sample", config, FACTS, [Ended(run, half, 0, times * its) for run, times in ((3, 2), (2, 1), (1, 4))]
     )
     assert found.seconds == pytest.approx(2 * own, abs=0.05)  # the median run took twice as long as the rules say
-    assert (found.seconds_low, found.seconds_high) == pytest.approx((own, 4 * own), abs=0.05)
+    assert (found.seconds_low, found.seconds_high) == pytest.approx((own / (7 / 6), 4 * own * 7 / 6), abs=0.05)
     assert found.runs == [3, 2, 1]
+    alone = estimate("sample", config, FACTS, [Ended(3, half, 0, its)])  # one run leaves half of it open
+    told = (alone.seconds, alone.seconds_low, alone.seconds_high)
+    assert told == pytest.approx((own, own / 1.5, own * 1.5), abs=0.05)
 
 
 def test_memory_is_corrected_by_the_run_that_took_the_most_and_disk_follows_what_was_published():
@@ -106,6 +109,9 @@ def test_a_policy_s_time_counts_iterations_epochs_and_what_is_computed_again():
     again = seconds(ppo__steps=1, ppo__epochs=4, compute__gradient_checkpointing="on")
     assert again == pytest.approx(2 * measured + 32 * 4 * TRAINED * 4 / 3)
     assert seconds(rewards="length_window") == pytest.approx(6 * (measured - 32 * READ * 2 / 3) + 5 * 32 * 2 * TRAINED)
+    # Half of the layers frozen: read once for policy and reference together, and in no epoch.
+    kept = measured - 32 * READ / 2
+    assert seconds(ppo__frozen_share=0.5) == pytest.approx(6 * kept + 5 * 32 * 2 * TRAINED / 2)
     # Held-out prompts are looked at on steps 0, 2, 4 and at the end; people are shown texts of steps 0 and 5 and twice.
     assert seconds(held_out_prompts=8) - seconds() == pytest.approx(4 * (STEP + 8 * DRAWN + 8 * READ * 2 / 3))
     assert seconds(shown_prompts=8) - seconds() == pytest.approx(4 * (STEP + 8 * DRAWN))

@@ -7,10 +7,11 @@ from types import SimpleNamespace
 
 import pytest
 
-from feedback_store import runs
+from feedback_store import clock, policies, runs
 from feedback_store.database import Database
-from rounds import estimating, failures, run_views
+from rounds import estimates, estimating, failures, run_views
 from rounds.settings import parse
+from rounds.work import THERE
 from rounds.worker import Worker
 from tests.rounds.small_study import new_study
 
@@ -70,3 +71,24 @@ def test_a_run_that_goes_on_has_only_the_rest_to_do(db: Database, monkeypatch: p
     rest = parse("train-policy", {"ppo.steps": 9, "resume_from": old.id})
     three = estimating.estimate_run(db, "train-policy", parse("train-policy", {"ppo.steps": 3})).seconds
     assert estimating.estimate_run(db, "train-policy", rest).seconds == three < whole
+
+
+def test_texts_that_an_evaluation_drew_before_are_not_counted_again(db: Database, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr(estimating, "parameters_of", lambda *_: 135e6)
+    policies.add_base(db, source="tiny:", sha256="a", tokenizer_sha256="b", template_sha256="c")
+    asked = {"policies": ["base"], "prompts": 4, "likelihoods": False}
+    wanted, drawn = (parse("evaluate", {**asked, "samples": samples}) for samples in (4, 2))
+    runs.enqueue(db, "evaluate", drawn)
+    lease = runs.claim(db, "worker", lease_seconds=60)
+    assert lease is not None
+    runs.succeed(
+        db, lease, {"prompts": 4, "samples": 2, "policies": {"base": {}}}, now=clock.after(clock.now(), 20)
+    )  # fmt: skip
+    fresh = estimating.estimate_run(db, "evaluate", {**wanted, "seed": 7})
+    half = estimating.estimate_run(db, "evaluate", wanted)
+
+    def rough(there: int) -> float:
+        return estimates.rough_seconds("evaluate", {**wanted, THERE: there}, estimating.facts(db), 0)
+
+    assert half.seconds / fresh.seconds == pytest.approx(rough(8) / rough(0), rel=0.02)
+    assert half.seconds < fresh.seconds
