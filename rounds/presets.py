@@ -16,6 +16,9 @@ from rounds.settings import SettingsError, parse, parse_all
 from rounds.work import Facts
 
 NORMAL = "normal"
+FAST = "fast"  # of train-policy alone
+FAST_FROZEN_SHARE = 0.67
+FAST_RATE = 2  # times the learning rate: with a third of the layers it moves the policy about as far
 PROMPTS_A_STEP = (4, 8, 16, 32, 64)
 USUAL_PROMPTS = 8  # on the machine of the rules of thumb
 TOKENS_A_MICRO_BATCH = (8192, 4096, 2048, 1300, 650, 325, 160)
@@ -47,6 +50,11 @@ def settings_of(kind: str, name: str, facts: Facts) -> dict[str, Any]:
     raise SettingsError(f"There is no preset {name!r} for {kind}. Presets of {kind}: {have}.")
 
 
+def of_the_reward(preset: str | None) -> str | None:
+    """The preset of the reward in a round whose policy has this one."""
+    return NORMAL if preset == FAST else preset
+
+
 def _train_policy(facts: Facts) -> tuple[Preset, ...]:
     """Every algorithm's group gets them, by its own defaults; only that of the algorithm that is chosen counts."""
     share, tokens = _prompts_a_step(facts) / USUAL_PROMPTS, _tokens_a_micro_batch(facts)
@@ -61,11 +69,23 @@ def _train_policy(facts: Facts) -> tuple[Preset, ...]:
             made[f"{algorithm}.tokens_per_batch"] = tokens
         return made
 
+    def upper_layers() -> dict[str, float]:
+        made = {}
+        for algorithm in ALGORITHMS:
+            made[f"{algorithm}.frozen_share"] = FAST_FROZEN_SHARE
+            made[f"{algorithm}.learning_rate"] = FAST_RATE * usual[algorithm]["learning_rate"]
+        return made
+
     return (
         Preset(
             "quick",
             "Two short steps, to see that everything works; do not expect a better policy.",
             {**sized(0.4, 0.5), "shown_prompts": 4, "shown_times": 0},
+        ),
+        Preset(
+            FAST,
+            "As normal, but only the upper third of the layers learns: more than one and a half times as fast.",
+            {**sized(1, share), **upper_layers()},
         ),
         Preset(
             NORMAL,

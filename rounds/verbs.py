@@ -14,7 +14,7 @@ from feedback_store.database import Database
 from feedback_store.policies import Policy
 from feedback_store.runs import Run
 from language_models import plain_lora
-from rounds import evaluating, policy_record, resuming, run_plan, studies
+from rounds import evaluating, policy_record, presets, resuming, run_plan, studies
 from rounds import loop_state as loop
 from rounds.loop_state import LoopState
 from rounds.run_plan import Impossible as Impossible
@@ -97,7 +97,7 @@ def train_next_policy(
     is cancelled.
     """
     with db.transaction():
-        first = start_run(db, "train-reward", reward, preset=preset)
+        first = start_run(db, "train-reward", reward, preset=presets.of_the_reward(preset))
         return [first, start_run(db, "train-policy", policy, preset=preset, needs=[first.id])]
 
 

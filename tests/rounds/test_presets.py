@@ -25,7 +25,8 @@ def test_every_kind_has_the_same_names_and_its_normal_is_the_defaults_on_the_usu
     with_presets = {kind for kind, _ in ALL}
     assert with_presets == {"sample", "train-reward", "train-policy", "evaluate"}
     for kind in with_presets:
-        assert [preset.name for preset in presets.of(kind, USUAL)] == ["quick", "normal", "thorough"]
+        names = [preset.name for preset in presets.of(kind, USUAL) if preset.name != presets.FAST]
+        assert names == ["quick", "normal", "thorough"]
         assert parse(kind, presets.settings_of(kind, "normal", USUAL)) == parse(kind)
 
 
@@ -45,6 +46,15 @@ def test_a_faster_machine_takes_more_prompts_a_step_and_a_larger_base_fewer():
     assert prompts == {"usual": 8, "16 cores": 32, "GPU": 64, "larger": 4, "larger on a GPU": 16}
     assert policy("thorough", USUAL)["prompts_per_step"] == 16
     assert [policy(name, USUAL)["steps"] for name in ("quick", "normal", "thorough")] == [2, 5, 20]
+
+
+def test_fast_is_normal_with_the_upper_layers_alone_and_a_round_s_reward_is_normal_then():
+    fast, normal = policy("fast", USUAL), policy("normal", USUAL)
+    changed = {"frozen_share": 0.67, "learning_rate": 2 * normal["learning_rate"]}
+    assert fast == {**normal, **changed}
+    assert [presets.of_the_reward(name) for name in ("fast", "quick", None)] == ["normal", "quick", None]
+    with pytest.raises(SettingsError, match="quick, normal, thorough"):
+        presets.settings_of("train-reward", "fast", USUAL)
 
 
 @pytest.mark.parametrize("total", [2.5, 4.0, 24.0])

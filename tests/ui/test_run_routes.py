@@ -35,7 +35,7 @@ def test_the_form_has_every_kind_with_fields_values_and_presets(client: TestClie
     assert "resume_from" not in policy["values"]
     assert policy["values"]["ppo.steps"] == 5
     assert policy["values"]["ppo.sampling.max_new_tokens"] == 16  # the study's own, not the default
-    assert [preset["name"] for preset in policy["presets"]] == ["quick", "normal", "thorough"]
+    assert [preset["name"] for preset in policy["presets"]] == ["quick", "fast", "normal", "thorough"]
 
 
 def test_a_plan_says_everything_and_starts_nothing(client: TestClient, study: Database):
@@ -123,6 +123,17 @@ def test_the_next_round_is_planned_and_started_with_settings_of_both(client: Tes
     assert runs.get(study, queued[1]["id"]).config["ppo"]["steps"] == 2
     view = client.get(f"/api/runs/{queued[1]['id']}").json()
     assert [one["id"] for one in view["needs"]] == [queued[0]["id"]]
+
+
+def test_a_fast_round_has_a_normal_reward_and_trains_the_policy_s_upper_layers(client: TestClient, study: Database):
+    judge_all(study)
+    planned = client.post("/api/next-policy/plan", json={"preset": "fast"}).json()
+    assert [part["refused"] for part in planned["parts"]] == [None, None]
+    assert planned["parts"][1]["settings"]["ppo"]["frozen_share"] == 0.67
+    queued = client.post("/api/next-policy", json={"preset": "fast"}).json()["runs"]
+    reward, policy = (runs.get(study, one["id"]).config for one in queued)
+    assert reward["reward"]["epochs"] == 1
+    assert (policy["ppo"]["frozen_share"], policy["ppo"]["learning_rate"]) == (0.67, 1e-3)
     assert [one["id"] for one in client.get(f"/api/runs/{queued[0]['id']}").json()["needed_by"]] == [queued[1]["id"]]
 
 

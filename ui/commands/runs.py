@@ -36,7 +36,7 @@ def run(
     preset: Annotated[
         str | None,
         typer.Option(
-            help="Settings by a name: quick, normal or thorough. --config and --set come on top.",
+            help="Settings by a name: quick, normal, thorough; train-policy: fast. --config and --set come on top.",
             metavar="NAME",
             show_default=False,
         ),

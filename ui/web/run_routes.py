@@ -114,9 +114,10 @@ def train_next_policy(request: Request, person: Researcher, body: NextBody | Non
 def plan_next_policy(request: Request, person: Researcher, body: NextBody) -> dict[str, Any]:
     """What the two runs of a round would be; the command waits for the first before it starts the second."""
     db = study_of(request).db
+    each = ((body.reward, presets.of_the_reward(body.preset)), (body.policy, body.preset))
     parts = [
-        _planned(db, kind, settings, body.preset, expected=NEXT_POLICY[:place])
-        for place, (kind, settings) in enumerate(zip(NEXT_POLICY, (body.reward, body.policy), strict=True))
+        _planned(db, kind, settings, preset, expected=NEXT_POLICY[:place])
+        for place, (kind, (settings, preset)) in enumerate(zip(NEXT_POLICY, each, strict=True))
     ]
     whole = all(part["command"] for part in parts)
     return {"parts": parts, "command": " --wait && ".join(part["command"] for part in parts) if whole else None}

@@ -113,7 +113,7 @@ export class StartForm {
 
   choosePreset() {
     const { words, has } = this;
-    const [first] = this.parts();
+    const last = this.parts().at(-1); // a policy's presets are the most
     const one = ({ name, about }) => {
       const input = el("input", {
         type: "radio",
@@ -135,7 +135,7 @@ export class StartForm {
         el("span", {}, el("strong", {}, words(`runs.preset.${name}`)), said),
       );
     };
-    return group(words("runs.presets"), this.kinds[first].presets.map(one));
+    return group(words("runs.presets"), this.kinds[last].presets.map(one));
   }
 
   /** The algorithm as it is chosen: presets are sized for each, and choose none. */
