@@ -23,6 +23,7 @@ from typing import Any
 import numpy as np
 
 from benchmarks.intervals import mean_of
+from benchmarks.policy_speed import fast_settings
 from benchmarks.setting import Setting, peak_gigabytes
 from benchmarks.simulated_taste import Judged, Task, wins
 from language_models.sampling import Sampled
@@ -37,10 +38,12 @@ TOLD = 4  # completions of a held-out prompt by which a policy is judged
 POLICY = "trained-policy"
 
 
-def gain(setting: Setting, algorithm: str, *, learned: bool = True, permuted: bool = False) -> dict[str, Any]:
+def gain(
+    setting: Setting, algorithm: str, *, learned: bool = True, permuted: bool = False, fast: bool = False
+) -> dict[str, Any]:
     """One algorithm with its default settings, on the learned reward or on the taste itself (the ceiling); what learns
     straight from judgments gets these, and the learned reward chooses its best policy. `permuted`: every answer is
-    given to another pair, so that there is nothing to learn and the share has to stay at a half."""
+    given to another pair, so that there is nothing to learn and the share has to stay at a half. `fast`: the preset."""
     task = Task(setting)
     judged = task.judgments(setting.trials(JUDGMENTS, 12)) if learned else []
     if permuted:
@@ -48,6 +51,7 @@ def gain(setting: Setting, algorithm: str, *, learned: bool = True, permuted: bo
         judged = [replace(one, outcome=judged[place].outcome) for one, place in zip(judged, order, strict=True)]
     reward = task.learned(judged, PENALTY) if learned else _true(task)
     settings = {"steps": setting.trials(STEPS, 2)} | (SHORT if setting.short else {})
+    settings |= fast_settings(algorithm) if fast else {}
     trained = _trained(task, algorithm, reward, settings, reward, judged)
     return {"algorithm": algorithm, "judgments": len(judged)} | trained
 
@@ -165,6 +169,7 @@ def _true(task: Task) -> RewardFunction:
 SHORT = {"prompts_per_step": 2, "samples_per_prompt": 2, "minibatches": 1}
 CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     **{name: partial(gain, algorithm=name) for name in algorithm_registry.names()},
+    "ppo_fast": partial(gain, algorithm="ppo", fast=True),
     "ppo_permuted": partial(gain, algorithm="ppo", permuted=True),
     "ppo_true_taste": partial(gain, algorithm="ppo", learned=False),
     "best_of_n": best_of_n,

@@ -18,9 +18,11 @@ all rows at once is `trl`, a few of them `trl_small` (less memory), a value mode
 recomputes states as it comes, `trl_kept` does not.
 
 `time_to_rise_...`: seconds until the mean of a hidden taste over an iteration's fresh completions has risen by the same
-amount, from the same prompts, each with settings that suit it; take --seed 0, 1 and 2.
+amount, from the same prompts, each with settings that suit it, ours also with those of the preset fast; take --seed 0,
+1 and 2. `fast_preset`: an iteration of PPO's defaults with the upper layers alone, beside one with all layers.
 """
 
+import itertools
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -31,6 +33,8 @@ from benchmarks.setting import SYSTEM_PROMPT, Setting
 from benchmarks.turns import Side, Step, compared, in_turns, started
 from language_models.fetch import ensure
 from policy_training.algorithm_registry import settings_class
+from rounds import presets
+from rounds.work import REFERENCE_PARAMETERS, Facts
 
 TURNS = 4  # the first is warm-up
 NEW_TOKENS = 48
@@ -74,11 +78,12 @@ def time_to_rise(setting: Setting, *, algorithm: str, trl: str) -> dict[str, Any
         "prompts": _demo(setting).prompts(PROMPTS), "messages": _messages(_demo(setting), PROMPTS), "taste": "lists",
         "truncation_penalty": 2.0, "learning_rate": 3e-4,
     }  # fmt: skip
-    sides = _sides(setting, trl, prompts * samples)
     most, rise = setting.trials(MOST_SECONDS, 2), RISE
     usual = settings_class(algorithm)()  # ours with its defaults
     settings = {name: getattr(usual, name) for name in ("epochs", "minibatches", "truncation_penalty", "learning_rate")}
     settings |= {"kl_budget_nats": KL_BUDGET, "final_learning_rate_share": 1.0, "steps": 1000}
+    fast = _settings(algorithm, task, settings | fast_settings(algorithm))
+    sides = _sides(setting, trl, prompts * samples) | {"fast": _ours(settings=fast, folder="fast")}
     found: dict[str, list[Step]] = {}
     with tempfile.TemporaryDirectory() as work:
         whole = task | {"work": work, "settings": _settings(algorithm, task, settings)}
@@ -94,11 +99,44 @@ def time_to_rise(setting: Setting, *, algorithm: str, trl: str) -> dict[str, Any
     row: dict[str, Any] = {"algorithm": algorithm, "taste": "lists", "rise": rise, "taste_of_base": round(base, 3)}
     for name, steps in found.items():
         row[name] = _course(steps, base + rise)
-    ours = row["ours"]["rose"]
-    for name in set(found) - {"ours"}:
-        theirs = row[name]["rose"]
-        row[name]["ours_is_times_as_fast"] = round(theirs["seconds"] / ours["seconds"], 2) if ours and theirs else None
+    for name, own in itertools.product(set(found) - {"ours", "fast"}, ("ours", "fast")):
+        theirs, ours = row[name]["rose"], row[own]["rose"]
+        times = round(theirs["seconds"] / ours["seconds"], 2) if ours and theirs else None
+        row[name][f"{own}_is_times_as_fast"] = times
     return row if setting.peer else row | {"peer": NO_PEER}
+
+
+def fast_preset(setting: Setting) -> dict[str, Any]:
+    """PPO's defaults on prompts of the demo: an iteration of the preset fast beside one that trains all layers."""
+    usual, turns = settings_class("ppo")(), setting.trials(TURNS, 2)
+    names = ("prompts_per_step", "samples_per_prompt", "epochs", "minibatches")
+    task = {name: 2 if setting.short else getattr(usual, name) for name in names} | {
+        "base": str(ensure(setting.base)), "algorithm": "ppo", "natural_ends": True, "taste": "lists",
+        "truncation_penalty": 2.0, "temperature": 0.7, "seed": setting.seed, "new_tokens": setting.trials(64, 8),
+        "prompts": _demo(setting).prompts(PROMPTS), "learning_rate": 1e-5,
+    }  # fmt: skip
+    rows = task["prompts_per_step"] * task["samples_per_prompt"]
+    off = {"steps": turns, "update_kl_target": 1e9, "kl_budget_nats": 1e9, "guards": {"stop": False}}
+    fast = fast_settings("ppo") | {"learning_rate": 1e-5}  # hardly moves the policy: every step costs the same
+    ways = {"ours": off | fast, "all_layers": off}
+    sides = {
+        name: _ours(settings=_settings("ppo", task | {"rows": rows}, chosen), folder=name)
+        for name, chosen in ways.items()
+    }
+    with tempfile.TemporaryDirectory() as work:
+        steps = in_turns(sides, task | {"work": work, "rows": rows}, turns)
+    row: dict[str, Any] = {"algorithm": "ppo", "rows": rows, "frozen_share": fast["frozen_share"]}
+    for name, found in steps.items():
+        row[name] = compared(steps, name) | {"tokens": [step["tokens"] for step in found]}
+        row[name]["phases"] = found[-1]["phases"]
+    return row
+
+
+def fast_settings(algorithm: str) -> dict[str, Any]:
+    """What the preset fast sets of an algorithm."""
+    found = presets.settings_of("train-policy", presets.FAST, Facts(parameters=REFERENCE_PARAMETERS))
+    names = ("frozen_share", "learning_rate")
+    return {name: found[f"{algorithm}.{name}"] for name in names}
 
 
 def _ended(steps: list[Step], target: float, most_seconds: float) -> bool:
@@ -178,7 +216,7 @@ def _settings(algorithm: str, task: dict[str, Any], chosen: dict[str, Any]) -> d
 
 def _sides(setting: Setting, trl: str, rows: int, *, variants: bool = False) -> dict[str, Side]:
     """Ours and the peer as it comes, or ours and the peer's variants."""
-    sides = {"ours": Side(sys.executable, "benchmarks.policy_speed_sides", "ours")}
+    sides = {"ours": _ours()}
     if setting.peer is None:
         return sides
     python, small = str(setting.peer), max(rows // 4, 1)
@@ -200,6 +238,10 @@ def _sides(setting: Setting, trl: str, rows: int, *, variants: bool = False) -> 
     return sides
 
 
+def _ours(**own: Any) -> Side:
+    return Side(sys.executable, "benchmarks.policy_speed_sides", "ours", own)
+
+
 def _demo(setting: Setting) -> Setting:
     """The demo's prompts, which ask for one short sentence: the taste needs completions that end."""
     return Setting(setting.base, setting.seed, None, setting.short)
@@ -219,6 +261,7 @@ CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "ppo_iteration": partial(iteration, **PPO, trl="ppo"),
     "ppo_iteration_natural": partial(iteration, **PPO, trl="ppo", natural_ends=True),
     "ppo_iteration_variants": partial(iteration, **PPO, trl="ppo", variants=True),
+    "fast_preset": fast_preset,
     "shared_trunk": partial(iteration, **PPO, trl="shared_trunk"),
     "rloo": partial(iteration, **RLOO, trl="rloo"),
     "rloo_variants": partial(iteration, **RLOO, trl="rloo", variants=True),

@@ -36,7 +36,7 @@ def ours(task: dict[str, Any]) -> None:
 
     items = [PromptItem(place, ids) for place, ids in enumerate(task["prompts"])]
     settings = settings_class(task["algorithm"]).model_validate(task["settings"])
-    given = Given(model, items, reward, Path(task["work"]) / "ours", on_step)
+    given = Given(model, items, reward, Path(task["work"]) / task.get("folder", "ours"), on_step)
     turns.ready()
     turns.await_turn()
     trainer(task["algorithm"])(given, settings)

@@ -74,6 +74,14 @@ def test_cells_of_speed_measure_ours_where_there_is_no_peer(short: Setting) -> N
     assert "--peer" in row["peer"]
 
 
+def test_the_preset_fast_is_measured_beside_all_layers_on_the_same_work(short: Setting) -> None:
+    row = policy_speed.CELLS["fast_preset"](short)
+    assert row["ours"]["tokens"] == row["all_layers"]["tokens"]
+    assert (row["rows"], row["frozen_share"]) == (4, 0.67)
+    assert row["all_layers"]["ours_is_times_as_fast"] > 0
+    assert policy_speed.fast_settings("rloo") == {"frozen_share": 0.67, "learning_rate": 6e-4}
+
+
 def test_sampling_is_measured_beside_generate_with_and_without_ends(short: Setting) -> None:
     whole = sampling_speed.CELLS["full_length"](short)
     assert (whole["tokens"], whole["generate_tokens"]) == ([4 * 8], [4 * 8])
@@ -103,7 +111,7 @@ def test_what_grows_is_told_round_by_round() -> None:
     assert growth.memory_times(small, large) == 1.2
 
 
-@pytest.mark.parametrize("cell", ["rloo", "dpo", "ppo_permuted", "ppo_true_taste", "guards_off"])
+@pytest.mark.parametrize("cell", ["rloo", "dpo", "ppo_fast", "ppo_permuted", "ppo_true_taste", "guards_off"])
 def test_cells_of_quality_tell_the_taste_over_time(short: Setting, cell: str) -> None:
     row = policy_quality.CELLS[cell](short)
     assert row["curve"][0]["kl_nats"] == pytest.approx(0, abs=1e-4)
