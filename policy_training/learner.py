@@ -12,6 +12,7 @@ import torch
 from torch import Tensor
 
 from language_models.checkpoints import latest_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
+from language_models.errors import NothingToTrain
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
 from policy_training.kl import KLController
@@ -63,13 +64,20 @@ class Learner:
 
     @classmethod
     def start(cls, given: Given, settings: TrainingSettings, *, value_learning_rate: float | None = None) -> Learner:
-        """The adapter of the starting policy, or a new one; with a value head where it has a learning rate."""
+        """The adapter of the starting policy, or a new one; with a value head where it has a learning rate. Raises
+        NothingToTrain where that adapter changes frozen layers alone."""
         model, adapter, frozen = given.model, given.adapter, frozen_layers(given.model, settings)
         if given.start_folder is None:
             model.adapters.add(adapter, settings.lora, settings.seed, frozen_layers=frozen)
         else:
             model.adapters.load(adapter, given.start_folder / ADAPTER)
         trained = list(model.adapters.parameters(adapter, from_layer=frozen).values())
+        if not trained:
+            raise NothingToTrain(
+                f"frozen_share = {settings.frozen_share:g} leaves the lowest {frozen} of {model.layers} layers as they "
+                "are, and the adapter that this run starts from changes no other: lower frozen_share, or start from "
+                "another policy"
+            )
         groups: list[dict[str, Any]] = [{"params": trained, "full_rate": settings.learning_rate}]
         head = None
         if value_learning_rate is not None:

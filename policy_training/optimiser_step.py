@@ -3,6 +3,7 @@
 from collections.abc import Mapping, Sequence
 from math import isfinite
 from pathlib import Path
+from statistics import fmean
 
 import torch
 from safetensors.torch import save_file
@@ -47,3 +48,9 @@ def guarded_step(
             "try a lower learning rate. Weights and batch are in non-finite.safetensors beside the checkpoints"
         )
     return 1
+
+
+def finite_mean(name: str, values: Sequence[float]) -> dict[str, float]:
+    """The figure `name` of an iteration: the mean over its steps that were taken; nothing where all were skipped."""
+    finite = [value for value in values if isfinite(value)]
+    return {name: fmean(finite)} if finite else {}

@@ -2,8 +2,7 @@
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import inf, isfinite
-from statistics import fmean
+from math import inf
 
 import torch
 from torch import Tensor
@@ -11,7 +10,7 @@ from torch import Tensor
 from language_models.log_probs import completion_pass
 from policy_training.learner import Learner
 from policy_training.losses import approximate_kl
-from policy_training.optimiser_step import guarded_step
+from policy_training.optimiser_step import finite_mean, guarded_step
 from policy_training.records import Given
 from policy_training.rollouts import MicroBatch, Rollouts
 from policy_training.settings import TrainingSettings
@@ -100,5 +99,7 @@ def _see(learner: Learner, micro: MicroBatch, rollouts: Rollouts, temperature: f
 
 def _means(seen: Sequence[Mapping[str, float]], epochs: int, skipped: int) -> dict[str, float]:
     """Of the steps that were taken; those that were skipped are counted, and what made them so is no figure to show."""
-    means = {name: fmean(finite) for name in seen[0] if (finite := [one[name] for one in seen if isfinite(one[name])])}
+    means: dict[str, float] = {}
+    for name in seen[0]:
+        means |= finite_mean(name, [figures[name] for figures in seen])
     return means | {"epochs": float(epochs), "skipped_steps": float(skipped)}

@@ -131,7 +131,9 @@ def update_gb(config: Mapping[str, Any], facts: Facts) -> float:
         layers *= RECOMPUTED_LAYERS_SHARE
     whole = facts.prompt_tokens + facts.text_tokens(training["sampling"]["max_new_tokens"])
     there = training["prompts_per_step"] * training["samples_per_prompt"] * whole / training["minibatches"]
-    return float(min(training["tokens_per_batch"], there) * layers + SCORES_GB)
+    budget = training["tokens_per_batch"]
+    most = max(budget, whole, facts.prompt_tokens + budget / 2)  # a row is never split (shared_prompt_batches)
+    return float(min(most, max(there, whole)) * layers + SCORES_GB)
 
 
 def _with_memory_in_mind(kind: str, config: Mapping[str, Any], facts: Facts) -> Mapping[str, Any]:

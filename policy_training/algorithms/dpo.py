@@ -24,7 +24,7 @@ from policy_training.algorithms.settings.dpo import Settings
 from policy_training.iterations import iterations
 from policy_training.learner import Learner, TrainedPolicy
 from policy_training.losses import preference_losses
-from policy_training.optimiser_step import guarded_step
+from policy_training.optimiser_step import finite_mean, guarded_step
 from policy_training.passes import in_passes, with_mean_weight_one
 from policy_training.records import Given, Preference
 from policy_training.rollouts import MicroBatch
@@ -100,9 +100,10 @@ def _update(
             minibatch.append(micro)
         losses.append(loss)
         skipped += guarded_step(learner, minibatch, {"preference_loss": loss}, settings.max_grad_norm, folder)
+    taken = shifts.isfinite().all(1)  # what made a step be skipped is no figure to show
     return {
-        "preference_loss": sum(losses) / len(losses),
-        **_figures(shifts, pairs),
+        **finite_mean("preference_loss", losses),
+        **_figures(shifts[taken], [pair for pair, counts in zip(pairs, taken.tolist(), strict=True) if counts]),
         "skipped_steps": float(skipped),
     }
 

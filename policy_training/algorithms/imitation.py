@@ -15,7 +15,7 @@ from policy_training.algorithms.settings.imitation import Settings
 from policy_training.imitating import add_imitation_gradient, demonstrations_that_count
 from policy_training.iterations import iterations
 from policy_training.learner import Learner, TrainedPolicy
-from policy_training.optimiser_step import guarded_step
+from policy_training.optimiser_step import finite_mean, guarded_step
 from policy_training.passes import in_passes
 from policy_training.records import Given
 
@@ -40,5 +40,5 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
                 skipped += guarded_step(
                     learner, minibatch, {"imitation_loss": loss}, settings.max_grad_norm, given.checkpoint_folder
                 )
-            now.metrics.update(imitation_loss=sum(losses) / len(losses), skipped_steps=float(skipped))
+            now.metrics.update(finite_mean("imitation_loss", losses), skipped_steps=float(skipped))
     return learner.best()

@@ -186,11 +186,15 @@ def _training_settings(context: RunContext) -> TrainingSettings:
 
 
 def _compute(context: RunContext) -> Compute:
-    """How updates are computed: as the first attempt chose, else by what the machine can do and has free."""
+    """How updates are computed: as the first attempt chose, or the run that this one goes on from; else by what the
+    machine can do and has free."""
     settings: TrainPolicySettings = context.settings
-    kept = environment.read(context.db, context.run.id)
-    if set(environment.CHOSEN) <= set(kept):
-        return Compute(recompute=bool(kept["gradient_checkpointing"]), compile=bool(kept["compile"]))
+    for run_id in (context.run.id, settings.resume_from):
+        kept = environment.read(context.db, run_id) if run_id is not None else {}
+        if set(environment.CHOSEN) <= set(kept):
+            chosen = {name: bool(kept[name]) for name in environment.CHOSEN}
+            environment.keep(context.db, context.lease, chosen)
+            return Compute(recompute=chosen["gradient_checkpointing"], compile=chosen["compile"])
     here = capabilities()
     how = choose_compute(
         here,

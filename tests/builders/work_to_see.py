@@ -57,6 +57,7 @@ def _policy_run(db: Database, steps: int) -> runs.Lease:
         score, loss = 0.3 * step**0.6, 0.5 / (1 + step)
         values = {"score": score, "reward": score - 0.09 * kl, "kl_nats": kl, "length_tokens": 30.0 + step}
         values |= {"entropy_nats": 1.9 - step / 20, "clip_fraction": 0.02 * step, "value_loss": loss}
+        values |= {"held_out": 0.2 * step**0.5 - 0.02 * step} if step % 2 == 0 else {}
         run_records.add_metrics(db, lease, "steps", step, values)
         run_records.log(db, lease, f"Step {step} is done.")
     held_out = prompts.listing(db, "holdout")[:3]

@@ -2,12 +2,14 @@
 
 from collections.abc import Callable, Sequence
 from dataclasses import replace
+from math import isfinite
 from pathlib import Path
 
 import pytest
 import torch
 
 import toy_task
+from language_models.batches import Batch
 from language_models.errors import NonFiniteLoss, NothingToTrain
 from language_models.model import LanguageModel
 from language_models.settings import LoraSettings, SamplingSettings
@@ -189,6 +191,20 @@ def test_three_non_finite_losses_fail_with_the_batch_saved(tmp_path: Path, monke
     with pytest.raises(NonFiniteLoss, match="3 times in a row"):
         run(fresh_tiny(), tmp_path)
     assert (tmp_path / "non-finite.safetensors").is_file()
+
+
+def test_a_skipped_step_is_in_no_figure(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    calls, real = [0], dpo._log_probs
+
+    def once(model: LanguageModel, batch: Batch, temperature: float) -> torch.Tensor:
+        calls[0] += torch.is_grad_enabled()
+        return real(model, batch, temperature) * (float("nan") if calls[0] == 1 and torch.is_grad_enabled() else 1.0)
+
+    monkeypatch.setattr(dpo, "_log_probs", once)
+    _, reports = run(fresh_tiny(), tmp_path)
+    figures = reports[0].metrics
+    assert figures["skipped_steps"] == 1
+    assert all(isfinite(figures[name]) for name in ("preference_loss", "preference_margin_nats"))
 
 
 # Learning: pairs labelled with the chances of the true reward have the exact optimum of the toy task as their own.

@@ -4,11 +4,13 @@ from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 from torch import Tensor
 
 from language_models.adapters import WEIGHTS
+from language_models.errors import NothingToTrain
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.algorithms import ppo
@@ -94,6 +96,18 @@ def test_a_start_that_changes_frozen_layers_keeps_what_it_does_there(tmp_path: P
     now, before = weights_of(trained), load_file(tmp_path / "policy" / ADAPTER / WEIGHTS)
     changed = {name for name, value in before.items() if not torch.equal(now[name], value)}
     assert changed == {name for name in before if "layers.2." in name}
+
+
+def test_a_start_of_which_nothing_is_left_to_train_is_refused_in_words(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given = given_for(tmp_path / "one")
+    monkeypatch.setattr(given.model.adapters, "_linear_from", lambda _: ["model.layers.0.self_attn.q_proj"])
+    given.model.adapters.add(given.adapter, LoraSettings(rank=4), 0, frozen_layers=1)
+    (tmp_path / "policy" / ADAPTER).mkdir(parents=True)
+    given.model.adapters.save(given.adapter, tmp_path / "policy" / ADAPTER)
+    with pytest.raises(NothingToTrain, match=r"frozen_share = 0.5 leaves the lowest 2 of 3 .* lower frozen_share"):
+        ppo.train(given_for(tmp_path / "two", tmp_path / "policy"), SETTINGS)
 
 
 def test_a_reference_below_whose_frozen_layers_the_policy_differs_is_read_whole(tmp_path: Path) -> None:

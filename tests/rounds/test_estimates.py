@@ -140,6 +140,18 @@ def test_memory_follows_precision_micro_batch_and_what_is_computed_again():
     assert memory(**on) < memory() - 0.5 * 650 * estimates.LAYERS_GB_A_TOKEN
 
 
+def test_a_row_that_is_longer_than_the_budget_is_in_memory_whole():
+    def layers_gb(tokens: int, prompt: float) -> float:
+        config = of("train-policy", ppo__tokens_per_batch=tokens)
+        return estimates.update_gb(config, replace(FACTS, prompt_tokens=prompt)) - estimates.SCORES_GB
+
+    whole = 1500 + 64
+    for tokens in (64, 128):
+        assert layers_gb(tokens, 1500) == pytest.approx(whole * estimates.LAYERS_GB_A_TOKEN)
+    # Where a prompt leaves less than half of the budget, its completions may still fill half of it.
+    assert layers_gb(600, 1500) == pytest.approx((1500 + 300) * estimates.LAYERS_GB_A_TOKEN)
+
+
 def test_layers_that_will_be_computed_again_for_want_of_memory_are_foreseen():
     tight = replace(FACTS, free_memory_gb=rough_memory_gb("train-policy", of("train-policy"), FACTS) - 0.1)
     told = {switch: estimate("train-policy", of("train-policy", compute__gradient_checkpointing=switch), tight)

@@ -12,7 +12,7 @@ from feedback_store.prompts import NewPrompt, from_text
 from policy_training import iterations
 from policy_training.algorithms import ppo
 from policy_training.iterations import Iteration
-from rounds import pruning, resuming, run_plan, run_views, shown_samples, studies, token_rows, verbs
+from rounds import environment, pruning, resuming, run_plan, run_views, shown_samples, studies, token_rows, verbs
 from rounds.context import RunCancelled
 from rounds.kinds import train_policy
 from rounds.publishing import read_card
@@ -112,10 +112,13 @@ def test_it_goes_on_to_what_an_uncut_run_makes_whatever_the_study_says_since(
     with monkeypatch.context() as patch:
         update = ppo._update
         patch.setattr(ppo, "_update", lambda *given: taken.append(given[1].step) or update(*given))
+        patch.setattr(train_policy, "free_memory_gb", lambda _device: 0.0)  # by itself it would recompute layers now
         worker.work(until_idle=True)
     resumed = runs.get(db, new.id)
     assert (resumed.status, resumed.error) == ("succeeded", None)
     assert taken == [1, 2]
+    how = [environment.read(db, run.id)["gradient_checkpointing"] for run in (old, resumed)]
+    assert how == [False, False]
 
     policy = policies.by_name(db, (resumed.result or {})["policy"])
     assert read_card(db.folder / str(policy.folder))["system_prompt"] == said.system_prompt

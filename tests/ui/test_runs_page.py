@@ -12,7 +12,7 @@ from feedback_store import prompts, reward_models, run_records, runs
 from feedback_store.database import Database
 from reward_training.human_ceiling import Said, human_ceiling
 from reward_training.metrics import Readings, by_slice, evaluate
-from rounds import beginnings, resuming, shown_samples, token_rows, verbs
+from rounds import beginnings, resuming, run_alarms, shown_samples, token_rows, verbs
 from rounds.settings import parse
 from rounds.shown_samples import ShownSample
 from web_studies import HOSTILE, claim, judge_all, two_policies
@@ -34,7 +34,7 @@ def a_policy_run(db: Database, steps: int = 3, offset: float = 0.0) -> runs.Leas
     lease = claim(db)
     for step in range(steps):
         values = {"score": step + offset, "kl_nats": step / 9, "value_loss": 0.5, "clip_fraction": 0.1}
-        values["reward"] = values["score"] - 0.1
+        values["held_out"] = values["score"] - 0.1
         run_records.add_metrics(db, lease, "steps", step, values)
     run_records.log(db, lease, f"first line {HOSTILE}")
     runs.heartbeat(db, lease, lease_seconds=60, progress={"phase": "improving the policy", "step": steps, "steps": 9})
@@ -81,7 +81,7 @@ def test_a_whole_round_is_started_with_settings_of_both(study: Database, served:
     algorithm.select_option("rloo")
     page.get_by_role("radio", name="Quick look").check()
     expect(algorithm).to_have_value("rloo")
-    page.get_by_role("radio", name="Normal").check()
+    page.get_by_role("radio", name=re.compile("^Normal")).check()
     algorithm.select_option("ppo")
     steps = page.get_by_label("Steps", exact=True).locator("visible=true")
     steps.fill("2")
@@ -139,8 +139,14 @@ def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     figures = {"kl": [0.5, -0.25, None], "advantage": [1.5, -0.75, 0.0]}
     row = {"prompt_id": held_out[0], "finished": True, "score": 0.5, "rewarded": 0.25, "beta": 0.1}
     token_rows.add(folder, 1, [{**row, "tokens": [HOSTILE, "\n", ""], "figures": figures}])
+    for step, code, value, limit in ((1, "distinct", 0.2, 0.4), (2, "kl_budget", None, 5.0)):
+        run_records.add_metrics(study, lease, run_alarms.ALARMS, step, {code: value, f"{code}.limit": limit})
     open_runs(page, served(study), f"#{lease.run_id}")
     expect(page.get_by_text("3 of 9")).to_be_visible()
+    alarms = page.locator(".tm-failure").get_by_role("listitem")
+    expect(alarms).to_have_text(
+        [re.compile("^Step 1: 0.2 of .*at least 0.4"), re.compile(r"^Step 2: KL \? nats, past the budget of 5\.")]
+    )
     tokens = page.get_by_role("listbox", name="Token by token")
     expect(tokens.locator("[aria-selected=true]")).to_have_text(HOSTILE)
     tokens.press("ArrowRight")
@@ -150,7 +156,7 @@ def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     for title in ("Reward", "KL to the reference", "Value loss", "Share of ratios clipped"):
         expect(page.get_by_role("img", name=re.compile(f"^{title}: "))).to_be_visible()
     both = page.get_by_role(
-        "img", name=re.compile("^Both rewards over √KL: Reward 2.00, Reward less the price of KL 1.90")
+        "img", name=re.compile("^Reward in training and on held-out prompts, over √KL: Reward 2.00, .*cautious 1.90")
     )
     expect(both.locator("path.tm-line")).to_have_count(2)
     expect(page.locator(".tm-log")).to_contain_text("first line <img")

@@ -121,7 +121,7 @@ test("a reading over the root of KL has the steps that have both, in their order
     [0, 5],
   ]);
   assert.deepEqual(overRootKl({ score: curves.score }, "score"), []);
-  assert.deepEqual(overRootKl(curves, "reward"), []);
+  assert.deepEqual(overRootKl(curves, "held_out"), []);
 });
 
 test("runs that measured no reward show no part for it", () => {

@@ -1,12 +1,13 @@
-// The reward over how far a policy went: its own reward and the one less the price of KL, over the root of the KL.
-// Over-optimisation shows as the first rising while the second falls (Gao, Schulman, Hilton 2022, arXiv 2210.10760).
+// The reward over how far a policy went, over the root of the KL: on the prompts that it is trained on, and on held-out
+// ones, less what the reward is not sure of. Over-optimisation shows as the first rising while the second falls (Gao,
+// Schulman, Hilton 2022, arXiv 2210.10760).
 
 import { el } from "../page/elements.js";
 import { legend, plot } from "../page/chart.js";
 import { readingWords, runWords } from "./words.js";
 
 const PROXY = "score";
-const PENALISED = "reward";
+const CAUTIOUS = "held_out";
 
 /** A reading as [[√KL, value], ...] in the order of the steps that have both. An estimate of KL below 0 counts as 0. */
 export function overRootKl(curves, name) {
@@ -19,7 +20,7 @@ export function overRootKl(curves, name) {
 
 /** Both rewards of one run in one figure; null where it has not both. */
 export function rewardsOverKl(tools, curves) {
-  const series = [PROXY, PENALISED].map((name) => ({
+  const series = [PROXY, CAUTIOUS].map((name) => ({
     name: readingWords(tools, name),
     points: overRootKl(curves, name),
   }));
@@ -39,7 +40,7 @@ export function rewardsOverKl(tools, curves) {
 /** A figure for each of the two rewards with a line a run, in the order of their legend; those that no run has are left
  * out. */
 export function runsOverKl(tools, runs) {
-  return [PROXY, PENALISED]
+  return [PROXY, CAUTIOUS]
     .map((name) => ({
       title: tools.words("runs.one_over_kl", { reading: readingWords(tools, name) }),
       series: runs.map((run) => ({ name: runWords(tools, run), points: overRootKl(run.curves, name) })),
