@@ -219,10 +219,25 @@ def _taste(context: RunContext, model: RewardModel) -> dict[str, Any]:
     return {"taste": plain(taste), "taste_policy": samples[0][0].policy.name}
 
 
+def _shift(context: RunContext, report: dict[str, Any]) -> dict[str, Any] | None:
+    """How the raw scale moved since the reward before this one; None for the first. Scores have mean 0 and standard
+    deviation 1 on the reference samples in all of them, so that beta keeps its meaning."""
+    mean, sd = (float(report[f"reference_{name}"]) for name in ("mean", "sd"))
+    told = f"Raw scores of {report['reference_samples']} texts of the reference: mean {mean:.3g}, deviation {sd:.3g}"
+    before = [one for one in reward_models.listing(context.db) if one.run_id != context.run.id]
+    if not before or not before[-1].metrics.get("reference_sd"):
+        context.log(f"{told}; normalised to 0 and 1.")
+        return None
+    last, was = before[-1].name, before[-1].metrics
+    context.log(f"{told} ({last}: {was['reference_mean']:.3g}, {was['reference_sd']:.3g}); normalised to 0 and 1.")
+    return {"since": last, "mean": mean - was["reference_mean"], "sd_times": sd / was["reference_sd"]}
+
+
 def _publish(
     context: RunContext, trained: TrainedReward, counts: dict[str, int], more: dict[str, Any]
 ) -> dict[str, Any]:
     report = {**plain(trained.report), **counts, **more}
+    report["shift"] = _shift(context, report)
     name = f"reward-{reward_models.next_number(context.db, context.run.id)}"
 
     folder, manifest = write_weights(context, name, trained.save, {"report": report})

@@ -29,14 +29,16 @@ def put_tiny_on_hub(monkeypatch, tmp_path: Path) -> Path:
     return folder
 
 
-def with_policy(folder: Path, base: str = "tiny:", seed: int = 1, scale: float = 0.3) -> tuple[Database, Worker]:
+def with_policy(
+    folder: Path, base: str = "tiny:", seed: int = 1, scale: float = 0.3, frozen_layers: int = 0
+) -> tuple[Database, Worker]:
     """A study with the current policy "policy-1", and a worker for it."""
     db = new_study(folder, base=base)
     torch.set_num_threads(1)
     worker = Worker(folder, lease_seconds=60)
     start = worker.models.register_base()
     adapters = worker.models.model.adapters
-    adapters.add("made", LoraSettings(rank=4, alpha=8), seed)
+    adapters.add("made", LoraSettings(rank=4, alpha=8), seed, frozen_layers=frozen_layers)
     randomise(worker.models.model, "made", seed, scale)
     with folders.write_folder(folder / "models" / "policy-1") as writing:
         (writing / "adapter").mkdir()

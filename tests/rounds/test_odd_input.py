@@ -9,7 +9,7 @@ from pathlib import Path
 import pytest
 import torch
 
-from feedback_store import policies, prompts, run_records, runs
+from feedback_store import policies, prompts, reward_models, run_records, runs
 from feedback_store.database import Database
 from feedback_store.prompts import NewPrompt, from_text
 from policy_training.algorithms import ppo
@@ -95,6 +95,14 @@ def test_a_reward_model_that_is_retrained_meanwhile_is_not_taken_up_by_the_run(t
     newer = verbs.start_run(db, "train-reward", {"reward.epochs": 0}, priority=100)
     run = done(db, worker, run)
     assert runs.get(db, newer.id).result["reward_model"] == "reward-2"
+    # What the new training did to the raw scale is said, as scores are normalised anew.
+    first, second = (one.metrics for one in reward_models.listing(db))
+    assert first["shift"] is None
+    times = second["reference_sd"] / first["reference_sd"]
+    moved = second["reference_mean"] - first["reference_mean"]
+    assert second["shift"] == {"since": "reward-1", "mean": pytest.approx(moved), "sd_times": pytest.approx(times)}
+    said = " ".join(line.text for line in run_records.logs(db, newer.id))
+    assert f"(reward-1: {first['reference_mean']:.3g}, {first['reference_sd']:.3g}); normalised to 0 and 1" in said
     assert (run.status, run.error) == ("succeeded", None)
     assert run.ended_at > runs.get(db, newer.id).ended_at
     assert run.result["reward_model"] == "reward-1"

@@ -71,10 +71,11 @@ def test_an_adapter_names_a_base_on_the_hub_and_says_its_sha256(tmp_path, monkey
         assert told in card, told
 
 
-def test_an_adapter_keeps_the_rules_that_vllm_sets(tmp_path, monkeypatch):
+@pytest.mark.parametrize("frozen", [0, 2], ids=["all layers", "upper layers"])
+def test_an_adapter_keeps_the_rules_that_vllm_sets(tmp_path, monkeypatch, frozen):
     """By its raw files, as vLLM's loader looks at them (peft_helper.py, lora_model.py, utils.py)."""
     put_tiny_on_hub(monkeypatch, tmp_path)
-    db, worker = with_policy(tmp_path / "study", HUB)
+    db, worker = with_policy(tmp_path / "study", HUB, frozen_layers=frozen)
     folder = exported(db, worker)
     config = json.loads((folder / "adapter_config.json").read_text())
     assert {"r", "lora_alpha", "target_modules"} <= set(config)
@@ -84,11 +85,14 @@ def test_an_adapter_keeps_the_rules_that_vllm_sets(tmp_path, monkeypatch):
     assert not config["rank_pattern"] and not config["alpha_pattern"] and config["init_lora_weights"] is True
     tensors = load_file(folder / "adapter_model.safetensors")
     linear = {name.rsplit(".", 1)[-1] for name in worker.models.model.adapters.linear_shapes()}
+    targets = {name.rsplit(".", 1)[-1] for name in config["target_modules"]}  # a module's last name alone counts
+    assert targets <= linear
+    assert {int(name.split(".layers.")[1].split(".")[0]) for name in tensors} == set(range(frozen, 3))
     for name, tensor in tensors.items():
         start, _, rest = name.partition("base_model.model.")
         *module, side, weight = rest.split(".")
         assert (start, weight) == ("", "weight") and side in ("lora_A", "lora_B")
-        assert module[-1] in linear and module[-1] in config["target_modules"]
+        assert module[-1] in linear and module[-1] in targets
         assert tensor.is_floating_point() and tensor.shape[side == "lora_B"] == config["r"]
     assert not [name for name in tensors if "value" in name or "embed" in name or "lm_head" in name]
 
