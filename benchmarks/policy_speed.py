@@ -23,6 +23,7 @@ amount, from the same prompts, each with settings that suit it, ours also with t
 """
 
 import itertools
+import statistics
 import sys
 import tempfile
 from collections.abc import Callable, Mapping
@@ -65,7 +66,17 @@ def iteration(
     for name, found in steps.items():
         row[name] = compared(steps, name) | {"tokens": [step["tokens"] for step in found]}
     row["ours"]["phases"] = steps["ours"][-1]["phases"]
+    row["ours"]["tokens_a_second"] = _tokens_a_second(steps["ours"], epochs)
     return row if setting.peer else row | {"peer": NO_PEER}
+
+
+def _tokens_a_second(steps: list[Step], epochs: int) -> dict[str, float]:
+    """Medians over the steps: completion tokens drawn a second, and trained on, each as often as there are epochs."""
+    phases = {"drawn": (1, "seconds_sample"), "trained": (epochs, "seconds_update")}
+    return {
+        name: round(statistics.median(times * step["tokens"] / step["phases"][seconds] for step in steps), 1)
+        for name, (times, seconds) in phases.items()
+    }
 
 
 def time_to_rise(setting: Setting, *, algorithm: str, trl: str) -> dict[str, Any]:

@@ -85,7 +85,11 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
             yield now
         pause_point("update-ended")
         learner.controller = learner.controller.after(metrics["kl_nats"], len(rollouts.items))
-        metrics |= {"seconds_collect": sampled_at - began, "seconds_update": time.monotonic() - sampled_at}
+        metrics |= {
+            "seconds_sample": rollouts.seconds_sample,
+            "seconds_collect": sampled_at - began,
+            "seconds_update": time.monotonic() - sampled_at,
+        }
         if (step + 1) % settings.checkpoint_every == 0:
             report = {"metrics": metrics, "alarms": [astuple(one) for one in alarms]}
             learner.save(given.checkpoint_folder, step + 1, report)

@@ -1,6 +1,7 @@
 """Rollouts: completions of the current policy with everything that an update needs, taken once before its first
 step."""
 
+import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
 
@@ -41,6 +42,7 @@ class Rollouts:
     reference: Tensor  # (N, C) log-probs under the reference policy
     values: Tensor  # (N, C)
     entropy: Tensor  # (N, C) nats
+    seconds_sample: float = 0.0  # to draw them
 
 
 class BadReward(ValueError):
@@ -106,7 +108,9 @@ def collect(given: Given, learner: Learner, settings: TrainingSettings, step: in
     """
     model = learner.model
     items, requests = draw_requests(given.prompts, settings, step)
+    began = time.monotonic()
     sampled = sample(model, requests, settings.sampling, learner.adapter)
+    seconds = time.monotonic() - began
     pause_point("completions-drawn")
     scores = checked_scores(given.reward(items, sampled) if given.reward else [0.0] * len(items), items)
     pause_point("completions-scored")
@@ -131,7 +135,7 @@ def collect(given: Given, learner: Learner, settings: TrainingSettings, step: in
                 base = completion_pass(model, asked, settings.sampling.temperature)
             reference[micro.rows, :width] = base.log_probs.cpu()
     pause_point("log-probs-read")
-    return Rollouts(items, sampled, layout, scores, mask, log_probs, reference, values, entropy)
+    return Rollouts(items, sampled, layout, scores, mask, log_probs, reference, values, entropy, seconds)
 
 
 def checked_scores(scores: Sequence[float], items: Sequence[PromptItem]) -> Tensor:

@@ -70,7 +70,8 @@ def test_a_taste_has_risen_where_two_batches_say_so_within_the_budget(
 def test_cells_of_speed_measure_ours_where_there_is_no_peer(short: Setting) -> None:
     row = policy_speed.CELLS["ppo_iteration"](short)
     assert row["ours"]["tokens"] == [16 * 8]  # no token ends a completion: all sides learn from equally many
-    assert row["ours"]["phases"].keys() == {"seconds_collect", "seconds_update"}
+    assert row["ours"]["phases"].keys() == {"seconds_sample", "seconds_collect", "seconds_update"}
+    assert row["ours"]["tokens_a_second"].keys() == {"drawn", "trained"}
     assert "--peer" in row["peer"]
 
 
