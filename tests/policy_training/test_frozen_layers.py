@@ -43,6 +43,16 @@ def given_for(folder: Path, start: Path | None = None) -> Given:
     return Given(model, prompts, letters, folder, lambda _: None, start)
 
 
+def changed_everywhere(folder: Path) -> Path:
+    """The folder of a policy that differs from the base in every layer."""
+    given, policy = given_for(folder / "one"), folder / "policy"
+    given.model.adapters.add(given.adapter, LoraSettings(rank=4, alpha=8), 0)
+    randomise(given.model, given.adapter, 3)
+    (policy / ADAPTER).mkdir(parents=True)
+    given.model.adapters.save(given.adapter, policy / ADAPTER)
+    return policy
+
+
 def losses(seen: Seen) -> tuple[Tensor, dict[str, Tensor]]:
     return -seen.log_probs + seen.values.square(), {}
 
@@ -86,14 +96,10 @@ def test_a_run_trains_the_upper_layers_alone_and_goes_on_from_its_own_policy(tmp
 
 
 def test_a_start_that_changes_frozen_layers_keeps_what_it_does_there(tmp_path: Path) -> None:
-    given = given_for(tmp_path / "one")
-    given.model.adapters.add(given.adapter, LoraSettings(rank=4, alpha=8), 0)
-    randomise(given.model, given.adapter, 3)
-    (tmp_path / "policy" / ADAPTER).mkdir(parents=True)
-    given.model.adapters.save(given.adapter, tmp_path / "policy" / ADAPTER)
+    start = changed_everywhere(tmp_path)
     settings = SETTINGS.model_copy(update={"kl_budget_nats": 1e3})
-    trained = ppo.train(given_for(tmp_path / "two", tmp_path / "policy"), settings)
-    now, before = weights_of(trained), load_file(tmp_path / "policy" / ADAPTER / WEIGHTS)
+    trained = ppo.train(given_for(tmp_path / "two", start), settings)
+    now, before = weights_of(trained), load_file(start / ADAPTER / WEIGHTS)
     changed = {name for name, value in before.items() if not torch.equal(now[name], value)}
     assert changed == {name for name in before if "layers.2." in name}
 
@@ -111,14 +117,10 @@ def test_a_start_of_which_nothing_is_left_to_train_is_refused_in_words(
 
 
 def test_a_reference_below_whose_frozen_layers_the_policy_differs_is_read_whole(tmp_path: Path) -> None:
-    given = given_for(tmp_path / "one")
-    given.model.adapters.add(given.adapter, LoraSettings(rank=4, alpha=8), 0)
-    randomise(given.model, given.adapter, 3)
-    (tmp_path / "policy" / ADAPTER).mkdir(parents=True)
-    given.model.adapters.save(given.adapter, tmp_path / "policy" / ADAPTER)
+    start = changed_everywhere(tmp_path)
     read = []
     for share in (0.5, 0.0):
-        own = given_for(tmp_path / str(share), tmp_path / "policy")
+        own = given_for(tmp_path / str(share), start)
         settings = SETTINGS.model_copy(update={"frozen_share": share})
         learner = Learner.start(own, settings)
         assert learner.changes_frozen_layers == (share > 0)

@@ -5,6 +5,7 @@ import itertools
 from collections.abc import Sequence
 from math import isfinite
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -215,7 +216,7 @@ def test_one_non_finite_step_is_skipped_and_counted_and_training_goes_on(
 ) -> None:
     calls, real = [0], ppo.policy_losses
 
-    def once(*arguments):  # type: ignore[no-untyped-def]
+    def once(*arguments: Any) -> torch.Tensor:
         calls[0] += 1
         return real(*arguments) * (float("nan") if calls[0] == 1 else 1.0)
 

@@ -81,9 +81,8 @@ def test_texts_that_an_evaluation_drew_before_are_not_counted_again(db: Database
     runs.enqueue(db, "evaluate", drawn)
     lease = runs.claim(db, "worker", lease_seconds=60)
     assert lease is not None
-    runs.succeed(
-        db, lease, {"prompts": 4, "samples": 2, "policies": {"base": {}}}, now=clock.after(clock.now(), 20)
-    )  # fmt: skip
+    told = {"prompts": 4, "samples": 2, "policies": {"base": {}}}
+    runs.succeed(db, lease, told, now=clock.after(clock.now(), 20))
     fresh = estimating.estimate_run(db, "evaluate", {**wanted, "seed": 7})
     half = estimating.estimate_run(db, "evaluate", wanted)
 

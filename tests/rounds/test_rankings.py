@@ -3,7 +3,6 @@
 import json
 
 import pytest
-import torch
 
 from feedback_store import comparisons, completions, exchange, preferences, reward_models, runs
 from feedback_store.completions import NewCompletion
@@ -12,23 +11,21 @@ from rounds.kinds.sample import Plan, PlannedPair, distinct, shuffled
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 @pytest.fixture(scope="module")
-def study(tmp_path_factory):
+def study(tmp_path_factory, one_thread):
     """Six comparisons of four, ranked by commas, and a reward trained on them."""
-    before = torch.get_num_threads()
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setenv("TASTEMAKER_THREADS", "1")
-        db = new_study(tmp_path_factory.mktemp("rankings") / "study")
-        worker = Worker(db.folder, lease_seconds=5)
-        worker.models.register_base()
-        start_run(db, "sample", pairs=6, candidates=4)
-        worker.work(until_idle=True)
-        judge_everything(db, lambda text: text.count(",") - 0.01 * len(text))
-        start_run(db, "train-reward")
-        worker.work(until_idle=True)
-        yield db
-    torch.set_num_threads(before)
+    db = new_study(tmp_path_factory.mktemp("rankings") / "study")
+    worker = Worker(db.folder, lease_seconds=5)
+    worker.models.register_base()
+    start_run(db, "sample", pairs=6, candidates=4)
+    worker.work(until_idle=True)
+    judge_everything(db, lambda text: text.count(",") - 0.01 * len(text))
+    start_run(db, "train-reward")
+    worker.work(until_idle=True)
+    return db
 
 
 def test_each_comparison_has_four_different_texts(study):
@@ -76,7 +73,6 @@ def test_places_do_not_tell_which_policy_wrote_a_text():
 
 
 def test_a_text_that_names_its_model_is_held_back(tmp_path, monkeypatch):
-    monkeypatch.setenv("TASTEMAKER_THREADS", "1")
     drawn = sample.draw
 
     def naming(context, requests):

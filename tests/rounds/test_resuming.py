@@ -1,6 +1,7 @@
 """A policy run that was cut off goes on from its newest checkpoint as if it had never been; a retry starts anew."""
 
 from collections.abc import Callable
+from typing import Any
 
 import pytest
 import torch
@@ -55,11 +56,11 @@ def cut_off(
     run = verbs.start_run(worker.db, "train-policy", {**SETTINGS, **more})
     update = ppo._update
 
-    def failing(*given: object) -> dict[str, float]:
+    def failing(*given: Any) -> dict[str, float]:
         assert isinstance(given[1], Iteration)
         if given[1].step == at:
             how(run.id)
-        return update(*given)  # type: ignore[arg-type]
+        return update(*given)
 
     with monkeypatch.context() as patch:
         patch.setattr(ppo, "_update", failing)

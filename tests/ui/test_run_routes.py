@@ -123,6 +123,7 @@ def test_the_next_round_is_planned_and_started_with_settings_of_both(client: Tes
     assert runs.get(study, queued[1]["id"]).config["ppo"]["steps"] == 2
     view = client.get(f"/api/runs/{queued[1]['id']}").json()
     assert [one["id"] for one in view["needs"]] == [queued[0]["id"]]
+    assert [one["id"] for one in client.get(f"/api/runs/{queued[0]['id']}").json()["needed_by"]] == [queued[1]["id"]]
 
 
 def test_a_fast_round_has_a_normal_reward_and_trains_the_policy_s_upper_layers(client: TestClient, study: Database):
@@ -134,7 +135,6 @@ def test_a_fast_round_has_a_normal_reward_and_trains_the_policy_s_upper_layers(c
     reward, policy = (runs.get(study, one["id"]).config for one in queued)
     assert reward["reward"]["epochs"] == 1
     assert (policy["ppo"]["frozen_share"], policy["ppo"]["learning_rate"]) == (0.67, 1e-3)
-    assert [one["id"] for one in client.get(f"/api/runs/{queued[0]['id']}").json()["needed_by"]] == [queued[1]["id"]]
 
 
 def test_the_list_is_filtered_and_paged_on_the_server(client: TestClient, study: Database):

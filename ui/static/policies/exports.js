@@ -65,7 +65,10 @@ export class Exports {
     return button(words(`policies.export.${name}`), start, { "data-focus": `export-${name}` });
   }
 
-  /** Look again and again until the run has ended: what it wrote is listed then, or how else it ended is said. */
+  /**
+   * Look again and again until the run has ended: what it wrote is listed then, or how else it ended is said. It goes on
+   * where there was no answer, and ends where asking again cannot help, such as after a session that is over.
+   */
   async follow(id, run) {
     await new Promise((resolve) => setTimeout(resolve, LOOK_MILLISECONDS));
     if (!this.alive() || !run.isConnected) return;
@@ -73,7 +76,8 @@ export class Exports {
     try {
       ({ status } = await this.ask(`/api/runs/${id}?after_log=${Number.MAX_SAFE_INTEGER}`));
     } catch (failure) {
-      if (!("status" in failure)) throw failure; // no answer: it is asked again
+      if (!("status" in failure)) throw failure;
+      if (!failure.passing) return this.said.append(" ", failure.message);
     }
     if (["queued", "running"].includes(status)) return this.follow(id, run);
     this.said.replaceChildren(run, ": ", this.words(`status_of.${status}`));

@@ -1,6 +1,6 @@
 // A rollout of a policy's training as a path through states, token by token: what each was thought to be worth.
 
-import { el, foreignText, setText } from "../page/elements.js";
+import { el, foreignText } from "../page/elements.js";
 import { choice, field } from "../page/fields.js";
 import { number } from "../page/figures.js";
 import { pager } from "../page/pager.js";
@@ -161,7 +161,7 @@ class Path {
     this.at = place;
     token.setAttribute("aria-selected", "true");
     this.list.setAttribute("aria-activedescendant", token.id);
-    setText(this.which, this.words("runs.tokens.state", { n: place, token: token.textContent }));
+    foreignText(this.which, this.words("runs.tokens.state", { n: place, token: token.textContent }));
     for (const [name, shown] of Object.entries(this.values)) shown.textContent = this.value(name, place);
   }
 
