@@ -8,9 +8,10 @@ from rounds.choosing import POWER
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run
 
+pytestmark = pytest.mark.usefixtures("one_thread")
+
 
 def test_pairs_are_chosen_once_there_are_judgments_enough(tmp_path, monkeypatch):
-    monkeypatch.setenv("TASTEMAKER_THREADS", "1")
     monkeypatch.setattr(refreshed_reward, "FIRST_RANDOM", 8)
     db = new_study(tmp_path / "study")
     studies.change_settings(db, choosing="information", choose_from=3)
