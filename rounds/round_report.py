@@ -7,7 +7,8 @@ and from the rewards that the round's reward model gave them.
 from __future__ import annotations
 
 import json
-from collections.abc import Callable, Sequence
+from collections import Counter
+from collections.abc import Callable, Mapping, Sequence
 from statistics import fmean
 from typing import Any
 
@@ -16,6 +17,7 @@ from feedback_store.completions import Completion
 from feedback_store.database import Database
 from feedback_store.policies import Policy
 from feedback_store.runs import Run
+from policy_training import guards
 from rounds import statistics, tastes
 from rounds.tastes import Taste
 
@@ -66,12 +68,26 @@ def text_figures(new: Sequence[Completion], base: Sequence[Completion]) -> dict[
         "cut_off_rate_base": _rate(base, _is_cut_off),
         "empty_rate": _rate(new, lambda one: not one.text.strip()),
         "empty_rate_base": _rate(base, lambda one: not one.text.strip()),
+        "identical_rate": _identical(new),
+        "identical_rate_base": _identical(base),
         "mean_tokens": fmean(one.token_count or 0 for one in new),
         "mean_tokens_base": fmean(one.token_count or 0 for one in base),
         "distinct_2": _number(own),
         "distinct_2_base": _number(of_base),
         "distinct_2_ratio": _number(own / of_base) if of_base else None,
     }
+
+
+def collapsed(figures: Mapping[str, Any], kl_nats: float | None, budget_nats: float) -> bool:
+    """Whether a policy has collapsed, against the base: by the guards' limits of empty, equal and repeating texts, or
+    past the KL budget."""
+    ratio = figures["distinct_2_ratio"]
+    return (
+        figures["empty_rate"] > guards.EMPTY_SHARE
+        or figures["identical_rate"] > guards.IDENTICAL_SHARE
+        or (ratio is not None and ratio < guards.DISTINCT_SHARE)
+        or (kl_nats is not None and kl_nats > budget_nats)
+    )
 
 
 def evaluated(db: Database, run: Run) -> tuple[list[Completion], dict[int, float]]:
@@ -111,6 +127,12 @@ def _is_cut_off(one: Completion) -> bool:
 
 def _rate(found: Sequence[Completion], holds: Callable[[Completion], bool]) -> float:
     return fmean(holds(one) for one in found)
+
+
+def _identical(found: Sequence[Completion]) -> float:
+    """The share of texts that another one equals."""
+    counts = Counter(one.text for one in found)
+    return _rate(found, lambda one: counts[one.text] > 1)
 
 
 def _number(value: float) -> float | None:

@@ -22,7 +22,7 @@ from feedback_store.runs import Run
 from rounds import simulated_annotators, studies, tastes, verbs
 from rounds.demo.demo import HOLDOUT_SHARE
 from rounds.policy_settings import training_of
-from rounds.round_report import report
+from rounds.round_report import collapsed, report
 from rounds.settings import KIND_SETTINGS, SettingsError, parse
 from rounds.simulated_annotators import Seen, SimulatedAnnotator
 from rounds.supervisor import WorkerSupervisor, require_folder, start_worker_if_none
@@ -151,15 +151,18 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
     sizes = {"prompts": EVALUATED_PROMPTS, "samples": EVALUATED_SAMPLES, "likelihoods": False}  # no report reads them
     evaluation = _see_through(it, where, "evaluate", {**plan, **sizes})
     it.say(f"{where}: computing the report")
+    figures = report(it.db, evaluation, base, new, it.taste, it.seed)
+    kl_nats, budget_nats = new.metrics.get("kl_nats"), training_of(trained.config)["kl_budget_nats"]
     return {
         "judgments": judged,
         "judgments_total": judgments.count(it.db, purpose="training"),
         "reward_model": reward,
         "policy": new.name,
-        "kl_nats": new.metrics.get("kl_nats"),
-        "kl_budget_nats": training_of(trained.config)["kl_budget_nats"],
+        "kl_nats": kl_nats,
+        "kl_budget_nats": budget_nats,
         "stopped_early": new.metrics.get("stopped_early"),
-        **report(it.db, evaluation, base, new, it.taste, it.seed),
+        **figures,
+        "collapsed": collapsed(figures, kl_nats, budget_nats),
         "seconds": round(time.monotonic() - began, 1),
         "runs": [sampled.id, rewarded.id, trained.id, evaluation.id],
     }

@@ -8,6 +8,7 @@ import random
 import subprocess
 import sys
 import threading
+from types import SimpleNamespace
 
 import pytest
 
@@ -29,6 +30,7 @@ from feedback_store.database import Database
 from language_models.errors import UnknownModel
 from rounds import simulate as simulation
 from rounds import studies
+from rounds.round_report import _identical, collapsed
 from rounds.settings import SettingsError
 from rounds.simulate import SimulationFailed, simulate
 from rounds.simulated_annotators import UnknownAnnotators
@@ -202,9 +204,21 @@ def test_the_report_holds_the_tastes_own_figures(tmp_path, fake):
     assert first["share_max"] == 1.0
     assert first["share_prompts"] >= 100
     assert 0.9 < first["distinct_2_ratio"] < 1.1
+    assert not first["collapsed"]
     assert second["share"] == 1.0
     assert second["policy"] == "policy-2"
     assert second["judgments_total"] == 24
+
+
+def test_a_policy_has_collapsed_past_any_of_the_limits():
+    calm = {"empty_rate": 0.05, "identical_rate": 0.2, "distinct_2_ratio": 0.5}
+    assert not collapsed(calm, 5.0, 5.0)
+    assert not collapsed({**calm, "distinct_2_ratio": None}, None, 5.0)
+    for worse in ({"empty_rate": 0.06}, {"identical_rate": 0.21}, {"distinct_2_ratio": 0.49}):
+        assert collapsed({**calm, **worse}, 1.0, 5.0)
+    assert collapsed(calm, 5.1, 5.0)
+    texts = [SimpleNamespace(text=text) for text in ("a", "b", "a", "c")]
+    assert _identical(texts) == 0.5
 
 
 def test_the_same_seed_gives_the_same_report_and_another_seed_another(tmp_path, fake):

@@ -24,7 +24,9 @@ FIGURES = {
     "cut_off_rate": "cut off",
     "cut_off_rate_base": "  of the base",
     "empty_rate": "empty",
+    "identical_rate": "equal to another",
     "distinct_2_ratio": "different word pairs, new to base",
+    "collapsed": "collapsed",
     "seconds": "seconds",
 }
 
