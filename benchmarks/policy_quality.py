@@ -3,8 +3,9 @@ and what over-optimisation costs with and without guards.
 
 Simulated people judge pairs of the base's completions by the taste *lists*; a reward head learns from them; a policy is
 trained on that reward, and judged by the taste itself on held-out prompts that took no part. A cell is one algorithm;
-take --seed 0, 1 and 2. `curve` has for each iteration the mean taste and the reward of its fresh completions of
-training prompts, KL a sequence and the seconds so far. Intervals are over the held-out prompts.
+take --seed 0, 1 and 2. The taste of `ppo_learned_taste` was fitted to human answers (learned_taste.py; --data).
+`curve` has for each iteration the mean taste and the reward of its fresh completions of training prompts, KL a sequence
+and the seconds so far. Intervals are over the held-out prompts.
 
 The unguarded run has no price of KL, no budget, no held-out choice and no penalty for what the reward does not know;
 the guarded one differs in the guards alone. Both learn from few judgments, at three times the learning rate.
@@ -25,7 +26,7 @@ import numpy as np
 from benchmarks.intervals import mean_of
 from benchmarks.policy_speed import fast_settings
 from benchmarks.setting import Setting, peak_gigabytes
-from benchmarks.simulated_taste import Judged, Task, wins
+from benchmarks.simulated_taste import LEARNED, Judged, Task, wins
 from language_models.sampling import Sampled
 from policy_training import algorithm_registry
 from policy_training.records import Given, HeldOut, PromptItem, RewardFunction, StepReport
@@ -39,12 +40,13 @@ POLICY = "trained-policy"
 
 
 def gain(
-    setting: Setting, algorithm: str, *, learned: bool = True, permuted: bool = False, fast: bool = False
-) -> dict[str, Any]:
+    setting: Setting, algorithm: str, *, learned: bool = True, permuted: bool = False, fast: bool = False,
+    taste: str = "lists",
+) -> dict[str, Any]:  # fmt: skip
     """One algorithm with its default settings, on the learned reward or on the taste itself (the ceiling); what learns
     straight from judgments gets these, and the learned reward chooses its best policy. `permuted`: every answer is
     given to another pair, so that there is nothing to learn and the share has to stay at a half. `fast`: the preset."""
-    task = Task(setting)
+    task = Task(setting, taste)
     judged = task.judgments(setting.trials(JUDGMENTS, 12)) if learned else []
     if permuted:
         order = np.random.default_rng(setting.seed).permutation(len(judged))
@@ -53,7 +55,7 @@ def gain(
     settings = {"steps": setting.trials(STEPS, 2)} | (SHORT if setting.short else {})
     settings |= fast_settings(algorithm) if fast else {}
     trained = _trained(task, algorithm, reward, settings, reward, judged)
-    return {"algorithm": algorithm, "judgments": len(judged)} | trained
+    return {"algorithm": algorithm, "taste": taste, "judgments": len(judged)} | trained
 
 
 def guarded(setting: Setting, *, guards: bool) -> dict[str, Any]:
@@ -170,6 +172,7 @@ SHORT = {"prompts_per_step": 2, "samples_per_prompt": 2, "minibatches": 1}
 CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     **{name: partial(gain, algorithm=name) for name in algorithm_registry.names()},
     "ppo_fast": partial(gain, algorithm="ppo", fast=True),
+    "ppo_learned_taste": partial(gain, algorithm="ppo", taste=LEARNED),
     "ppo_permuted": partial(gain, algorithm="ppo", permuted=True),
     "ppo_true_taste": partial(gain, algorithm="ppo", learned=False),
     "best_of_n": best_of_n,

@@ -12,6 +12,7 @@ from pathlib import Path
 import numpy as np
 from numpy.typing import ArrayLike
 
+from benchmarks.learned_taste import learned_taste
 from benchmarks.setting import SYSTEM_PROMPT, Setting
 from language_models.model import LanguageModel
 from language_models.sampling import Sampled, SampleRequest, sample
@@ -25,9 +26,10 @@ from reward_training.settings import RewardSettings
 from reward_training.training import train
 from rounds.demo import demo
 from rounds.simulated_annotators import Seen, generator, judge, parse
-from rounds.tastes import taste
+from rounds.tastes import Taste, taste
 
 PEOPLE = "careful:6,hasty:2,left_clicker:1"
+LEARNED = "learned"  # the taste of learned_taste.py
 CHOOSING = 24  # held-out prompts by which a run's best policy is chosen
 OUTCOMES: dict[str, Outcome] = {"left": "first", "tie": "tie", "right": "second"}
 
@@ -60,7 +62,7 @@ class Task:
     def __init__(self, setting: Setting, name: str = "lists") -> None:
         self.model: LanguageModel = setting.model
         self.seed = setting.seed
-        self.taste = taste(name)
+        self._worth = learned_taste(setting) if name == LEARNED else _written(taste(name))
         self.sampling = SamplingSettings(max_new_tokens=setting.trials(64, 8), batch_size=setting.trials(48, 4))
         known = demo.prompts(setting.seed)
         parts = {
@@ -78,7 +80,7 @@ class Task:
 
     def worth(self, sampled: Sequence[Sampled]) -> list[float]:
         """What the hidden taste says."""
-        return [self.taste(one.text, not one.finished) for one in sampled]
+        return self._worth([(one.text, not one.finished) for one in sampled])
 
     def drawn(self, items: Sequence[PromptItem], adapter: str | None, index: int) -> list[Sampled]:
         """The `index`-th completion of each prompt by a policy (None: the base)."""
@@ -120,6 +122,10 @@ class Task:
             found.save(saved)
             score: Callable[[Sequence[Text]], list[float]] = scorer(found.model, saved, "head", penalty)
         return lambda items, sampled: score([_text(*one) for one in zip(items, sampled, strict=True)])
+
+
+def _written(rule: Taste) -> Callable[[Sequence[tuple[str, bool]]], list[float]]:
+    return lambda texts: [rule(text, cut_off) for text, cut_off in texts]
 
 
 def wins(new: ArrayLike, old: ArrayLike) -> Floats:
