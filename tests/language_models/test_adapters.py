@@ -1,5 +1,6 @@
 """Several adapters on one frozen base: only the one being trained ever changes."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -152,3 +153,18 @@ def test_an_adapter_that_is_not_loaded_is_named(tiny: LanguageModel) -> None:
 def test_there_is_no_dropout_and_the_model_stays_in_eval_mode(tiny: LanguageModel) -> None:
     with tiny.adapters.training("policy"):
         assert not any(module.training for module in tiny.network.modules())
+
+
+def test_an_adapter_that_was_trained_with_dropout_elsewhere_is_loaded_without(
+    tiny: LanguageModel, tmp_path: Path
+) -> None:
+    tiny.adapters.save("policy", tmp_path)
+    config = tmp_path / "adapter_config.json"
+    config.write_text(json.dumps({**json.loads(config.read_text()), "lora_dropout": 0.3}))
+    again = fresh_tiny()
+    again.adapters.load("back", tmp_path)
+    assert again.adapters.require("back").peft_config["back"].lora_dropout == 0.0
+    dropouts = [module for module in again.network.modules() if isinstance(module, torch.nn.Dropout)]
+    assert [module.p for module in dropouts if module.p > 0] == []
+    again.network.train()  # even then nothing is drawn
+    assert torch.equal(log_probs(again, "back"), log_probs(tiny, "policy"))

@@ -1,6 +1,7 @@
 """Completions that were cut off: a penalty, left out, or bootstrapped."""
 
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 
 import pytest
@@ -15,6 +16,7 @@ from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.algorithms import ppo
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.episodes import Episodes, episodes_of
+from policy_training.iterations import describe
 from policy_training.kl import kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.records import Given, Potential, PromptItem, StepReport
@@ -123,6 +125,32 @@ def episodes(made: Made, settings: Settings) -> Episodes:
 
 def steps(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[list[float]]:
     return [[1.0 + t for t in range(len(one.token_ids) + 1)] for one in sampled]
+
+
+@pytest.mark.parametrize("last", ["eos", "pad"])
+def test_cut_off_is_what_the_sampler_says_whatever_the_last_token_is(made: Made, last: str) -> None:
+    given, learner, rollouts = made
+    model = learner.model
+    ended = next(row for row, one in enumerate(rollouts.sampled) if one.finished)
+    cut = next(row for row, one in enumerate(rollouts.sampled) if not one.finished)
+    sampled = list(rollouts.sampled)
+    token = model.tokenizer.eos_token_id if last == "eos" else model.pad_id
+    sampled[ended] = Sampled([*sampled[ended].token_ids[:-1], token], sampled[ended].text, "length")
+    sampled[cut] = Sampled(sampled[cut].token_ids, sampled[cut].text, "stop")  # by a stop string, say
+    odd = replace(rollouts, sampled=sampled)
+    expected = cut_off(rollouts).clone()
+    expected[ended], expected[cut] = True, False
+    assert cut_off(odd).tolist() == expected.tolist()
+    assert describe(odd)["cut_off"] == expected.float().mean()
+    torch.testing.assert_close(rollouts.scores - penalised_scores(odd, SETTINGS), 1.5 * expected)
+    left = learned_from(odd, learner, changed(truncated="leave_out"), 0)
+    assert left.sampled == [one for one, out in zip(sampled, expected, strict=True) if not out]
+    goes_on = changed(truncated="bootstrap")
+    assert (end_values(odd, learner, goes_on) != 0).tolist() == expected.tolist()
+    found = episodes((given, learner, odd), goes_on)
+    assert found.shaping is not None
+    telescoped = torch.where(expected, rollouts.mask.sum(1) + 1.0, 0.0) - 1.0
+    torch.testing.assert_close(found.shaping.sum(1), telescoped)
 
 
 def test_rewards_are_score_less_price_of_kl_plus_what_the_potential_telescopes_to(made: Made) -> None:

@@ -145,6 +145,18 @@ def test_separable_answers_stay_finite_even_with_a_weak_prior() -> None:
     assert np.isfinite(absorbed.mean).all() and differences[0] @ absorbed.mean > 0
 
 
+def test_a_step_that_would_leap_too_far_on_separable_answers_is_shortened() -> None:
+    """Full Newton steps go round and round on these, and end a nat above the mode."""
+    x = np.array([[0.6, 0.6, -0.2], [20.2, -10.3, -68.4], [2.0, -12.2, -1.2], [0.4, -1.0, -1.1]])
+    answers = Answers.of(x, np.full(4, FIRST))
+    found = fit(answers, 1e-4)
+    mode = np.append(found.mean, found.log_nu)
+    for one in 1e-4 * np.eye(4):
+        up, down = (negative_log_posterior(answers, 1e-4, mode + sign * one) for sign in (1, -1))
+        assert (up - down) / 2e-4 == pytest.approx(0.0, abs=1e-3)
+    assert (x @ found.mean > 0).all()
+
+
 def test_without_answers_the_posterior_is_the_prior() -> None:
     empty = Answers.of(np.zeros((0, 3)), np.zeros(0, dtype=np.int64))
     found = fit_by_evidence(empty, 4.0)

@@ -1,0 +1,79 @@
+"""The frame of every algorithm: the price of KL, learning rates along a run."""
+
+from collections.abc import Sequence
+from dataclasses import replace
+from pathlib import Path
+
+import pytest
+import torch
+
+from language_models.sampling import Sampled
+from language_models.settings import LoraSettings, SamplingSettings
+from policy_training.iterations import describe, iterations
+from policy_training.kl import KLController
+from policy_training.learner import Learner
+from policy_training.records import Given, PromptItem, StepReport
+from policy_training.rollouts import Rollouts, collect
+from policy_training.settings import RewardedSettings
+from tiny_models import fresh_tiny
+
+SETTINGS = RewardedSettings(
+    steps=3,
+    prompts_per_step=3,
+    samples_per_prompt=2,
+    learning_rate=1e-2,
+    final_learning_rate_share=0.1,
+    kl_coefficient=0.1,
+    kl_horizon=15,
+    kl_budget_nats=1e4,
+    lora=LoraSettings(rank=4, alpha=8),
+    sampling=SamplingSettings(max_new_tokens=16, batch_size=8),
+)
+
+
+def zero(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+    return [0.0] * len(sampled)
+
+
+def started(folder: Path, reports: list[StepReport]) -> tuple[Given, Learner]:
+    """A policy away from its reference."""
+    model = fresh_tiny()
+    items = [PromptItem(n, model.tokens([{"role": "user", "content": "word " * n}])) for n in range(3)]
+    given = Given(model, items, zero, folder, reports.append)
+    learner = Learner.start(given, SETTINGS)
+    with torch.no_grad():
+        for parameter in learner.weights().values():
+            parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.1)
+    return given, learner
+
+
+def drawn(folder: Path) -> Rollouts:
+    given, learner = started(folder, [])
+    return collect(given, learner, SETTINGS, 0)
+
+
+def test_the_price_of_kl_moves_by_the_kl_that_is_shown_and_the_completions_that_were_drawn(tmp_path: Path) -> None:
+    target = 1.1 * describe(drawn(tmp_path))["kl_nats"]  # so that the error is not clipped at the start
+    assert target > 0.1
+    reports: list[StepReport] = []
+    given, learner = started(tmp_path, reports)
+    settings = SETTINGS.model_copy(update={"kl_target_nats": target})
+    learner.controller = replace(learner.controller, target_nats=target)
+    with learner.training():
+        for _ in iterations(learner, given, settings):
+            pass
+    assert [report.step for report in reports] == [0, 1, 2, 3]
+    betas = [report.metrics["beta"] for report in reports]
+    assert betas[0] == 0.1
+    for before, after in zip(reports, betas[1:], strict=False):
+        shown = before.metrics
+        assert after == KLController(shown["beta"], target, 15).after(shown["kl_nats"], 6).beta
+    assert betas[1] == pytest.approx(0.1 * (1 + (1 / 1.1 - 1) * 6 / 15))
+    assert len(set(betas)) == 4
+
+
+def test_learning_rates_fall_on_a_line_through_the_run(tmp_path: Path) -> None:
+    given, learner = started(tmp_path, [])
+    with learner.training():
+        rates = [learner.optimizer.param_groups[0]["lr"] for _ in iterations(learner, given, SETTINGS)]
+    assert rates == pytest.approx([1e-2, 7e-3, 4e-3])  # 1e-3 would be that of a fourth
