@@ -1,7 +1,8 @@
-"""The frame of every algorithm: the price of KL, learning rates along a run."""
+"""The frame of every algorithm: figures over real tokens, the price of KL, learning rates along a run."""
 
 from collections.abc import Sequence
 from dataclasses import replace
+from math import exp
 from pathlib import Path
 
 import pytest
@@ -77,3 +78,18 @@ def test_learning_rates_fall_on_a_line_through_the_run(tmp_path: Path) -> None:
     with learner.training():
         rates = [learner.optimizer.param_groups[0]["lr"] for _ in iterations(learner, given, SETTINGS)]
     assert rates == pytest.approx([1e-2, 7e-3, 4e-3])  # 1e-3 would be that of a fourth
+
+
+def test_what_is_told_of_rollouts_are_means_over_real_tokens(tmp_path: Path) -> None:
+    made, lengths = drawn(tmp_path), [3, 16, 1, 7, 16, 2]
+    made = replace(made, mask=torch.arange(16) < torch.tensor(lengths).unsqueeze(1))
+    generator = torch.Generator().manual_seed(2)
+    own, reference, entropy = (torch.rand(made.mask.shape, generator=generator) for _ in range(3))
+    large = [whole.masked_fill(~made.mask, size) for whole, size in ((own, 9.0), (reference, -7.0), (entropy, 50.0))]
+    found = describe(replace(made, log_probs=large[0], reference=large[1], entropy=large[2]))
+    tokens = [(row, t) for row, length in enumerate(lengths) for t in range(length)]
+    ratios = [(own[at] - reference[at]).item() for at in tokens]
+    assert found["kl_nats"] == pytest.approx(sum(ratios) / 6, abs=1e-5)
+    assert found["kl_k3_nats"] == pytest.approx(sum(exp(-one) - 1 + one for one in ratios) / 6, abs=1e-5)
+    assert found["entropy_nats"] == pytest.approx(sum(entropy[at].item() for at in tokens) / len(tokens), abs=1e-5)
+    assert found["length_tokens"] == pytest.approx(len(tokens) / 6)
