@@ -1,14 +1,18 @@
 """Guards: what counts as collapse, what as chance, and which policy a run returns."""
 
 import itertools
+import sys
 from collections.abc import Sequence
 from pathlib import Path
+from typing import Any
 
 import pytest
 from pydantic import ValidationError
 
-from language_models.sampling import Sampled
+from language_models.model import LanguageModel
+from language_models.sampling import Sampled, SampleRequest
 from language_models.settings import LoraSettings, SamplingSettings
+from policy_training import rollouts
 from policy_training.algorithms import dpo, ppo
 from policy_training.algorithms.settings.dpo import Settings as DPOSettings
 from policy_training.algorithms.settings.ppo import Settings
@@ -165,6 +169,44 @@ def test_an_alarm_ends_the_run_with_the_best_policy_before_it(tmp_path: Path):
     raised = [report.step for report in reports if report.alarms]
     assert raised
     assert trained.steps not in raised, "what raised an alarm is not published"
+
+
+def test_a_reward_that_rises_in_training_while_the_held_out_one_falls_ends_the_run_with_the_policy_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    rising = itertools.chain([0.0, 5.0, 5.0, 10.0], itertools.repeat(10.0))
+
+    def proxy(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        mean = next(rising)
+        return [mean + 0.1 * (place % 3) for place in range(len(sampled))]
+
+    monkeypatch.setattr(sys.modules[__name__], "spaces", proxy)
+    trained, reports = run(tmp_path, in_turn(0.0, 1.0, 0.9999, -3.0, -3.0))  # at step 2 the proxy stands still
+    assert [[alarm.code for alarm in report.alarms] for report in reports] == [[], [], [], ["hacking"]]
+    assert (reports[-1].alarms[0].value, reports[-1].alarms[0].limit) == pytest.approx((-2.99, 1.01))
+    assert trained.steps == 1
+    assert "hacking" in str(trained.stopped_early)
+
+
+@pytest.mark.parametrize(
+    ("text", "codes"), [("", ["empty", "identical"]), ("the the the the", ["identical", "distinct"])]
+)
+def test_texts_that_collapse_end_the_run_with_the_policy_before(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, text: str, codes: list[str]
+):
+    whole, draws = rollouts.sample, itertools.count()
+
+    def collapsing(model: LanguageModel, requests: Sequence[SampleRequest], *given: Any) -> list[Sampled]:
+        if next(draws) < 2:
+            return whole(model, requests, *given)
+        ids = model.completion_tokens(text, True)
+        return [Sampled(ids, text, "stop") for _ in requests]
+
+    monkeypatch.setattr(rollouts, "sample", collapsing)
+    still = SETTINGS.model_copy(update={"guards": GuardSettings(held_out_every=0, entropy_floor=0.0)})
+    trained, reports = run(tmp_path, None, still)
+    assert [alarm.code for alarm in reports[-1].alarms] == codes
+    assert (reports[-1].step, trained.steps) == (2, 1)
 
 
 def test_held_out_prompts_choose_where_there_is_no_reward_to_train_on(tmp_path: Path):
