@@ -73,7 +73,7 @@ def _train_policy(facts: Facts) -> tuple[Preset, ...]:
         made = {}
         for algorithm in ALGORITHMS:
             made[f"{algorithm}.frozen_share"] = FAST_FROZEN_SHARE
-            made[f"{algorithm}.learning_rate"] = FAST_RATE * usual[algorithm]["learning_rate"]
+            made[f"{algorithm}.learning_rate"] = round(FAST_RATE * usual[algorithm]["learning_rate"], 12)
         return made
 
     return (
