@@ -23,6 +23,7 @@ DISTINCT_SHARE = 0.5
 where fewer than half the start's pairs of words are distinct."""
 DISTINCT_TOKENS = 24  # of each completion: longer texts repeat more, whatever the policy
 ERRORS = 2.0  # standard errors beyond which a difference is not taken for chance
+CHOICE_ERRORS = 1.0  # by which a policy may lie below the best on held-out prompts, and still follow it
 
 
 @dataclass(frozen=True)
@@ -85,6 +86,15 @@ def hacking_alarm(
     if rise > ERRORS * sd * sqrt(2 / max(1, completions)) and fall > ERRORS * error:
         return Alarm("hacking", fmean(now), fmean(best))
     return None
+
+
+def may_follow(best: Sequence[float], now: Sequence[float]) -> bool:
+    """Whether a later policy is kept: its held-out scores are not clearly below those of the best so far, in the same
+    order of prompts. Training is expected to help, and few prompts cannot rank policies that are alike: taking the
+    highest mean would keep an early one by chance.
+    """
+    fall, error = paired_difference(best, now)
+    return fall <= CHOICE_ERRORS * error
 
 
 def paired_difference(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:

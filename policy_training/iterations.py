@@ -17,7 +17,7 @@ from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
 from policy_training.advantages import masked_mean
 from policy_training.episodes import Episodes
-from policy_training.guards import Alarm, alarms_of, hacking_alarm, spread_of_texts
+from policy_training.guards import Alarm, alarms_of, hacking_alarm, may_follow, spread_of_texts
 from policy_training.kl import k3_per_sequence, kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
@@ -46,8 +46,8 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
 
     Goes on from the newest checkpoint, and reports the iteration that it closed once more: a kill may have come between
     the two. Stops before the last iteration once KL a sequence passes the budget, or on an alarm: `learner.best()` is
-    the best policy before that, by the held-out prompts where they are given, else the last. Raises NothingToTrain
-    without prompts, or where the start is past the budget already.
+    the last policy before that which is not clearly below the best on held-out prompts, where they are given. Raises
+    NothingToTrain without prompts, or where the start is past the budget already.
     """
     if not given.prompts:
         raise NothingToTrain("there are no prompts to train on; import prompts, or lower the hold-out share")
@@ -70,7 +70,7 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
             metrics["held_out"] = fmean(held_out)
         sampled_at = time.monotonic()
         alarms = _alarms(learner, metrics, held_out, len(rollouts.items), settings)
-        if not learner.kept or (not alarms and _is_best(learner, given, settings, held_out)):
+        if not learner.kept or (not alarms and _is_kept(learner, given, settings, held_out)):
             learner.remember(step, metrics, held_out)
         learner.stopped = _reason_to_stop(alarms, settings, step)
         if step == settings.steps or learner.stopped is not None:
@@ -138,9 +138,9 @@ def _alarms(
 ) -> list[Alarm]:
     """What is past its limit now. Raises NothingToTrain where that is the KL of the policy that it starts from."""
     found = alarms_of(learner.first_metrics, metrics, completions, settings.guards)
-    if held_out and learner.kept_held_out and "score" in metrics:  # without a reward there is no proxy
-        rise = metrics["score"] - learner.kept_metrics["score"]
-        hacking = hacking_alarm((rise, metrics["score_sd"]), learner.kept_held_out, held_out, completions)
+    if held_out and learner.best_held_out and "score" in metrics:  # without a reward there is no proxy
+        rise = metrics["score"] - learner.best_score
+        hacking = hacking_alarm((rise, metrics["score_sd"]), learner.best_held_out, held_out, completions)
         found += [hacking] if hacking else []
     if not metrics["kl_nats"] <= settings.kl_budget_nats:  # so that what is no number is past it as well
         if not learner.kept:
@@ -152,11 +152,11 @@ def _alarms(
     return found
 
 
-def _is_best(learner: Learner, given: Given, settings: TrainingSettings, held_out: list[float]) -> bool:
-    """By the held-out prompts; where none are looked at the last policy is."""
+def _is_kept(learner: Learner, given: Given, settings: TrainingSettings, held_out: list[float]) -> bool:
+    """By the held-out prompts (guards.may_follow); where none are looked at the last policy is."""
     if not _is_watched(given, settings):
         return True
-    return bool(held_out) and (not learner.kept_held_out or fmean(held_out) >= fmean(learner.kept_held_out))
+    return bool(held_out) and (not learner.best_held_out or may_follow(learner.best_held_out, held_out))
 
 
 def _reason_to_stop(alarms: Sequence[Alarm], settings: TrainingSettings, step: int) -> str | None:

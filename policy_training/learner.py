@@ -6,6 +6,7 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from dataclasses import dataclass, field
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 import torch
@@ -58,7 +59,8 @@ class Learner:
     kept_metrics: dict[str, float] = field(default_factory=dict)
     kept_steps: int = 0
     skipped_in_a_row: int = 0
-    kept_held_out: list[float] = field(default_factory=list)  # its scores on the held-out prompts
+    best_held_out: list[float] = field(default_factory=list)  # scores on the held-out prompts, of highest mean so far
+    best_score: float = 0.0  # in training, of the policy that they are of
     first_metrics: dict[str, float] = field(default_factory=dict)  # of the policy that training started from
     stopped: str | None = None
 
@@ -112,9 +114,10 @@ class Learner:
                 value.copy_(weights[name])
 
     def remember(self, step: int, metrics: dict[str, float], held_out: list[float]) -> None:
-        """Keep the policy as it is now, `step` updates after the start: the best so far. Of `metrics` a copy is kept,
-        since an iteration adds what the update away from this policy was like."""
-        self.kept_held_out = held_out
+        """Keep the policy as it is now, `step` updates after the start: it is returned if no later one is kept. Of
+        `metrics` a copy is kept, since an iteration adds what the update away from this policy was like."""
+        if held_out and (not self.best_held_out or fmean(held_out) >= fmean(self.best_held_out)):
+            self.best_held_out, self.best_score = held_out, metrics.get("score", 0.0)
         self.kept = {name: value.detach().clone() for name, value in self.weights().items()}
         self.kept_metrics, self.kept_steps = dict(metrics), step
 
@@ -139,7 +142,8 @@ class Learner:
             "report": report,
             "kept_metrics": self.kept_metrics,
             "kept_steps": self.kept_steps,
-            "kept_held_out": self.kept_held_out,
+            "best_held_out": self.best_held_out,
+            "best_score": self.best_score,
             "first_metrics": self.first_metrics,
             "skipped_in_a_row": self.skipped_in_a_row,
         }
@@ -157,7 +161,8 @@ class Learner:
         self.kept_metrics, self.kept_steps = checkpoint.state["kept_metrics"], checkpoint.state["kept_steps"]
         restore_optimizer(self.optimizer, checkpoint.group("optimizer"))
         self.controller = KLController(checkpoint.state["beta"], self.controller.target_nats, self.controller.horizon)
-        self.kept_held_out, self.first_metrics = checkpoint.state["kept_held_out"], checkpoint.state["first_metrics"]
+        self.best_held_out, self.best_score = checkpoint.state["best_held_out"], checkpoint.state["best_score"]
+        self.first_metrics = checkpoint.state["first_metrics"]
         self.skipped_in_a_row = checkpoint.state["skipped_in_a_row"]
         return checkpoint.step, checkpoint.state["report"]
 

@@ -83,7 +83,7 @@ class TrainPolicySettings(BaseModel):
         16,
         ge=0,
         le=1000,
-        description="held-out prompts whose rewards choose the best policy of the run; 0: the last is",
+        description="held-out prompts whose rewards tell up to where the policy got no worse; 0: the last is published",
     )
     held_out_penalty: float = Field(
         1.0,

@@ -16,7 +16,14 @@ from policy_training import rollouts
 from policy_training.algorithms import dpo, ppo
 from policy_training.algorithms.settings.dpo import Settings as DPOSettings
 from policy_training.algorithms.settings.ppo import Settings
-from policy_training.guards import alarms_of, clearly_above, hacking_alarm, paired_difference, spread_of_texts
+from policy_training.guards import (
+    alarms_of,
+    clearly_above,
+    hacking_alarm,
+    may_follow,
+    paired_difference,
+    spread_of_texts,
+)
 from policy_training.iterations import HELD_OUT_INDEX
 from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, HeldOut, Preference, PromptItem, RewardFunction, StepReport
@@ -130,6 +137,25 @@ def test_the_policy_that_is_best_on_held_out_prompts_is_returned(tmp_path: Path)
     assert last.steps == 4
 
 
+def test_a_later_policy_is_kept_where_few_prompts_cannot_tell_it_from_the_best(tmp_path: Path):
+    best, alike, worse = [1.0, 0.2, 0.6, 0.9], [0.4, 0.7, 0.3, 1.1], [0.1, -0.2, 0.3, 0.2]
+    # Differences 0.6, -0.5, 0.3, -0.2: mean 0.05 by 0.25; and 0.9, 0.4, 0.3, 0.7: mean 0.575 by 0.14.
+    assert (may_follow(best, alike), may_follow(best, worse), may_follow(alike, best)) == (True, False, True)
+    assert may_follow([1.0], [0.0]), "one prompt tells nothing"
+
+    def scripted(*looks: list[float]) -> RewardFunction:
+        left = iter(looks)
+        return lambda items, _: next(left)[: len(items)]
+
+    looks = (worse[:3], best[:3], alike[:3], worse[:3], alike[:3])
+    trained, _ = run(tmp_path, scripted(*looks))
+    assert trained.steps == 4
+    # Each look is held against the best so far, not against the last that was kept: small falls do not add up.
+    falling = [[0.0, 0.0, 0.0], *([-0.1 * step - 0.1, -0.1 * step + 0.1, -0.1 * step] for step in range(4))]
+    trained, _ = run(tmp_path / "falling", scripted(*falling))
+    assert trained.steps == 1
+
+
 def test_held_out_prompts_are_looked_at_as_often_as_is_said_and_at_the_end(tmp_path: Path):
     every_third = SETTINGS.model_copy(update={"guards": GuardSettings(held_out_every=3)})
     trained, reports = run(tmp_path, in_turn(0.0, 5.0, 1.0), every_third)
@@ -219,7 +245,7 @@ def test_held_out_prompts_choose_where_there_is_no_reward_to_train_on(tmp_path: 
         None,
         tmp_path,
         lambda _: None,
-        held_out=HeldOut([PromptItem(1, prompt)], looks),
+        held_out=HeldOut([PromptItem(place, prompt) for place in (1, 2)], looks),
         preferences=said,
     )
     shared = SETTINGS.model_dump(include={"guards", "lora", "sampling", "kl_budget_nats"})
