@@ -126,17 +126,14 @@ def fast_preset(setting: Setting) -> dict[str, Any]:
         "truncation_penalty": 2.0, "temperature": 0.7, "seed": setting.seed, "new_tokens": setting.trials(64, 8),
         "prompts": _demo(setting).prompts(PROMPTS), "learning_rate": 1e-5,
     }  # fmt: skip
-    rows = task["prompts_per_step"] * task["samples_per_prompt"]
+    task["rows"] = task["prompts_per_step"] * task["samples_per_prompt"]
     off = {"steps": turns, "update_kl_target": 1e9, "kl_budget_nats": 1e9, "guards": {"stop": False}}
     fast = fast_settings("ppo") | {"learning_rate": 1e-5}  # hardly moves the policy: every step costs the same
     ways = {"ours": off | fast, "all_layers": off}
-    sides = {
-        name: _ours(settings=_settings("ppo", task | {"rows": rows}, chosen), folder=name)
-        for name, chosen in ways.items()
-    }
+    sides = {name: _ours(settings=_settings("ppo", task, chosen), folder=name) for name, chosen in ways.items()}
     with tempfile.TemporaryDirectory() as work:
-        steps = in_turns(sides, task | {"work": work, "rows": rows}, turns)
-    row: dict[str, Any] = {"algorithm": "ppo", "rows": rows, "frozen_share": fast["frozen_share"]}
+        steps = in_turns(sides, task | {"work": work}, turns)
+    row: dict[str, Any] = {"algorithm": "ppo", "rows": task["rows"], "frozen_share": fast["frozen_share"]}
     for name, found in steps.items():
         row[name] = compared(steps, name) | {"tokens": [step["tokens"] for step in found]}
         row[name]["phases"] = found[-1]["phases"]

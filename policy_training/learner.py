@@ -26,8 +26,8 @@ ADAM_EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class TrainedPolicy:
-    """The best policy within the KL budget, `steps` updates after the start. `metrics` are of its own fresh samples.
-    `value_head` is None where the algorithm has none. `stopped_early`: why, in words.
+    """The policy that was kept (iterations.py), `steps` updates after the start. `metrics` are of its own fresh
+    samples. `value_head` is None where the algorithm has none. `stopped_early`: why, in words.
     """
 
     model: LanguageModel
@@ -55,7 +55,9 @@ class Learner:
     optimizer: torch.optim.Optimizer
     controller: KLController
     frozen: int = 0  # of the lowest layers, which are not trained
-    kept: dict[str, Tensor] = field(default_factory=dict)  # weights of the policy that is returned if none is better
+    kept: dict[str, Tensor] = field(
+        default_factory=dict
+    )  # weights of the policy that is returned if no later one is kept
     kept_metrics: dict[str, float] = field(default_factory=dict)
     kept_steps: int = 0
     skipped_in_a_row: int = 0

@@ -59,8 +59,8 @@ function of its state alone: the prompt and the first t tokens. See shaping.py."
 
 @dataclass(frozen=True)
 class HeldOut:
-    """Prompts that are never trained on, one completion each, and the reward that chooses the best policy by them: the
-    one that is trained on, less what it does not know."""
+    """Prompts that are never trained on, one completion each, and the reward that tells by them which policy is kept:
+    the one that is trained on, less what it does not know."""
 
     prompts: Sequence[PromptItem]
     reward: RewardFunction

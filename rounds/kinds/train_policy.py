@@ -245,13 +245,14 @@ def _say_which_was_best(context: RunContext, trained: TrainedPolicy, start: Poli
     steps = context.settings.training.steps
     if trained.steps == 0:
         context.log(
-            f"No step made a better policy than {start.name}, which this run started from: what is published is the "
-            "same. Judge more pairs, or take smaller steps (learning_rate).",
+            f"No step within the limits made a policy that is no worse than {start.name}, which this run started from: "
+            "what is published is the same. Judge more pairs, or take smaller steps (learning_rate).",
             level="warning",
         )
     elif trained.steps < steps:
         context.log(
-            f"What is published is the policy after {trained.steps} of {steps} steps, the best within the limits."
+            f"What is published is the policy after {trained.steps} of {steps} steps, the last that is within the "
+            "limits and no worse on held-out prompts."
         )
 
 
