@@ -101,7 +101,10 @@ def fault_of(page: Any, name: str) -> str | None:
         if not answer["rule"]:
             return f"{name} is derived by no rule"
         for part in answer["inputs"]:
-            assert page.evaluate(GET, f"/api/loop/figures/{part}")["name"] == part
+            source = page.evaluate(GET, f"/api/loop/figures/{part}")
+            if "error" in source:  # the reward may have been fitted anew between the two answers
+                return f"{name} is derived from {part}; the server says: {source['error']}"
+            assert source["name"] == part
     elif combined(answer["how"], rows) != pytest.approx(value):
         return f"{name} is {value}; its {len(rows)} rows come to {combined(answer['how'], rows)}"
     wrong = [text for text in texts if not says(text, value)]
