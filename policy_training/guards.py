@@ -23,7 +23,6 @@ DISTINCT_SHARE = 0.5
 where fewer than half the start's pairs of words are distinct."""
 DISTINCT_TOKENS = 24  # of each completion: longer texts repeat more, whatever the policy
 ERRORS = 2.0  # standard errors beyond which a difference is not taken for chance
-CHOICE_ERRORS = 1.0  # by which a policy may lie below the best on held-out prompts, and still follow it
 
 
 @dataclass(frozen=True)
@@ -94,7 +93,7 @@ def may_follow(best: Sequence[float], now: Sequence[float]) -> bool:
     highest mean would keep an early one by chance.
     """
     fall, error = paired_difference(best, now)
-    return fall <= CHOICE_ERRORS * error
+    return fall <= ERRORS * error
 
 
 def paired_difference(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
