@@ -21,15 +21,17 @@ from benchmarks.setting import Setting, peak_gigabytes
 from language_models import lora_linear, output_layer, sampling
 from language_models.model import LanguageModel
 from language_models.sampling import SampleRequest, sample
-from language_models.settings import SamplingSettings
+from language_models.settings import LoraSettings, SamplingSettings
 from language_models.weight_layout import lay_columns_first
+from policy_training import updates
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem
 from policy_training.rollouts import MicroBatch, Rollouts, collect, lay_out
-from policy_training.updates import Seen, accumulate
+from policy_training.updates import Seen, accumulate, see
 
 PROMPTS, NEW_TOKENS, TURNS = 16, 48, 3
+ADAPTER = "sampled-policy"
 Without = Callable[[LanguageModel], AbstractContextManager[Any]]
 
 
@@ -72,19 +74,25 @@ def _update(
     return measure
 
 
-def _sampled(without: Without) -> Callable[..., Any]:
-    """64 completions of full length."""
+def _sampled(without: Without, *, natural_ends: bool = False, adapted: bool = False) -> Callable[..., Any]:
+    """64 completions of full length, or up to where they end; of the base, or of an adapter."""
 
     def measure(setting: Setting) -> dict[str, Any]:
         model, prompts = setting.model, setting.prompts(64)
         requests = [SampleRequest(ids, place) for place, ids in enumerate(prompts)]
         settings = SamplingSettings(max_new_tokens=setting.trials(96, 24), batch_size=64)
+        if adapted:
+            model.adapters.add(ADAPTER, LoraSettings(), setting.seed)
 
         def draw(other: bool) -> None:
-            with mock.patch.object(model, "stop_ids", frozenset()), without(model) if other else nullcontext():
-                sample(model, requests, settings, None)
+            stops = model.stop_ids if natural_ends else frozenset()
+            with mock.patch.object(model, "stop_ids", stops), without(model) if other else nullcontext():
+                sample(model, requests, settings, ADAPTER if adapted else None)
 
-        return _in_turn(draw, setting, turns=2)
+        figures = _in_turn(draw, setting, turns=2)
+        if adapted:
+            model.adapters.remove(ADAPTER)
+        return figures
 
     return measure
 
@@ -120,6 +128,20 @@ def _whole_draw(logits: Tensor, uniforms: Tensor, temperature: float) -> Tensor:
     return torch.searchsorted(cumulative, targets, right=True).squeeze(-1).clamp(max=logits.shape[-1] - 1)
 
 
+@contextmanager
+def _unmerged(self: LanguageModel, adapter: str | None) -> Iterator[Any]:
+    with self.adapters.using(adapter):
+        yield self.network
+
+
+def _seen_in_two_passes(learner: Learner, micro: MicroBatch, rollouts: Rollouts, temperature: float) -> Seen:
+    """Values by a pass of their own, forward and backward: what a value adapter beside the policy's would take, whose
+    matrices are as large."""
+    assert learner.value_head is not None
+    seen = see(learner, micro, rollouts, temperature)
+    return replace(seen, values=learner.value_head(learner.model.predicting_states(micro.batch).float()))
+
+
 def _joined_cache(layers: int) -> DynamicCache:
     return DynamicCache()
 
@@ -146,6 +168,9 @@ CELLS = {
     "small_micro_batches": _update(lambda _: nullcontext(), tokens=1300),
     "prompts_once": _update(lambda _: nullcontext(), samples=4, rows_whole=True),
     "kept_lower_states": _update(lambda _: nullcontext(), frozen=0.5),  # the adapter is on the upper half in both
+    "one_pass": _update(lambda _: mock.patch.object(updates, "see", _seen_in_two_passes)),
+    "merged_copy": _sampled(lambda _: mock.patch.object(LanguageModel, "sampled_from", _unmerged), adapted=True),
+    "finished_rows_dropped": _sampled(lambda _: mock.patch.object(sampling, "DROP_SHARE", 0), natural_ends=True),
     "roomy_cache": _sampled(lambda _: mock.patch.object(sampling, "roomy_cache", _joined_cache)),
     "columns_first": _sampled(_rows_first),
     "draw_by_blocks": _sampled(lambda _: mock.patch.object(sampling, "draw", _whole_draw)),

@@ -79,7 +79,7 @@ def accumulate(
     tokens = sum(int(micro.batch.completion_mask.sum()) for micro in minibatch)
     sums: dict[str, float] = {}
     for micro in minibatch:
-        seen = _see(learner, micro, rollouts, temperature)
+        seen = see(learner, micro, rollouts, temperature)
         loss, figures = losses(seen)
         (torch.where(seen.mask, loss, 0.0).sum() / tokens).backward()
         with torch.no_grad():
@@ -89,7 +89,7 @@ def accumulate(
     return sums
 
 
-def _see(learner: Learner, micro: MicroBatch, rollouts: Rollouts, temperature: float) -> Seen:
+def see(learner: Learner, micro: MicroBatch, rollouts: Rollouts, temperature: float) -> Seen:
     mask = micro.batch.completion_mask
     new = completion_pass(learner.model, micro.batch, temperature)
     values = torch.zeros_like(new.log_probs) if learner.value_head is None else learner.value_head(new.states)
