@@ -65,6 +65,21 @@ def test_the_newest_valid_checkpoint_is_used_and_few_are_kept(tmp_path: Path) ->
     assert older is not None and older.step == 3
 
 
+@pytest.mark.parametrize("name", ["tensors.safetensors", "state.json", folders.MANIFEST])
+def test_a_flipped_bit_in_any_byte_of_a_checkpoint_is_found(tmp_path: Path, name: str) -> None:
+    for step in (1, 2):
+        save_checkpoint(tmp_path, step, {"weights": {"w": torch.full((2,), float(step))}}, {"beta": step / 10})
+    path = tmp_path / "step-000002" / name
+    whole = path.read_bytes()
+    for place in range(len(whole)):
+        path.write_bytes(whole[:place] + bytes([whole[place] ^ 1 << place % 8]) + whole[place + 1 :])
+        found = latest_checkpoint(tmp_path)
+        assert found is not None and found.step == 1, f"byte {place} of {len(whole)}"
+    path.write_bytes(whole)
+    found = latest_checkpoint(tmp_path)
+    assert found is not None and found.step == 2
+
+
 def test_what_a_killed_writer_left_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / ".writing-step-000001-abc").mkdir()
     assert latest_checkpoint(tmp_path) is None

@@ -13,7 +13,7 @@ import torch
 
 from feedback_store import clock, completions, policies, reward_models, runs
 from feedback_store.database import Database
-from language_models import checkpoints
+from language_models import adapters, checkpoints
 from rounds import failures, settings, verbs
 from rounds.kinds import evaluate, train_reward
 from rounds.worker import main
@@ -265,26 +265,28 @@ def test_a_run_that_fails_says_why_in_words(study):
     assert "Traceback" in (study.folder / "runs" / str(run.id) / "log.txt").read_text()
 
 
-def test_a_disk_that_is_full_at_a_checkpoint_fails_the_run_in_words_and_it_goes_on_later(study, uncut, monkeypatch):
+@pytest.mark.parametrize(("written_by", "call"), [(checkpoints, 2), (adapters, 1)], ids=["checkpoint", "publishing"])
+def test_a_disk_that_is_full_fails_the_run_in_words_and_it_goes_on_later(study, uncut, monkeypatch, written_by, call):
     run = start_run(study, "train-policy")
-    save, calls = checkpoints.save_file, [0]
+    save, calls = written_by.save_file, [0]
 
-    def full_at_the_second(tensors, path):
+    def full_once(tensors, path):
         calls[0] += 1
-        if calls[0] == 2:
+        if calls[0] == call:
             Path(path).write_bytes(b"the first half")
             raise OSError(errno.ENOSPC, "No space left on device")
         save(tensors, path)
 
     with monkeypatch.context() as patch:
-        patch.setattr(checkpoints, "save_file", full_at_the_second)
+        patch.setattr(written_by, "save_file", full_once)
         idle_worker(study.folder).work(until_idle=True)
     run = runs.get(study, run.id)
     assert run.status == "failed"
     assert "No space left" in str(run.error)
     assert failures.explain(run.error).cause == "disk"
-    folder = study.folder / "runs" / str(run.id) / "checkpoints"
-    assert [path.name for path in folder.iterdir()] == ["step-000001"]  # nothing half written stays
+    assert not list(study.folder.rglob(".writing-*")), "something half written stays"
+    assert not list((study.folder / "models").glob("policy-*"))
+    assert list((study.folder / "runs" / str(run.id) / "checkpoints").iterdir())
     again = verbs.retry_run(study, run.id, from_checkpoint=True)
     idle_worker(study.folder).work(until_idle=True)
     assert runs.get(study, again.id).status == "succeeded"
