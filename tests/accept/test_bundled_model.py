@@ -21,14 +21,34 @@ SMALL_RUNS = (
 )
 
 
-def test_few_of_the_demo_answers_are_cut_off():
-    from language_models import sampling, seeds, sources
+@pytest.fixture(scope="module")
+def model():
+    from language_models import sources
     from language_models.model import LanguageModel
+
+    return LanguageModel.load(sources.default_source())
+
+
+def test_prompt_tokens_are_a_prefix_of_those_of_the_whole_talk_by_its_own_template(model):
+    asked = [
+        {"role": "system", "content": "Be brief."},
+        {"role": "user", "content": "Why is the sky blue?\n"},
+    ]
+    for text in ("Because of scattering.", " a leading space", "1. one\n2. two\n\n", "für 你好 🙂", "<b>&amp;"):
+        answer, further = ({"role": "assistant", "content": text}, {"role": "user", "content": "And?"})
+        prompt, tokens = model.tokens(asked), model.completion_tokens(text, finished=True)
+        whole = model.tokenizer.apply_chat_template([*asked, answer], return_dict=False)
+        assert whole[: len(prompt) + len(tokens)] == prompt + tokens, text
+        longer = model.tokens([*asked, answer, further])
+        assert longer[: len(prompt) + len(tokens)] == prompt + tokens, text
+
+
+def test_few_of_the_demo_answers_are_cut_off(model):
+    from language_models import sampling, seeds
     from rounds.demo import demo
     from rounds.settings import StudySettings
 
-    settings = StudySettings(base=sources.default_source())
-    model = LanguageModel.load(settings.base)
+    settings = StudySettings(base=model.identity.source)
     prompts = demo.prompts()[:: 3 if SHORT else 1]
     requests = [
         sampling.SampleRequest(

@@ -3,8 +3,9 @@ test_algorithms.py."""
 
 import itertools
 from collections.abc import Sequence
-from math import isfinite
+from math import exp, isfinite
 from pathlib import Path
+from statistics import fmean, pstdev
 from typing import Any
 
 import pytest
@@ -23,6 +24,7 @@ from policy_training.learner import Learner, TrainedPolicy
 from policy_training.optimiser_step import guarded_step
 from policy_training.records import Given, PromptItem, RewardFunction, StepReport
 from policy_training.rollouts import BadReward, Rollouts, collect
+from policy_training.updates import Losses, Seen
 from tiny_models import fresh_tiny
 from trained_weights import same, weights_of
 
@@ -87,6 +89,50 @@ def test_the_value_head_starts_at_zero_and_kl_at_the_start_is_zero(tmp_path: Pat
     _, reports = run(fresh_tiny(), tmp_path)
     assert reports[0].metrics["kl_nats"] == 0.0
     assert ScalarHead(4)(torch.ones(2, 4)).tolist() == [0.0, 0.0]
+
+
+def test_the_loss_of_a_token_is_the_clipped_one_with_returns_of_unwhitened_advantages(
+    learner_and_rollouts: tuple[Learner, Rollouts], monkeypatch: pytest.MonkeyPatch, tmp_path: Path
+) -> None:
+    learner, rollouts = learner_and_rollouts
+    settings = SETTINGS.model_copy(update={"discount": 0.97, "gae_lambda": 0.9, "value_coefficient": 0.3})
+    made: list[Losses] = []
+
+    def caught(*arguments: Any, **_: Any) -> dict[str, float]:
+        made.append(arguments[4])
+        return {}
+
+    monkeypatch.setattr(ppo, "optimise", caught)
+    now = iterations.Iteration(0, rollouts, {})
+    ppo._update(learner, now, Given(learner.model, [], spaces, tmp_path, lambda _: None), settings)
+    assert now.episodes is not None
+    noise = torch.Generator().manual_seed(3)
+    log_probs, values = (
+        known + 0.3 * torch.randn(known.shape, generator=noise) for known in (rollouts.log_probs, rollouts.values)
+    )
+    rows = torch.arange(len(rollouts.items))
+    found, _ = made[0](Seen(log_probs, rollouts.log_probs, values, rollouts.mask, rows))
+
+    # Written out, token by token, backwards: GAE by its recursion, returns, then whitening, then both losses.
+    advantages, returns = {}, {}
+    for row in rows.tolist():
+        after, value_after = 0.0, 0.0
+        for t in reversed(range(int(rollouts.mask[row].sum()))):
+            value = float(rollouts.values[row, t])
+            after = float(now.episodes.rewards[row, t]) + 0.97 * value_after - value + 0.97 * 0.9 * after
+            advantages[row, t], returns[row, t], value_after = after, after + value, value
+    mean, deviation = fmean(advantages.values()), pstdev(advantages.values())
+    sides = set()
+    for (row, t), advantage in advantages.items():
+        whitened = (advantage - mean) / deviation
+        ratio = exp(float(log_probs[row, t] - rollouts.log_probs[row, t]))
+        policy = -min(whitened * ratio, whitened * min(max(ratio, 0.8), 1.2))
+        old, new = float(rollouts.values[row, t]), float(values[row, t])
+        near = old + min(max(new - old, -0.2), 0.2)
+        value = 0.5 * max((new - returns[row, t]) ** 2, (near - returns[row, t]) ** 2)
+        assert float(found[row, t]) == pytest.approx(policy + 0.3 * value, abs=2e-5), (row, t)
+        sides.add((whitened > 0, ratio > 1.2, ratio < 0.8))
+    assert len(sides) == 6  # clipped and not, above and below, of both signs
 
 
 def test_layers_that_are_computed_again_end_in_the_same_weights(tmp_path: Path) -> None:
