@@ -41,7 +41,7 @@ TURNS = 4  # the first is warm-up
 NEW_TOKENS = 48
 TRL = "benchmarks.policy_speed_trl"
 PROMPTS = 64  # to rise on
-RISE, MEAN_OF, MOST_SECONDS = 0.25, 2, 800  # of the taste; iterations whose mean counts; of each side
+RISE, MEAN_OF, MOST_SECONDS = 0.25, 2, 540  # of the taste; iterations whose mean counts; of each side
 KL_BUDGET = 5.0
 NO_PEER = "not measured: --peer names the python of an environment with trl"
 

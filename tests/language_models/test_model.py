@@ -162,5 +162,7 @@ def test_a_folder_made_by_save_pretrained_can_be_loaded_and_gives_the_same_logit
     loaded = LanguageModel.load(str(tmp_path))
     ids = torch.tensor([[5, 6, 7]])
     with torch.no_grad():
-        assert torch.equal(loaded.network(input_ids=ids).logits, plain.network(input_ids=ids).logits)
+        expected = plain.network(input_ids=ids).logits
+        # Not to the bit: loaded weights lie columns first, and some processors round their products otherwise.
+        torch.testing.assert_close(loaded.network(input_ids=ids).logits, expected, atol=1e-5, rtol=1e-5)
     assert loaded.identity == LanguageModel.load(str(tmp_path)).identity
