@@ -10,6 +10,7 @@ import time
 from collections.abc import Iterator
 from contextlib import ExitStack, contextmanager
 from pathlib import Path
+from typing import Any
 
 import pytest
 
@@ -19,6 +20,7 @@ from feedback_store import accounts, annotators, judgments, policies
 from feedback_store.database import Database
 from rounds import studies
 from rounds.blind_results import result_of
+from tests.accept.judging import judge
 from tests.accept.serving import Served, served
 from ui.web import passwords
 
@@ -33,7 +35,8 @@ PAIRS = 6
 AHEAD = 5
 """More than a person who closed the page holds still, which is asked first."""
 ANNOTATORS = ("ann", "bob")
-SETTINGS = {"previous_policy_share": 0.0, "overlap_share": 0.0, "repeat_share": 0.0}
+SHORT_TEXTS = {"sampling": {"max_new_tokens": 24}}  # the tiny model never ends by itself
+SETTINGS: dict[str, Any] = {"previous_policy_share": 0.0, "overlap_share": 0.0, "repeat_share": 0.0}
 
 
 @contextmanager
@@ -53,22 +56,6 @@ def logged_in(browser, server: Served, name: str, path: str = "/") -> Iterator:
 
 def origin(server: Served) -> str:
     return str(server.client.base_url).rstrip("/")
-
-
-def judge(page, pairs: int) -> None:
-    """The response with more commas wins, else the first."""
-    for number in range(pairs):
-        page.locator(".tm-card:visible").wait_for(timeout=240_000)
-        left, right = (text.count(",") for text in page.locator(".tm-card .tm-response").all_text_contents())
-        before = page.locator(".tm-prompt-now").text_content()
-        with page.expect_response("**/api/judgments") as saved:
-            page.keyboard.press("ArrowRight" if right > left else "ArrowLeft")
-        assert saved.value.json()["saved"] is True, number
-        page.wait_for_function(
-            "before => document.querySelector('.tm-prompt-now').textContent !== before"
-            " || document.querySelector('.tm-card').hidden",
-            arg=before,
-        )
 
 
 def wait_for(page, status: str, kind: str, number: int, seconds: float) -> None:
@@ -99,7 +86,8 @@ def evaluate(page, address: str, judgments: int) -> None:
 
 def make(folder: Path, base: str) -> None:
     """A study with the demo's prompts and four people."""
-    with studies.open_or_create(folder, base=base, create=True, demo=True, **SETTINGS) as db:
+    settings = SETTINGS | (SHORT_TEXTS if base == "tiny:" else {})
+    with studies.open_or_create(folder, base=base, create=True, demo=True, **settings) as db:
         for name, role in (("head", "admin"), ("rhea", "researcher"), *((name, "annotator") for name in ANNOTATORS)):
             accounts.create(db, annotators.ensure(db, name).id, role, passwords.hashed(PASSWORD), by="test")
 
