@@ -18,7 +18,7 @@ from policy_training.records import Given
 from policy_training.rollouts import Rollouts
 from policy_training.settings import TokenRewardedSettings
 from policy_training.shaping import checked_potentials, shaping_rewards
-from policy_training.truncation import cut_off, end_values, penalised_scores
+from policy_training.truncation import cut_off, end_values, penalised
 
 
 @dataclass(frozen=True)
@@ -39,14 +39,14 @@ def episodes_of(
     score. Raises BadPotential.
     """
     beta, read = learner.controller.beta, (rollouts.log_probs, rollouts.reference, rollouts.mask)
-    scores = penalised_scores(rollouts, settings)
+    scores = penalised(rollouts.scores, rollouts.sampled, settings)
     worth = completion_rewards(scores, *read, beta)
     if centre_scores:
         scores = leave_one_out_centred(scores, [item.id for item in rollouts.items])
     shaping = None
     if given.potential is not None:
         potentials = checked_potentials(given.potential(rollouts.items, rollouts.sampled), rollouts.sampled)
-        goes_on = cut_off(rollouts) & (settings.truncated == "bootstrap")
+        goes_on = cut_off(rollouts.sampled) & (settings.truncated == "bootstrap")
         shaping = shaping_rewards(potentials, rollouts.mask, settings.discount, goes_on)
     rewards = token_rewards(scores, *read, beta, shaping)
     return Episodes(scores, shaping, rewards, end_values(rollouts, learner, settings), worth)

@@ -21,13 +21,14 @@ IDENTICAL_SHARE = 0.2
 DISTINCT_SHARE = 0.5
 """A policy has collapsed where more than these shares of its texts are empty or equal (beyond those of the start), or
 where fewer than half the start's pairs of words are distinct."""
+CUT_OFF_SHARE = 0.05  # beyond that of the start: longer texts may please a reward until none of them ends
 DISTINCT_TOKENS = 24  # of each completion: longer texts repeat more, whatever the policy
 ERRORS = 2.0  # standard errors beyond which a difference is not taken for chance
 
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that went past its limit. Codes: empty, identical, distinct, entropy, hacking, kl_budget."""
+    """Something that went past its limit. Codes: empty, identical, cut_off, distinct, entropy, hacking, kl_budget."""
 
     code: str
     value: float
@@ -50,12 +51,9 @@ def alarms_of(
 ) -> list[Alarm]:
     """What is past its limit in the readings of an iteration of so many completions, given those of the run's start."""
     found = [
-        Alarm(code, now[code], limit)
-        for code, limit in (
-            ("empty", first["empty"] + EMPTY_SHARE),
-            ("identical", first["identical"] + IDENTICAL_SHARE),
-        )
-        if clearly_above(now[code], limit, completions)
+        Alarm(code, now[code], first[code] + more)
+        for code, more in (("empty", EMPTY_SHARE), ("identical", IDENTICAL_SHARE), ("cut_off", CUT_OFF_SHARE))
+        if has_clearly_grown(first[code], now[code], more, completions)
     ]
     found += [
         Alarm(code, now[reading], share * first[reading])
@@ -68,9 +66,11 @@ def alarms_of(
     return found
 
 
-def clearly_above(share: float, limit: float, count: int) -> bool:
-    """Whether a share of so many lies above a limit by more than chance makes of it."""
-    return share - ERRORS * sqrt(share * (1 - share) / max(1, count)) > limit
+def has_clearly_grown(first: float, now: float, more: float, count: int) -> bool:
+    """Whether a share, read twice of so many each, grew by `more` and by what chance makes of two such readings (with
+    the pooled share's standard error)."""
+    pooled = (first + now) / 2
+    return now - first - more > ERRORS * sqrt(2 * pooled * (1 - pooled) / max(1, count))
 
 
 def hacking_alarm(

@@ -24,7 +24,7 @@ from policy_training.records import Given, PromptItem, StepReport
 from policy_training.rollouts import Rollouts, checked_scores, collect
 from policy_training.settings import RewardedSettings, TrainingSettings
 from policy_training.token_figures import tokens_of
-from policy_training.truncation import learned_from
+from policy_training.truncation import learned_from, penalised
 
 HELD_OUT_INDEX = 2**20  # the place in its prompt's draws of a held-out completion: that of no rollout
 
@@ -119,8 +119,8 @@ def _is_watched(given: Given, settings: TrainingSettings) -> bool:
 
 
 def _held_out_scores(learner: Learner, given: Given, settings: TrainingSettings, step: int) -> list[float]:
-    """Scores of one completion of each held-out prompt, drawn with the same numbers every time; empty where it is not
-    time for a look."""
+    """Scores of one completion of each held-out prompt, drawn with the same numbers every time, with the penalty for
+    truncation that training has; empty where it is not time for a look."""
     if not _is_watched(given, settings) or (step % settings.guards.held_out_every and step != settings.steps):
         return []
     assert given.held_out is not None
@@ -128,9 +128,9 @@ def _held_out_scores(learner: Learner, given: Given, settings: TrainingSettings,
     seeds = (completion_seed(settings.seed, item.id, HELD_OUT_INDEX) for item in prompts)
     requests = [SampleRequest(item.token_ids, seed) for item, seed in zip(prompts, seeds, strict=True)]
     sampled = sample(learner.model, requests, settings.sampling, learner.adapter)
-    scores = checked_scores(given.held_out.reward(prompts, sampled), prompts).tolist()
+    scores = penalised(checked_scores(given.held_out.reward(prompts, sampled), prompts), sampled, settings)
     pause_point("held-out-scored")
-    return scores
+    return list(scores.tolist())
 
 
 def _alarms(

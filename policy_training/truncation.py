@@ -6,6 +6,7 @@ and the score pays for it, so that a policy learns to end; *leave_out*: they are
 https://arxiv.org/abs/1712.00378).
 """
 
+from collections.abc import Sequence
 from dataclasses import fields, replace
 
 import torch
@@ -13,28 +14,29 @@ from torch import Tensor
 
 from language_models.batches import collate, token_batches
 from language_models.log_probs import completion_pass
+from language_models.sampling import Sampled
 from policy_training.learner import Learner
 from policy_training.rollouts import Rollouts, lay_out
 from policy_training.settings import RewardedSettings, TrainingSettings
 
 
-def cut_off(rollouts: Rollouts) -> Tensor:
+def cut_off(sampled: Sequence[Sampled]) -> Tensor:
     """(N,) bool: completions that did not end by themselves."""
-    return torch.tensor([not sampled.finished for sampled in rollouts.sampled])
+    return torch.tensor([not one.finished for one in sampled])
 
 
-def penalised_scores(rollouts: Rollouts, settings: RewardedSettings) -> Tensor:
+def penalised(scores: Tensor, sampled: Sequence[Sampled], settings: TrainingSettings) -> Tensor:
     """(N,) scores, less the penalty where a cut is an end that costs."""
-    if settings.truncated != "penalty":
-        return rollouts.scores
-    return rollouts.scores - settings.truncation_penalty * cut_off(rollouts)
+    if not isinstance(settings, RewardedSettings) or settings.truncated != "penalty":
+        return scores
+    return scores - settings.truncation_penalty * cut_off(sampled)
 
 
 def learned_from(rollouts: Rollouts, learner: Learner, settings: TrainingSettings, step: int) -> Rollouts:
     """The rollouts without those that are left out, laid out anew; there may be none."""
     if not isinstance(settings, RewardedSettings) or settings.truncated != "leave_out":
         return rollouts
-    rows = (~cut_off(rollouts)).nonzero().squeeze(-1)
+    rows = (~cut_off(rollouts.sampled)).nonzero().squeeze(-1)
     if len(rows) == len(rollouts.items):
         return rollouts
     items, sampled = ([whole[row] for row in rows] for whole in (rollouts.items, rollouts.sampled))
@@ -52,7 +54,7 @@ def end_values(rollouts: Rollouts, learner: Learner, settings: RewardedSettings)
     values = torch.zeros(len(rollouts.items))
     if settings.truncated != "bootstrap" or learner.value_head is None:
         return values
-    rows = cut_off(rollouts).nonzero().squeeze(-1).tolist()
+    rows = cut_off(rollouts.sampled).nonzero().squeeze(-1).tolist()
     prompts = [rollouts.items[row].token_ids for row in rows]
     further = [[*rollouts.sampled[row].token_ids, learner.model.pad_id] for row in rows]
     lengths = [len(prompt) + len(tokens) for prompt, tokens in zip(prompts, further, strict=True)]

@@ -29,7 +29,7 @@ from policy_training.learner import Learner, TrainedPolicy
 from policy_training.losses import clipped, k3_losses, policy_losses
 from policy_training.records import Given
 from policy_training.rollouts import Rollouts
-from policy_training.truncation import penalised_scores
+from policy_training.truncation import penalised
 from policy_training.updates import Losses, Seen, optimise
 
 NEEDS = ("prompts", "reward")
@@ -46,7 +46,7 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
 
 def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) -> dict[str, float]:
     rollouts, beta = now.rollouts, learner.controller.beta
-    scores = penalised_scores(rollouts, settings)
+    scores = penalised(rollouts.scores, rollouts.sampled, settings)
     advantages = group_normalised(scores, [item.id for item in rollouts.items])
     now.advantages = advantages.unsqueeze(1).expand_as(rollouts.mask)
     figures = optimise(

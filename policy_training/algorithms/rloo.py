@@ -24,7 +24,7 @@ from policy_training.kl import completion_rewards
 from policy_training.learner import Learner, TrainedPolicy
 from policy_training.losses import completion_ratio, score_function_losses
 from policy_training.records import Given
-from policy_training.truncation import penalised_scores
+from policy_training.truncation import penalised
 from policy_training.updates import Losses, Seen, optimise
 
 NEEDS = ("prompts", "reward")
@@ -41,7 +41,7 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
 
 def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) -> dict[str, float]:
     rollouts = now.rollouts
-    scores, beta = penalised_scores(rollouts, settings), learner.controller.beta
+    scores, beta = penalised(rollouts.scores, rollouts.sampled, settings), learner.controller.beta
     rewards = completion_rewards(scores, rollouts.log_probs, rollouts.reference, rollouts.mask, beta)
     advantages = leave_one_out_centred(rewards, [item.id for item in rollouts.items])
     now.advantages = advantages.unsqueeze(1).expand_as(rollouts.mask)

@@ -18,8 +18,8 @@ from policy_training.algorithms.settings.dpo import Settings as DPOSettings
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.guards import (
     alarms_of,
-    clearly_above,
     hacking_alarm,
+    has_clearly_grown,
     may_follow,
     paired_difference,
     spread_of_texts,
@@ -30,7 +30,7 @@ from policy_training.records import Given, HeldOut, Preference, PromptItem, Rewa
 from policy_training.settings import GuardSettings
 from tiny_models import fresh_tiny
 
-CALM = {"empty": 0.0, "identical": 0.0, "distinct_2": 0.8, "entropy_nats": 2.0}
+CALM = {"empty": 0.0, "identical": 0.0, "cut_off": 0.1, "distinct_2": 0.8, "entropy_nats": 2.0}
 SETTINGS = Settings(
     steps=4,
     prompts_per_step=3,
@@ -38,6 +38,7 @@ SETTINGS = Settings(
     learning_rate=3e-3,
     final_learning_rate_share=0.1,
     kl_budget_nats=1000.0,
+    truncation_penalty=0.0,
     guards=GuardSettings(held_out_every=1),
     lora=LoraSettings(rank=4, alpha=8),
     sampling=SamplingSettings(max_new_tokens=12, batch_size=8),
@@ -51,11 +52,12 @@ def test_the_spread_of_texts_by_hand():
     assert spread_of_texts([[1, 2] * 50]) == spread_of_texts([[1, 2] * 12])  # a long text repeats itself anyhow
 
 
-def test_a_share_has_to_lie_above_its_limit_by_more_than_chance():
-    assert not clearly_above(2 / 32, 0.05, 32)
-    assert not clearly_above(4 / 32, 0.05, 32)  # 0.125 - 2 * 0.058 = 0.008
-    assert clearly_above(8 / 32, 0.05, 32)  # 0.25 - 2 * 0.077 = 0.097
-    assert clearly_above(0.0625, 0.05, 10_000)
+def test_a_share_has_to_grow_past_its_limit_by_more_than_chance():
+    assert not has_clearly_grown(0.0, 2 / 32, 0.05, 32)
+    assert not has_clearly_grown(0.0, 4 / 32, 0.05, 32)  # 0.075 more than allowed, chance makes 2 * 0.061
+    assert has_clearly_grown(0.0, 8 / 32, 0.05, 32)  # 0.2, of which chance makes 2 * 0.083
+    assert has_clearly_grown(0.0, 0.0625, 0.05, 10_000)
+    assert not has_clearly_grown(7 / 8, 1.0, 0.05, 8)  # one text of eight
 
 
 @pytest.mark.parametrize(
@@ -64,6 +66,8 @@ def test_a_share_has_to_lie_above_its_limit_by_more_than_chance():
         ({}, []),
         ({"empty": 0.3}, ["empty"]),
         ({"identical": 0.5}, ["identical"]),
+        ({"cut_off": 0.28}, []),  # 0.13 more than allowed, chance makes 2 * 0.069
+        ({"cut_off": 0.32}, ["cut_off"]),  # 0.17, and 2 * 0.072
         ({"distinct_2": 0.39}, ["distinct"]),
         ({"distinct_2": 0.41}, []),
         ({"entropy_nats": 0.59}, ["entropy"]),
@@ -76,7 +80,7 @@ def test_what_is_past_its_limit_raises_its_alarm(changed: dict[str, float], code
 
 
 def test_what_was_so_from_the_start_is_no_collapse():
-    repeating = {**CALM, "empty": 0.3, "identical": 0.5, "distinct_2": 0.1, "entropy_nats": 0.1}
+    repeating = {**CALM, "empty": 0.3, "identical": 0.5, "cut_off": 0.9, "distinct_2": 0.1, "entropy_nats": 0.1}
     assert alarms_of(repeating, repeating, 64, GuardSettings()) == []
 
 
@@ -135,6 +139,18 @@ def test_the_policy_that_is_best_on_held_out_prompts_is_returned(tmp_path: Path)
     assert [round(report.metrics["held_out"]) for report in reports] == [0, 1, 3, 3, 1]
     last, _ = run(tmp_path / "without", None)
     assert last.steps == 4
+
+
+def test_a_held_out_text_that_is_cut_off_pays_as_in_training(tmp_path: Path):
+    ended: list[float] = []
+
+    def flat(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        ended.append(sum(one.finished for one in sampled) / len(sampled))
+        return [1.0] * len(items)
+
+    _, reports = run(tmp_path, flat, settings=SETTINGS.model_copy(update={"truncation_penalty": 0.3}))
+    assert 0 < min(ended) < 1
+    assert [report.metrics["held_out"] for report in reports] == pytest.approx([0.7 + 0.3 * share for share in ended])
 
 
 def test_a_later_policy_is_kept_where_few_prompts_cannot_tell_it_from_the_best(tmp_path: Path):

@@ -22,7 +22,7 @@ from policy_training.learner import Learner
 from policy_training.records import Given, Potential, PromptItem, StepReport
 from policy_training.rollouts import Rollouts, collect
 from policy_training.settings import RewardedSettings
-from policy_training.truncation import cut_off, end_values, learned_from, penalised_scores
+from policy_training.truncation import cut_off, end_values, learned_from, penalised
 from tiny_models import fresh_tiny
 from trained_weights import same, weights_of
 
@@ -57,7 +57,7 @@ def made(tmp_path: Path) -> Made:
         for parameter in learner.weights().values():
             parameter.add_(torch.randn(parameter.shape, generator=torch.Generator().manual_seed(1)) * 0.03)
     rollouts = collect(given, learner, SETTINGS, 0)
-    assert 0 < int(cut_off(rollouts).sum()) < len(rollouts.items)
+    assert 0 < int(cut_off(rollouts.sampled).sum()) < len(rollouts.items)
     return given, learner, rollouts
 
 
@@ -67,11 +67,11 @@ def changed(**settings: object) -> Settings:
 
 def test_the_penalty_is_the_default_and_takes_from_cut_off_ones_alone(made: Made) -> None:
     _, learner, rollouts = made
-    expected = rollouts.scores - torch.where(cut_off(rollouts), 1.5, 0.0)
-    torch.testing.assert_close(penalised_scores(rollouts, SETTINGS), expected)
+    expected = rollouts.scores - torch.where(cut_off(rollouts.sampled), 1.5, 0.0)
+    torch.testing.assert_close(penalised(rollouts.scores, rollouts.sampled, SETTINGS), expected)
     assert (end_values(rollouts, learner, SETTINGS) == 0).all()
     for other in ("leave_out", "bootstrap"):
-        assert penalised_scores(rollouts, changed(truncated=other)) is rollouts.scores
+        assert penalised(rollouts.scores, rollouts.sampled, changed(truncated=other)) is rollouts.scores
 
 
 def test_left_out_rollouts_are_measured_and_not_learned_from(made: Made) -> None:
@@ -109,7 +109,7 @@ def test_the_bootstrapped_value_is_that_of_the_state_after_the_last_token(made: 
                 states = completion_pass(learner.model, batch, SETTINGS.sampling.temperature).states
                 expected = learner.value_head(states[0, -1])
             torch.testing.assert_close(found[row], expected, atol=1e-5, rtol=0)
-    assert (found[cut_off(rollouts)] != 0).all()
+    assert (found[cut_off(rollouts.sampled)] != 0).all()
 
 
 def test_bootstrapping_is_refused_without_a_value_head() -> None:
@@ -138,11 +138,11 @@ def test_cut_off_is_what_the_sampler_says_whatever_the_last_token_is(made: Made,
     sampled[ended] = Sampled([*sampled[ended].token_ids[:-1], token], sampled[ended].text, "length")
     sampled[cut] = Sampled(sampled[cut].token_ids, sampled[cut].text, "stop")  # by a stop string, say
     odd = replace(rollouts, sampled=sampled)
-    expected = cut_off(rollouts).clone()
+    expected = cut_off(rollouts.sampled).clone()
     expected[ended], expected[cut] = True, False
-    assert cut_off(odd).tolist() == expected.tolist()
+    assert cut_off(odd.sampled).tolist() == expected.tolist()
     assert describe(odd)["cut_off"] == expected.float().mean()
-    torch.testing.assert_close(rollouts.scores - penalised_scores(odd, SETTINGS), 1.5 * expected)
+    torch.testing.assert_close(rollouts.scores - penalised(odd.scores, odd.sampled, SETTINGS), 1.5 * expected)
     left = learned_from(odd, learner, changed(truncated="leave_out"), 0)
     assert left.sampled == [one for one, out in zip(sampled, expected, strict=True) if not out]
     goes_on = changed(truncated="bootstrap")
@@ -159,10 +159,10 @@ def test_rewards_are_score_less_price_of_kl_plus_what_the_potential_telescopes_t
     for truncated in ("penalty", "bootstrap"):
         settings = changed(truncated=truncated)
         found = episodes(made, settings)
-        goes_on = cut_off(rollouts) & (truncated == "bootstrap")
+        goes_on = cut_off(rollouts.sampled) & (truncated == "bootstrap")
         telescoped = torch.where(goes_on, rollouts.mask.sum(1) + 1.0, 0.0) - 1.0  # Phi(s_T) - Phi(s_0)
         torch.testing.assert_close(found.shaping.sum(1), telescoped)
-        expected = penalised_scores(rollouts, settings) - learner.controller.beta * kl + telescoped
+        expected = penalised(rollouts.scores, rollouts.sampled, settings) - learner.controller.beta * kl + telescoped
         torch.testing.assert_close(found.rewards.sum(1), expected)
 
 
