@@ -7,8 +7,9 @@ take --seed 0, 1 and 2. The taste of `ppo_learned_taste` was fitted to human ans
 `curve` has for each iteration the mean taste and the reward of its fresh completions of training prompts, KL a sequence
 and the seconds so far. Intervals are over the held-out prompts.
 
-The unguarded run has no price of KL, no budget, no held-out choice and no penalty for what the reward does not know;
-the guarded one differs in the guards alone. Both learn from few judgments, at three times the learning rate.
+The unguarded run has no price of KL, no budget, no early end of updates, no alarm that stops it, no held-out choice and
+no penalty for what the reward does not know; all else is the same. Both learn from few judgments, at twice PPO's
+learning rate.
 """
 
 import itertools
@@ -44,7 +45,7 @@ def gain(
     taste: str = "lists",
 ) -> dict[str, Any]:  # fmt: skip
     """One algorithm with its default settings, on the learned reward or on the taste itself (the ceiling); what learns
-    straight from judgments gets these, and the learned reward chooses its best policy. `permuted`: every answer is
+    straight from judgments gets these, and the learned reward tells which policy is kept. `permuted`: every answer is
     given to another pair, so that there is nothing to learn and the share has to stay at a half. `fast`: the preset."""
     task = Task(setting, taste)
     judged = task.judgments(setting.trials(JUDGMENTS, 12)) if learned else []
@@ -106,7 +107,7 @@ def _trained(
     task: Task, algorithm: str, reward: RewardFunction, settings: dict[str, Any], choosing: RewardFunction | None,
     judged: Sequence[Judged] = (),
 ) -> dict[str, Any]:  # fmt: skip
-    """Trains and judges by the taste. `choosing`: the reward by which held-out prompts choose the best policy."""
+    """Trains and judges by the taste. `choosing`: the reward of the held-out prompts that tell which policy is kept."""
     curve: list[dict[str, float]] = []
     worth: list[float] = []
     began = time.perf_counter()

@@ -6,7 +6,7 @@ own, whose python is named by --peer; without it ours is measured alone and the 
     python3.11 -m venv trl-ppo
     trl-ppo/bin/pip install -c constraints.txt torch trl==0.29.1 transformers peft datasets   # ppo_iteration...
     trl-rloo/bin/pip install -c constraints.txt torch trl==1.16.0 transformers peft datasets  # rloo...
-    trl-old/bin/pip install torch trl==0.11.4 "transformers<4.46" "peft<0.14" "accelerate<1.1" "numpy<2"  # shared_trunk
+    # trl-old, with TRL 0.11.4 for shared_trunk: as docs/benchmarks.md has it
     .venv/bin/python -m benchmarks --only policy_speed/ppo_iteration --data DIR --peer trl-ppo/bin/python
 
 Each side is a process of its own. They take turns, an iteration each, on the same prompts token for token, with as many

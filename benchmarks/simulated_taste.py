@@ -30,7 +30,7 @@ from rounds.tastes import Taste, taste
 
 PEOPLE = "careful:6,hasty:2,left_clicker:1"
 LEARNED = "learned"  # the taste of learned_taste.py
-CHOOSING = 24  # held-out prompts by which a run's best policy is chosen
+CHOOSING = 24  # held-out prompts that decide which policy of a run is kept
 OUTCOMES: dict[str, Outcome] = {"left": "first", "tie": "tie", "right": "second"}
 
 

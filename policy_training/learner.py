@@ -47,7 +47,7 @@ class TrainedPolicy:
 
 @dataclass
 class Learner:
-    """A policy under training, with the best of its earlier selves."""
+    """A policy under training, with the one of its earlier selves that is kept."""
 
     model: LanguageModel
     adapter: str
@@ -129,7 +129,7 @@ class Learner:
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * share
 
-    def best(self) -> TrainedPolicy:
+    def kept_policy(self) -> TrainedPolicy:
         """The policy that was kept, put back into the adapter."""
         self.put_back(self.kept)
         return TrainedPolicy(

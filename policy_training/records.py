@@ -68,7 +68,8 @@ class HeldOut:
 
 @dataclass(frozen=True)
 class RolloutTokens:
-    """A completion that was learned from, token by token; every list has one entry a token.
+    """A completion of an iteration (DPO and imitation only measure by it), token by token; every list has one entry
+    a token.
 
     `figures`: log_prob, reference_log_prob, kl (their difference) and entropy, all in nats; value, reward, shaping (the
     part of the reward that is one) and advantage where the algorithm has them. `score` is as the reward gave it,

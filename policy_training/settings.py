@@ -18,10 +18,13 @@ class GuardSettings(BaseModel):
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
     held_out_every: int = Field(
-        2, ge=0, le=1000, description="Iterations between looks at held-out prompts; 0: none, the last policy counts."
+        2,
+        ge=0,
+        le=1000,
+        description="Iterations between looks at held-out prompts; 0: none, the last policy without an alarm counts.",
     )
     entropy_floor: float = Field(0.3, ge=0, le=1, description="Share of the start's entropy that has to stay.")
-    stop: bool = Field(True, description="Whether an alarm ends the training with the best policy so far.")
+    stop: bool = Field(True, description="Whether an alarm ends the training; the KL budget always does.")
 
 
 class TrainingSettings(BaseModel):
@@ -44,8 +47,8 @@ class TrainingSettings(BaseModel):
         0.0,
         ge=0,
         lt=1,
-        description="Share of the layers, from the lowest up, that are not trained; what they compute is kept for all "
-        "epochs (faster, less memory).",
+        description="Share of the layers, from the lowest up, that are not trained: faster, less memory; algorithms on "
+        "rollouts keep what they compute for all epochs.",
     )
     tokens_per_batch: int = Field(650, ge=64, description="Tokens in one micro-batch at most (memory).")
     checkpoint_every: int = Field(1, ge=1, description="Iterations between checkpoints.")

@@ -97,8 +97,8 @@ class PolicyReward:
         return found
 
     def held_out(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
-        """Scores by which the best policy of the run is chosen: what the learned part does not know of their mean is
-        taken off all of them."""
+        """Scores that tell which policy of the run is kept: what the learned part does not know of their mean is taken
+        off all of them."""
         texts = _drawn(items, sampled)
         totals = self.composite.scored([one.prompt for one in texts], _completions(texts)).totals
         penalty = self._doubt(texts)
@@ -180,7 +180,7 @@ class PolicyReward:
         try:
             doubt = doubt_of_mean(models.reward(self.row), models.folder(self.row.folder))
         except NoPosterior as error:
-            self._warn(f"The best policy is chosen by the reward without a penalty: {error}")
+            self._warn(f"Held-out scores are without a penalty for what the reward does not know: {error}")
             return lambda _: 0.0
         return lambda texts: weight * settings.held_out_penalty * doubt(texts)
 

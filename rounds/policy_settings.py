@@ -64,7 +64,10 @@ class TrainPolicySettings(BaseModel):
         description="reward functions that are summed, each with its weight and settings (docs/reward-functions.md)",
     )
     reference_samples: int = Field(
-        64, ge=2, le=10000, description="completions of the base that set zero and unit of the reward's parts"
+        64,
+        ge=2,
+        le=10000,
+        description="completions of the reference policy that set zero and unit of the reward's parts",
     )
     reward_model: str | None = Field(None, description="name of the reward model, such as reward-2; none: the latest")
     reward_combination: Combination = Field("head", description="which heads count: its own, or an ensemble's")
@@ -83,7 +86,8 @@ class TrainPolicySettings(BaseModel):
         16,
         ge=0,
         le=1000,
-        description="held-out prompts whose rewards tell up to where the policy got no worse; 0: the last is published",
+        description="held-out prompts by whose rewards the last policy that is not clearly below the best is published;"
+        " 0: the last without an alarm",
     )
     held_out_penalty: float = Field(
         1.0,

@@ -80,6 +80,8 @@ def resolve(
     asked = parse(kind, given, config_file, defaults=own)
     config = parse(kind, given, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
     _refuse_idle(given, config)
+    if kind == "train-policy":
+        _refuse_other_temperature(own, config)
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
@@ -181,6 +183,17 @@ def _refuse_idle(asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
                 f"{name} counts only with algorithm={group}; this run's is {config['algorithm']}. Set "
                 f"algorithm={group} as well, or write {config['algorithm']}.{name.partition('.')[2]}."
             )
+
+
+def _refuse_other_temperature(own: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raises SettingsError for a temperature that is not the study's, which is used everywhere."""
+    algorithm = config["algorithm"]
+    asked, usual = (of["temperature"] for of in (config[algorithm]["sampling"], own[f"{algorithm}.sampling"]))
+    if asked != usual:
+        raise SettingsError(
+            f"{algorithm}.sampling.temperature = {asked:g} is not allowed: a policy is trained at the temperature that "
+            f"the study draws at, {usual:g}, so that log-probs and KL are of what people see. Leave it out."
+        )
 
 
 def _require_input(kind: str, config: Mapping[str, Any]) -> None:

@@ -1,6 +1,6 @@
 """A few rollouts of a policy's training, token by token, kept as a file of the run.
 
-One line of JSON a rollout: of each iteration the first four, of a run of more than 100 iterations those of about 100
+One line of JSON a rollout: of each iteration the first four, of a run of 100 iterations or more those of 50 to 100
 that lie evenly. A rollout that comes again (after a kill) is appended again; the last line counts.
 """
 

@@ -33,7 +33,7 @@ NEEDS = ("prompts", "preferences")
 
 
 def train(given: Given, settings: Settings) -> TrainedPolicy:
-    """Trains the given adapter and returns the best kept policy.
+    """Trains the given adapter and returns the kept policy.
 
     Raises NothingToTrain without a decided pair that counts, NonFiniteLoss after three bad losses in a row.
     """
@@ -48,7 +48,7 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
             drawn = _drawn(pairs, now.step, settings)
             chosen = [pairs[place] for place in drawn]
             now.metrics.update(_update(learner, chosen, reference[drawn], nu, settings, given.checkpoint_folder))
-    return learner.best()
+    return learner.kept_policy()
 
 
 def _drawn(pairs: Sequence[Preference], step: int, settings: Settings) -> list[int]:

@@ -23,7 +23,7 @@ NEEDS = ("prompts", "demonstrations")
 
 
 def train(given: Given, settings: Settings) -> TrainedPolicy:
-    """Trains the given adapter and returns the best kept policy.
+    """Trains the given adapter and returns the kept policy.
 
     Raises NothingToTrain without a demonstration that counts, NonFiniteLoss after three bad losses in a row.
     """
@@ -41,4 +41,4 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
                     learner, minibatch, {"imitation_loss": loss}, settings.max_grad_norm, given.checkpoint_folder
                 )
             now.metrics.update(finite_mean("imitation_loss", losses), skipped_steps=float(skipped))
-    return learner.best()
+    return learner.kept_policy()

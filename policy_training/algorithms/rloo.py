@@ -31,12 +31,12 @@ NEEDS = ("prompts", "reward")
 
 
 def train(given: Given, settings: Settings) -> TrainedPolicy:
-    """Trains the given adapter and returns the best kept policy."""
+    """Trains the given adapter and returns the kept policy."""
     learner = Learner.start(given, settings)
     with learner.training():
         for now in iterations(learner, given, settings):
             now.metrics.update(_update(learner, now, given, settings))
-    return learner.best()
+    return learner.kept_policy()
 
 
 def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) -> dict[str, float]:

@@ -41,7 +41,7 @@ from rounds.texts import with_system_prompt
 from rounds.training_data import training_data
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
-HELD_OUT_SEED = -2  # draws the prompts that choose the best policy: others than those shown or evaluated first
+HELD_OUT_SEED = -2  # draws the prompts that decide which policy is kept: others than those shown or evaluated first
 REFERENCE = "reference-policy"  # that of a frozen copy of the adapter that the line of policies started from
 
 

@@ -11,7 +11,7 @@ from hypothesis import strategies as st
 
 from feedback_store import runs
 from feedback_store.database import Database
-from rounds import missing, run_plan, setting_fields, verbs
+from rounds import missing, run_plan, setting_fields, studies, verbs
 from rounds.resuming import CannotResume
 from rounds.run_plan import Impossible
 from rounds.setting_values import pairs
@@ -50,6 +50,18 @@ def test_command_and_file_lead_to_the_same_settings(db: Database, tmp_path: Path
     assert run_plan.resolve(db, "train-policy", sets_of(made.command)) == config
     (tmp_path / "run.toml").write_text(made.toml, encoding="utf-8")
     assert run_plan.resolve(db, "train-policy", (), tmp_path / "run.toml") == config
+
+
+def test_another_temperature_than_the_studys_is_refused(db: Database):
+    runs.enqueue(db, "train-reward", {})
+    studies.change_settings(db, by="test", **{"sampling.temperature": 0.8})
+    assert (
+        run_plan.resolve(db, "train-policy", {"ppo.sampling.temperature": 0.8})["ppo"]["sampling"]["temperature"] == 0.8
+    )
+    with pytest.raises(
+        SettingsError, match=r"rloo.sampling.temperature = 1 is not allowed: .* the study draws at, 0.8"
+    ):
+        run_plan.resolve(db, "train-policy", {"algorithm": "rloo", "rloo.sampling.temperature": 1.0})
 
 
 def test_values_that_a_shell_would_take_apart_are_quoted(db: Database):

@@ -10,7 +10,9 @@ from policy_training.settings import MixedImitationSettings, TokenRewardedSettin
 class Settings(TokenRewardedSettings, MixedImitationSettings):
     """Proximal policy optimisation with a LoRA adapter."""
 
-    learning_rate: float = Field(5e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly.")
+    learning_rate: float = Field(
+        5e-4, gt=0, lt=1, description="Adam's step for the adapter; final_learning_rate_share says whether it decays."
+    )
     final_learning_rate_share: float = Field(
         1.0, ge=0, le=1, description="Share of the learning rates left at the end; 1: no decay."
     )
