@@ -88,8 +88,9 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
     if kind == "train-reward":
         reward = config["reward"]
         drawn = _drawn(config["reference_samples"], DRAWN_TOGETHER, most, facts)
-        read = (2 * judgments + config["reference_samples"]) * whole * READ_TOKEN_SECONDS
-        trained = 2 * judgments * whole * reward["epochs"] * _trained_token(reward, None)
+        judged = judgments * (facts.prompt_tokens + 2 * facts.text_tokens(most))  # a prompt once for both of its texts
+        read = (judged + config["reference_samples"] * whole) * READ_TOKEN_SECONDS
+        trained = judged * reward["epochs"] * _trained_token(reward, None)
         return drawn + (read + trained) * float(reward["depth"])
     if kind == "train-policy":
         return policy_seconds(config, facts)

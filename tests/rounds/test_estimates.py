@@ -89,12 +89,14 @@ def test_the_reward_s_time_grows_with_the_judgments_and_the_epochs():
     def seconds(judgments: int, **overrides: object) -> float:
         return work_seconds("train-reward", of("train-reward", **overrides), FACTS, judgments)
 
-    # 64 texts of the base are drawn; (200 + 64) texts are read, in two thirds of the layers; then 200 are trained on.
-    head = STEP + 64 * DRAWN + 264 * READ * 2 / 3
+    # 64 texts of the base are drawn; they and 100 pairs are read, in two thirds of the layers; then these are trained
+    # on. A pair is 168 tokens: 40 of the prompt, which is passed once, and twice 64; a text with its prompt is 104.
+    head = STEP + 64 * DRAWN + (64 + 100 * 168 / 104) * READ * 2 / 3
+    trained = 100 * 168 / 104 * TRAINED * 2 / 3
     assert seconds(100, reward__epochs=0) == pytest.approx(head)
-    assert seconds(100) == pytest.approx(head + 200 * TRAINED * 2 / 3)
+    assert seconds(100) == pytest.approx(head + trained)
     # Half of the layers frozen: a third of the work is saved in two thirds of the time of a trained token.
-    assert seconds(100, reward__frozen_share=0.5) == pytest.approx(head + 200 * TRAINED * 2 / 3 * 2 / 3)
+    assert seconds(100, reward__frozen_share=0.5) == pytest.approx(head + trained * 2 / 3)
 
 
 def test_a_policy_s_time_counts_iterations_epochs_and_what_is_computed_again():
