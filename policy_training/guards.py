@@ -22,6 +22,8 @@ DISTINCT_SHARE = 0.5
 """A policy has collapsed where more than these shares of its texts are empty or equal (beyond those of the start), or
 where fewer than half the start's pairs of neighbouring tokens are distinct."""
 CUT_OFF_SHARE = 0.05  # beyond that of the start: longer texts may please a reward until none of them ends
+PASSING = frozenset({"cut_off"})
+"""Alarms that keep a policy from being published and end no run: the penalty for truncation may bring it back."""
 DISTINCT_TOKENS = 24  # of each completion: longer texts repeat more, whatever the policy
 ERRORS = 2.0  # standard errors beyond which a difference is not taken for chance
 

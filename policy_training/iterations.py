@@ -17,7 +17,7 @@ from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
 from policy_training.advantages import masked_mean
 from policy_training.episodes import Episodes
-from policy_training.guards import Alarm, alarms_of, hacking_alarm, may_follow, spread_of_texts
+from policy_training.guards import PASSING, Alarm, alarms_of, hacking_alarm, may_follow, spread_of_texts
 from policy_training.kl import k3_per_sequence, kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
@@ -160,12 +160,13 @@ def _is_kept(learner: Learner, given: Given, settings: TrainingSettings, held_ou
 
 
 def _reason_to_stop(alarms: Sequence[Alarm], settings: TrainingSettings, step: int) -> str | None:
-    """The budget always stops, other alarms where the settings say so."""
+    """The budget always stops, what may pass never, other alarms where the settings say so."""
     for alarm in alarms:
         if alarm.code == "kl_budget":
             return f"KL {alarm.value:.2f} passed the budget of {alarm.limit} nats at step {step}"
-    if alarms and settings.guards.stop:
-        told = ", ".join(f"{alarm.code} {alarm.value:.3g} past {alarm.limit:.3g}" for alarm in alarms)
+    lasting = [alarm for alarm in alarms if alarm.code not in PASSING]
+    if lasting and settings.guards.stop:
+        told = ", ".join(f"{alarm.code} {alarm.value:.3g} past {alarm.limit:.3g}" for alarm in lasting)
         return f"alarm at step {step}: {told}"
     return None
 

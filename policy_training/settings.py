@@ -24,7 +24,9 @@ class GuardSettings(BaseModel):
         description="Iterations between looks at held-out prompts; 0: none, the last policy without an alarm counts.",
     )
     entropy_floor: float = Field(0.3, ge=0, le=1, description="Share of the start's entropy that has to stay.")
-    stop: bool = Field(True, description="Whether an alarm ends the training; the KL budget always does.")
+    stop: bool = Field(
+        True, description="Whether an alarm ends the training; the KL budget always does, cut_off never."
+    )
 
 
 class TrainingSettings(BaseModel):

@@ -12,7 +12,7 @@ from pydantic import ValidationError
 from language_models.model import LanguageModel
 from language_models.sampling import Sampled, SampleRequest
 from language_models.settings import LoraSettings, SamplingSettings
-from policy_training import rollouts
+from policy_training import iterations, rollouts
 from policy_training.algorithms import dpo, ppo
 from policy_training.algorithms.settings.dpo import Settings as DPOSettings
 from policy_training.algorithms.settings.ppo import Settings
@@ -151,6 +151,14 @@ def test_a_held_out_text_that_is_cut_off_pays_as_in_training(tmp_path: Path):
     _, reports = run(tmp_path, flat, settings=SETTINGS.model_copy(update={"truncation_penalty": 0.3}))
     assert 0 < min(ended) < 1
     assert [report.metrics["held_out"] for report in reports] == pytest.approx([0.7 + 0.3 * share for share in ended])
+
+
+def test_texts_that_no_longer_end_keep_a_policy_from_being_published_and_training_goes_on(tmp_path: Path, monkeypatch):
+    readings, told = iter((0.0, 0.0, 0.0, 1.0, 0.0)), iterations.describe
+    monkeypatch.setattr(iterations, "describe", lambda rollouts: told(rollouts) | {"cut_off": next(readings)})
+    trained, reports = run(tmp_path, in_turn(0.0, 1.0, 2.0, 3.0, 0.0))
+    assert [[alarm.code for alarm in report.alarms] for report in reports] == [[], [], [], ["cut_off"], []]
+    assert (trained.steps, trained.stopped_early) == (2, None)  # the third was best, the fourth is clearly worse
 
 
 def test_a_later_policy_is_kept_where_few_prompts_cannot_tell_it_from_the_best(tmp_path: Path):
