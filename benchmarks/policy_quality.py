@@ -4,8 +4,9 @@ and what over-optimisation costs with and without guards.
 Simulated people judge pairs of the base's completions by the taste *lists*; a reward head learns from them; a policy is
 trained on that reward, and judged by the taste itself on held-out prompts that took no part. A cell is one algorithm;
 take --seed 0, 1 and 2. The taste of `ppo_learned_taste` was fitted to human answers (learned_taste.py; --data).
-`curve` has for each iteration the mean taste and the reward of its fresh completions of training prompts, KL a sequence
-and the seconds so far. Intervals are over the held-out prompts.
+`curve` has for each iteration the mean taste and the reward of its fresh completions of training prompts, KL a
+sequence, the share cut off, the score on held-out prompts where they were looked at, and the seconds so far. Intervals
+are over the held-out prompts.
 
 The unguarded run has no price of KL, no budget, no early end of updates, no alarm that stops it, no held-out choice and
 no penalty for what the reward does not know; all else is the same. Both learn from few judgments, at twice PPO's
@@ -117,7 +118,9 @@ def _trained(
         return reward(items, sampled)
 
     def on_step(report: StepReport) -> None:
-        told = {"taste": float(np.mean(worth)), "reward": report.metrics["score"], "kl_nats": report.metrics["kl_nats"]}
+        shown = {"reward": "score", "kl_nats": "kl_nats", "cut_off": "cut_off", "held_out": "held_out"}
+        read = {name: report.metrics[key] for name, key in shown.items() if key in report.metrics}
+        told = {"taste": float(np.mean(worth))} | read
         curve.append({name: round(value, 3) for name, value in told.items()} | {
             "seconds": round(time.perf_counter() - began, 1)
         })  # fmt: skip
