@@ -84,6 +84,12 @@ def evaluate(page, address: str, judgments: int) -> None:
     page.get_by_role("button", name="Start the evaluation").click()
 
 
+def is_sealed(browser, server: Served) -> bool:
+    """Whether the one evaluation still is."""
+    with logged_in(browser, server, "rhea", "/console") as page:
+        return bool(page.evaluate(home_walk.GET, "/api/evaluations")["evaluations"][0]["sealed"])
+
+
 def make(folder: Path, base: str) -> None:
     """A study with the demo's prompts and four people."""
     settings = SETTINGS | (SHORT_TEXTS if base == "tiny:" else {})
@@ -135,7 +141,7 @@ def test_two_rounds_with_a_researcher_and_two_annotators(browser, tmp_path, base
         # Pairs of the evaluation that the first one's closed page holds are asked of nobody else for ten minutes.
         # How many of the rest are of training hangs on what was drawn meanwhile: they judge in turn until it has ended.
         further = 0
-        while server.get("/api/evaluations")["evaluations"][0]["sealed"]:
+        while is_sealed(browser, server):
             assert further < 8, "the evaluation does not end"
             with logged_in(browser, server, ANNOTATORS[further % 2]) as page:
                 judge(page, AHEAD)
