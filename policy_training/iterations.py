@@ -130,7 +130,7 @@ def _held_out_scores(learner: Learner, given: Given, settings: TrainingSettings,
     sampled = sample(learner.model, requests, settings.sampling, learner.adapter)
     scores = penalised(checked_scores(given.held_out.reward(prompts, sampled), prompts), sampled, settings)
     pause_point("held-out-scored")
-    return list(scores.tolist())
+    return [float(score) for score in scores]
 
 
 def _alarms(

@@ -55,9 +55,7 @@ class Learner:
     optimizer: torch.optim.Optimizer
     controller: KLController
     frozen: int = 0  # of the lowest layers, which are not trained
-    kept: dict[str, Tensor] = field(
-        default_factory=dict
-    )  # weights of the policy that is returned if no later one is kept
+    kept: dict[str, Tensor] = field(default_factory=dict)  # weights of the policy that is returned so far
     kept_metrics: dict[str, float] = field(default_factory=dict)
     kept_steps: int = 0
     skipped_in_a_row: int = 0

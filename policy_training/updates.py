@@ -90,6 +90,7 @@ def accumulate(
 
 
 def see(learner: Learner, micro: MicroBatch, rollouts: Rollouts, temperature: float) -> Seen:
+    """A micro-batch in one pass: log-probs and values come from the same states."""
     mask = micro.batch.completion_mask
     new = completion_pass(learner.model, micro.batch, temperature)
     values = torch.zeros_like(new.log_probs) if learner.value_head is None else learner.value_head(new.states)

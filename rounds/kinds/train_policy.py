@@ -94,7 +94,7 @@ def run(context: RunContext) -> dict[str, Any]:
         pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
-        _say_which_was_best(context, trained, start)
+        _say_what_is_published(context, trained, start)
         policy = _publish(context, trained, start, row, reward, shown)
     finally:
         for name in {TRAINED, REFERENCE} & {*adapters.names}:
@@ -241,18 +241,19 @@ def _never_ends(context: RunContext) -> str:
     )
 
 
-def _say_which_was_best(context: RunContext, trained: TrainedPolicy, start: Policy) -> None:
+def _say_what_is_published(context: RunContext, trained: TrainedPolicy, start: Policy) -> None:
     steps = context.settings.training.steps
     if trained.steps == 0:
         context.log(
-            f"No step within the limits made a policy that is no worse than {start.name}, which this run started from: "
-            "what is published is the same. Judge more pairs, or take smaller steps (learning_rate).",
+            f"Every policy that was looked at is past a limit or clearly worse on held-out prompts than {start.name}, "
+            "which this run started from: what is published is the same. Judge more pairs, or take smaller steps "
+            "(learning_rate).",
             level="warning",
         )
     elif trained.steps < steps:
         context.log(
             f"What is published is the policy after {trained.steps} of {steps} steps, the last that is within the "
-            "limits and no worse on held-out prompts."
+            "limits and not clearly worse on held-out prompts than the best."
         )
 
 

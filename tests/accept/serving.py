@@ -12,6 +12,9 @@ from typing import Any
 
 import httpx
 
+SHORT_TEXTS: dict[str, Any] = {"sampling": {"max_new_tokens": 24}}
+"""Settings of a study on the tiny model, which never ends a text by itself."""
+
 
 @dataclass(frozen=True)
 class Served:

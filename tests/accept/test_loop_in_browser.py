@@ -7,17 +7,15 @@ README's picture.
 import os
 import time
 from pathlib import Path
-from typing import Any
 
 import pytest
 
 from rounds import studies
 from tests.accept.judging import judge
-from tests.accept.serving import Served, served
+from tests.accept.serving import SHORT_TEXTS, Served, served
 
 BUNDLED = "bundled:smollm2-135m-instruct"
 PAIRS = 12
-SHORT_TEXTS: dict[str, Any] = {"sampling": {"max_new_tokens": 24}}
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "compare.png"
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -53,7 +51,7 @@ def start(page, server: Served, kind: str, seconds: float) -> None:
 )
 def test_from_twelve_judgments_to_new_beside_old(page, tmp_path, base, seconds):
     words = ("--demo", "--base", base)
-    if base == "tiny:":  # it never ends by itself: short texts
+    if base == "tiny:":  # as people would make it, but for short texts
         studies.open_or_create(tmp_path / "demo", base=base, create=True, demo=True, **SHORT_TEXTS).close()
         words = ()
     began = time.monotonic()

@@ -21,7 +21,7 @@ from feedback_store.database import Database
 from rounds import studies
 from rounds.blind_results import result_of
 from tests.accept.judging import judge
-from tests.accept.serving import Served, served
+from tests.accept.serving import SHORT_TEXTS, Served, served
 from ui.web import passwords
 
 SHORT = os.environ.get("ACCEPT") == "short"
@@ -35,7 +35,6 @@ PAIRS = 6
 AHEAD = 5
 """More than a person who closed the page holds still, which is asked first."""
 ANNOTATORS = ("ann", "bob")
-SHORT_TEXTS = {"sampling": {"max_new_tokens": 24}}  # the tiny model never ends by itself
 SETTINGS: dict[str, Any] = {"previous_policy_share": 0.0, "overlap_share": 0.0, "repeat_share": 0.0}
 
 

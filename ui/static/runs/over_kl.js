@@ -1,6 +1,6 @@
 // The reward over how far a policy went, over the root of the KL: on the prompts that it is trained on, and on held-out
-// ones, less what the reward is not sure of and the penalty for truncation. Over-optimisation shows as the first rising while the second falls (Gao,
-// Schulman, Hilton 2022, arXiv 2210.10760).
+// ones, less what the reward is not sure of and the penalty for truncation. Over-optimisation shows as the first rising
+// while the second falls (Gao, Schulman, Hilton 2022, arXiv 2210.10760).
 
 import { el } from "../page/elements.js";
 import { legend, plot } from "../page/chart.js";
