@@ -1,5 +1,6 @@
 """Who gets in, from where, with what: token, cookie, Host, Origin, body, headers, and what does not exist."""
 
+import re
 from collections.abc import Callable
 
 import pytest
@@ -112,6 +113,21 @@ def test_answers_carry_the_headers_that_protect_a_page(client: TestClient):
     assert "connect-src 'self'" in policy
     assert "form-action 'self'" in policy
     assert client.get("/api/questions").headers["cache-control"] == "no-store"
+
+
+def test_a_browser_asks_once_for_what_is_named_by_its_content_and_never_keeps_a_refusal(client: TestClient):
+    found = re.search(r"/assets/[\w-]+\.js", client.get("/").text)
+    assert found is not None
+    kept = client.get(found.group())
+    assert kept.status_code == 200
+    assert "immutable" in kept.headers["cache-control"]
+    missing = client.get("/assets/nothing-12345678.js")
+    assert (missing.status_code, missing.headers["cache-control"]) == (404, "no-cache")
+    assert client.get("/static/tastemaker/icon.svg").headers["cache-control"] == "no-cache"
+    client.cookies.clear()
+    refused = client.get(found.group())
+    assert refused.status_code == 401
+    assert "immutable" not in refused.headers["cache-control"]
 
 
 @pytest.mark.parametrize(

@@ -28,7 +28,9 @@ DOORS = ("/login", "/logout")
 INVITATIONS = "/invite/"
 OPEN_PATHS = (*DOORS, "/healthz", "/manifest.json", "/favicon.ico")
 STATIC_PREFIX = "/static/tastemaker/"
-GRADIO_PREFIXES = ("/assets/", "/static/js/", "/static/fonts/", "/static/img/", "/theme.css")
+NAMED_BY_CONTENT = "/assets/"
+"""Files of Gradio, of which another content has another name: a browser asks once, not a hundred times at each page."""
+GRADIO_PREFIXES = (NAMED_BY_CONTENT, "/static/js/", "/static/fonts/", "/static/img/", "/theme.css")
 
 SAYS_WHERE = (b"x-forwarded-host", b"x-forwarded-proto", b"x-gradio-server")
 
@@ -44,6 +46,7 @@ DOOR_POLICY = (
 STRICT_POLICY = (
     "default-src 'none'; style-src 'unsafe-inline'; base-uri 'none'; form-action 'none'; frame-ancestors 'none'"
 )
+KEPT = {"cache-control": "private, max-age=31536000, immutable"}
 HEADERS = {
     "x-content-type-options": "nosniff",
     "x-frame-options": "DENY",
@@ -72,7 +75,7 @@ class Guard:
             return
         scope = {**scope, "headers": self._trusted_headers(scope)}
         path: str = scope["path"]
-        headed = _Headed(send, self._headers(path))
+        headed = _Headed(send, self._headers(path), lasts=path.startswith(NAMED_BY_CONTENT))
         try:
             refusal = self._refused(scope) or await self._not_let_in(scope)
             body: bytes | None = b""
@@ -145,7 +148,7 @@ class Guard:
             policy = PAGE_POLICY
         elif path in DOORS or path.startswith(INVITATIONS):
             policy = DOOR_POLICY
-        stored = path.startswith(("/assets/", "/static/"))
+        stored = path.startswith((NAMED_BY_CONTENT, "/static/"))
         secure = {"strict-transport-security": "max-age=31536000"} if self.access.reached.secure else {}
         cache = "no-cache" if stored else "no-store"
         return {**HEADERS, **secure, "content-security-policy": policy, "cache-control": cache}
@@ -206,12 +209,15 @@ def _replay(body: bytes, receive: Receive) -> Receive:
 
 
 class _Headed:
-    """A `send` that adds the headers, and knows whether an answer was begun."""
+    """A `send` that adds the headers, and knows whether an answer was begun. `lasts`: what is found there is kept by
+    browsers for a year; that nothing is there, or that one may not have it, is not.
+    """
 
-    def __init__(self, send: Send, added: Mapping[str, str]) -> None:
+    def __init__(self, send: Send, added: Mapping[str, str], *, lasts: bool) -> None:
         self.started = False
         self._send = send
         self._added = added
+        self._lasts = lasts
 
     async def __call__(self, message: Message) -> None:
         if message["type"] == "http.response.start":
@@ -221,7 +227,8 @@ class _Headed:
                 pair for pair in message.get("headers", []) if not pair[0].lower().startswith(b"access-control-")
             ]
             present = {key.lower() for key, _ in headers}
-            headers += [(k.encode(), v.encode()) for k, v in self._added.items() if k.encode() not in present]
+            added = {**self._added, **(KEPT if self._lasts and message["status"] == 200 else {})}
+            headers += [(k.encode(), v.encode()) for k, v in added.items() if k.encode() not in present]
             message = {**message, "headers": headers}
         await self._send(message)
 
