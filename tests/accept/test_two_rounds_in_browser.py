@@ -2,7 +2,7 @@
 
 Pages are closed and opened again and the server is restarted while a policy is trained; after each round every number
 of Home is walked, and it ends with a blind evaluation, new against old, that the two annotators judge. On the tiny
-model a part of `make test`; with the bundled model of `make accept`.
+model, and with the bundled one where `make accept` is not cut down.
 """
 
 import os
@@ -27,7 +27,7 @@ from ui.web import passwords
 SHORT = os.environ.get("ACCEPT") == "short"
 BASES = [
     pytest.param("tiny:", 300, id="tiny"),
-    *(() if SHORT else [pytest.param("bundled:smollm2-135m-instruct", 1400, id="bundled", marks=pytest.mark.accept)]),
+    *(() if SHORT else [pytest.param("bundled:smollm2-135m-instruct", 1400, id="bundled")]),
 ]
 """Cut down, one round with the bundled model is enough (test_loop_in_browser.py); two are walked with the tiny one."""
 PAIRS = 6
@@ -104,12 +104,10 @@ def a_round(browser, server: Served, pairs: int = PAIRS) -> None:
             judge(page, pairs)
 
 
+@pytest.mark.accept
 @pytest.mark.browser
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize(
-    ("base", "seconds"),
-    BASES,
-)
+@pytest.mark.parametrize(("base", "seconds"), BASES)
 def test_two_rounds_with_a_researcher_and_two_annotators(browser, tmp_path, base, seconds):
     study = tmp_path / "study"
     make(study, base)
