@@ -95,15 +95,21 @@ class Adapters:
         config.lora_dropout = 0.0  # no dropout anywhere, and what it started from counts no more
         config.init_lora_weights = True
         config.base_model_name_or_path, config.revision = self.base_name, None
+        weights = load_file(folder / WEIGHTS)
         self._insert(name, config)
-        told = set_peft_model_state_dict(self.network, load_file(folder / WEIGHTS), adapter_name=name)
-        self._switch(self.active)
-        if told.unexpected_keys:
-            self.remove(name)
-            raise NotPlainLora(
-                f"The adapter in {folder.name!r} cannot be used: its config does not name {told.unexpected_keys[0]!r} "
-                f"and {len(told.unexpected_keys) - 1} more of its matrices in target_modules."
-            )
+        try:
+            told = set_peft_model_state_dict(self.network, weights, adapter_name=name)
+            if told.unexpected_keys:
+                raise NotPlainLora(
+                    f"The adapter in {folder.name!r} cannot be used: its config does not name "
+                    f"{told.unexpected_keys[0]!r} and {len(told.unexpected_keys) - 1} more of its matrices in "
+                    "target_modules."
+                )
+        except BaseException:
+            self.remove(name)  # half of it would pass for an adapter that changes nothing
+            raise
+        finally:
+            self._switch(self.active)
 
     def save(self, name: str, folder: Path) -> None:
         """Writes the adapter into an existing folder in PEFT's layout: LoRA matrices and config, nothing else."""

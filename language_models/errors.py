@@ -9,6 +9,10 @@ class CorruptFolder(ValueError):
     """A folder whose files differ from its manifest."""
 
 
+class ForeignCheckpoint(ValueError):
+    """A checkpoint of other work than that which is to go on from it."""
+
+
 class WrongBase(ValueError):
     """An adapter or reward model that was made for another base."""
 

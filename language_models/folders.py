@@ -54,9 +54,9 @@ def write_folder(final: Path) -> Iterator[Path]:
         pause_point("inside-checkpoint-write")
         (temporary / MANIFEST).write_text(json.dumps({"sha256": manifest}, indent=1, sort_keys=True))
         pause_point("manifest-written")
-        for path in [*files, temporary / MANIFEST]:
+        within = sorted((path for path in temporary.rglob("*") if path.is_dir()), reverse=True)  # the deepest first
+        for path in [*files, temporary / MANIFEST, *within, temporary]:
             _flush(path)
-        _flush(temporary)
         pause_point("folder-flushed")
         os.rename(temporary, final)
         pause_point("folder-renamed")

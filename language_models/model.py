@@ -219,13 +219,16 @@ class LanguageModel:
 
     @contextmanager
     def sampled_from(self, adapter: str | None) -> Iterator[Any]:
-        """The network to sample an adapter's policy from (None: the base's): a merged copy, but for a base in 4 bits,
-        which is too large for one; there the adapter is in use inside."""
-        with self.adapters.using(adapter if self.quantised else None):
-            if adapter is None or self.quantised:
-                yield self.network
-            else:
+        """The network to sample an adapter's policy from (None: the base's): a merged copy where the base is held in 32
+        bits. Elsewhere the adapter is in use inside: sixteen bits would round away most of what few steps have changed,
+        and four are too large for a copy.
+        """
+        if adapter is not None and self.network.dtype == torch.float32 and not self.quantised:
+            with self.adapters.using(None):
                 yield merged_network(self.adapters.require(adapter), adapter)
+        else:
+            with self.adapters.using(adapter):
+                yield self.network
 
     def trunk(self, layers: int) -> "LanguageModel":
         """The lower `layers` of the base as a model of their own that shares the base's tensors and has no output

@@ -1,8 +1,9 @@
 """What watches a policy under training: collapse, lost entropy, a reward that rises where it should not. Pure.
 
 A reward model is only right near what it was trained on: pushed far enough, a policy finds texts that score high and
-that nobody likes (Gao, Schulman, Hilton 2022, https://arxiv.org/abs/2210.10760). So the reward that is trained on, the
-proxy, is held against scores on held-out prompts from which the reward's uncertainty is taken off.
+that nobody likes (Gao, Schulman, Hilton 2022, https://arxiv.org/abs/2210.10760). So the proxy, which is the reward that
+is trained on less the penalty for truncation, is held against scores on held-out prompts that pay the same penalty and
+from which the reward's uncertainty is taken off.
 """
 
 from __future__ import annotations
@@ -13,6 +14,7 @@ from collections.abc import Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, stdev
+from typing import Any
 
 from policy_training.settings import GuardSettings
 
@@ -37,54 +39,87 @@ class Alarm:
     limit: float
 
 
-def spread_of_texts(token_ids: Sequence[Sequence[int]]) -> dict[str, float]:
-    """`identical`: share of completions that another one equals; `distinct_2`: distinct pairs of neighbouring tokens
-    over all pairs, of the first 24 tokens of each (1 where there is no pair)."""
+@dataclass(frozen=True)
+class Reading:
+    """A mean over an iteration's completions, and its standard error."""
+
+    mean: float
+    error: float
+
+
+@dataclass(frozen=True)
+class Readings:
+    """What alarms go by. `shares`: of completions that are empty, that another one equals (identical), that are cut
+    off; `distinct_2`: distinct pairs of neighbouring tokens over all pairs; entropy of a token in nats."""
+
+    shares: dict[str, Reading]
+    distinct_2: float
+    entropy_nats: float
+
+    @classmethod
+    def told(cls, kept: Mapping[str, Any]) -> Readings:
+        """Of what dataclasses.asdict made of it."""
+        return cls(**{**kept, "shares": {code: Reading(**reading) for code, reading in kept["shares"].items()}})
+
+
+def reading(values: Sequence[float], prompts: Sequence[int]) -> Reading:
+    """The mean of one value a completion. Its error is the larger of that over completions and that over the means of
+    prompts (of equally many completions): those of a prompt are alike, and another iteration draws other prompts. Of
+    one prompt there is no second mean.
+    """
+    by_prompt: dict[int, list[float]] = {}
+    for prompt, value in zip(prompts, values, strict=True):
+        by_prompt.setdefault(prompt, []).append(value)
+    means = [fmean(own) for own in by_prompt.values()]
+    return Reading(fmean(values), max(_standard_error(values), _standard_error(means)))
+
+
+def _standard_error(values: Sequence[float]) -> float:
+    return stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def equal_to_another(token_ids: Sequence[Sequence[int]]) -> list[bool]:
+    """Of each completion whether another one is the same."""
     counts = Counter(tuple(ids) for ids in token_ids)
+    return [counts[tuple(ids)] > 1 for ids in token_ids]
+
+
+def distinct_pairs(token_ids: Sequence[Sequence[int]]) -> float:
+    """Distinct pairs of neighbouring tokens over all pairs, of the first 24 tokens of each; 1 where there is no
+    pair."""
     pairs = [pair for ids in token_ids for pair in itertools.pairwise(ids[:DISTINCT_TOKENS])]
-    return {
-        "identical": sum(count for count in counts.values() if count > 1) / max(1, len(token_ids)),
-        "distinct_2": len(set(pairs)) / len(pairs) if pairs else 1.0,
-    }
+    return len(set(pairs)) / len(pairs) if pairs else 1.0
 
 
-def alarms_of(
-    first: Mapping[str, float], now: Mapping[str, float], completions: int, settings: GuardSettings
-) -> list[Alarm]:
-    """What is past its limit in the readings of an iteration of so many completions, given those of the run's start."""
+def alarms_of(first: Readings, now: Readings, settings: GuardSettings) -> list[Alarm]:
+    """What is past its limit in the readings of an iteration, given those of the run's start."""
     found = [
-        Alarm(code, now[code], first[code] + more)
+        Alarm(code, now.shares[code].mean, first.shares[code].mean + more)
         for code, more in (("empty", EMPTY_SHARE), ("identical", IDENTICAL_SHARE), ("cut_off", CUT_OFF_SHARE))
-        if has_clearly_grown(first[code], now[code], more, completions)
+        if has_clearly_grown(first.shares[code], now.shares[code], more)
     ]
     found += [
-        Alarm(code, now[reading], share * first[reading])
-        for code, reading, share in (
-            ("distinct", "distinct_2", DISTINCT_SHARE),
-            ("entropy", "entropy_nats", settings.entropy_floor),
+        Alarm(code, value, share * usual)
+        for code, value, share, usual in (
+            ("distinct", now.distinct_2, DISTINCT_SHARE, first.distinct_2),
+            ("entropy", now.entropy_nats, settings.entropy_floor, first.entropy_nats),
         )
-        if now[reading] < share * first[reading]
+        if value < share * usual
     ]
     return found
 
 
-def has_clearly_grown(first: float, now: float, more: float, count: int) -> bool:
-    """Whether a share, read twice of so many each, grew by `more` and by what chance makes of two such readings (with
-    the pooled share's standard error)."""
-    pooled = (first + now) / 2
-    return now - first - more > ERRORS * sqrt(2 * pooled * (1 - pooled) / max(1, count))
+def has_clearly_grown(first: Reading, now: Reading, more: float = 0.0) -> bool:
+    """Whether a mean grew by `more`, and beyond that by more than what chance makes of two readings."""
+    return now.mean - first.mean - more > ERRORS * sqrt(first.error**2 + now.error**2)
 
 
-def hacking_alarm(
-    proxy: tuple[float, float], best: Sequence[float], now: Sequence[float], completions: int
-) -> Alarm | None:
-    """An alarm where the proxy's mean rose from that of the best policy so far, while the held-out scores fell below
-    that one's, both by more than chance. `proxy`: what it rose by, and the standard deviation of single scores; `best`,
-    `now`: held-out scores in the same order of prompts.
+def hacking_alarm(proxy_of_best: Reading, proxy: Reading, best: Sequence[float], now: Sequence[float]) -> Alarm | None:
+    """An alarm where the proxy rose from that of the best policy so far, while the held-out scores fell below that
+    one's, both by more than chance. `best`, `now`: held-out scores in the same order of prompts.
     """
-    rise, sd = proxy
     fall, error = paired_difference(best, now)
-    if rise > ERRORS * sd * sqrt(2 / max(1, completions)) and fall > ERRORS * error:
+    if has_clearly_grown(proxy_of_best, proxy) and fall > ERRORS * error:
         return Alarm("hacking", fmean(now), fmean(best))
     return None
 
@@ -101,5 +136,4 @@ def may_follow(best: Sequence[float], now: Sequence[float]) -> bool:
 def paired_difference(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:
     """Mean of before less after over the same prompts, and its standard error (infinite for a single one)."""
     differences = [one - other for one, other in zip(before, after, strict=True)]
-    error = stdev(differences) / sqrt(len(differences)) if len(differences) > 1 else float("inf")
-    return fmean(differences), error
+    return fmean(differences), _standard_error(differences) if len(differences) > 1 else float("inf")

@@ -17,7 +17,18 @@ from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
 from policy_training.advantages import masked_mean
 from policy_training.episodes import Episodes
-from policy_training.guards import PASSING, Alarm, alarms_of, hacking_alarm, may_follow, spread_of_texts
+from policy_training.guards import (
+    PASSING,
+    Alarm,
+    Reading,
+    Readings,
+    alarms_of,
+    distinct_pairs,
+    equal_to_another,
+    hacking_alarm,
+    may_follow,
+    reading,
+)
 from policy_training.kl import k3_per_sequence, kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
@@ -64,14 +75,15 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
             metrics["beta"] = learner.controller.beta
         if given.reward is not None:
             metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
-        learner.first_metrics = learner.first_metrics or dict(metrics)
+        readings, proxy = readings_of(rollouts, metrics), _proxy(rollouts, given, settings)
+        learner.first_readings = learner.first_readings or readings
         held_out = _held_out_scores(learner, given, settings, step)
         if held_out:
             metrics["held_out"] = fmean(held_out)
         sampled_at = time.monotonic()
-        alarms = _alarms(learner, metrics, held_out, len(rollouts.items), settings)
+        alarms = _alarms(learner, metrics["kl_nats"], readings, proxy, held_out, settings)
         if not learner.kept or (not alarms and _is_kept(learner, given, settings, held_out)):
-            learner.remember(step, metrics, held_out)
+            learner.remember(step, metrics, held_out, proxy)
         learner.stopped = _reason_to_stop(alarms, settings, step)
         if step == settings.steps or learner.stopped is not None:
             given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms))
@@ -107,10 +119,33 @@ def describe(rollouts: Rollouts) -> dict[str, float]:
         "kl_k3_nats": float(k3.mean()),
         "entropy_nats": float(masked_mean(rollouts.entropy, rollouts.mask)),
         "length_tokens": float(rollouts.mask.sum(1).float().mean()),
-        "cut_off": sum(not sampled.finished for sampled in rollouts.sampled) / len(rollouts.sampled),
-        "empty": sum(not sampled.text.strip() for sampled in rollouts.sampled) / len(rollouts.sampled),
-        **spread_of_texts([sampled.token_ids for sampled in rollouts.sampled]),
+        **{code: fmean(whether) for code, whether in _flaws(rollouts).items()},
+        "distinct_2": distinct_pairs([sampled.token_ids for sampled in rollouts.sampled]),
     }
+
+
+def _flaws(rollouts: Rollouts) -> dict[str, list[bool]]:
+    """Of each completion whether it is cut off, empty, or the same as another one."""
+    return {
+        "cut_off": [not sampled.finished for sampled in rollouts.sampled],
+        "empty": [not sampled.text.strip() for sampled in rollouts.sampled],
+        "identical": equal_to_another([sampled.token_ids for sampled in rollouts.sampled]),
+    }
+
+
+def readings_of(rollouts: Rollouts, metrics: Mapping[str, float]) -> Readings:
+    """What alarms go by, of the same rollouts as their `describe`."""
+    prompts = [item.id for item in rollouts.items]
+    shares = {code: reading(whether, prompts) for code, whether in _flaws(rollouts).items()}
+    return Readings(shares, metrics["distinct_2"], metrics["entropy_nats"])
+
+
+def _proxy(rollouts: Rollouts, given: Given, settings: TrainingSettings) -> Reading | None:
+    """The score that is trained on, with its penalty for truncation; None without a reward."""
+    if given.reward is None:
+        return None
+    scores = penalised(rollouts.scores, rollouts.sampled, settings)
+    return reading(scores.tolist(), [item.id for item in rollouts.items])
 
 
 def _is_watched(given: Given, settings: TrainingSettings) -> bool:
@@ -134,21 +169,22 @@ def _held_out_scores(learner: Learner, given: Given, settings: TrainingSettings,
 
 
 def _alarms(
-    learner: Learner, metrics: Mapping[str, float], held_out: list[float], completions: int, settings: TrainingSettings
-) -> list[Alarm]:
+    learner: Learner, kl_nats: float, readings: Readings, proxy: Reading | None, held_out: list[float],
+    settings: TrainingSettings,
+) -> list[Alarm]:  # fmt: skip
     """What is past its limit now. Raises NothingToTrain where that is the KL of the policy that it starts from."""
-    found = alarms_of(learner.first_metrics, metrics, completions, settings.guards)
-    if held_out and learner.best_held_out and "score" in metrics:  # without a reward there is no proxy
-        rise = metrics["score"] - learner.best_score
-        hacking = hacking_alarm((rise, metrics["score_sd"]), learner.best_held_out, held_out, completions)
+    assert learner.first_readings is not None
+    found = alarms_of(learner.first_readings, readings, settings.guards)
+    if held_out and learner.best_held_out and proxy is not None and learner.best_proxy is not None:
+        hacking = hacking_alarm(learner.best_proxy, proxy, learner.best_held_out, held_out)
         found += [hacking] if hacking else []
-    if not metrics["kl_nats"] <= settings.kl_budget_nats:  # so that what is no number is past it as well
+    if not kl_nats <= settings.kl_budget_nats:  # so that what is no number is past it as well
         if not learner.kept:
             raise NothingToTrain(
-                f"the policy that this run starts from is at {metrics['kl_nats']:.2f} nats of KL already, past the "
+                f"the policy that this run starts from is at {kl_nats:.2f} nats of KL already, past the "
                 f"budget of {settings.kl_budget_nats:g}: raise kl_budget_nats, or start from an earlier policy"
             )
-        found.append(Alarm("kl_budget", metrics["kl_nats"], settings.kl_budget_nats))
+        found.append(Alarm("kl_budget", kl_nats, settings.kl_budget_nats))
     return found
 
 

@@ -2,9 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Iterator
+from collections.abc import Iterator, Mapping
 from contextlib import contextmanager
-from dataclasses import dataclass, field
+from dataclasses import asdict, dataclass, field
 from pathlib import Path
 from statistics import fmean
 from typing import Any
@@ -13,9 +13,10 @@ import torch
 from torch import Tensor
 
 from language_models.checkpoints import latest_checkpoint, optimizer_tensors, restore_optimizer, save_checkpoint
-from language_models.errors import NothingToTrain
+from language_models.errors import ForeignCheckpoint, NothingToTrain
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
+from policy_training.guards import Reading, Readings
 from policy_training.kl import KLController
 from policy_training.records import Given
 from policy_training.settings import RewardedSettings, TrainingSettings
@@ -54,14 +55,15 @@ class Learner:
     value_head: ScalarHead | None
     optimizer: torch.optim.Optimizer
     controller: KLController
+    made_with: dict[str, Any]  # the algorithm and its settings, which a checkpoint has to be of
     frozen: int = 0  # of the lowest layers, which are not trained
     kept: dict[str, Tensor] = field(default_factory=dict)  # weights of the policy that is returned so far
     kept_metrics: dict[str, float] = field(default_factory=dict)
     kept_steps: int = 0
     skipped_in_a_row: int = 0
     best_held_out: list[float] = field(default_factory=list)  # scores on the held-out prompts, of highest mean so far
-    best_score: float = 0.0  # in training, of the policy that they are of
-    first_metrics: dict[str, float] = field(default_factory=dict)  # of the policy that training started from
+    best_proxy: Reading | None = None  # of the policy that they are of: its score in training
+    first_readings: Readings | None = None  # of the policy that training started from
     stopped: str | None = None
 
     @classmethod
@@ -86,7 +88,7 @@ class Learner:
             head = _value_head(model, given.start_folder)
             groups.append({"params": list(head.parameters()), "full_rate": value_learning_rate})
         optimizer = torch.optim.Adam(groups, lr=settings.learning_rate, eps=ADAM_EPSILON)
-        return cls(model, adapter, head, optimizer, _controller(settings), frozen)
+        return cls(model, adapter, head, optimizer, _controller(settings), _made_with(settings), frozen)
 
     @contextmanager
     def training(self) -> Iterator[None]:
@@ -100,7 +102,7 @@ class Learner:
         return self.frozen > 0 and self.model.adapters.lowest_layer(self.adapter) < self.frozen
 
     def weights(self) -> dict[str, Tensor]:
-        """The trained tensors by name, not copied."""
+        """The tensors of the adapter, also of layers that are frozen, and of the value head by name, not copied."""
         head = self.value_head.named_parameters() if self.value_head is not None else ()
         return {
             **self.model.adapters.parameters(self.adapter),
@@ -113,11 +115,11 @@ class Learner:
             for name, value in self.weights().items():
                 value.copy_(weights[name])
 
-    def remember(self, step: int, metrics: dict[str, float], held_out: list[float]) -> None:
+    def remember(self, step: int, metrics: dict[str, float], held_out: list[float], proxy: Reading | None) -> None:
         """Keep the policy as it is now, `step` updates after the start: it is returned if no later one is kept. Of
         `metrics` a copy is kept, since an iteration adds what the update away from this policy was like."""
         if held_out and (not self.best_held_out or fmean(held_out) >= fmean(self.best_held_out)):
-            self.best_held_out, self.best_score = held_out, metrics.get("score", 0.0)
+            self.best_held_out, self.best_proxy = held_out, proxy
         self.kept = {name: value.detach().clone() for name, value in self.weights().items()}
         self.kept_metrics, self.kept_steps = dict(metrics), step
 
@@ -138,33 +140,45 @@ class Learner:
         """Writes a checkpoint after `step` iterations; `report` is what is told of the last of them."""
         groups = {"weights": self.weights(), "kept": self.kept, "optimizer": optimizer_tensors(self.optimizer)}
         state = {
+            "made_with": self.made_with,
             "beta": self.controller.beta,
             "report": report,
             "kept_metrics": self.kept_metrics,
             "kept_steps": self.kept_steps,
             "best_held_out": self.best_held_out,
-            "best_score": self.best_score,
-            "first_metrics": self.first_metrics,
+            "best_proxy": asdict(self.best_proxy) if self.best_proxy else None,
+            "first_readings": asdict(self.first_readings) if self.first_readings else None,
             "skipped_in_a_row": self.skipped_in_a_row,
         }
         save_checkpoint(folder, step, groups, state)
 
     def resume(self, folder: Path) -> tuple[int, dict[str, Any] | None]:
         """Takes over the newest valid checkpoint; returns how many iterations it has behind it, and what was told of
-        the last of them (0 and None where there is none).
+        the last of them (0 and None where there is none). Raises ForeignCheckpoint where it is of other work.
         """
         checkpoint = latest_checkpoint(folder)
         if checkpoint is None:
             return 0, None
+        self._require_same_work(checkpoint.state.get("made_with", {}), folder)
         self.put_back(checkpoint.group("weights"))
         self.kept = checkpoint.group("kept")
         self.kept_metrics, self.kept_steps = checkpoint.state["kept_metrics"], checkpoint.state["kept_steps"]
         restore_optimizer(self.optimizer, checkpoint.group("optimizer"))
         self.controller = KLController(checkpoint.state["beta"], self.controller.target_nats, self.controller.horizon)
-        self.best_held_out, self.best_score = checkpoint.state["best_held_out"], checkpoint.state["best_score"]
-        self.first_metrics = checkpoint.state["first_metrics"]
+        best, first = checkpoint.state["best_proxy"], checkpoint.state["first_readings"]
+        self.best_held_out, self.best_proxy = checkpoint.state["best_held_out"], Reading(**best) if best else None
+        self.first_readings = Readings.told(first) if first else None
         self.skipped_in_a_row = checkpoint.state["skipped_in_a_row"]
         return checkpoint.step, checkpoint.state["report"]
+
+    def _require_same_work(self, theirs: Mapping[str, Any], folder: Path) -> None:
+        differing = sorted(name for name in {*theirs, *self.made_with} if theirs.get(name) != self.made_with.get(name))
+        if differing:
+            told = ", ".join(f"{name} {theirs.get(name)} and not {self.made_with.get(name)}" for name in differing)
+            raise ForeignCheckpoint(
+                f"The checkpoints in {folder.name!r} are of another training ({told}): take its settings to go on from "
+                "them, or an empty folder to begin anew"
+            )
 
 
 def frozen_layers(model: LanguageModel, settings: TrainingSettings) -> int:
@@ -176,6 +190,11 @@ def _value_head(model: LanguageModel, start_folder: Path | None) -> ScalarHead:
     path = start_folder / VALUE_HEAD if start_folder else None
     head = ScalarHead.load(path) if path and path.is_file() else ScalarHead(model.hidden_size)
     return head.to(model.device)
+
+
+def _made_with(settings: TrainingSettings) -> dict[str, Any]:
+    """The algorithm by the name of its settings' file, and its settings as JSON has them."""
+    return {"algorithm": type(settings).__module__.rpartition(".")[2], **settings.model_dump(mode="json")}
 
 
 def _controller(settings: TrainingSettings) -> KLController:

@@ -73,8 +73,9 @@ class RolloutTokens:
 
     `figures`: log_prob, reference_log_prob, kl (their difference) and entropy, all in nats; value, reward, shaping (the
     part of the reward that is one) and advantage where the algorithm has them. `score` is as the reward gave it,
-    `rewarded` as it went into the last token's reward, less a penalty and the baseline: without shaping the rewards add
-    up to rewarded - beta * (sum of kl). `beta`: the price of KL, 0 where it has none.
+    `rewarded` as it went into the last token's reward, less a penalty and the baseline (0 where the episode goes on
+    behind the cut): without shaping the rewards add up to rewarded - beta * (sum of kl). `beta`: the price of KL, 0
+    where it has none.
     """
 
     prompt_id: int
@@ -88,8 +89,9 @@ class RolloutTokens:
 
 @dataclass(frozen=True)
 class StepReport:
-    """What an iteration looked like; sent after its checkpoint is on disk, and again, without samples, by a run that
-    goes on from there. `alarms`: what went past its limit; `tokens`: a few of the rollouts that were learned from.
+    """What an iteration looked like; sent after its checkpoint, where it has one, is on disk, and again, without
+    samples, by a run that goes on from there. `alarms`: what went past its limit; `tokens`: a few of the rollouts that
+    were learned from.
     """
 
     step: int

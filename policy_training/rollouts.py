@@ -23,7 +23,7 @@ from policy_training.settings import TrainingSettings
 @dataclass(frozen=True)
 class MicroBatch:
     """Rows that go through the model together. The layout stays the same for old, reference and new log-probs, so that
-    before the first optimiser step the ratio is exactly 1."""
+    before the first optimiser step the ratio is exactly 1 (up to rounding where rows are left out, truncation.py)."""
 
     rows: Tensor  # (b,) indices into the rollouts
     batch: Batch

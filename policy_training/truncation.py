@@ -2,8 +2,8 @@
 
 Three ways to take them (setting `truncated`): *penalty*, the default: the cut is a real end, the value behind it is 0,
 and the score pays for it, so that a policy learns to end; *leave_out*: they are measured and not learned from;
-*bootstrap*: the episode goes on in thought, and V(s_T) stands in place of the rest (Pardo et al. 2018,
-https://arxiv.org/abs/1712.00378).
+*bootstrap*: the episode goes on in thought, and V(s_T) stands in place of the rest, the score with it (Pardo et al.
+2018, https://arxiv.org/abs/1712.00378).
 """
 
 from collections.abc import Sequence

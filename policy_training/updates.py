@@ -99,7 +99,7 @@ def see(learner: Learner, micro: MicroBatch, rollouts: Rollouts, temperature: fl
 
 
 def _means(seen: Sequence[Mapping[str, float]], epochs: int, skipped: int) -> dict[str, float]:
-    """Of the steps that were taken; those that were skipped are counted, and what made them so is no figure to show."""
+    """Of the steps; those that were skipped are counted, and of their figures what is no number is left out."""
     means: dict[str, float] = {}
     for name in seen[0]:
         means |= finite_mean(name, [figures[name] for figures in seen])

@@ -111,7 +111,7 @@ def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float
     weights = base_gb(facts)
     base = PROCESS_GB + weights
     states = (facts.parameters / REFERENCE_PARAMETERS) ** STATES_POWER
-    copy = 0.0 if facts.precision == "4bit" else weights
+    copy = weights if facts.precision == "fp32" else 0.0
     sampling = copy + min(64, config.get("prompts_per_batch", 64)) * SAMPLING_GB_A_ROW * states
     if kind == "train-reward":
         return base + max(sampling, float(config["reward"]["tokens_per_batch"]) * LAYERS_GB_A_TOKEN * states)

@@ -117,7 +117,8 @@ def test_a_copied_folder_is_flushed_and_what_its_source_is(tmp_path: Path, monke
     monkeypatch.setattr(folders, "_flush", lambda path: flushed.append(path.name) or flush(path))
     folders.copy_folder(tmp_path / "source", tmp_path / "copies" / "copy")
     assert folders.verify(tmp_path / "copies" / "copy") == folders.verify(tmp_path / "source")
-    assert {"weights", "state.json", "manifest.json", "copies"} <= set(flushed)
+    assert {"weights", "state.json", "manifest.json", "part", "copies"} <= set(flushed)
+    assert flushed.index("weights") < flushed.index("part")
 
 
 def test_a_copy_that_differs_from_its_source_is_refused_and_leaves_nothing(tmp_path: Path) -> None:

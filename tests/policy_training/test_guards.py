@@ -3,9 +3,11 @@
 import itertools
 import sys
 from collections.abc import Sequence
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
+import numpy as np
 import pytest
 from pydantic import ValidationError
 
@@ -17,12 +19,16 @@ from policy_training.algorithms import dpo, ppo
 from policy_training.algorithms.settings.dpo import Settings as DPOSettings
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.guards import (
+    Reading,
+    Readings,
     alarms_of,
+    distinct_pairs,
+    equal_to_another,
     hacking_alarm,
     has_clearly_grown,
     may_follow,
     paired_difference,
-    spread_of_texts,
+    reading,
 )
 from policy_training.iterations import HELD_OUT_INDEX
 from policy_training.learner import TrainedPolicy
@@ -30,7 +36,6 @@ from policy_training.records import Given, HeldOut, Preference, PromptItem, Rewa
 from policy_training.settings import GuardSettings
 from tiny_models import fresh_tiny
 
-CALM = {"empty": 0.0, "identical": 0.0, "cut_off": 0.1, "distinct_2": 0.8, "entropy_nats": 2.0}
 SETTINGS = Settings(
     steps=4,
     prompts_per_step=3,
@@ -47,17 +52,46 @@ SETTINGS = Settings(
 
 def test_the_spread_of_texts_by_hand():
     # Pairs: (1,2) (2,1) (1,2) | (1,2) (2,1) (1,2) | (5,6): seven, of which (1,2) (2,1) (5,6) are distinct.
-    assert spread_of_texts([[1, 2, 1, 2], [1, 2, 1, 2], [5, 6]]) == {"identical": 2 / 3, "distinct_2": 3 / 7}
-    assert spread_of_texts([[7], [8]]) == {"identical": 0.0, "distinct_2": 1.0}
-    assert spread_of_texts([[1, 2] * 50]) == spread_of_texts([[1, 2] * 12])  # a long text repeats itself anyhow
+    assert equal_to_another([[1, 2, 1, 2], [1, 2, 1, 2], [5, 6]]) == [True, True, False]
+    assert distinct_pairs([[1, 2, 1, 2], [1, 2, 1, 2], [5, 6]]) == 3 / 7
+    assert distinct_pairs([[7], [8]]) == 1.0
+    assert distinct_pairs([[1, 2] * 50]) == distinct_pairs([[1, 2] * 12])  # a long text repeats itself anyhow
+
+
+def test_a_reading_by_hand():
+    # Two completions of each of four prompts. Over completions: sd 0.5345, error 0.189; over prompts' means (1, 1, 0,
+    # 0): sd 0.5774, error 0.2887, the larger.
+    assert reading([1, 1, 1, 1, 0, 0, 0, 0], [5, 5, 6, 6, 7, 7, 8, 8]) == Reading(0.5, pytest.approx(0.288675))
+    # Spread evenly all prompts' means are 0.5: what counts are the completions.
+    assert reading([1, 0] * 4, [5, 5, 6, 6, 7, 7, 8, 8]) == Reading(0.5, pytest.approx(0.1889822))
+    assert reading([1, 0, 1, 0], [5, 5, 5, 5]) == Reading(0.5, pytest.approx(0.288675))
+    assert reading([3.0], [5]) == Reading(3.0, 0.0)
+
+
+def of_32(share: float) -> Reading:
+    """That share of four completions of each of eight prompts, as even as it goes."""
+    return reading([place < 32 * share for place in range(32)], [place % 8 for place in range(32)])
 
 
 def test_a_share_has_to_grow_past_its_limit_by_more_than_chance():
-    assert not has_clearly_grown(0.0, 2 / 32, 0.05, 32)
-    assert not has_clearly_grown(0.0, 4 / 32, 0.05, 32)  # 0.075 more than allowed, chance makes 2 * 0.061
-    assert has_clearly_grown(0.0, 8 / 32, 0.05, 32)  # 0.2, of which chance makes 2 * 0.083
-    assert has_clearly_grown(0.0, 0.0625, 0.05, 10_000)
-    assert not has_clearly_grown(7 / 8, 1.0, 0.05, 8)  # one text of eight
+    assert not has_clearly_grown(of_32(0.0), of_32(2 / 32), 0.05)
+    assert not has_clearly_grown(of_32(0.0), of_32(4 / 32), 0.05)  # 0.075 more than allowed, chance makes 2 * 0.059
+    assert has_clearly_grown(of_32(0.0), of_32(8 / 32), 0.05)  # 0.2, of which chance makes 2 * 0.078
+    assert has_clearly_grown(Reading(0.0, 0.0), Reading(0.0625, 0.0024), 0.05)
+    assert not has_clearly_grown(Reading(7 / 8, 0.125), Reading(1.0, 0.0), 0.05)  # one text of eight
+
+
+def test_prompts_that_always_end_so_raise_no_alarm_when_they_are_drawn_more_often():
+    """A fifth of the prompts is always cut off and the policy never changes: of 400 comparisons of an iteration of 8
+    prompts with another few look like a change. Counting the 32 completions as so many proofs 130 would."""
+    drawn = np.random.default_rng(0).random((800, 8)) < 0.2
+    readings = [reading(np.repeat(row, 4).tolist(), np.repeat(np.arange(8), 4).tolist()) for row in drawn]
+    pairs = zip(readings[::2], readings[1::2], strict=True)
+    raised = sum(has_clearly_grown(first, now, 0.05) for first, now in pairs)
+    assert raised <= 0.05 * 400
+
+
+CALM = Readings({"empty": of_32(0.0), "identical": of_32(0.0), "cut_off": of_32(0.125)}, 0.8, 2.0)
 
 
 @pytest.mark.parametrize(
@@ -66,8 +100,8 @@ def test_a_share_has_to_grow_past_its_limit_by_more_than_chance():
         ({}, []),
         ({"empty": 0.3}, ["empty"]),
         ({"identical": 0.5}, ["identical"]),
-        ({"cut_off": 0.28}, []),  # 0.13 more than allowed, chance makes 2 * 0.069
-        ({"cut_off": 0.32}, ["cut_off"]),  # 0.17, and 2 * 0.072
+        ({"cut_off": 0.34375}, []),  # 0.17 more than allowed, chance makes 2 * 0.103
+        ({"cut_off": 0.40625}, ["cut_off"]),  # 0.23, and 2 * 0.106
         ({"distinct_2": 0.39}, ["distinct"]),
         ({"distinct_2": 0.41}, []),
         ({"entropy_nats": 0.59}, ["entropy"]),
@@ -76,12 +110,18 @@ def test_a_share_has_to_grow_past_its_limit_by_more_than_chance():
     ],
 )
 def test_what_is_past_its_limit_raises_its_alarm(changed: dict[str, float], codes: list[str]):
-    assert [alarm.code for alarm in alarms_of(CALM, {**CALM, **changed}, 64, GuardSettings())] == codes
+    assert [alarm.code for alarm in alarms_of(CALM, so(CALM, **changed), GuardSettings())] == codes
+
+
+def so(usual: Readings, **changed: float) -> Readings:
+    """Readings of which some are as given."""
+    shares = {code: of_32(changed.pop(code)) if code in changed else share for code, share in usual.shares.items()}
+    return replace(usual, shares=shares, **changed)
 
 
 def test_what_was_so_from_the_start_is_no_collapse():
-    repeating = {**CALM, "empty": 0.3, "identical": 0.5, "cut_off": 0.9, "distinct_2": 0.1, "entropy_nats": 0.1}
-    assert alarms_of(repeating, repeating, 64, GuardSettings()) == []
+    repeating = so(CALM, empty=0.3, identical=0.5, cut_off=0.9, distinct_2=0.1, entropy_nats=0.1)
+    assert alarms_of(repeating, repeating, GuardSettings()) == []
 
 
 def test_a_paired_difference_by_hand():
@@ -92,12 +132,13 @@ def test_a_paired_difference_by_hand():
 
 def test_hacking_is_a_proxy_that_rises_while_the_held_out_scores_fall():
     best, worse = [1.0, 1.2, 0.8, 1.1], [0.1, 0.2, 0.0, 0.2]
-    alarm = hacking_alarm((2.0, 1.0), best, worse, 64)
+    usual, risen = Reading(0.0, 0.1), Reading(2.0, 0.1)
+    alarm = hacking_alarm(usual, risen, best, worse)
     assert alarm is not None
     assert (alarm.code, alarm.value, alarm.limit) == ("hacking", pytest.approx(0.125), pytest.approx(1.025))
-    assert hacking_alarm((0.1, 1.0), best, worse, 64) is None  # the proxy rose by no more than chance
-    assert hacking_alarm((2.0, 1.0), best, best, 64) is None
-    assert hacking_alarm((2.0, 1.0), [1.0, -1.0, 1.0, -1.0], [-1.0, 1.0, 0.9, -1.0], 64) is None  # chance
+    assert hacking_alarm(usual, Reading(0.2, 0.1), best, worse) is None  # the proxy rose by no more than chance
+    assert hacking_alarm(usual, risen, best, best) is None
+    assert hacking_alarm(usual, risen, [1.0, -1.0, 1.0, -1.0], [-1.0, 1.0, 0.9, -1.0]) is None  # chance
 
 
 def spaces(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
@@ -154,8 +195,8 @@ def test_a_held_out_text_that_is_cut_off_pays_as_in_training(tmp_path: Path):
 
 
 def test_texts_that_no_longer_end_keep_a_policy_from_being_published_and_training_goes_on(tmp_path: Path, monkeypatch):
-    readings, told = iter((0.0, 0.0, 0.0, 1.0, 0.0)), iterations.describe
-    monkeypatch.setattr(iterations, "describe", lambda rollouts: told(rollouts) | {"cut_off": next(readings)})
+    shares = iter((0.0, 0.0, 0.0, 1.0, 0.0))
+    monkeypatch.setattr(iterations, "readings_of", lambda *_: so(CALM, cut_off=next(shares)))
     trained, reports = run(tmp_path, in_turn(0.0, 1.0, 2.0, 3.0, 0.0))
     assert [[alarm.code for alarm in report.alarms] for report in reports] == [[], [], [], ["cut_off"], []]
     assert (trained.steps, trained.stopped_early) == (2, None)  # the third was best, the fourth is clearly worse

@@ -4,18 +4,23 @@ from collections.abc import Sequence
 from dataclasses import replace
 from math import exp
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
 
+from language_models.errors import ForeignCheckpoint
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
+from policy_training.algorithms import ppo, rloo
+from policy_training.algorithms.settings.ppo import Settings as PPOSettings
+from policy_training.algorithms.settings.rloo import Settings as RlooSettings
 from policy_training.iterations import describe, iterations
 from policy_training.kl import KLController
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.rollouts import Rollouts, collect
-from policy_training.settings import RewardedSettings
+from policy_training.settings import RewardedSettings, TrainingSettings
 from tiny_models import fresh_tiny
 
 SETTINGS = RewardedSettings(
@@ -93,3 +98,20 @@ def test_what_is_told_of_rollouts_are_means_over_real_tokens(tmp_path: Path) -> 
     assert found["kl_k3_nats"] == pytest.approx(sum(exp(-one) - 1 + one for one in ratios) / 6, abs=1e-5)
     assert found["entropy_nats"] == pytest.approx(sum(entropy[at].item() for at in tokens) / len(tokens), abs=1e-5)
     assert found["length_tokens"] == pytest.approx(len(tokens) / 6)
+
+
+def test_checkpoints_of_another_training_are_refused(tmp_path: Path) -> None:
+    """Its weights would pass for what this one has made: with as many steps nothing is left to do."""
+
+    def train(algorithm: Any, settings: TrainingSettings) -> None:
+        model = fresh_tiny()
+        items = [PromptItem(0, model.tokens([{"role": "user", "content": "word"}]))]
+        algorithm.train(Given(model, items, zero, tmp_path, lambda _: None), settings)
+
+    small = {name: getattr(SETTINGS, name) for name in ("prompts_per_step", "samples_per_prompt", "lora", "sampling")}
+    train(rloo, RlooSettings(steps=1, **small))
+    train(rloo, RlooSettings(steps=1, **small))
+    with pytest.raises(ForeignCheckpoint, match=r"another training \(seed 0 and not 1\): take its settings"):
+        train(rloo, RlooSettings(steps=1, seed=1, **small))
+    with pytest.raises(ForeignCheckpoint, match="algorithm rloo and not ppo"):
+        train(ppo, PPOSettings(steps=1, **small))

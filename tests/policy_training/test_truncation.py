@@ -13,6 +13,7 @@ from language_models.batches import collate
 from language_models.log_probs import completion_pass
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
+from policy_training.advantages import generalised_advantages
 from policy_training.algorithms import ppo
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.episodes import Episodes, episodes_of
@@ -162,8 +163,26 @@ def test_rewards_are_score_less_price_of_kl_plus_what_the_potential_telescopes_t
         goes_on = cut_off(rollouts.sampled) & (truncated == "bootstrap")
         telescoped = torch.where(goes_on, rollouts.mask.sum(1) + 1.0, 0.0) - 1.0  # Phi(s_T) - Phi(s_0)
         torch.testing.assert_close(found.shaping.sum(1), telescoped)
-        expected = penalised(rollouts.scores, rollouts.sampled, settings) - learner.controller.beta * kl + telescoped
-        torch.testing.assert_close(found.rewards.sum(1), expected)
+        scores = torch.where(goes_on, 0.0, penalised(rollouts.scores, rollouts.sampled, settings))
+        torch.testing.assert_close(found.rewards.sum(1), scores - learner.controller.beta * kl + telescoped)
+
+
+def test_a_cut_that_the_value_head_foresees_is_neither_better_nor_worse_than_an_end(made: Made) -> None:
+    """Score and V both 1 and no price of KL: nothing was learned from any token. With V(s_T) on top of the score a cut
+    would be worth 2, and the next targets of V 3, 4 and so on."""
+    given, learner, rollouts = made
+    assert learner.value_head is not None
+    learner.controller = replace(learner.controller, beta=0.0)
+    with torch.no_grad():
+        for name, parameter in learner.value_head.named_parameters():
+            parameter.fill_(1.0 if "bias" in name else 0.0)
+    ones = torch.ones_like(rollouts.scores)
+    alike = replace(rollouts, scores=ones, values=rollouts.mask.float())
+    found = episodes_of(alike, given, learner, changed(truncated="bootstrap"))
+    advantages, returns = generalised_advantages(found.rewards, alike.values, alike.mask, 1.0, 0.95, found.end_values)
+    torch.testing.assert_close(advantages, torch.zeros_like(advantages))
+    torch.testing.assert_close(returns[alike.mask], torch.ones_like(returns[alike.mask]))
+    torch.testing.assert_close(found.worth, ones)
 
 
 def test_ppo_learns_from_the_shaped_rewards(tmp_path: Path) -> None:

@@ -132,7 +132,7 @@ def test_memory_follows_precision_micro_batch_and_what_is_computed_again():
     def memory(facts: Facts = FACTS, **overrides: object) -> float:
         return rough_memory_gb("train-policy", of("train-policy", **overrides), facts)
 
-    assert memory() - memory(replace(FACTS, precision="bf16")) == pytest.approx(2 * 135e6 * 2e-9)  # base and its copy
+    assert memory() - memory(replace(FACTS, precision="bf16")) == pytest.approx(135e6 * 6e-9)  # 4 + 4 bytes, and 2
     assert memory(replace(FACTS, precision="4bit")) < memory(replace(FACTS, precision="bf16"))
     twice = memory(ppo__tokens_per_batch=1200) - memory(ppo__tokens_per_batch=600)
     assert twice == pytest.approx(600 * estimates.LAYERS_GB_A_TOKEN)
