@@ -83,12 +83,12 @@ def test_a_share_has_to_grow_past_its_limit_by_more_than_chance():
 
 def test_prompts_that_always_end_so_raise_no_alarm_when_they_are_drawn_more_often():
     """A fifth of the prompts is always cut off and the policy never changes: of 400 comparisons of an iteration of 8
-    prompts with another few look like a change. Counting the 32 completions as so many proofs 130 would."""
+    prompts with another 2 look like a change. Counting the 32 completions as so many proofs 37 would."""
     drawn = np.random.default_rng(0).random((800, 8)) < 0.2
     readings = [reading(np.repeat(row, 4).tolist(), np.repeat(np.arange(8), 4).tolist()) for row in drawn]
     pairs = zip(readings[::2], readings[1::2], strict=True)
     raised = sum(has_clearly_grown(first, now, 0.05) for first, now in pairs)
-    assert raised <= 0.05 * 400
+    assert raised < 10
 
 
 CALM = Readings({"empty": of_32(0.0), "identical": of_32(0.0), "cut_off": of_32(0.125)}, 0.8, 2.0)
