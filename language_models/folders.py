@@ -80,9 +80,10 @@ def copy_folder(source: Path, final: Path) -> None:
         raise CorruptFolder(f"The copy of {source.name} differs from it; the disk may be failing")
 
 
-def remove_unfinished(parent: Path) -> None:
-    """Deletes what writers that were killed left behind. Only the one writer of `parent` may call this."""
-    for leftover in parent.glob(".writing-*"):
+def remove_unfinished(parent: Path, mark: str = "") -> None:
+    """Deletes what writers that were killed left behind: all, or that of the writer whose names begin with `mark`. Only
+    that one writer may call this."""
+    for leftover in parent.glob(f".writing-{mark}*"):
         shutil.rmtree(leftover, ignore_errors=True)
 
 

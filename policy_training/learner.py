@@ -172,6 +172,11 @@ class Learner:
         return checkpoint.step, checkpoint.state["report"]
 
     def _require_same_work(self, theirs: Mapping[str, Any], folder: Path) -> None:
+        if not theirs:
+            raise ForeignCheckpoint(
+                f"The checkpoints in {folder.name!r} do not say what training they are of: another version wrote them. "
+                "Begin anew with an empty folder"
+            )
         differing = sorted(name for name in {*theirs, *self.made_with} if theirs.get(name) != self.made_with.get(name))
         if differing:
             told = ", ".join(f"{name} {theirs.get(name)} and not {self.made_with.get(name)}" for name in differing)

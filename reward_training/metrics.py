@@ -14,7 +14,9 @@ from numpy.typing import NDArray
 from reward_training.likelihood import FIRST, SECOND, TIE, Floats, outcome_probabilities
 
 RESAMPLES = 1000
+TAIL = 0.025  # on each side of an interval
 LIKE_LENGTH = 1.2  # texts are of like length where the longer one has at most so many times the characters of the other
+SHARES = ("accuracy", "length_baseline", "like_length_accuracy", "like_length_baseline")
 FEWEST_IN_BIN, MOST_BINS = 10, 10
 MOST_OF_A_SLICE = 20  # values of one slice that are told, those with the most pairs first
 
@@ -61,6 +63,17 @@ class Resamples:
     def ratio_interval(self, amounts: Floats, weights: Floats) -> tuple[float | None, float | None]:
         """The interval of sum(amounts) / sum(weights) over the rows; draws without weight are left out."""
         return self.interval(_ratio(self.sums(amounts), self.sums(weights)))
+
+    def share_interval(self, amounts: Floats, weights: Floats) -> tuple[float | None, float | None]:
+        """The same of a share. Where all or none are right every draw says so, however few there are: there it is that
+        of as many trials as groups (Clopper and Pearson 1934: p^n is 0.025 at its end).
+        """
+        trials = len(np.unique(self.place[weights > 0]))
+        wrong, right = float((weights - amounts).sum()), float(amounts.sum())
+        if trials < 2 or (wrong > 0 and right > 0):
+            return self.ratio_interval(amounts, weights)
+        least = TAIL ** (1 / trials)
+        return (least, 1.0) if right > 0 else (0.0, 1 - least)
 
     def interval(self, values: Floats) -> tuple[float | None, float | None]:
         """That of a value by draw. None for fewer than two groups: drawing one again and again tells nothing."""
@@ -148,7 +161,8 @@ def evaluate(readings: Readings, log_nu: float) -> dict[str, Any]:
     }
     for name, (amounts, weights) in of_pairs.items():
         total = weights.sum()
-        low, high = resamples.ratio_interval(amounts, weights)
+        of = resamples.share_interval if name in SHARES else resamples.ratio_interval
+        low, high = of(amounts, weights)
         report |= {name: float(amounts.sum() / total) if total else None, f"{name}_low": low, f"{name}_high": high}
     return report | reliability(readings, resamples)
 

@@ -5,13 +5,13 @@ on the same, whatever was changed in the study since. Torch-free.
 from __future__ import annotations
 
 import json
-import os
 from collections.abc import Sequence
 from dataclasses import asdict, dataclass, replace
 from pathlib import Path
 from typing import Any
 
 from rounds.settings import StudySettings
+from rounds.whole_file import write_whole
 
 FILE = "began_with.json"  # in a run's folder
 
@@ -58,12 +58,7 @@ class Beginning:
 
     def write(self, folder: Path) -> None:
         """Into a run's folder, whole or not at all."""
-        temporary = folder / f"{FILE}.writing"
-        with temporary.open("w", encoding="utf-8") as file:
-            json.dump(asdict(self), file)
-            file.flush()
-            os.fsync(file.fileno())
-        temporary.replace(folder / FILE)
+        write_whole(folder / FILE, json.dumps(asdict(self)))
 
 
 def read(folder: Path) -> Beginning | None:

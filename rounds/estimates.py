@@ -151,12 +151,16 @@ def base_gb(facts: Facts) -> float:
 
 def kept_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence[Ended] = ()) -> float:
     """What lies on the disk when it has ended: what it publishes."""
-    known = [one.published_gb for one in basis if one.published_gb]
     scale = facts.parameters / REFERENCE_PARAMETERS
     if kind in ("policy-export", "reward-export"):
         whole = kind == "reward-export" or config.get("format") in ("adapter-with-base", "merged")
         return (base_gb(facts) if whole else 0.0) + ADAPTER_GB_AT_RANK_16 * scale
     if kind not in ("train-reward", "train-policy"):
         return 0.001
-    lora = (config["reward"] if kind == "train-reward" else training_of(config))["lora"]
-    return float(known[0] if known else ADAPTER_GB_AT_RANK_16 * scale * lora["rank"] / 16)
+    rank = _rank(kind, config)
+    known = [one.published_gb * rank / _rank(kind, one.config) for one in basis if one.published_gb]
+    return known[0] if known else ADAPTER_GB_AT_RANK_16 * scale * rank / 16
+
+
+def _rank(kind: str, config: Mapping[str, Any]) -> float:
+    return float((config["reward"] if kind == "train-reward" else training_of(config))["lora"]["rank"])

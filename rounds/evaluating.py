@@ -205,7 +205,11 @@ def gate(db: Database, run: Run) -> Gate:
 def writer(db: Database, name: str) -> Policy:
     """A policy that can write, by its name or id. Raises InvalidInput, and CannotEvaluate for an external one."""
     is_id = name.isdecimal() and len(name) <= LONGEST_ID
-    policy = policies.get(db, int(name)) if is_id else policies.by_name(db, name)
+    return with_weights(policies.get(db, int(name)) if is_id else policies.by_name(db, name))
+
+
+def with_weights(policy: Policy) -> Policy:
+    """The policy. Raises CannotEvaluate for an external one."""
     if policy.kind == "external":
         raise CannotEvaluate(f"{policy.name} wrote imported texts only; there are no weights to sample from.")
     return policy

@@ -12,6 +12,9 @@ from pathlib import Path
 from language_models.folders import file_sha256
 from rounds.context import RunContext
 
+MARK = "run~"
+"""What names of unfinished exports of runs begin with: pages and commands write beside them, in other processes."""
+
 
 @contextmanager
 def export_folder(context: RunContext, name: str) -> Iterator[Path]:
@@ -22,7 +25,7 @@ def export_folder(context: RunContext, name: str) -> Iterator[Path]:
     exports = context.study_folder / "exports"
     exports.mkdir(exist_ok=True)
     final = exports / name
-    temporary = exports / f".writing-{name}-{uuid.uuid4().hex[:8]}"
+    temporary = exports / f".writing-{MARK}{name}-{uuid.uuid4().hex[:8]}"
     temporary.mkdir()
     try:
         yield temporary

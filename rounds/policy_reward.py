@@ -46,6 +46,7 @@ from rounds.reference_samples import reference_samples
 from rounds.reward_parts import OWN, RewardPart, names_of
 from rounds.reward_sources import PromptTexts, earlier_texts, good_answers
 from rounds.texts import text_of
+from rounds.whole_file import write_whole
 
 MOST_REQUESTS = 200  # whose mean is taken off an embedding
 
@@ -279,7 +280,7 @@ class PolicyReward:
             fixed["centres"] = self._centres
         if "_references" in self.__dict__:
             fixed["judged_for"] = self.context.run.id
-        self.context.file(resuming.REWARD).write_text(json.dumps(fixed, indent=1), encoding="utf-8")
+        write_whole(self.context.file(resuming.REWARD), json.dumps(fixed, indent=1))
 
     def _warn(self, words: str, *, about: str | None = None) -> None:
         about = about or words

@@ -19,5 +19,7 @@ def reference_samples(context: RunContext, number: int, reference: Policy) -> li
     missing = max(0, min(number, MOST_SAMPLES_A_PROMPT * len(known)) - len(chosen))
     places = range(MOST_SAMPLES_A_PROMPT)
     passes = [Wanted(prompt, reference, 0, place) for place in places for prompt in known.values()]
+    there = {(one.prompt_id, one.seed, one.sample_index) for one in chosen}
+    passes = [one for one in passes if (one.prompt.id, one.seed, one.sample_index) not in there]
     chosen += complete(context, passes[:missing], phase="sampling the reference policy")
     return [(known[one.prompt_id], one) for one in chosen if one.text.strip()]

@@ -210,7 +210,7 @@ def _check_names(db: Database, config: Mapping[str, Any]) -> None:
     """Raises InvalidInput, CannotEvaluate or SettingsError where no such policy or reward model is here."""
     for name in [config.get("policy"), config.get("start_policy")]:
         if name is not None:
-            policies.by_name(db, name)
+            evaluating.with_weights(policies.by_name(db, name))
     for side in [*config.get("policies", ()), *config.get("blind", {}).get("best_of", ())]:
         evaluating.writer(db, side)
     wanted = config.get("reward_model")

@@ -170,10 +170,10 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
 
 def _see_through(it: Simulation, where: str, kind: str, settings: dict[str, Any]) -> Run:
     """Queue a run and wait until it has succeeded. Raises SimulationFailed with the run's own words."""
-    run = verbs.start_run(it.db, kind, {**settings, **it.overrides.get(kind, {})})
+    run, restarts = verbs.start_run(it.db, kind, {**settings, **it.overrides.get(kind, {})}), it.worker.restarts
     while run.status in ("queued", "running"):
         it.say(f"{where}: {kind}, {_progress(run, it.worker)}")
-        if run.status == "queued" and it.worker.restarts >= STARTS_IN_VAIN:
+        if run.status == "queued" and it.worker.restarts - restarts >= STARTS_IN_VAIN:
             raise SimulationFailed(f"No worker comes up for run {run.id} ({kind}). {it.worker.state}.")
         time.sleep(POLL_SECONDS)
         run = runs.get(it.db, run.id)

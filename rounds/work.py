@@ -75,7 +75,8 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
     if kind == "sample":
         by_rule = config.get("choosing", "random") != "random" and config["candidates"] == 2
         training = config["choose_from"] if by_rule else config["candidates"]
-        texts = config["pairs"] * (training + config["holdout_questions"] * config["candidates"])
+        held_out = round(config["pairs"] * config["holdout_questions"] / (1 - config["holdout_questions"]))
+        texts = config["pairs"] * training + held_out * config["candidates"]
         return _drawn(texts, config["prompts_per_batch"] * training, most, facts)
     if kind == "evaluate":
         prompts = facts.holdout_prompts if config["split"] == "holdout" else facts.train_prompts

@@ -25,7 +25,7 @@ from feedback_store import runs
 from feedback_store.database import Database
 from feedback_store.errors import LeaseLost, StoreUnavailable
 from language_models.folders import remove_unfinished
-from rounds import environment, estimating, pruning, studies
+from rounds import environment, estimating, export_folder, pruning, studies
 from rounds.context import RunCancelled, RunContext, WorkerStopping, untouched_random_state
 from rounds.heartbeat import Heartbeat
 from rounds.model_host import ModelHost
@@ -92,8 +92,8 @@ class Worker:
         for run in runs.active(self.db):
             if run.status == "running" and run.worker is not None and run.worker != self.name:
                 runs.expire_leases(self.db, run.worker)
-        for name in ("models", "exports"):
-            remove_unfinished(self.folder / name)
+        remove_unfinished(self.folder / "models")
+        remove_unfinished(self.folder / "exports", export_folder.MARK)
 
     def tidy_up(self) -> None:
         """Remove checkpoints that nothing goes on from any more; that it fails is no reason to end."""

@@ -9,7 +9,6 @@ reserve prompts make up for what was dropped.
 from __future__ import annotations
 
 import json
-import os
 import random
 from collections.abc import Mapping, Sequence
 from dataclasses import asdict, dataclass, replace
@@ -31,6 +30,7 @@ from rounds.drawing import Wanted, draw, folded, names_its_writer
 from rounds.refreshed_reward import Follower, Refreshed
 from rounds.settings import SampleSettings, TrainRewardSettings
 from rounds.taste_samples import taste_samples
+from rounds.whole_file import write_whole
 
 FIRST_BATCH = 2  # prompts of a fresh study's first batch: the first comparison within seconds
 COUNTS = (
@@ -130,9 +130,7 @@ def _plan(context: RunContext) -> Plan:
     first = FIRST_BATCH if not asked else settings.prompts_per_batch
     run_seed = completion_seed(settings.seed, context.run.id, 0)  # runs of one study never draw the same completions
     plan = Plan(writer.id, writer.parent_id, run_seed, first, pairs, reserve)
-    whole = path.with_suffix(".writing")
-    whole.write_text(json.dumps(asdict(plan)))
-    os.replace(whole, path)
+    write_whole(path, json.dumps(asdict(plan)))
     return plan
 
 

@@ -21,7 +21,7 @@ def judged(outcomes: list[int], said: list[Said]) -> dict:
 def test_every_figure_has_a_row_with_its_interval_and_count(capsys: pytest.CaptureFixture[str]) -> None:
     rows = judged_rows(judged([FIRST] * 4, [Said("p", "g", who, True) for who in "ab"]))
     assert [row[0] for row in rows][:3] == ["accuracy", "best accuracy where people disagree", "'the longer one wins'"]
-    assert rows[0][1:] == [1.0, "1.000 to 1.000", 4]
+    assert rows[0][1:] == [1.0, "0.398 to 1.000", 4]
     assert len(rows) == 9
     print_table(COLUMNS, rows, empty=NO_JUDGMENTS)
     assert "calibration error (ECE)" in capsys.readouterr().out

@@ -166,3 +166,17 @@ def test_a_tie_is_never_a_hit() -> None:
     assert hits(np.array([1.0, 0.0]), np.array([TIE, TIE])).tolist() == [0, 0]
     assert Resamples([]).ratio_interval(np.zeros(0), np.zeros(0)) == (None, None)
     assert Resamples(["a"]).counts.shape == (RESAMPLES, 1)
+
+
+def test_a_share_of_one_has_an_interval_too() -> None:
+    """Ten prompts all right: p^10 = 0.025 at p = 0.6915. Every draw of them is all right, which would tell nothing."""
+    right = evaluate(readings([1.0] * 10, [FIRST] * 10), 0.0)
+    assert (right["accuracy"], right["accuracy_low"], right["accuracy_high"]) == (
+        1.0,
+        pytest.approx(0.6915, abs=1e-4),
+        1,
+    )
+    wrong = evaluate(readings([1.0] * 10, [SECOND] * 10), 0.0)
+    assert (wrong["accuracy_low"], wrong["accuracy_high"]) == (0.0, pytest.approx(0.3085, abs=1e-4))
+    twice = evaluate(readings([1.0] * 10, [FIRST] * 10, groups=[str(place % 5) for place in range(10)]), 0.0)
+    assert twice["accuracy_low"] == pytest.approx(0.025**0.2)  # five prompts, whatever is asked of each

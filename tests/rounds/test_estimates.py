@@ -6,7 +6,7 @@ from dataclasses import replace
 import pytest
 
 from rounds import estimates, estimating
-from rounds.estimates import Ended, estimate, rough_memory_gb, rough_seconds
+from rounds.estimates import Ended, estimate, kept_gb, rough_memory_gb, rough_seconds
 from rounds.settings import KIND_SETTINGS, parse
 from rounds.work import (
     DRAWN_STEP_SECONDS,
@@ -28,8 +28,8 @@ def of(kind: str, **overrides: object) -> dict:
 
 
 def test_a_sample_run_without_history_is_rough_and_counts_its_tokens():
-    # 20 pairs and a quarter on top are 25; 2 texts each, 16 of them drawn together: four batches.
-    config = of("sample", pairs=20, holdout_questions=0.25)
+    # 20 pairs and 5 that make a fifth of all are 25; 2 texts each, 16 of them drawn together: four batches.
+    config = of("sample", pairs=20, holdout_questions=0.2)
     found = estimate("sample", config, FACTS)
     assert found.seconds == pytest.approx(START_SECONDS + 4 * STEP + 50 * DRAWN, abs=0.05)
     assert (found.seconds_low, found.seconds_high) == pytest.approx((found.seconds / 2, found.seconds * 2), abs=0.1)
@@ -223,3 +223,8 @@ def test_the_size_of_a_folder_is_read_off_its_weights(tmp_path):
     (tmp_path / "models" / "base").mkdir(parents=True)
     (tmp_path / "models" / "base" / "model.safetensors").write_bytes(b"0" * 4000)
     assert estimating.parameters_of("models/base", tmp_path) == 1000
+
+
+def test_what_stays_on_the_disk_follows_the_rank():
+    before = [Ended(2, of("train-policy"), 0, 10.0, published_gb=0.02)]
+    assert kept_gb("train-policy", of("train-policy", ppo__lora__rank=128), FACTS, before) == pytest.approx(0.16)

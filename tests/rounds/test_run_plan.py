@@ -9,11 +9,12 @@ import pytest
 from hypothesis import given
 from hypothesis import strategies as st
 
-from feedback_store import runs
+from feedback_store import policies, runs
 from feedback_store.database import Database
 from rounds import missing, run_plan, setting_fields, studies, verbs
+from rounds.evaluating import CannotEvaluate
 from rounds.resuming import CannotResume
-from rounds.run_plan import Impossible
+from rounds.run_plan import Impossible, resolve
 from rounds.setting_values import pairs
 from rounds.settings import KIND_SETTINGS, SettingsError, parse, parse_all
 from rounds.toml_text import toml_of
@@ -164,3 +165,11 @@ def test_a_setting_of_an_algorithm_that_is_not_chosen_is_refused(db):
     settings = run_plan.resolve(db, "train-policy", ["algorithm=rloo", "rloo.steps=3"], expected=["train-reward"])
     assert settings["rloo"]["steps"] == 3
     assert "--set algorithm=rloo --set rloo.steps=3" in run_plan.plan(db, "train-policy", settings).command
+
+
+def test_a_policy_without_weights_is_refused_before_the_run(tmp_path):
+    with studies.open_or_create(tmp_path / "study", base="tiny:", create=True) as db:
+        policies.external(db, "somebody")
+        for kind, name in (("sample", "policy"), ("train-policy", "start_policy")):
+            with pytest.raises(CannotEvaluate, match="somebody wrote imported texts only"):
+                resolve(db, kind, {name: "somebody"})

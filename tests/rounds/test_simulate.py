@@ -3,6 +3,7 @@
 A worker of a few lines stands in for the real one; its policies write more commas from round to round.
 """
 
+import itertools
 import json
 import random
 import subprocess
@@ -281,7 +282,12 @@ def test_a_failed_run_ends_the_simulation_with_the_runs_own_words(tmp_path, fake
 
 def test_a_worker_that_does_not_come_up_ends_the_simulation_with_its_words(tmp_path, fake, monkeypatch):
     class Broken(FakeWorker):
-        restarts, state = 3, "The worker ended with code 2: worker: unknown model"
+        state = "The worker ended with code 2: worker: unknown model"
+        starts = itertools.count(7)  # those of earlier runs say nothing of this one
+
+        @property
+        def restarts(self):
+            return next(self.starts)
 
         def work(self):
             pass

@@ -15,6 +15,7 @@ from feedback_store import clock, completions, policies, reward_models, runs
 from feedback_store.database import Database
 from language_models import adapters, checkpoints
 from rounds import failures, settings, verbs
+from rounds.export_folder import MARK
 from rounds.kinds import evaluate, train_reward
 from rounds.worker import main
 from rounds.worker_lock import WorkerLock
@@ -345,3 +346,11 @@ def test_a_second_worker_is_refused(study, capsys):
 def test_a_worker_without_a_study_says_so(tmp_path, capsys):
     assert main([str(tmp_path / "nowhere")]) == 2
     assert "No study in" in capsys.readouterr().err
+
+
+def test_a_worker_that_takes_over_leaves_alone_what_pages_and_commands_are_exporting(study):
+    exports = study.folder / "exports"
+    for name in (".writing-pairs-1234", f".writing-{MARK}policy-1-5678"):
+        (exports / name).mkdir(parents=True)
+    idle_worker(study.folder).take_over()
+    assert [path.name for path in exports.iterdir()] == [".writing-pairs-1234"]
