@@ -49,15 +49,15 @@ def gain(
     straight from judgments gets these, and the learned reward tells which policy is kept. `permuted`: every answer is
     given to another pair, so that there is nothing to learn and the share has to stay at a half. `fast`: the preset."""
     task = Task(setting, taste)
-    judged = task.judgments(setting.trials(JUDGMENTS, 12)) if learned else []
+    judged = task.judgments(setting.trials(JUDGMENTS, 12))
     if permuted:
         order = np.random.default_rng(setting.seed).permutation(len(judged))
         judged = [replace(one, outcome=judged[place].outcome) for one, place in zip(judged, order, strict=True)]
-    reward = task.learned(judged, PENALTY) if learned else _true(task)
+    reward = task.learned(judged, PENALTY) if learned else task.true(judged)
     settings = {"steps": setting.trials(STEPS, 2)} | (SHORT if setting.short else {})
     settings |= fast_settings(algorithm) if fast else {}
     trained = _trained(task, algorithm, reward, settings, reward, judged)
-    return {"algorithm": algorithm, "taste": taste, "judgments": len(judged)} | trained
+    return {"algorithm": algorithm, "taste": taste, "judgments": len(judged) if learned else 0} | trained
 
 
 def guarded(setting: Setting, *, guards: bool) -> dict[str, Any]:
@@ -166,10 +166,6 @@ def _distinct_pairs(new: Sequence[Sampled], old: Sequence[Sampled]) -> float:
     if count == 0:
         return 0.0
     return len(set(pairs[0][:count])) / len(set(pairs[1][:count]))
-
-
-def _true(task: Task) -> RewardFunction:
-    return lambda _, sampled: task.worth(sampled)
 
 
 SHORT = {"prompts_per_step": 2, "samples_per_prompt": 2, "minibatches": 1}

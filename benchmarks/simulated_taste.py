@@ -123,6 +123,13 @@ class Task:
             score: Callable[[Sequence[Text]], list[float]] = scorer(found.model, saved, "head", penalty)
         return lambda items, sampled: score([_text(*one) for one in zip(items, sampled, strict=True)])
 
+    def true(self, judged: Sequence[Judged]) -> RewardFunction:
+        """The hidden taste itself, with its zero and unit on the texts of judged pairs as a learned reward has them:
+        the price of KL is in these units."""
+        told = np.array(self.worth([text for one in judged for text in (one.first, one.second)]))
+        zero, unit = float(told.mean()), float(told.std()) or 1.0
+        return lambda _, sampled: [(value - zero) / unit for value in self.worth(sampled)]
+
 
 def _written(rule: Taste) -> Callable[[Sequence[tuple[str, bool]]], list[float]]:
     return lambda texts: [rule(text, cut_off) for text, cut_off in texts]
