@@ -12,9 +12,11 @@ import os
 import platform
 import subprocess
 import sys
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
+from statistics import fmean
 from typing import Any
 
 from benchmarks.setting import Setting
@@ -40,18 +42,41 @@ BENCHMARKS = {
     "choosing": "choosing",
     "refresh": "reward_refresh",
 }
-SAME = ("benchmark", "cell", "seed", "base", "short")
+SAME = ("benchmark", "cell", "seed", "base", "short", "beside", "real_data")
+WATCH_SECONDS = 20
 
 
 def machine() -> dict[str, Any]:
-    """What the figures hold for. `load`: how many processes wanted a core in the last minute, others' included."""
+    """What the figures hold for."""
     commit = subprocess.run(["git", "rev-parse", "--short", "HEAD"], capture_output=True, text=True, check=False).stdout
     return {
         "commit": commit.strip() or None,
         "cores": os.cpu_count(),
         "processor": platform.machine(),
-        "load": round(os.getloadavg()[0], 1),
+        "threads": os.environ.get("TASTEMAKER_THREADS"),
     }
+
+
+def measured(measure: Callable[[Setting], dict[str, Any]], setting: Setting) -> dict[str, Any]:
+    """A row, with how many processes wanted a core in the minute before it and on average while it ran, others'
+    included.
+    """
+    before, over = os.getloadavg()[0], threading.Event()
+    seen: list[float] = []
+
+    def watch() -> None:
+        while not over.wait(WATCH_SECONDS):
+            seen.append(os.getloadavg()[0])
+
+    watching = threading.Thread(target=watch, daemon=True)
+    watching.start()
+    try:
+        row = measure(setting)
+    finally:
+        over.set()
+        watching.join()
+    load = fmean(seen or [os.getloadavg()[0]])
+    return {"load_before": round(before, 1), "load": round(load, 1), **row}
 
 
 def cells(only: str | None) -> dict[tuple[str, str | None], Callable[[Setting], dict[str, Any]]]:
@@ -93,10 +118,18 @@ def main() -> int:
         setting = replace(setting, work=given.work)
     done = finished(given.to)
     for (name, cell), measure in cells(given.only).items():
-        head = {"benchmark": name, "cell": cell, "seed": given.seed, "base": given.base, "short": given.short}
+        head = {
+            "benchmark": name,
+            "cell": cell,
+            "seed": given.seed,
+            "base": given.base,
+            "short": given.short,
+            "beside": given.peer is not None,
+            "real_data": given.data is not None,
+        }
         if tuple(head[part] for part in SAME) in done:
             continue
-        text = json.dumps(head | machine() | measure(setting))
+        text = json.dumps(head | machine() | measured(measure, setting))
         print(text, flush=True)
         if given.to:
             with given.to.open("a", encoding="utf-8") as rows:

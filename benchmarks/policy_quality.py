@@ -13,7 +13,6 @@ no penalty for what the reward does not know; all else is the same. Both learn f
 learning rate.
 """
 
-import itertools
 import math
 import tempfile
 import time
@@ -32,9 +31,11 @@ from benchmarks.simulated_taste import LEARNED, Judged, Task, wins
 from language_models.sampling import Sampled
 from policy_training import algorithm_registry
 from policy_training.records import Given, HeldOut, PromptItem, RewardFunction, StepReport
+from rounds.statistics import distinct_pairs
 
 JUDGMENTS, FEW_JUDGMENTS = 200, 48
 STEPS, MORE_STEPS = 12, 20
+KL_BUDGET = 5.0  # of a run by default
 PENALTY = 1.0  # standard deviations of what the reward does not know
 BEST_OF = (1, 2, 4, 8)
 TOLD = 4  # completions of a held-out prompt by which a policy is judged
@@ -62,7 +63,7 @@ def gain(
 
 def guarded(setting: Setting, *, guards: bool) -> dict[str, Any]:
     """PPO pressed hard against a reward of few judgments: `peak` and `end` are of the curve's mean taste, three
-    iterations each."""
+    iterations each, without one that ended the run past its KL budget; `gain` is that of the policy that is kept."""
     task = Task(setting)
     judged = task.judgments(setting.trials(FEW_JUDGMENTS, 12))
     settings: dict[str, Any] = {"steps": setting.trials(MORE_STEPS, 2), "learning_rate": 1e-3}
@@ -71,7 +72,8 @@ def guarded(setting: Setting, *, guards: bool) -> dict[str, Any]:
     reward = task.learned(judged, PENALTY if guards else 0.0)
     settings |= SHORT if setting.short else {}
     row = _trained(task, "ppo", reward, settings, reward if guards else None)
-    tastes = [point["taste"] for point in row["curve"]]
+    within = [point for point in row["curve"] if not guards or point["kl_nats"] <= KL_BUDGET]
+    tastes = [point["taste"] for point in within]
     smooth = [float(np.mean(tastes[max(0, place - 2) : place + 1])) for place in range(len(tastes))]
     start = tastes[0]
     return {
@@ -85,21 +87,23 @@ def guarded(setting: Setting, *, guards: bool) -> dict[str, Any]:
 
 def best_of_n(setting: Setting) -> dict[str, Any]:
     """The best of n completions of the base by the learned reward; KL is at most ln n - (n - 1) / n (Beirami et al.
-    2024, https://arxiv.org/abs/2401.01879)."""
+    2024, https://arxiv.org/abs/2401.01879). Of the eight drawn every n that follow one another are a choice, and each
+    best one is held against all of TOLD other completions."""
     task = Task(setting)
     judged = task.judgments(setting.trials(JUDGMENTS, 12))
     reward = task.learned(judged, 0.0)
-    drawn = [task.drawn(task.telling, None, index) for index in range(BEST_OF[-1] + 1)]
-    worth, old = (np.array([task.worth(one) for one in part]) for part in (drawn[:-1], drawn[-1:]))
-    scores = np.array([reward(task.telling, one) for one in drawn[:-1]])
+    most = BEST_OF[-1]
+    drawn = [task.drawn(task.telling, None, index) for index in range(most + TOLD)]
+    worth = np.array([task.worth(one) for one in drawn])  # (completions, prompts)
+    scores, old = np.array([reward(task.telling, one) for one in drawn[:most]]), worth[most:]
     row: dict[str, Any] = {"judgments": len(judged), "held_out_prompts": len(task.telling)}
     for n in BEST_OF:
-        best = scores[:n].argmax(0)
-        new = worth[best, np.arange(len(best))]
+        best = np.array([start + scores[start : start + n].argmax(0) for start in range(0, most, n)])
+        new = worth[best, np.arange(worth.shape[1])]  # (choices, prompts)
         row[f"best_of_{n}"] = {
             "kl_nats_at_most": round(math.log(n) - (n - 1) / n, 3),
-            "gain": mean_of(new - old[0]),
-            "preferred_to_base": mean_of(wins(new, old[0])),
+            "gain": mean_of(new.mean(0) - old.mean(0)),
+            "preferred_to_base": mean_of(wins(new[:, None], old[None]).mean((0, 1))),
         }
     return row
 
@@ -141,14 +145,16 @@ def _trained(
 
 def _told(task: Task, steps: int, stopped: str | None, kl_nats: float) -> dict[str, Any]:
     """The trained policy beside the base on prompts that took no part, with what would show a collapse."""
-    by_index = [[task.drawn(task.telling, adapter, index) for adapter in (POLICY, None)] for index in range(TOLD)]
-    new, old = ([one for pair in by_index for one in pair[side]] for side in (0, 1))
+    places = {POLICY: range(TOLD), None: range(TOLD, 2 * TOLD)}  # each side with draws of its own
+    new, old = (
+        [one for place in own for one in task.drawn(task.telling, adapter, place)] for adapter, own in places.items()
+    )
     worth, before = (np.array(task.worth(part)).reshape(TOLD, -1) for part in (new, old))
     task.model.adapters.remove(POLICY)
     return {
         "held_out_prompts": len(task.telling),
         "gain": mean_of(worth.mean(0) - before.mean(0)),
-        "preferred_to_base": mean_of(wins(worth, before).mean(0)),
+        "preferred_to_base": mean_of(wins(worth[:, None], before[None]).mean((0, 1))),
         "kl_nats": round(kl_nats, 2),
         "kept_after_steps": steps,
         "stopped": stopped,
@@ -160,12 +166,10 @@ def _told(task: Task, steps: int, stopped: str | None, kl_nats: float) -> dict[s
 
 
 def _distinct_pairs(new: Sequence[Sampled], old: Sequence[Sampled]) -> float:
-    """The share of different pairs of neighbouring tokens in the new texts over that in the old, of as many pairs."""
-    pairs = [[pair for one in part for pair in itertools.pairwise(one.token_ids)] for part in (new, old)]
-    count = min(len(part) for part in pairs)
-    if count == 0:
-        return 0.0
-    return len(set(pairs[0][:count])) / len(set(pairs[1][:count]))
+    """The share of different pairs of neighbouring tokens in the new texts over that in the old, each text cut to the
+    length of the other one."""
+    own, of_base = distinct_pairs(*([list(map(str, one.token_ids)) for one in part] for part in (new, old)))
+    return own / of_base if of_base else 0.0
 
 
 SHORT = {"prompts_per_step": 2, "samples_per_prompt": 2, "minibatches": 1}

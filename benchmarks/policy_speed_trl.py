@@ -32,7 +32,7 @@ def ppo(task: dict[str, Any]) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl.experimental.ppo import PPOConfig, PPOTrainer
 
-    _use_threads()
+    _begin(task)
     scores, turns = Scores(task), Turns()
     logged: dict[str, float] = {}
     tokenizer = AutoTokenizer.from_pretrained(task["base"], padding_side="left")
@@ -128,7 +128,7 @@ def rloo(task: dict[str, Any]) -> None:
     from transformers import AutoModelForCausalLM, AutoTokenizer, TrainerCallback
     from trl import RLOOConfig, RLOOTrainer
 
-    _use_threads()
+    _begin(task)
     scores, turns = Scores(task), Turns()
     tokenizer = AutoTokenizer.from_pretrained(task["base"], padding_side="left")
     rows, small = task["rows"], task["rows_at_once"]
@@ -172,7 +172,7 @@ def shared_trunk(task: dict[str, Any]) -> None:
     from transformers import AutoConfig, AutoModelForCausalLM, PreTrainedTokenizerFast
     from trl import AutoModelForCausalLMWithValueHead, PPOConfig, PPOTrainer
 
-    _use_threads()
+    _begin(task)
     scores, turns, rows = Scores(task), Turns(), task["rows"]
     folder = Path(task["base"])
     named = json.loads((folder / "tokenizer_config.json").read_text())
@@ -211,7 +211,9 @@ def shared_trunk(task: dict[str, Any]) -> None:
         turns.tell(**scores.told(), kl_nats=float(stats["objective/kl"]))
 
 
-def _use_threads() -> None:
+def _begin(task: dict[str, Any]) -> None:
+    """Threads as ours, and the seed before any adapter or head is drawn: the trainers seed themselves later."""
+    torch.manual_seed(task["seed"])
     torch.set_num_threads(int(os.environ.get("TASTEMAKER_THREADS", "0")) or os.cpu_count() or 1)
 
 

@@ -70,20 +70,8 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
     for step in range(done, settings.steps + 1):  # the last pass only measures what the last update made
         began = time.monotonic()
         rollouts = collect(given, learner, settings, step)
-        metrics = describe(rollouts)
-        if isinstance(settings, RewardedSettings):
-            metrics["beta"] = learner.controller.beta
-        if given.reward is not None:
-            metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
-        readings, proxy = readings_of(rollouts, metrics), _proxy(rollouts, given, settings)
-        learner.first_readings = learner.first_readings or readings
-        held_out = _held_out_scores(learner, given, settings, step)
-        if held_out:
-            metrics["held_out"] = fmean(held_out)
-        sampled_at = time.monotonic()
-        alarms = _alarms(learner, metrics["kl_nats"], readings, proxy, held_out, settings)
-        if not learner.kept or (not alarms and _is_kept(learner, given, settings, held_out)):
-            learner.remember(step, metrics, held_out, proxy)
+        metrics, alarms = _measured(learner, given, settings, step, rollouts)
+        measured_at = time.monotonic()
         learner.stopped = _reason_to_stop(alarms, settings, step)
         if step == settings.steps or learner.stopped is not None:
             given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms))
@@ -99,8 +87,8 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         learner.controller = learner.controller.after(metrics["kl_nats"], len(rollouts.items))
         metrics |= {
             "seconds_sample": rollouts.seconds_sample,
-            "seconds_collect": sampled_at - began,
-            "seconds_update": time.monotonic() - sampled_at,
+            "seconds_collect": measured_at - began,
+            "seconds_update": time.monotonic() - measured_at,
         }
         if (step + 1) % settings.checkpoint_every == 0:
             report = {"metrics": metrics, "alarms": [astuple(one) for one in alarms]}
@@ -108,6 +96,26 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         tokens = tokens_of(now, learner)
         given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms, tokens))
         pause_point("iteration-reported")
+
+
+def _measured(
+    learner: Learner, given: Given, settings: TrainingSettings, step: int, rollouts: Rollouts
+) -> tuple[dict[str, float], list[Alarm]]:
+    """Figures of the policy as it is now and what is past its limit; it is kept where it may be published."""
+    metrics = describe(rollouts)
+    if isinstance(settings, RewardedSettings):
+        metrics["beta"] = learner.controller.beta
+    if given.reward is not None:
+        metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
+    readings, proxy = readings_of(rollouts, metrics), _proxy(rollouts, given, settings)
+    learner.first_readings = learner.first_readings or readings
+    held_out = _held_out_scores(learner, given, settings, step)
+    if held_out:
+        metrics["held_out"] = fmean(held_out)
+    alarms = _alarms(learner, metrics["kl_nats"], readings, proxy, held_out, settings)
+    if not learner.kept or (not alarms and _is_kept(learner, given, settings, held_out)):
+        learner.remember(step, metrics, held_out, proxy)
+    return metrics, alarms
 
 
 def describe(rollouts: Rollouts) -> dict[str, float]:

@@ -80,7 +80,7 @@ def text_figures(new: Sequence[Completion], base: Sequence[Completion]) -> dict[
 
 def collapsed(figures: Mapping[str, Any], kl_nats: float | None, budget_nats: float) -> bool:
     """Whether a policy has collapsed, against the base: by the guards' limits of empty, equal and repeating texts, or
-    past the KL budget."""
+    past the KL budget on held-out prompts (that of the texts by which training let it pass is within it always)."""
     ratio = figures["distinct_2_ratio"]
     return (
         figures["empty_rate"] > guards.EMPTY_SHARE

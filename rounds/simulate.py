@@ -148,21 +148,23 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
     base = policies.base(it.db)
     assert base is not None  # the worker registered it before it took up a run
     plan = {"policies": [base.name, new.name], "reward_model": reward, "seed": it.seed + 1}
-    sizes = {"prompts": EVALUATED_PROMPTS, "samples": EVALUATED_SAMPLES, "likelihoods": False}  # no report reads them
+    sizes = {"prompts": EVALUATED_PROMPTS, "samples": EVALUATED_SAMPLES}
     evaluation = _see_through(it, where, "evaluate", {**plan, **sizes})
     it.say(f"{where}: computing the report")
     figures = report(it.db, evaluation, base, new, it.taste, it.seed)
-    kl_nats, budget_nats = new.metrics.get("kl_nats"), training_of(trained.config)["kl_budget_nats"]
+    budget_nats = training_of(trained.config)["kl_budget_nats"]
+    kl_held_out = ((evaluation.result or {}).get("policies") or {}).get(new.name, {}).get("kl_nats")
     return {
         "judgments": judged,
         "judgments_total": judgments.count(it.db, purpose="training"),
         "reward_model": reward,
         "policy": new.name,
-        "kl_nats": kl_nats,
+        "kl_nats": new.metrics.get("kl_nats"),
+        "kl_held_out_nats": kl_held_out,
         "kl_budget_nats": budget_nats,
         "stopped_early": new.metrics.get("stopped_early"),
         **figures,
-        "collapsed": collapsed(figures, kl_nats, budget_nats),
+        "collapsed": collapsed(figures, kl_held_out, budget_nats),
         "seconds": round(time.monotonic() - began, 1),
         "runs": [sampled.id, rewarded.id, trained.id, evaluation.id],
     }

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import fcntl
 import json
+import logging
 import os
 import subprocess
 import sys
@@ -20,6 +21,8 @@ from typing import IO
 
 from feedback_store.database import Database
 from rounds import studies, worker_lock
+
+log = logging.getLogger(__name__)
 
 FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
@@ -111,17 +114,21 @@ class WorkerSupervisor:
     def _supervise(self) -> None:
         pause = FIRST_PAUSE_SECONDS
         while not self._ending.is_set():
-            other = worker_lock.beating(self.folder)
-            if other is not None:
-                self._state = f"another worker serves this study (process {other.pid} on {other.host})"
-                self._ending.wait(FIRST_PAUSE_SECONDS)
-                continue
             began = time.monotonic()
-            code = self._run_once()
+            try:
+                other = worker_lock.beating(self.folder)
+                if other is not None:
+                    self._state = f"another worker serves this study (process {other.pid} on {other.host})"
+                    self._ending.wait(FIRST_PAUSE_SECONDS)
+                    continue
+                ended = self._why_it_ended(self._run_once())
+            except Exception as error:  # a full disk, a store that is locked: whatever it is, it is tried again
+                log.exception("The worker of %s could not be started", self.folder.name)
+                ended = f"The worker could not be started: {error}"
             if self._ending.is_set():
                 return
             pause = FIRST_PAUSE_SECONDS if time.monotonic() - began > HEALTHY_SECONDS else pause
-            self._state = f"{self._why_it_ended(code)}; started again in {pause:.0f} s"
+            self._state = f"{ended}; started again in {pause:.0f} s"
             self.restarts += 1
             self._ending.wait(pause)
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)

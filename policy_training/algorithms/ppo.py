@@ -10,7 +10,16 @@ and, where it has a weight, imitation of demonstrations beside the policy loss, 
 the policy's top state), an entropy bonus (the KL keeps the policy spread), reward whitening (the reward is normalised
 where it is trained), mini-batches drawn anew in each epoch (the layout stays, so that the ratio starts at exactly 1).
 
-An update: token rewards -> advantages -> epochs of mini-batches, each one optimiser step.
+An iteration, in the order in which it happens (N completions of at most C tokens):
+
+1. `rollouts.collect`: completions are drawn, scored (N,), and read once by policy and reference: log-probs and values
+   (N, C).
+2. `episodes.episodes_of`: score, price of KL and shaping become rewards of tokens (N, C), `kl.token_rewards`.
+3. `advantages.generalised_advantages` and `whiten`: rewards and values become advantages and returns (N, C).
+4. `updates.optimise`: for each epoch and mini-batch `updates.see` reads the completions again with gradients, `_losses`
+   says what each token costs, `updates.accumulate` takes the mean over the mini-batch's tokens, and
+   `optimiser_step.guarded_step` takes the step.
+5. `iterations.iterations`, around it all: alarms, the policy that is kept, the price of KL, the checkpoint.
 """
 
 from collections.abc import Mapping

@@ -74,6 +74,7 @@ class FakeWorker:
 
     restarts = 0
     state = "running"
+    kl_nats = 1.5  # on held-out prompts
 
     def __init__(self, folder, fails=None):
         self.folder, self.fails, self.over = folder, fails, threading.Event()
@@ -128,7 +129,7 @@ class FakeWorker:
         folder.mkdir(parents=True)
         lines = [json.dumps({"completion_id": key, "reward": value}) for key, value in rewards.items()]
         (folder / "rewards.jsonl").write_text("\n".join(lines) + "\n")
-        runs.succeed(db, lease, {})
+        runs.succeed(db, lease, {"policies": {name: {"kl_nats": self.kl_nats} for name in run.config["policies"]}})
 
     def write(self, db, policy, prompt_id, seed, number):
         commas = int(policy.name.removeprefix("policy-")) if policy.kind == "trained" else 0

@@ -8,6 +8,7 @@ import time
 
 import pytest
 
+from feedback_store.errors import StoreUnavailable
 from rounds import studies, supervisor
 from rounds.supervisor import StudyLock, StudyServed, WorkerSupervisor, start_worker_if_none, worker_environment
 from rounds.worker_lock import WorkerLock
@@ -71,6 +72,23 @@ def test_a_worker_that_cannot_start_is_tried_with_growing_pauses_and_its_words_a
         until(lambda: watched.restarts >= 3)
         until(lambda: "base is gone" in watched.state)
         assert watched.state.startswith("The worker ended with code 1: worker: the base is gone; started again in ")
+
+
+def test_a_store_or_a_disk_that_is_not_there_for_a_moment_ends_no_supervision(study, monkeypatch):
+    usual, calls = supervisor.worker_environment, []
+
+    def locked_at_first(folder):
+        calls.append(folder)
+        if len(calls) < 3:
+            raise StoreUnavailable("the store is locked")
+        return usual(folder)
+
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.2)
+    monkeypatch.setattr(supervisor, "worker_environment", locked_at_first)
+    with WorkerSupervisor(study, command=SLEEPS) as watched:
+        until(lambda: watched.state == "The worker could not be started: the store is locked; started again in 0 s")
+        until(lambda: watched.pid)
+        assert watched.restarts == 2
 
 
 def test_the_worker_of_somebody_else_is_left_in_peace_and_replaced_when_it_ends(study, monkeypatch):
