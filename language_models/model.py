@@ -142,7 +142,7 @@ class LanguageModel:
             raise PromptTooLong(
                 f"{what} has {len(prompt_ids)} tokens; with {new_tokens} new ones that is more than the {self.context} "
                 "that the base reads. Shorten it or take it out of the study, or allow fewer new tokens "
-                "(sampling.max_new_tokens)."
+                "(`tastemaker settings STUDY --set sampling.max_new_tokens=N`)."
             )
 
     def completion_tokens(self, text: str, finished: bool) -> list[int]:

@@ -5,16 +5,18 @@ from __future__ import annotations
 import filecmp
 import os
 import shutil
+from collections.abc import Mapping
 from pathlib import Path
 from typing import Any
 
-from feedback_store import prompts, study_settings
+from feedback_store import audit, prompts, study_settings
 from feedback_store.database import FILE_NAME, Database
 from feedback_store.errors import StudyNotFound
 from language_models import sources
 from language_models.folders import MANIFEST, write_folder
 from rounds.demo import demo as demo_study
 from rounds.setting_faults import validate
+from rounds.setting_fields import differences
 from rounds.setting_values import changed
 from rounds.settings import SettingsError, StudySettings
 
@@ -97,6 +99,20 @@ def change_settings(db: Database, *, by: str | None = None, **values: Any) -> St
     return new
 
 
+def change_and_note(db: Database, values: Mapping[str, Any], *, by: str) -> dict[str, list[Any]]:
+    """Changes settings, by names that may be dotted, and writes into the audit trail who did; gives what differs, each
+    name with what it was and is. Raises what `change_settings` does."""
+    with db.transaction():
+        before = study_settings.latest(db, SETTING)
+        change_settings(db, by=by, **values)
+        after = study_settings.latest(db, SETTING)
+        if before is None or after is None or before.id == after.id:
+            return {}
+        found = differences(before.value, after.value)
+        audit.note(db, actor=by, action="change settings", subject=f"setting {after.id}", detail={"changes": found})
+    return found
+
+
 def _new_settings(base: str | None, demo: bool, fields: dict[str, Any]) -> StudySettings:
     source = sources.parse(base or sources.default_source())
     if source.kind == "folder":
@@ -106,7 +122,7 @@ def _new_settings(base: str | None, demo: bool, fields: dict[str, Any]) -> Study
         values.update(TINY_SETTINGS)
     if demo:
         values["holdout_share"] = demo_study.HOLDOUT_SHARE
-    return validate(StudySettings, {**values, **fields}, what="study settings")
+    return validate(StudySettings, changed(values, fields), what="study settings")
 
 
 def _kept_base(study: Path, base: str) -> str:

@@ -25,6 +25,7 @@ from ui.commands import (
     scoring,
     serving,
     simulation,
+    study_settings,
     tokens,
 )
 
@@ -45,6 +46,7 @@ app.command("run")(runs.run)
 app.command("runs")(runs.listing)
 app.command("cancel")(runs.cancel)
 app.command("retry")(runs.retry)
+app.command("settings")(study_settings.settings)
 app.command("plan")(planning.plan)
 app.command("import")(exchange.import_file)
 app.command("export")(exchange.export)

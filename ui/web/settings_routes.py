@@ -74,18 +74,9 @@ def save(request: Request, person: Researcher, body: SettingsBody) -> Response:
             words = "; ".join(f"{name}: {fault.words}" for name, fault in faults.items())
             fields = {name: asdict(fault) for name, fault in faults.items()}
             return JSONResponse({"error": f"Nothing was saved. {words}", "fields": fields}, status_code=422)
-        studies.change_settings(db, by=actor(person), **body.values)
+        studies.change_and_note(db, body.values, by=actor(person))
         made = study_settings.latest(db, studies.SETTING)
         assert made is not None
-        if made.id != latest.id:
-            changes = setting_fields.differences(latest.value, made.value)
-            audit.note(
-                db,
-                actor=actor(person),
-                action="change settings",
-                subject=f"setting {made.id}",
-                detail={"changes": changes},
-            )
     return JSONResponse({"version": made.id, "changed": made.id != latest.id})
 
 
