@@ -111,9 +111,7 @@ def time_to_rise(setting: Setting, *, algorithm: str, trl: str) -> dict[str, Any
     for name, steps in found.items():
         row[name] = _course(steps, base + rise)
     for name, own in itertools.product(set(found) - {"ours", "fast"}, ("ours", "fast")):
-        theirs, ours = row[name]["rose"], row[own]["rose"]
-        times = round(theirs["seconds"] / ours["seconds"], 2) if ours and theirs else None
-        row[name][f"{own}_is_times_as_fast"] = times
+        row[name][f"{own}_is_times_as_fast"] = times_as_fast(row[own], row[name])
     return row if setting.peer else row | {"peer": NO_PEER}
 
 
@@ -145,6 +143,16 @@ def fast_settings(algorithm: str) -> dict[str, Any]:
     found = presets.settings_of("train-policy", presets.FAST, Facts(parameters=REFERENCE_PARAMETERS))
     names = ("frozen_share", "learning_rate")
     return {name: found[f"{algorithm}.{name}"] for name in names}
+
+
+def times_as_fast(ours: Mapping[str, Any], theirs: Mapping[str, Any]) -> dict[str, Any]:
+    """How many times as fast ours rose. Where one side has not risen within its time or budget, the ratio with all of
+    its seconds is a bound: `at` least or most; `times` is None where neither has."""
+    rose, other = ours["rose"], theirs["rose"]
+    if not rose and not other:
+        return {"times": None, "at": None}
+    times = (other or theirs)["seconds"] / (rose or ours)["seconds"]
+    return {"times": round(times, 2), "at": None if rose and other else "least" if rose else "most"}
 
 
 def _ended(steps: list[Step], target: float, most_seconds: float) -> bool:

@@ -144,3 +144,12 @@ def test_judgments_are_what_dpo_and_imitation_learn_from() -> None:
 
 def test_a_share_counts_ties_half() -> None:
     assert wins([1.0, 0.5, 0.0, 1.0], [0.0, 0.5, 1.0, 0.0]).tolist() == [1, 0.5, 0, 1]
+
+
+def test_a_side_that_did_not_rise_bounds_the_ratio_from_its_side():
+    rose, slower = ({"rose": {"seconds": seconds}, "seconds": 90.0} for seconds in (20.0, 50.0))
+    never = {"rose": None, "seconds": 540.0}
+    assert policy_speed.times_as_fast(rose, slower) == {"times": 2.5, "at": None}
+    assert policy_speed.times_as_fast(rose, never) == {"times": 27.0, "at": "least"}
+    assert policy_speed.times_as_fast(never, slower) == {"times": 0.09, "at": "most"}
+    assert policy_speed.times_as_fast(never, never) == {"times": None, "at": None}
