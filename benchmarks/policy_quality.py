@@ -35,7 +35,6 @@ from rounds.statistics import distinct_pairs
 
 JUDGMENTS, FEW_JUDGMENTS = 200, 48
 STEPS, MORE_STEPS = 12, 20
-KL_BUDGET = 5.0  # of a run by default
 PENALTY = 1.0  # standard deviations of what the reward does not know
 BEST_OF = (1, 2, 4, 8)
 TOLD = 4  # completions of a held-out prompt by which a policy is judged
@@ -72,7 +71,8 @@ def guarded(setting: Setting, *, guards: bool) -> dict[str, Any]:
     reward = task.learned(judged, PENALTY if guards else 0.0)
     settings |= SHORT if setting.short else {}
     row = _trained(task, "ppo", reward, settings, reward if guards else None)
-    within = [point for point in row["curve"] if not guards or point["kl_nats"] <= KL_BUDGET]
+    budget = algorithm_registry.settings_class("ppo")().kl_budget_nats
+    within = [point for point in row["curve"] if not guards or point["kl_nats"] <= budget]
     tastes = [point["taste"] for point in within]
     smooth = [float(np.mean(tastes[max(0, place - 2) : place + 1])) for place in range(len(tastes))]
     start = tastes[0]

@@ -153,7 +153,7 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
     it.say(f"{where}: computing the report")
     figures = report(it.db, evaluation, base, new, it.taste, it.seed)
     budget_nats = training_of(trained.config)["kl_budget_nats"]
-    kl_held_out = ((evaluation.result or {}).get("policies") or {}).get(new.name, {}).get("kl_nats")
+    kl_held_out = (evaluation.result or {})["policies"][new.name].get("kl_nats")
     return {
         "judgments": judged,
         "judgments_total": judgments.count(it.db, purpose="training"),
