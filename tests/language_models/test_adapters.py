@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 import torch
 from peft import PeftModel
+from safetensors.torch import load_file, save_file
 from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, PreTrainedConfig
 
 from language_models.batches import collate
@@ -73,6 +74,25 @@ def test_an_adapter_comes_back_bit_equal_and_peft_itself_reads_the_same_logits(
     with torch.no_grad(), tiny.adapters.using("policy"):
         ours = tiny.network(input_ids=BATCH.input_ids).logits
         assert torch.equal(theirs(input_ids=BATCH.input_ids).logits, ours)
+
+
+def test_an_adapter_that_cannot_be_read_whole_leaves_nothing_under_its_name(
+    tiny: LanguageModel, tmp_path: Path
+) -> None:
+    """Half of it would be a policy that is the base, and a second try would be told of the first."""
+    tiny.adapters.save("policy", tmp_path)
+    weights = tmp_path / "adapter_model.safetensors"
+    whole, again = load_file(weights), fresh_tiny()
+    save_file({name: torch.zeros(3, 5) for name in whole}, weights)
+    with pytest.raises(RuntimeError, match="size mismatch"):
+        again.adapters.load("back", tmp_path)
+    weights.unlink()
+    with pytest.raises(FileNotFoundError):
+        again.adapters.load("back", tmp_path)
+    assert again.adapters.names == []
+    save_file(whole, weights)
+    again.adapters.load("back", tmp_path)
+    assert torch.equal(log_probs(again, "back"), log_probs(tiny, "policy"))
 
 
 def test_removing_adapters_down_to_none_leaves_the_base(tiny: LanguageModel) -> None:
