@@ -13,6 +13,11 @@ def after(moment: str, seconds: float) -> str:
     return _text(datetime.fromisoformat(moment) + timedelta(seconds=seconds))
 
 
+def seconds_between(start: str, end: str) -> float:
+    """Return the seconds from one timestamp to another."""
+    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
+
+
 def day_of(moment: str) -> str:
     """Return the first moment of the UTC day of `moment`."""
     return moment[:10] + "T00:00:00.000Z"

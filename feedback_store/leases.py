@@ -9,6 +9,7 @@ import json
 from dataclasses import dataclass
 from typing import Any, Literal
 
+from feedback_store import clock
 from feedback_store.database import Database, Row
 from feedback_store.errors import InvalidInput, LeaseLost
 
@@ -20,7 +21,8 @@ class Run:
     """One durable piece of work.
 
     `token` is the fencing token of its latest lease; `needs`: the runs that have to succeed before it starts;
-    `retries_id`: the run that it does over.
+    `retries_id`: the run that it does over. `attempt_started_at` is None while no attempt has begun or the last one
+    gave the run back; `earlier_seconds`: how long the attempts before it took.
     """
 
     id: int
@@ -42,16 +44,33 @@ class Run:
     started_at: str | None
     ended_at: str | None
     retries_id: int | None
+    attempt_started_at: str | None
+    earlier_seconds: float
     needs: list[int]
+
+    @property
+    def seconds_at_work(self) -> float | None:
+        """How long workers were at it, to its end or the last that was heard of it; the time between attempts does not
+        count. None of a run that never started.
+        """
+        if self.started_at is None:
+            return None
+        heard = self.ended_at or self.heartbeat_at
+        if self.attempt_started_at is None or heard is None:
+            return self.earlier_seconds
+        return self.earlier_seconds + max(0.0, clock.seconds_between(self.attempt_started_at, heard))
 
 
 @dataclass(frozen=True)
 class Lease:
-    """The right to write for a run, as long as no other worker got a newer token."""
+    """The right to write for a run, as long as no other worker got a newer token. `taken_over`: from a worker that was
+    not heard of any more.
+    """
 
     run_id: int
     token: int
     worker: str
+    taken_over: bool = False
 
 
 def get(db: Database, run_id: int) -> Run:
@@ -106,6 +125,7 @@ def storable(text: str) -> str:
 COLUMNS = (
     "id, kind, config, status, priority, attempt, max_attempts, token, worker, lease_expires_at, heartbeat_at,"
     " cancel_asked_at, progress, error, result, created_at, started_at, ended_at, retries_id,"
+    " attempt_started_at, earlier_seconds,"
     " (SELECT json_group_array(needs_run_id) FROM run_dependencies WHERE run_id = runs.id) AS needs"
 )
 

@@ -9,7 +9,14 @@ from typing import Any
 import sqlite_utils
 from sqlite_utils.migrations import Migrations
 
-from feedback_store import schema_features, schema_full_record, schema_people, schema_policies, schema_tokens
+from feedback_store import (
+    schema_features,
+    schema_full_record,
+    schema_people,
+    schema_policies,
+    schema_time_at_work,
+    schema_tokens,
+)
 from feedback_store.schema import INITIAL
 from feedback_store.schema_version import MIGRATION_SET
 
@@ -55,6 +62,13 @@ def m005_tokens(db: sqlite_utils.Database) -> None:
 def m006_features(db: sqlite_utils.Database) -> None:
     """Features of texts, kept by content."""
     for statement in schema_features.STATEMENTS:
+        db.conn.execute(statement)
+
+
+@STEPS()
+def m007_time_at_work(db: sqlite_utils.Database) -> None:
+    """How long workers were at a run, without the time between its attempts."""
+    for statement in schema_time_at_work.STATEMENTS:
         db.conn.execute(statement)
 
 

@@ -12,6 +12,8 @@ from feedback_store.database import Database, Row
 from feedback_store.errors import Conflict, InvalidInput
 
 CURRENT = "current_policy"
+BY_RUN = "run"  # who made a policy current, where it was a run: this word and its number
+STAYS_CURRENT = "stays_current"  # in the result of a run whose policy was not made current
 IMPORTED = "imported"
 """In the metrics of a policy whose adapter was made elsewhere, and the first part of its name."""
 
@@ -128,7 +130,8 @@ def publish(
     now: str | None = None,
 ) -> Policy:
     """Store a trained policy, end its run as succeeded, make it current and open the next round: all in one fenced
-    transaction.
+    transaction. Where a person chose the current policy while the run was at work, their choice stays, and the run's
+    result names it (STAYS_CURRENT).
 
     `folder` is relative to the study and in its place already. The run's result is `result` plus policy_id, policy and
     metrics. The same run publishing again gets the row that it made. Raises LeaseLost for a worker that lost its run,
@@ -154,10 +157,29 @@ def publish(
         )  # fmt: skip
         policy = get(db, int(cursor.lastrowid))
         outcome = {**(result or {}), "policy_id": policy.id, "policy": policy.name, "metrics": policy.metrics}
+        chosen = _chosen_while_at_work(db, runs.get(db, lease.run_id))
+        if chosen is not None:
+            outcome[STAYS_CURRENT] = chosen.name
+            said = (
+                f"{name} is published, and {chosen.name} stays current: somebody chose it while this run was at work. "
+                f"`tastemaker policy use STUDY {name}` makes the new one current."
+            )
+            runs.log(db, lease, said, now=moment)
         runs.succeed(db, lease, outcome, now=moment)
-        study_settings.put(db, CURRENT, policy.id, by=f"run {lease.run_id}", now=moment)
-        rounds.begin_next(db, policy.id, now=moment)
+        if chosen is None:
+            study_settings.put(db, CURRENT, policy.id, by=f"{BY_RUN} {lease.run_id}", now=moment)
+            rounds.begin_next(db, policy.id, now=moment)
         return policy
+
+
+def _chosen_while_at_work(db: Database, run: runs.Run) -> Policy | None:
+    """The current policy, where a person chose it after the run began."""
+    latest = study_settings.latest(db, CURRENT)
+    if latest is None or run.started_at is None or latest.at <= run.started_at:
+        return None
+    if latest.set_by is None or latest.set_by.startswith(f"{BY_RUN} "):
+        return None
+    return get(db, latest.value)
 
 
 def publish_imported(
@@ -198,7 +220,7 @@ def publish_imported(
         policy = get(db, int(cursor.lastrowid))
         runs.succeed(db, lease, {"policy_id": policy.id, "policy": policy.name, **imported}, now=moment)
         if start:
-            study_settings.put(db, CURRENT, policy.id, by=f"run {lease.run_id}", now=moment)
+            study_settings.put(db, CURRENT, policy.id, by=f"{BY_RUN} {lease.run_id}", now=moment)
             rounds.begin_next(db, policy.id, now=moment)
         return policy
 

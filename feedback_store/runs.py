@@ -6,6 +6,7 @@ holds the row and the fence, run_records.py what a run leaves behind.
 
 import json
 from collections.abc import Sequence
+from dataclasses import replace
 from typing import Any, Literal
 
 from feedback_store import canonical, clock
@@ -179,17 +180,22 @@ def claim(
         )
         if row is None:
             return None
+        before = get(db, row["id"])
         db.execute(
             "UPDATE runs SET status = 'running', attempt = attempt + 1, token = token + 1, worker = ?,"
-            " lease_expires_at = ?, heartbeat_at = ?, started_at = COALESCE(started_at, ?) WHERE id = ?",
-            [worker, clock.after(moment, lease_seconds), moment, moment, row["id"]],
-        )
-        return Lease(row["id"], row["token"] + 1, worker)
+            " lease_expires_at = ?, heartbeat_at = ?, started_at = COALESCE(started_at, ?), attempt_started_at = ?,"
+            " earlier_seconds = ? WHERE id = ?",
+            [
+                worker, clock.after(moment, lease_seconds), moment, moment, moment, before.seconds_at_work or 0.0,
+                before.id,
+            ],
+        )  # fmt: skip
+        return Lease(before.id, before.token + 1, worker, taken_over=before.status == "running")
 
 
 # "status IN" lets SQLite read the partial index of what waits, in the order of the claims, instead of all runs.
 _CLAIMABLE = """
-SELECT id, token FROM runs
+SELECT id FROM runs
 WHERE status IN ('queued', 'running') AND (status = 'queued' OR lease_expires_at <= :now)
   AND (:kinds IS NULL OR kind IN (SELECT value FROM json_each(:kinds)))
   AND (:least IS NULL OR priority >= :least)
@@ -223,14 +229,16 @@ def keep_progress(db: Database, lease: Lease, progress: dict[str, Any]) -> None:
         db.execute("UPDATE runs SET progress = ? WHERE id = ?", [canonical.dumps(finite(progress)), lease.run_id])
 
 
-def release(db: Database, lease: Lease) -> None:
+def release(db: Database, lease: Lease, now: str | None = None) -> None:
     """Put the run back into the queue; the attempt does not count. Raises LeaseLost."""
+    moment = now or clock.now()
     with db.transaction():
         fence(db, lease)
+        worked = replace(get(db, lease.run_id), heartbeat_at=moment).seconds_at_work
         db.execute(
-            "UPDATE runs SET status = 'queued', attempt = attempt - 1, lease_expires_at = NULL, worker = NULL WHERE id "
-            "= ?",
-            [lease.run_id],
+            "UPDATE runs SET status = 'queued', attempt = attempt - 1, lease_expires_at = NULL, worker = NULL,"
+            " attempt_started_at = NULL, earlier_seconds = ? WHERE id = ?",
+            [worked, lease.run_id],
         )
 
 

@@ -12,6 +12,7 @@ STEP_NAMES = (
     "m004_policies",
     "m005_tokens",
     "m006_features",
+    "m007_time_at_work",
 )
 
 

@@ -6,7 +6,6 @@ import re
 import shutil
 from collections.abc import Mapping, Sequence
 from dataclasses import replace
-from datetime import datetime
 from pathlib import Path
 from typing import Any
 
@@ -121,13 +120,6 @@ def parameters_of(base: str, study: Path) -> float:
     return float(said[1]) * UNITS[said[2].lower()] if said else REFERENCE_PARAMETERS
 
 
-def seconds_between(start: str | None, end: str | None) -> float | None:
-    """Seconds from one moment of the store to another, where both are there."""
-    if start is None or end is None:
-        return None
-    return (datetime.fromisoformat(end) - datetime.fromisoformat(start)).total_seconds()
-
-
 def _same_environment(db: Database, run: Run, latest: Run) -> bool:
     """Whether a run's time says something of what the latest one's environment takes."""
     own, its = environment.read(db, run.id), environment.read(db, latest.id)
@@ -155,7 +147,7 @@ def _ended(db: Database, run: Run) -> Ended | None:
         id=run.id,
         config=config,
         judgments=int(result.get("judgments") or 0),
-        seconds=seconds_between(run.started_at, run.ended_at) or 0.0,
+        seconds=run.seconds_at_work or 0.0,
         memory_gb=run.progress.get("peak_memory_gb") if run.progress else None,
         published_gb=size / GIGABYTE if size else None,
     )

@@ -21,7 +21,6 @@ from rounds import (
     shown_samples,
     token_rows,
 )
-from rounds.estimating import seconds_between
 from rounds.loop_state import run_row
 from rounds.settings import SettingsError
 from rounds.toml_text import toml_of
@@ -37,7 +36,7 @@ def row(run: Run) -> dict[str, Any]:
     """One line of a list: the run, how long it took or has been at it, and what it published."""
     return {
         **run_row(run),
-        "seconds": seconds_between(run.started_at, run.ended_at or run.heartbeat_at),
+        "seconds": run.seconds_at_work,
         "published": published(run),
         "retries": run.retries_id,
         "alarms": ((run.result or {}).get("alarms") or []),

@@ -183,7 +183,7 @@ class Worker:
 def _say_how_the_last_attempt_ended(context: RunContext) -> None:
     """Where a worker died in this run, its last words: they are the likely reason if it happens again and again."""
     last = context.run.progress
-    if context.run.attempt < 2 or not last:
+    if not context.lease.taken_over or not last:
         return
     used, there = last.get("peak_memory_gb", 0), last.get("total_memory_gb", 0)
     memory = f"{used} of {there} GB of memory in use"

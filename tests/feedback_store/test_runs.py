@@ -99,6 +99,21 @@ def test_release_puts_a_run_back_without_counting_the_attempt(db: Database) -> N
     assert claimed(db, "two").token == 2
 
 
+def test_the_time_between_attempts_is_nobodys_work(db: Database) -> None:
+    run = runs.enqueue(db, "train-reward", {})
+    assert runs.get(db, run.id).seconds_at_work is None
+    first = claimed(db)
+    runs.heartbeat(db, first, lease_seconds=30, now=clock.after(NOW, 20))  # the machine fails after it
+    second = claimed(db, "two", now=clock.after(NOW, 7200))
+    runs.release(db, second, now=clock.after(NOW, 7210))
+    assert runs.get(db, run.id).seconds_at_work == 30
+    third = claimed(db, "three", now=clock.after(NOW, 90_000))
+    runs.heartbeat(db, third, lease_seconds=30, now=clock.after(NOW, 90_004))
+    assert runs.get(db, run.id).seconds_at_work == 34
+    runs.succeed(db, third, {}, now=clock.after(NOW, 90_005))
+    assert runs.get(db, run.id).seconds_at_work == 35
+
+
 def test_a_run_whose_worker_died_too_often_fails_with_the_likely_reason(db: Database) -> None:
     run = runs.enqueue(db, "train-policy", {}, max_attempts=2)
     claimed(db)
@@ -335,6 +350,36 @@ def test_publishing_a_policy_ends_the_run_and_opens_the_next_round(based: Databa
     ended = runs.get(based, run.id)
     assert ended.status == "succeeded"
     assert ended.result == {"policy_id": policy.id, "policy": "policy-1", "metrics": policy.metrics}
+
+
+def test_a_policy_that_somebody_chose_while_the_run_was_at_work_stays_current(based: Database) -> None:
+    runs.enqueue(based, "train-policy", {})
+    first = publish_policy(based, claimed(based))
+    base = policies.by_name(based, "base")
+    runs.enqueue(based, "train-policy", {})
+    lease = claimed(based)
+    policies.use(based, base.id, by="Ada")
+    second = publish_policy(based, lease)
+    assert policies.current(based) == base
+    assert rounds.current(based).policy_id == first.id, "no round of a policy that writes nothing"
+    result = runs.get(based, lease.run_id).result
+    assert result is not None
+    assert (result["policy"], result["stays_current"]) == (second.name, "base")
+    assert [line.text.partition(":")[0] for line in runs.logs(based, lease.run_id)] == [
+        "policy-2 is published, and base stays current"
+    ]
+
+
+def test_what_was_chosen_before_the_run_began_or_by_another_run_does_not_stay(based: Database) -> None:
+    runs.enqueue(based, "train-policy", {})
+    one = publish_policy(based, claimed(based, now=clock.now()))
+    policies.use(based, policies.by_name(based, "base").id, by="Ada", now=clock.after(NOW, -10))
+    runs.enqueue(based, "train-policy", {})
+    lease = claimed(based)
+    policies.use(based, one.id, by="run 1")
+    assert policies.current(based) == one
+    two = publish_policy(based, lease)
+    assert policies.current(based) == two
 
 
 def test_a_run_that_publishes_again_gets_the_row_that_it_made(based: Database) -> None:

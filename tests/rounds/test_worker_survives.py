@@ -15,6 +15,7 @@ from feedback_store import clock, completions, policies, reward_models, runs
 from feedback_store.database import Database
 from language_models import adapters, checkpoints
 from rounds import failures, settings, verbs
+from rounds.context import WorkerStopping
 from rounds.export_folder import MARK
 from rounds.kinds import evaluate, train_reward
 from rounds.worker import main
@@ -328,6 +329,21 @@ def test_a_run_whose_worker_dies_again_and_again_fails_with_the_likely_reason(st
     assert failed.status == "failed"
     assert "The worker died 2 times" in failed.error
     assert "killed while improving the policy, probably out of memory: 11.0 of 12.0 GB" in failed.error
+
+
+def test_a_worker_that_was_told_to_end_after_one_was_killed_was_not_killed_as_well(study, monkeypatch):
+    run = runs.enqueue(study, "train-policy", settings.parse("train-policy"))
+    lease = runs.claim(study, "first", lease_seconds=0)
+    runs.heartbeat(study, lease, lease_seconds=0, progress={"phase": "improving the policy"})
+
+    def told_to_end(kind):
+        raise WorkerStopping
+
+    monkeypatch.setattr("rounds.worker.load_kind", told_to_end)
+    worker = idle_worker(study.folder)
+    for _ in range(2):
+        worker.execute(runs.claim(study, worker.name, lease_seconds=60))
+    assert ["killed" in line.text for line in runs.logs(study, run.id)].count(True) == 1
 
 
 def test_another_base_is_refused_by_name(study):

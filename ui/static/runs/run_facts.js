@@ -20,6 +20,7 @@ export function runFacts(tools, run) {
     ["predicted", predictedWords(words, run.predicted)],
     ["against", againstWords(words, run)],
     ["made", madeWords(tools, run.published)],
+    ["stays_current", staysWords(words, run.result?.stays_current)],
     ["attempt", run.attempt > 1 ? words("runs.attempts", { n: run.attempt, most: run.max_attempts }) : null],
     ["memory", memoryWords(run.progress.peak_memory_gb)],
     ["gpu_memory", memoryWords(run.progress.peak_gpu_memory_gb)],
@@ -35,6 +36,11 @@ export function runFacts(tools, run) {
     { class: "tm-facts" },
     facts.map(([name, value]) => el("div", {}, el("dt", {}, words(`runs.fact.${name}`)), el("dd", {}, value))),
   );
+}
+
+/** Which policy a person chose while the run was at work: it was left current. */
+function staysWords(words, name) {
+  return name ? words("runs.stays_current", { name }) : null;
 }
 
 /** The time and memory that a run was expected to take when it began. */
