@@ -17,6 +17,7 @@ from typing import Any, get_args
 import numpy as np
 
 from benchmarks import kept_features
+from benchmarks.intervals import half_of
 from benchmarks.kept_features import Judged
 from benchmarks.setting import KEPT_OUT, Setting
 from reward_training.bayesian_head import Answers, Directions, Posterior, expected_precision, fit_by_evidence
@@ -145,10 +146,9 @@ def _measure(setting: Setting, make: Callable[[int], Task]) -> dict[str, Any]:
     for rule in RULES[1:]:
         reached = [point for point, value in zip(points, means[rule], strict=True) if value >= target]
         difference = np.mean(curves[rule], axis=1) - np.mean(curves["random"], axis=1)
-        half = 1.96 * float(np.std(difference, ddof=1)) / np.sqrt(len(difference)) if len(difference) > 1 else None
         row[f"labels_to_random_{labels}_{rule}"] = reached[0] if reached else None
         row[f"area_points_{rule}"] = round(100 * float(difference.mean()), 2)
-        row[f"area_points_half_{rule}"] = None if half is None else round(100 * half, 2)
+        row[f"area_points_half_{rule}"] = round(100 * half_of(difference), 2) if len(seeds) > 1 else None
     return row
 
 

@@ -4,6 +4,7 @@ from typing import Any
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.stats import t
 
 from reward_training.likelihood import Floats
 
@@ -28,12 +29,6 @@ def relative_gain(base: Floats, other: Floats, comparisons: Any, seed: int) -> d
         "value": rounded(1 - other.mean() / base.mean()),
         "interval": [rounded(value) for value in np.quantile(values, [0.025, 0.975])],
     }
-
-
-def told(values: Floats, seed: int) -> dict[str, Any]:
-    """The mean, and its interval where whole rows are drawn again."""
-    found = [values[pick].mean() for pick in resampled(len(values), seed)]
-    return {"value": rounded(values.mean()), "interval": [rounded(one) for one in np.quantile(found, [0.025, 0.975])]}
 
 
 def means(names: list[str], rows: Floats) -> dict[str, Any]:
@@ -71,9 +66,15 @@ def mean_of_pairs(values: Floats, first: Places, second: Places, seed: int = 0) 
 
 
 def interval(values: Floats) -> list[float]:
-    """Mean and 1.96 standard errors."""
-    reach = 1.96 * float(values.std(ddof=1)) / len(values) ** 0.5 if len(values) > 1 else float("nan")
-    return [rounded(values.mean() - reach), rounded(values.mean() + reach)]
+    """The mean, less and plus half_of of it."""
+    half = half_of(values)
+    return [rounded(values.mean() - half), rounded(values.mean() + half)]
+
+
+def half_of(values: Floats) -> float:
+    """Half of the mean's 95 % interval by Student's t, which few trials need; not a number for one value."""
+    count = len(values)
+    return float(t.ppf(0.975, count - 1) * values.std(ddof=1) / count**0.5) if count > 1 else float("nan")
 
 
 def rounded(value: Any) -> float:

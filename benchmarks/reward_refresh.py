@@ -15,6 +15,7 @@ import numpy as np
 
 from benchmarks import kept_features
 from benchmarks.figures import milliseconds
+from benchmarks.intervals import half_of
 from benchmarks.setting import KEPT_OUT, Setting
 from feedback_store import annotators, comparisons, completions, features, judgments, policies, prompts, questions
 from feedback_store.comparisons import NewComparison
@@ -112,7 +113,7 @@ def accuracy(setting: Setting) -> dict[str, Any]:
         "accuracy_refreshed": round(float(np.mean(right["refreshed"])), 4),
         "accuracy_trained": round(float(np.mean(right["trained"])), 4),
         "difference_points": round(float(points.mean()), 2),
-        "difference_half": round(1.96 * float(points.std(ddof=1)) / np.sqrt(len(points)), 2),
+        "difference_half": round(half_of(points), 2),
     }
 
 

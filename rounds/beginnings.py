@@ -1,4 +1,4 @@
-"""What a policy run began with, written down by its first attempt: later attempts, and runs that go on from it, train
+"""What a training run began with, written down by its first attempt: later attempts, and runs that go on from it, train
 on the same, whatever was changed in the study since. Torch-free.
 """
 
@@ -18,9 +18,9 @@ FILE = "began_with.json"  # in a run's folder
 
 @dataclass(frozen=True)
 class Beginning:
-    """Policy and reward model by name (None where the run takes none), the study's system prompt and how it
-    draws texts, the ids of the training prompts and of the held-out ones that choose. None where a version before did
-    not write it down.
+    """Policy (for a reward: the one that wrote its reference texts) and reward model by name (None where the run takes
+    none), the study's system prompt and how it draws texts, the ids of the training prompts and of the held-out ones
+    that choose. None where a version before did not write it down.
     """
 
     start_policy: str

@@ -21,6 +21,7 @@ from feedback_store import (
     runs,
     snapshots,
 )
+from feedback_store.policies import Policy
 from feedback_store.preferences import Preference
 from feedback_store.prompts import Prompt
 from reward_training.annotator_model import Evidence
@@ -29,7 +30,8 @@ from reward_training.model import RewardModel
 from reward_training.pair_arrays import side_of
 from reward_training.records import Pair, Text
 from reward_training.training import FeaturesOf, TrainedReward, train
-from rounds import choosing_result
+from rounds import beginnings, choosing_result
+from rounds.beginnings import Beginning
 from rounds.computing_features import features_of
 from rounds.context import RunContext
 from rounds.kept_features import key_of, set_name
@@ -52,15 +54,14 @@ class TooFewJudgments(ValueError):
 def run(context: RunContext) -> dict[str, Any]:
     """Train, save, publish; the result is the training's report and what it was made from."""
     settings: TrainRewardSettings = context.settings
+    reference_policy = _begin_with(context)
     snapshot = _snapshot(context)
     found = preferences.derive(context.db, snapshot)
     counts = _counts(found)
     _require_enough(counts)
     known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=sorted({one.prompt_id for one in found}))}
     pairs = _pairs(context, found, known)
-    current = policies.current(context.db)
-    assert current is not None  # the base was registered when the worker started
-    samples = reference_samples(context, settings.reference_samples, policies.reference(context.db, current))
+    samples = reference_samples(context, settings.reference_samples, reference_policy)
     reference = [text_of(prompt, one, context.study) for prompt, one in samples]
     context.report("reading the texts")
     trained = train(
@@ -82,6 +83,22 @@ def run(context: RunContext) -> dict[str, Any]:
         "choosing": choosing_result.compare(context.db),
     }
     return _publish(context, trained, counts, {**more, **_taste(context, trained.model)})
+
+
+def _begin_with(context: RunContext) -> Policy:
+    """The policy whose completions set the reward's zero and unit. The first attempt writes it down with what the study
+    said; later ones, which go on from its checkpoint, read the same texts, whatever the study says since.
+    """
+    own = beginnings.read(context.folder)
+    current = policies.current(context.db)
+    assert current is not None  # the base was registered when the worker started
+    began = (own or Beginning(policies.reference(context.db, current).name, None)).completed(context.study, [])
+    if began != own:
+        began.write(context.folder)
+    if changed := began.differences(context.study, []):
+        context.log(f"It goes on with what it began with; changed in the study since: {', '.join(changed)}.")
+    context.study = began.applied_to(context.study)
+    return policies.by_name(context.db, began.start_policy)
 
 
 def _snapshot(context: RunContext) -> list[int]:

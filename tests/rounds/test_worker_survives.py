@@ -6,6 +6,7 @@ import shutil
 import signal
 import subprocess
 import sys
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
@@ -14,10 +15,11 @@ import torch
 from feedback_store import clock, completions, policies, reward_models, runs
 from feedback_store.database import Database
 from language_models import adapters, checkpoints
-from rounds import failures, settings, verbs
+from rounds import failures, settings, studies, verbs
 from rounds.context import WorkerStopping
 from rounds.export_folder import MARK
 from rounds.kinds import evaluate, train_reward
+from rounds.publishing import read_card
 from rounds.worker import main
 from rounds.worker_lock import WorkerLock
 from tests.rounds.killed_workers import (
@@ -206,8 +208,12 @@ def test_sampling_again_after_a_kill_adds_nothing_twice(study, monkeypatch):
     assert len(completions.of_run(study, run.id)) == 18
 
 
-def killed_and_gone_on(study, monkeypatch, run: runs.Run, owner: object, name: str, at: int) -> runs.Run:
-    """A run whose worker dies in the call of a function that comes `at` calls after the first; another goes on."""
+def killed_and_gone_on(
+    study, monkeypatch, run: runs.Run, owner: object, name: str, at: int, *, meanwhile: Callable[[], object] = list
+) -> runs.Run:
+    """A run whose worker dies in the call of a function that comes `at` calls after the first; another goes on, after
+    what happens `meanwhile`.
+    """
     calls: list[int] = []
     function = getattr(owner, name)
 
@@ -222,6 +228,7 @@ def killed_and_gone_on(study, monkeypatch, run: runs.Run, owner: object, name: s
         patch.setattr(owner, name, killed)
         with pytest.raises(KeyboardInterrupt):
             worker.work(until_idle=True)
+    meanwhile()
     other = idle_worker(study.folder)
     other.name = "another"
     other.take_over()
@@ -239,10 +246,18 @@ def test_a_killed_reward_training_goes_on_by_itself_from_its_checkpoint(study, m
     begun: list[int] = []
     latest = training.latest_checkpoint
     monkeypatch.setattr(training, "latest_checkpoint", lambda folder: _noted(begun, latest(folder)))
-    killed_and_gone_on(study, monkeypatch, run, train_reward, "_after_step", 2)
+    before = studies.settings(study).system_prompt
+
+    def other_words():
+        studies.change_settings(study, system_prompt="Rhyme.")
+
+    killed_and_gone_on(study, monkeypatch, run, train_reward, "_after_step", 2, meanwhile=other_words)
     assert begun[0] == 0
     assert begun[-1] > 0
     assert len(reward_models.listing(study)) == 2
+    said = [line.text for line in runs.logs(study, run.id)]
+    assert "It goes on with what it began with; changed in the study since: the system prompt." in said
+    assert read_card(study.folder / "models" / "reward-2")["system_prompt"] == before != "Rhyme."
 
 
 def _noted(begun: list[int], checkpoint):
