@@ -23,6 +23,7 @@ amount, from the same prompts, each with settings that suit it, ours also with t
 """
 
 import itertools
+import json
 import statistics
 import sys
 import tempfile
@@ -31,6 +32,7 @@ from functools import partial
 from typing import Any
 
 from benchmarks.setting import SYSTEM_PROMPT, Setting
+from benchmarks.simulated_taste import Task
 from benchmarks.turns import Side, Step, compared, in_turns, started
 from language_models.fetch import ensure
 from policy_training.algorithm_registry import settings_class
@@ -40,7 +42,7 @@ from rounds.work import REFERENCE_PARAMETERS, Facts
 TURNS = 4  # the first is warm-up
 NEW_TOKENS = 48
 TRL = "benchmarks.policy_speed_trl"
-PROMPTS = 64  # to rise on
+PROMPTS, TASTE = 64, "lists"  # to rise on
 RISE, MEAN_OF, MOST_SECONDS = 0.25, 2, 540  # of the taste; iterations whose mean counts; of each side
 KL_BUDGET = 5.0
 NO_PEER = "not measured: --peer names the python of an environment with trl"
@@ -80,14 +82,16 @@ def _tokens_a_second(steps: list[Step], epochs: int) -> dict[str, float]:
 
 
 def time_to_rise(setting: Setting, *, algorithm: str, trl: str) -> dict[str, Any]:
-    """Seconds until a mean over fresh completions is RISE above the base's, for both sides, and the ratio.
+    """Seconds until a mean over fresh completions is RISE above the base's, for both sides, and the ratio. All are
+    trained on the taste with the zero and the unit that it has on the base's completions.
 
     A side that passes the KL budget or MOST_SECONDS before that has not risen: `rose` is null.
     """
     prompts, samples, epochs = (8, 4, 4) if trl != "rloo" else (8, 4, 1)
+    zero, unit = Task(_demo(setting), TASTE).zero_and_unit(PROMPTS)
     task = _task(setting, algorithm, prompts, samples, epochs, True) | {
-        "prompts": _demo(setting).prompts(PROMPTS), "messages": _messages(_demo(setting), PROMPTS), "taste": "lists",
-        "truncation_penalty": 2.0, "learning_rate": 3e-4,
+        "prompts": _demo(setting).prompts(PROMPTS), "messages": _messages(_demo(setting), PROMPTS), "taste": TASTE,
+        "taste_zero": zero, "taste_unit": unit, "truncation_penalty": 2.0, "learning_rate": 3e-4,
     }  # fmt: skip
     most, rise = setting.trials(MOST_SECONDS, 2), RISE
     usual = settings_class(algorithm)()  # ours with its defaults
@@ -103,11 +107,12 @@ def time_to_rise(setting: Setting, *, algorithm: str, trl: str) -> dict[str, Any
             while waiting:
                 for name, step in list(waiting.items()):
                     found.setdefault(name, []).append(step())
+                    print(name, json.dumps(found[name][-1]), file=sys.stderr, flush=True)
                     base = sum(steps[0]["score"] for steps in found.values()) / len(found)
                     if _ended(found[name], base + rise, most):
                         del waiting[name]
     base = sum(steps[0]["score"] for steps in found.values()) / len(found)
-    row: dict[str, Any] = {"algorithm": algorithm, "taste": "lists", "rise": rise, "taste_of_base": round(base, 3)}
+    row: dict[str, Any] = {"algorithm": algorithm, "taste": TASTE, "rise": rise, "taste_of_base": round(base, 3)}
     for name, steps in found.items():
         row[name] = _course(steps, base + rise)
     for name, own in itertools.product(set(found) - {"ours", "fast"}, ("ours", "fast")):

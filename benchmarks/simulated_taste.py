@@ -126,9 +126,16 @@ class Task:
     def true(self, judged: Sequence[Judged]) -> RewardFunction:
         """The hidden taste itself, with its zero and unit on the texts of judged pairs as a learned reward has them:
         the price of KL is in these units."""
-        told = np.array(self.worth([text for one in judged for text in (one.first, one.second)]))
-        zero, unit = float(told.mean()), float(told.std()) or 1.0
+        zero, unit = self._zero_and_unit([text for one in judged for text in (one.first, one.second)])
         return lambda _, sampled: [(value - zero) / unit for value in self.worth(sampled)]
+
+    def zero_and_unit(self, prompts: int) -> tuple[float, float]:
+        """Mean and standard deviation of the taste over a completion of the base for each of so many prompts."""
+        return self._zero_and_unit(self.drawn(self.training[:prompts], None, 0))
+
+    def _zero_and_unit(self, sampled: Sequence[Sampled]) -> tuple[float, float]:
+        told = np.array(self.worth(sampled))
+        return float(told.mean()), float(told.std()) or 1.0
 
 
 def _written(rule: Taste) -> Callable[[Sequence[tuple[str, bool]]], list[float]]:

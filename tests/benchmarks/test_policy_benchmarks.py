@@ -6,6 +6,7 @@ from pathlib import Path
 import pytest
 
 from benchmarks import growth, policy_quality, policy_scaling, policy_speed, ppo_iteration, sampling_speed
+from benchmarks.policy_scores import Scores
 from benchmarks.setting import Setting
 from benchmarks.simulated_taste import OUTCOMES, Judged, wins
 from benchmarks.turns import Side, compared, in_turns
@@ -38,6 +39,13 @@ def test_sides_step_in_turns_and_each_has_its_own_of_the_task(tmp_path: Path, mo
     assert [(step["own"], step["shared"]) for step in steps["theirs"]] == [("theirs", 3)] * 2  # the first is left out
     with pytest.raises(RuntimeError, match="the side 'ours' of the benchmark ended with exit code 1"):
         in_turns({"ours": Side(sys.executable, "no_such_side", "ours")}, {}, 1)
+
+
+def test_who_trains_is_told_the_taste_in_its_unit_and_the_row_is_in_the_taste_s_own() -> None:
+    scores = Scores({"taste": None, "taste_zero": 1.0, "taste_unit": 0.5, "truncation_penalty": 2.0})
+    assert scores.of(["a, b, c", "a"], [True, False], [5, 3]) == [2.0, -2.0]
+    assert scores.told() == {"score": 1.0, "tokens": 8}
+    assert scores.penalised(["a, b, c", "a"], [True, False], [5, 3]) == [2.0, -4.0]
 
 
 def test_a_ratio_is_taken_within_its_turn() -> None:
