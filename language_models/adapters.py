@@ -13,6 +13,7 @@ from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dic
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
+from transformers.pytorch_utils import Conv1D
 
 from language_models.errors import UnknownAdapter
 from language_models.layers import stack_of
@@ -21,6 +22,8 @@ from language_models.plain_lora import NotPlainLora
 from language_models.settings import LoraSettings
 
 WEIGHTS = "adapter_model.safetensors"
+LINEAR = (nn.Linear, Conv1D)
+"""What PEFT's "all-linear" adapts; the second, GPT-2's, keeps its weights transposed."""
 
 
 class Adapters:
@@ -63,7 +66,7 @@ class Adapters:
             f"{path}.{place}.{name}".removesuffix(".base_layer")
             for place in range(layer, count)
             for name, module in stack[place].named_modules()
-            if isinstance(module, nn.Linear) and "lora_" not in name
+            if isinstance(module, LINEAR) and "lora_" not in name
         ]
 
     def lowest_layer(self, name: str) -> int:
@@ -81,11 +84,9 @@ class Adapters:
         plain = {
             path.removesuffix(".base_layer"): module
             for path, module in network.named_modules()
-            if isinstance(module, nn.Linear) and "lora_" not in path
+            if isinstance(module, LINEAR) and "lora_" not in path
         }
-        return {
-            path: (module.out_features, module.in_features) for path, module in plain.items() if module is not output
-        }
+        return {path: _out_and_in(module) for path, module in plain.items() if module is not output}
 
     def load(self, name: str, folder: Path) -> None:
         """Adds an adapter from a folder in PEFT's layout. Raises NotPlainLora where its config does not cover its
@@ -94,6 +95,7 @@ class Adapters:
         config.inference_mode = False
         config.lora_dropout = 0.0  # no dropout anywhere, and what it started from counts no more
         config.init_lora_weights = True
+        config.fan_in_fan_out = False  # PEFT finds out itself where weights lie transposed
         config.base_model_name_or_path, config.revision = self.base_name, None
         weights = load_file(folder / WEIGHTS)
         self._insert(name, config)
@@ -204,3 +206,11 @@ class Adapters:
         wanted = {id(parameter) for parameter in trained.values()}
         for parameter in self.network.parameters():
             parameter.requires_grad_(id(parameter) in wanted)
+
+
+def _out_and_in(module: nn.Module) -> tuple[int, int]:
+    if isinstance(module, nn.Linear):
+        return module.out_features, module.in_features
+    assert isinstance(module, Conv1D)
+    inside, out = module.weight.shape
+    return int(out), int(inside)

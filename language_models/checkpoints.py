@@ -64,7 +64,7 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
     for path in sorted(folder.glob("step-*"), reverse=True):
         try:
             folders.verify(path)
-        except CorruptFolder:
+        except (CorruptFolder, OSError):  # a disk that fails reads none of it
             continue
         state = json.loads((path / STATE).read_text())
         return Checkpoint(state.pop("step"), load_file(path / TENSORS), state)

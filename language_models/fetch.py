@@ -7,6 +7,7 @@ hub.
 import fcntl
 import sys
 from collections.abc import Callable
+from functools import partial
 from pathlib import Path
 
 from language_models import folders, sources
@@ -29,14 +30,14 @@ def ensure(source: str, progress: Progress = _silent) -> Path:
     if parsed.kind == "folder":
         return Path(parsed.name)
     if parsed.kind == "hub":
-        return _from_hub(parsed.name)
+        return _from_hub(parsed)
     folder = sources.cached(parsed)
     if not folder.exists():
         folder.parent.mkdir(parents=True, exist_ok=True)
         with (folder.parent / f".{folder.name}.lock").open("w") as lock:
             fcntl.flock(lock, fcntl.LOCK_EX)  # two processes that start together convert once
             if not folder.exists():
-                folders.remove_unfinished(folder.parent)
+                folders.remove_unfinished(folder.parent, f"{folder.name}-")
                 with folders.write_folder(folder) as temporary:
                     _build(parsed, temporary, progress)
     progress("ready", 1.0)
@@ -91,19 +92,22 @@ def _convert_bundled(folder: Path, progress: Progress) -> None:
     progress("hashing", 0.95)
 
 
-def _from_hub(name: str) -> Path:
+def _from_hub(source: sources.Source) -> Path:
     from huggingface_hub import snapshot_download
     from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
 
     patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
+    fetched = partial(snapshot_download, source.name, revision=source.revision, allow_patterns=patterns)
     try:
         try:
-            return Path(snapshot_download(name, allow_patterns=patterns, local_files_only=True))
-        except LocalEntryNotFoundError:
-            return Path(snapshot_download(name, allow_patterns=patterns))
+            there = Path(fetched(local_files_only=True))
+            sources.require_whole(there)  # who loaded its tokenizer alone left half a model
+            return there
+        except (LocalEntryNotFoundError, UnknownModel):
+            return Path(fetched())
     except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
         reason = str(error).splitlines()[0]
-        raise UnknownModel(f"hub:{name} could not be fetched ({reason}); name a folder or a bundled model") from error
+        raise UnknownModel(f"{source} could not be fetched ({reason}); name a folder or a bundled model") from error
 
 
 def main(arguments: list[str]) -> int:

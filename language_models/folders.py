@@ -101,7 +101,7 @@ def verify(folder: Path) -> str:
     identity = manifest_sha256(folder)
     try:
         expected: dict[str, str] = json.loads((folder / MANIFEST).read_text())["sha256"]
-    except (ValueError, KeyError) as error:
+    except (ValueError, KeyError, TypeError) as error:
         raise CorruptFolder(f"{folder.name}/{MANIFEST} cannot be read: {error}") from error
     found = {str(path.relative_to(folder)) for path in _files(folder)}
     for name in sorted(set(expected) | found):

@@ -2,14 +2,17 @@
 
 import copy
 import hashlib
+import json
 from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
+from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import torch
+from jinja2.exceptions import TemplateError
 from torch import Tensor
 from transformers import (
     AutoModel,
@@ -42,12 +45,20 @@ PASS_COSTS = 32  # tokens: about what a pass takes beside the work on its tokens
 
 @dataclass(frozen=True)
 class BaseIdentity:
-    """What a policy or a reward model is tied to: the base's weights, its tokenizer and its chat template."""
+    """What a policy or a reward model is tied to: the base's weights, its tokenizer and its chat template.
+
+    `former_sha256`: what stood for the weights of a converted base before 0.2.0, where it is another; None for others.
+    """
 
     source: str
     sha256: str
     tokenizer_sha256: str
     template_sha256: str
+    former_sha256: str | None = None
+
+    def known_as(self, sha256: str | None) -> "BaseIdentity":
+        """The same, by the former name of its weights where that is how they were recorded."""
+        return replace(self, sha256=sha256) if sha256 is not None and sha256 == self.former_sha256 else self
 
 
 def use_threads(threads: int | None = None) -> int:
@@ -65,7 +76,7 @@ class LanguageModel:
         self.identity = identity
         self.hidden_size: int = network.config.get_text_config().hidden_size
         self.layers: int = network.config.get_text_config().num_hidden_layers
-        name = BUNDLED_HUB_ID if identity.source.startswith("bundled:") else identity.source.removeprefix("hub:")
+        name = BUNDLED_HUB_ID if identity.source.startswith("bundled:") else _without_kind(identity.source)
         self.context: int | None = getattr(network.config.get_text_config(), "max_position_embeddings", None)
         self.adapters = Adapters(network.eval(), name)
         self._splits: SplitLayers | None = None
@@ -73,6 +84,8 @@ class LanguageModel:
         fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id)
         self.pad_id = int(next((one for one in fillers if one is not None), 0))  # any will do: masks come from lengths
         self.stop_ids = _stop_ids(network, tokenizer)
+        self.end_id = _end_id(tokenizer, self.stop_ids)
+        self._takes_system = _takes_system(tokenizer)
         self.quantised = bool(getattr(network, "is_quantized", False))
         self.recomputes = False  # layers are computed again in the backward pass: no key-value cache goes with it
 
@@ -127,11 +140,15 @@ class LanguageModel:
         """Prompt token ids by the tokenizer's own template, up to where the completion starts.
 
         The study's system prompt comes first unless the messages bring their own: some templates put in one that names
-        the model. A tokenizer without a template gets the contents, each on a line of its own.
+        the model. Where the template has no place for one, it stands before the first message; an empty one is left
+        out. A tokenizer without a template gets the contents, each on a line of its own.
         """
         turns = [dict(message) for message in messages]
         if system_prompt is not None and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": system_prompt})
+        if turns[0]["role"] == "system" and len(turns) > 1 and not (turns[0]["content"] and self._takes_system):
+            first = turns.pop(0)["content"]
+            turns[0]["content"] = f"{first}\n\n{turns[0]['content']}" if first else turns[0]["content"]
         if self.tokenizer.chat_template is None:
             return list(self.tokenizer("\n".join(turn["content"] for turn in turns) + "\n")["input_ids"])
         return list(self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
@@ -146,11 +163,12 @@ class LanguageModel:
             )
 
     def completion_tokens(self, text: str, finished: bool) -> list[int]:
-        """Token ids of a completion's text; one that ended by itself ends with the EOS, one that was cut off does not
-        (and none where there is no EOS)."""
+        """Token ids of a completion's text; one that ended by itself ends with the token that ends a turn, one that was
+        cut off does not (and none where there is no such token)."""
         ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
-        ends = sorted(self.stop_ids) if self.tokenizer.eos_token_id is None else [int(self.tokenizer.eos_token_id)]
-        return [*ids, *(ends[:1] or [self.pad_id])] if not ids or (finished and ends) else ids
+        if ids and not (finished and self.end_id is not None):
+            return ids
+        return [*ids, self.pad_id if self.end_id is None else self.end_id]
 
     def text(self, completion_ids: Sequence[int]) -> str:
         """The text of completion tokens, without the EOS."""
@@ -242,9 +260,10 @@ class LanguageModel:
             )
         base = self._base
         config = copy.deepcopy(base.config)
-        config.num_hidden_layers = layers
-        if getattr(config, "layer_types", None):
-            config.layer_types = config.layer_types[:layers]
+        of_text = config.get_text_config()  # where a base reads images too, its own config holds one of text
+        of_text.num_hidden_layers = layers
+        if getattr(of_text, "layer_types", None):
+            of_text.layer_types = of_text.layer_types[:layers]
         network = put_together(lambda: AutoModel.from_config(config), plain_modules(base.base_model))
         return LanguageModel(network, self.tokenizer, self.identity)
 
@@ -283,6 +302,11 @@ def _numbers(precision: Precision, device: torch.device) -> dict[str, Any]:
     return {"dtype": torch.bfloat16, "quantization_config": quantised, "device_map": {"": device}}
 
 
+def _without_kind(source: str) -> str:
+    """The hub id of a base of the hub, else what it is called here."""
+    return parse(source).name if source.startswith("hub:") else source
+
+
 def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
     generation = getattr(network, "generation_config", None)
     declared = generation.eos_token_id if generation is not None else None
@@ -290,16 +314,54 @@ def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> f
     return frozenset(int(token) for token in [tokenizer.eos_token_id, *several] if token is not None)
 
 
+def _end_id(tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int]) -> int | None:
+    """The token by which a turn of the policy ends: the first that stops it behind an answer in the template, as some
+    templates end a turn by another token than the tokenizer's EOS; else the EOS; None where nothing stops it.
+    """
+    eos = tokenizer.eos_token_id
+    usual = int(eos) if eos is not None else min(stop_ids, default=None)
+    if tokenizer.chat_template is None:
+        return usual
+    asked = [{"role": "user", "content": "a"}]
+    try:
+        whole = tokenizer.apply_chat_template([*asked, {"role": "assistant", "content": "b"}], return_dict=False)
+        prompt = tokenizer.apply_chat_template(asked, return_dict=False)
+    except TemplateError:  # it takes no such turns
+        return usual
+    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(whole, prompt, strict=False)))
+    behind = list(whole)[shared:]
+    return next((int(token) for token in behind if token in stop_ids), usual)
+
+
+def _takes_system(tokenizer: PreTrainedTokenizerBase) -> bool:
+    """Whether the template has a place for a system prompt."""
+    if tokenizer.chat_template is None:
+        return True
+    turns = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
+    try:
+        tokenizer.apply_chat_template(turns, add_generation_prompt=True)
+    except TemplateError:
+        return False
+    return True
+
+
 def _identity(source: str, folder: Path, tokenizer: PreTrainedTokenizerBase) -> BaseIdentity:
-    """Hashes of weights, tokenizer and template. A converted model's are in its manifest; others are read once."""
-    weights = hashlib.sha256()
-    if (folder / folders.MANIFEST).is_file():
-        weights.update(folders.manifest_sha256(folder).encode())
-    else:
-        for path in sorted(folder.glob("*.safetensors")):
-            weights.update(folders.file_sha256(path).encode())
-    template = (tokenizer.chat_template or "").encode()
+    """Hashes of weights, tokenizer and template. Those of a converted model's weights are in its manifest; others are
+    read once. Configs do not count: they hold the version of the library that wrote them.
+    """
+    manifest = folder / folders.MANIFEST
+    known = json.loads(manifest.read_text())["sha256"] if manifest.is_file() else {}
+    weights, former = hashlib.sha256(), hashlib.sha256()
+    for path in sorted(folder.glob("*.safetensors")):
+        weights.update((known.get(path.name) or folders.file_sha256(path)).encode())
+    if known:
+        former.update(folders.manifest_sha256(folder).encode())
+    template = (tokenizer.get_chat_template() if tokenizer.chat_template else "").encode()
     vocabulary = repr(sorted(tokenizer.get_vocab().items())).encode()
     return BaseIdentity(
-        source, weights.hexdigest(), hashlib.sha256(vocabulary).hexdigest(), hashlib.sha256(template).hexdigest()
+        source,
+        weights.hexdigest(),
+        hashlib.sha256(vocabulary).hexdigest(),
+        hashlib.sha256(template).hexdigest(),
+        former.hexdigest() if known else None,
     )

@@ -34,6 +34,10 @@ _NO = {
     "target_parameters": "parameters outside of linear layers",
     "megatron_config": "Megatron's layers",
     "exclude_modules": "excluded modules",
+    "alora_invocation_tokens": "tokens that switch it on (aLoRA)",
+    "use_bdlora": "block-diagonal matrices (BD-LoRA)",
+    "arrow_config": "several adapters in one (Arrow)",
+    "monteclora_config": "sampled matrices (MonteCLoRA)",
 }
 
 
@@ -104,8 +108,8 @@ def _config(folder: Path) -> dict[str, Any]:
 
 def _config_faults(config: Mapping[str, Any]) -> list[str]:
     faults = []
-    if str(config.get("peft_type", "LORA")).upper() != "LORA":
-        faults.append(f"it is of the kind {config['peft_type']}, not LORA")
+    if config.get("peft_type", "LORA") != "LORA":
+        faults.append(f"it is of the kind {config['peft_type']!r}, not 'LORA'")
     rank, alpha = config.get("r"), config.get("lora_alpha")
     if not isinstance(rank, int) or not 1 <= rank <= SERVED_RANKS[-1]:
         faults.append(f"its rank is {rank!r}; allowed are whole numbers from 1 to {SERVED_RANKS[-1]}")

@@ -1,4 +1,4 @@
-"""Names of models: `bundled:NAME`, `tiny:`, `hub:ORG/NAME`, or a folder. Free of torch."""
+"""Names of models: `bundled:NAME`, `tiny:`, `hub:ORG/NAME` or `hub:ORG/NAME@REVISION`, or a folder. Free of torch."""
 
 import importlib.util
 import json
@@ -14,18 +14,22 @@ BUNDLED_NAME = "smollm2-135m-instruct"
 BUNDLED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BUNDLED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 BUNDLED_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
-ALLOWED = f"'bundled:{BUNDLED_NAME}', 'tiny:', 'hub:ORG/NAME', or a folder with a config.json"
+ALLOWED = f"'bundled:{BUNDLED_NAME}', 'tiny:', 'hub:ORG/NAME', 'hub:ORG/NAME@REVISION', or a folder with a config.json"
 
 
 @dataclass(frozen=True)
 class Source:
-    """Where a model comes from. `name` is the bundled name, the hub id or the folder's path; empty for tiny."""
+    """Where a model comes from. `name` is the bundled name, the hub id or the folder's path; empty for tiny.
+    `revision`: a commit, branch or tag of the hub; None for what the hub has now, or the cache from before.
+    """
 
     kind: Literal["bundled", "tiny", "hub", "folder"]
     name: str
+    revision: str | None = None
 
     def __str__(self) -> str:
-        return self.name if self.kind == "folder" else f"{self.kind}:{self.name}"
+        plain = self.name if self.kind == "folder" else f"{self.kind}:{self.name}"
+        return plain if self.revision is None else f"{plain}@{self.revision}"
 
 
 def parse(source: str) -> Source:
@@ -40,9 +44,12 @@ def parse(source: str) -> Source:
             raise UnknownModel(f"unknown model {source!r}: 'tiny:' takes no name")
         return Source("tiny", "")
     if kind == "hub" and colon:
-        if not re.fullmatch(r"[\w.-]+/[\w.-]+", name):
-            raise UnknownModel(f"unknown model {source!r}: a hub model is written hub:ORG/NAME")
-        return Source("hub", name)
+        found = re.fullmatch(r"(?P<id>[\w.-]+/[\w.-]+)(@(?P<revision>[\w.-]+))?", name)
+        if found is None:
+            raise UnknownModel(
+                f"unknown model {source!r}: a hub model is written hub:ORG/NAME or hub:ORG/NAME@REVISION"
+            )
+        return Source("hub", found["id"], found["revision"])
     if (Path(source) / "config.json").is_file():
         return Source("folder", str(Path(source)))
     raise UnknownModel(f"unknown model {source!r}: allowed are {ALLOWED}")

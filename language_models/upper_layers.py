@@ -100,11 +100,12 @@ class _CacheFrom(DynamicCache):
 
 
 def _part(body: PreTrainedModel, layers: int, start: int, end: int) -> PreTrainedModel:
-    """A network of the same class with some of the layers; its modules are the network's own."""
+    """A network of the same class with some of the layers; its modules are the network's own, but for those around the
+    stack, whose stack is another one in the part.
+    """
     path, stack = stack_of(body, layers)
-    own: dict[int, Any] = {
-        id(module): module for module in body.modules() if module is not body and module is not stack
-    }
+    around = {id(module) for module in body.modules() if any(one is stack for one in module.modules())}
+    own: dict[int, Any] = {id(module): module for module in body.modules() if id(module) not in around}
     part = copy.deepcopy(body, own)
     part.set_submodule(path, nn.ModuleList(list(stack)[start:end]))
     config = part.config.get_text_config()

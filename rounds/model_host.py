@@ -60,6 +60,8 @@ class ModelHost:
             disable_progress_bar()
             precision = base_precision.settle(self._db, capabilities())
             model = LanguageModel.load(base_source(self._db.folder, self._base), precision=precision)
+            if (base := policies.base(self._db)) is not None:
+                model.identity = model.identity.known_as(base.base_sha256)
             self._require_same_base(model.identity)
             self._model = model
         return self._model
@@ -76,8 +78,12 @@ class ModelHost:
 
     def register_base(self) -> policies.Policy:
         """Loads the base and records it as the study's first policy. Raises WrongBase where the study has another
-        one.
+        one, UnknownModel where it cannot be used.
         """
+        if policies.base(self._db) is None:
+            from language_models.trying_out import require_usable
+
+            require_usable(self.model)
         identity = self.identity
         return policies.add_base(
             self._db,

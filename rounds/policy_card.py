@@ -13,14 +13,18 @@ from rounds.settings import PolicyExportSettings, StudySettings
 
 ADAPTER = """```python
 from peft import PeftModel
-from transformers import AutoModelForCausalLM, AutoTokenizer
+from transformers import AutoModelForCausalLM, AutoTokenizer, GenerationConfig
 
 base = AutoModelForCausalLM.from_pretrained({base})
 model = PeftModel.from_pretrained(base, "{folder}")
+model.generation_config = GenerationConfig.from_pretrained("{folder}")
 tokenizer = AutoTokenizer.from_pretrained("{folder}")
 ```
 
-vLLM serves it as well: `vllm serve {serve} --enable-lora --max-lora-rank {rank} --lora-modules {name}={folder}`."""
+vLLM serves it as well:
+
+    vllm serve {serve} --generation-config {folder} \\
+        --enable-lora --max-lora-rank {rank} --lora-modules {name}={folder}"""
 
 MERGED = """```python
 from transformers import AutoModelForCausalLM, AutoTokenizer
@@ -31,8 +35,9 @@ tokenizer = AutoTokenizer.from_pretrained("{folder}")
 
 
 SAMPLING = """\
-Sample at the temperature below, without top-k, top-p or repetition penalty (generation_config.json says so), with the
-system prompt below as the first message: that is what it was trained for."""
+Sample at the temperature below, without top-k, top-p or repetition penalty (generation_config.json says so; an adapter
+that is loaded on its base alone has the base's settings), with the system prompt below as the first message: that is
+what it was trained for."""
 VERIFYING = (
     "`tastemaker policy verify STUDY FOLDER --base MODEL` compares its logits on another copy of the base with the "
     "study's."
@@ -52,7 +57,7 @@ def card(
     merged, base, made = settings.format == "merged", record["base"], record["made_from"]
     name, algorithm = base_name(study.base), made["algorithm"]
     parts = [
-        _front_matter(name, algorithm, merged=merged),
+        _front_matter(study.base, algorithm, merged=merged),
         f"# {folder}",
         f"{'A model' if merged else 'A LoRA adapter'} {_maker(policy, algorithm)}.",
         _loading(folder, policy.name, settings.format, base, served_rank),
@@ -74,13 +79,16 @@ def card(
 
 
 def _front_matter(base: str, algorithm: str | None, *, merged: bool) -> str:
+    """`base_model` is the id of a model of the hub, so it is left out of what was made of any other base."""
+    named = base_name(base) if base.startswith(("bundled:", "hub:")) else None
     tags = ["preference-learning", *([algorithm] if algorithm else []), *([] if merged else ["lora"])]
-    return f"""---
-base_model: {base}
-library_name: {"transformers" if merged else "peft"}
-pipeline_tag: text-generation
-tags: [{", ".join(tags)}]
----"""
+    lines = [
+        *([f"base_model: {named}"] if named else []),
+        f"library_name: {'transformers' if merged else 'peft'}",
+        "pipeline_tag: text-generation",
+        f"tags: [{', '.join(tags)}]",
+    ]
+    return "\n".join(["---", *lines, "---"])
 
 
 def _sampling(sampling: Mapping[str, Any]) -> dict[str, Any]:

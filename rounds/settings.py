@@ -70,12 +70,16 @@ Choosing = Literal["random", "margin", "information"]
 class StudySettings(_Settings):
     """What a study fixes for all its runs; stored when it is made, changes are new rows of its history."""
 
-    base: str = Field(description="source of the frozen base model: bundled:NAME, tiny:, hub:ORG/NAME or models/FOLDER")
+    base: str = Field(
+        description="source of the frozen base model: bundled:NAME, tiny:, hub:ORG/NAME[@REVISION] or models/FOLDER"
+    )
     precision: WantedPrecision = Field(
         "auto",
         description="numbers that the base is held in, fixed when it is first loaded; auto: bf16 on CUDA, else fp32",
     )
-    system_prompt: str = Field("Reply to the request.", description="for prompts that have none of their own")
+    system_prompt: str = Field(
+        "Reply to the request.", description="for prompts that have none of their own; empty: none"
+    )
     holdout_share: float = Field(0.2, ge=0, le=0.9, description="share of prompts, by group, never trained on")
     queue_target: int = Field(50, ge=2, le=10000, description="askable comparisons that the queue keeps ready")
     refill: bool = Field(True, description="whether new comparisons are sampled by themselves when the queue runs low")

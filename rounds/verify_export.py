@@ -37,6 +37,9 @@ PROMPTS = 8
 SAME_LOGITS = 0.01
 """Logits that differ by less are the same: other kernels, and merging, move them by some 0.0001; rounding the weights
 of a base to 16 bits by 0.1, to four bits by more than 1."""
+SAME_SHARE, ROUNDING = 0.1, 1e-5
+"""Of a policy that moves its base's logits little, this share of that at most: else its base would pass for it. But no
+less than what rounding makes."""
 INCOMPARABLE = inf
 """The difference where there is none: other vocabularies, or logits that are no numbers."""
 NAME = "exported-policy"
@@ -58,25 +61,26 @@ def compare(study: Path, folder: Path, base: str | None) -> dict[str, Any]:
     differs = _changed_files(folder)
     model = _of_study(db, settings, policy)
     texts = _texts(db, model, settings, policy)
-    own, untouched = _logits(model, texts, policy.name), _logits(model, texts, None)
+    moves = _most_between((model, policy.name), (model, None), texts)
+    allowed = min(SAME_LOGITS, max(SAME_SHARE * moves, ROUNDING))
     own_base = fetch.ensure(base_source(study, settings.base))
     differs += _other_base(record, own_base, model, None if record["format"] == "merged" else source)
     theirs = _exported(folder, source, merged=record["format"] == "merged")
     differs += _other_tokens(model, theirs)
-    if theirs.network.config.vocab_size != model.network.config.vocab_size:
+    if _vocabulary(theirs) != _vocabulary(model):
         differs.append("its vocabulary has another size")
         difference = INCOMPARABLE
     else:
-        found = _logits(theirs, texts, NAME if NAME in theirs.adapters.names else None)
-        difference = _most(own, found)
-    same = difference <= SAME_LOGITS and not differs
+        exported = (theirs, NAME if NAME in theirs.adapters.names else None)
+        difference = _most_between((model, policy.name), exported, texts)
+    same = difference <= allowed and not differs
     tokens = sum(map(len, texts))
     return {
         "same": same,
-        "verdict": _verdict(policy, folder, difference, len(texts), tokens, same=same),
+        "verdict": _verdict(policy, folder, difference, allowed, len(texts), tokens, same=same),
         "differs": differs,
         "max_difference": _finite(difference),
-        "adapter_moves": _finite(_most(own, untouched)),
+        "adapter_moves": _finite(moves),
         "prompts": len(texts),
         "tokens": tokens,
         "policy": policy.name,
@@ -107,15 +111,17 @@ def _policy_of(db: Database, folder: Path, record: dict[str, Any]) -> Policy:
     return own[name]
 
 
-def _verdict(policy: Policy, folder: Path, difference: float, prompts: int, tokens: int, *, same: bool) -> str:
+def _verdict(
+    policy: Policy, folder: Path, difference: float, allowed: float, prompts: int, tokens: int, *, same: bool
+) -> str:
     if difference == INCOMPARABLE:
         return f"NOT the same: {folder.name} is not {policy.name} here; its logits cannot be compared."
     measured = f"its logits differ by at most {difference:.2g} on {tokens} tokens of {prompts} prompts"
     if same:
         return f"The same: {folder.name} is {policy.name}; {measured}."
-    if difference <= SAME_LOGITS:
+    if difference <= allowed:
         return f"Not the same files, though {measured}: {folder.name} gives what {policy.name} gives."
-    return f"NOT the same: {folder.name} is not {policy.name} here; {measured} ({SAME_LOGITS} is allowed)."
+    return f"NOT the same: {folder.name} is not {policy.name} here; {measured} ({allowed:.2g} is allowed)."
 
 
 def _base_source(folder: Path, record: dict[str, Any], asked: str | None) -> str:
@@ -130,7 +136,8 @@ def _base_source(folder: Path, record: dict[str, Any], asked: str | None) -> str
         return str(folder / BASE)
     if not record["base"].get("hub_id"):
         raise NoExport(f"{str(folder)!r} has no folder {BASE} with the base that it came with: name one with --base.")
-    return f"hub:{record['base']['hub_id']}"
+    revision = record["base"].get("revision")
+    return f"hub:{record['base']['hub_id']}" + (f"@{revision}" if revision else "")
 
 
 def _of_study(db: Database, settings: StudySettings, policy: Policy) -> LanguageModel:
@@ -138,6 +145,7 @@ def _of_study(db: Database, settings: StudySettings, policy: Policy) -> Language
     model = LanguageModel.load(base_source(db.folder, settings.base))
     folder = db.folder / str(policy.folder)
     folders.verify(folder)
+    model.identity = model.identity.known_as(policy.base_sha256)
     if policy.base_sha256 != model.identity.sha256:
         raise WrongBase(f"{policy.name} was trained on another base than {settings.base!r} is now.")
     model.adapters.load(policy.name, folder / ADAPTER)
@@ -168,18 +176,25 @@ def _texts(db: Database, model: LanguageModel, study: StudySettings, policy: Pol
     return found
 
 
-def _logits(model: LanguageModel, texts: Sequence[list[int]], adapter: str | None) -> list[Tensor]:
-    """(T, V) of each text, in 32 bits."""
-    with torch.no_grad(), model.adapters.using(adapter):
-        return [
-            model.network(input_ids=torch.tensor([ids], device=model.device)).logits[0].float().cpu() for ids in texts
-        ]
-
-
-def _most(first: Sequence[Tensor], second: Sequence[Tensor]) -> float:
-    """INCOMPARABLE where one of them is no number."""
-    found = [float((a - b).abs().max()) for a, b in zip(first, second, strict=True)]
+def _most_between(
+    first: tuple[LanguageModel, str | None], second: tuple[LanguageModel, str | None], texts: Sequence[list[int]]
+) -> float:
+    """The largest difference of the logits of two models, each with an adapter, text by text: of a large vocabulary the
+    logits of all texts would fill the memory. INCOMPARABLE where one of them is no number.
+    """
+    found = [float((_logits(*first, ids) - _logits(*second, ids)).abs().max()) for ids in texts]
     return max(found) if all(map(isfinite, found)) else INCOMPARABLE
+
+
+def _logits(model: LanguageModel, adapter: str | None, ids: list[int]) -> Tensor:
+    """(T, V) of a text, in 32 bits."""
+    with torch.no_grad(), model.adapters.using(adapter):
+        logits: Tensor = model.network(input_ids=torch.tensor([ids], device=model.device)).logits
+        return logits[0].float().cpu()
+
+
+def _vocabulary(model: LanguageModel) -> int:
+    return int(model.network.config.get_text_config().vocab_size)
 
 
 def _finite(value: float) -> float | None:

@@ -8,6 +8,7 @@ imports it may vouch for it (`vouched`); shapes and tokenizer are compared whate
 from __future__ import annotations
 
 import json
+from collections.abc import Mapping
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
@@ -15,7 +16,7 @@ from feedback_store import policies
 from language_models import fetch, plain_lora
 from language_models.errors import WrongBase
 from language_models.folders import file_sha256
-from language_models.plain_lora import PlainLora
+from language_models.plain_lora import NotPlainLora, PlainLora
 from rounds import policy_record
 from rounds.base_names import base_name, hub_id, origin_of
 from rounds.context import RunContext
@@ -26,6 +27,8 @@ from rounds.settings import PolicyImportSettings
 from rounds.verbs import IMPORTED_ADAPTER
 
 if TYPE_CHECKING:
+    from torch import Tensor
+
     from language_models.model import LanguageModel
 
 
@@ -57,6 +60,7 @@ def run(context: RunContext) -> dict[str, Any]:
         (folder / ADAPTER).mkdir()
         model.adapters.load(name, source)
         try:
+            _require_numbers(model.adapters.state(name), settings.folder)
             model.adapters.save(name, folder / ADAPTER)
         finally:
             model.adapters.remove(name)
@@ -75,6 +79,13 @@ def run(context: RunContext) -> dict[str, Any]:
     return {"policy": name}
 
 
+def _require_numbers(tensors: Mapping[str, Tensor], what: str) -> None:
+    """Raise NotPlainLora where a matrix holds what is no number: such a policy writes one token over and over."""
+    for name, tensor in tensors.items():
+        if not bool(tensor.isfinite().all()):
+            raise NotPlainLora(f"The adapter in {what!r} cannot be used: {name} holds what is no finite number.")
+
+
 def require_fitting(model: LanguageModel, lora: PlainLora, what: str) -> None:
     """Raise WrongBase where the adapter's matrices do not fit the base's linear layers."""
     shapes = model.adapters.linear_shapes()
@@ -82,7 +93,7 @@ def require_fitting(model: LanguageModel, lora: PlainLora, what: str) -> None:
         if layer not in shapes:
             raise WrongBase(
                 f"{what} was made for another base: it changes {layer!r}, and the study's base has no linear layer of "
-                f"that name that can be adapted (it has {len(shapes)}, such as {next(iter(shapes))!r})."
+                f"that name that can be adapted (it has {len(shapes)}, such as {next(iter(shapes), None)!r})."
             )
         if shapes[layer] != shape:
             raise WrongBase(

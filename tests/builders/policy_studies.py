@@ -25,7 +25,7 @@ def put_tiny_on_hub(monkeypatch, tmp_path: Path) -> Path:
     if not folder.is_dir():
         folder.mkdir(parents=True)
         build_tiny(folder)
-    monkeypatch.setattr(fetch, "_from_hub", lambda name: folder)
+    monkeypatch.setattr(fetch, "_from_hub", lambda source: folder)
     return folder
 
 

@@ -141,8 +141,11 @@ def test_other_architectures_are_merged_and_cut_likewise(config: PreTrainedConfi
         with model.sampled_from("policy") as network, model.adapters.using("policy"):
             torch.testing.assert_close(network(input_ids=ids).logits, model.network(input_ids=ids).logits)
         states = model.network(input_ids=ids, output_hidden_states=True).hidden_states
-        trunk = model.trunk(1).network(input_ids=ids, output_hidden_states=True).hidden_states
-        assert torch.equal(trunk[0], states[0])
+        body = model.network.get_base_model().base_model
+        norm = body.ln_f if hasattr(body, "ln_f") else body.norm
+        trunk = model.trunk(1).network(input_ids=ids).last_hidden_state
+        torch.testing.assert_close(trunk, norm(states[1]))
+        assert not torch.allclose(trunk, norm(states[2]), atol=1e-3)
 
 
 def test_an_adapter_of_some_layers_is_sampled_from_beside_one_of_all_and_after_it(tiny: LanguageModel) -> None:
@@ -188,3 +191,23 @@ def test_an_adapter_that_was_trained_with_dropout_elsewhere_is_loaded_without(
     assert [module.p for module in dropouts if module.p > 0] == []
     again.network.train()  # even then nothing is drawn
     assert torch.equal(log_probs(again, "back"), log_probs(tiny, "policy"))
+
+
+def test_a_config_that_says_weights_lie_transposed_is_not_believed(tiny: LanguageModel, tmp_path: Path) -> None:
+    tiny.adapters.save("policy", tmp_path)
+    config = json.loads((tmp_path / "adapter_config.json").read_text())
+    (tmp_path / "adapter_config.json").write_text(json.dumps({**config, "fan_in_fan_out": True}))
+    tiny.adapters.load("transposed", tmp_path)
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad(), tiny.sampled_from("transposed") as network:
+        merged = network(input_ids=ids).logits
+    with torch.no_grad(), tiny.adapters.using("policy"):
+        torch.testing.assert_close(merged, tiny.network(input_ids=ids).logits, atol=1e-4, rtol=0)
+
+
+def test_layers_that_keep_their_weights_transposed_have_their_shape_told_out_first() -> None:
+    network = AutoModelForCausalLM.from_config(GPT2Config(vocab_size=50, n_embd=16, n_layer=2, n_head=2))
+    shapes = LanguageModel(network, tiny_tokenizer(), fresh_tiny().identity).adapters.linear_shapes()
+    assert shapes["transformer.h.0.attn.c_attn"] == (48, 16)
+    assert shapes["transformer.h.1.mlp.c_proj"] == (16, 64)
+    assert "lm_head" not in shapes

@@ -80,6 +80,27 @@ def test_a_flipped_bit_in_any_byte_of_a_checkpoint_is_found(tmp_path: Path, name
     assert found is not None and found.step == 2
 
 
+def test_a_checkpoint_that_cannot_be_read_is_passed_over(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    for step in (1, 2):
+        save_checkpoint(tmp_path, step, {"a": {"w": torch.ones(2)}}, {})
+    digest = folders.file_sha256
+
+    def failing(path: Path) -> str:
+        if "step-000002" in str(path):
+            raise OSError(5, "Input/output error")
+        return digest(path)
+
+    monkeypatch.setattr(folders, "file_sha256", failing)
+    found = latest_checkpoint(tmp_path)
+    assert found is not None and found.step == 1
+
+
+def test_a_manifest_that_is_no_table_is_a_corrupt_folder(tmp_path: Path) -> None:
+    (tmp_path / folders.MANIFEST).write_text("[]")
+    with pytest.raises(CorruptFolder, match=r"manifest\.json cannot be read"):
+        folders.verify(tmp_path)
+
+
 def test_what_a_killed_writer_left_is_cleared_away(tmp_path: Path) -> None:
     (tmp_path / ".writing-step-000001-abc").mkdir()
     assert latest_checkpoint(tmp_path) is None

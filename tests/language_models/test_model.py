@@ -1,17 +1,20 @@
 """Tokens, masks, positions, log-probs (correctness of the model side of training)."""
 
+import json
 from pathlib import Path
 
 import pytest
 import torch
 
+from language_models import folders
 from language_models.batches import collate, shared_prompt_batches
 from language_models.errors import UnknownModel
 from language_models.heads import ScalarHead
 from language_models.log_probs import completion_pass
-from language_models.model import LanguageModel
+from language_models.model import BaseIdentity, LanguageModel
 from language_models.settings import LoraSettings
 from language_models.sources import parse
+from language_models.tiny import END, END_OF_TEXT, TEMPLATE, build_tiny, tiny_model, tiny_tokenizer
 from language_models.weight_layout import lay_columns_first
 from tiny_models import MESSAGES, fresh_tiny, randomise
 
@@ -90,6 +93,60 @@ def test_a_finished_completion_ends_with_the_eos_and_a_cut_off_one_does_not(tiny
     eos = tiny.tokenizer.eos_token_id
     assert tiny.completion_tokens("ab", finished=True)[-1] == eos
     assert eos not in tiny.completion_tokens("ab", finished=False)
+
+
+def test_a_turn_ends_by_the_token_of_the_template_where_the_eos_is_another() -> None:
+    tokenizer = tiny_tokenizer()
+    network = tiny_model(tokenizer)
+    ends = tokenizer.convert_tokens_to_ids([END_OF_TEXT, END])
+    tokenizer.eos_token, network.generation_config.eos_token_id = END_OF_TEXT, ends
+    model = LanguageModel(network, tokenizer, BaseIdentity("tiny:", "weights", "tokenizer", "template"))
+    assert model.stop_ids == set(ends)
+    assert model.completion_tokens("ab", True)[-1] == tokenizer.convert_tokens_to_ids(END) != tokenizer.eos_token_id
+
+
+def test_a_template_without_a_system_turn_reads_the_system_prompt_before_the_first_message() -> None:
+    tokenizer = tiny_tokenizer()
+    refuses = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+    tokenizer.chat_template = refuses + tokenizer.chat_template
+    model = LanguageModel(tiny_model(tokenizer), tokenizer, BaseIdentity("tiny:", "weights", "tokenizer", "template"))
+    asked = [{"role": "user", "content": "Hi"}]
+    assert model.tokens(asked, "Be brief.") == model.tokens([{"role": "user", "content": "Be brief.\n\nHi"}])
+    assert asked == [{"role": "user", "content": "Hi"}]
+
+
+def test_a_tokenizer_with_several_templates_has_the_default_one_for_its_identity(tmp_path: Path) -> None:
+    build_tiny(tmp_path)
+    plain = LanguageModel.load(str(tmp_path))
+    (tmp_path / "chat_template.jinja").unlink()
+    config = json.loads((tmp_path / "tokenizer_config.json").read_text())
+    several = [{"name": "default", "template": TEMPLATE}, {"name": "tool_use", "template": "{{ 1 }}"}]
+    (tmp_path / "tokenizer_config.json").write_text(json.dumps({**config, "chat_template": several}))
+    model = LanguageModel.load(str(tmp_path))
+    assert isinstance(model.tokenizer.chat_template, dict)
+    assert model.identity.template_sha256 == plain.identity.template_sha256
+    assert model.tokens([{"role": "user", "content": "Hi"}]) == plain.tokens([{"role": "user", "content": "Hi"}])
+
+
+def test_an_empty_system_prompt_is_none(tiny: LanguageModel) -> None:
+    asked = [{"role": "user", "content": "Hi"}]
+    assert tiny.tokens(asked, "") == tiny.tokens(asked) == tiny.tokens([{"role": "system", "content": ""}, *asked])
+
+
+def test_a_base_is_known_by_its_weights_and_not_by_who_wrote_its_config(tmp_path: Path) -> None:
+    identities = []
+    for name, version in (("one", "5.0.0"), ("two", "5.1.0")):
+        with folders.write_folder(tmp_path / name) as folder:
+            build_tiny(folder)
+            config = json.loads((folder / "config.json").read_text())
+            (folder / "config.json").write_text(json.dumps({**config, "transformers_version": version}))
+        identities.append(LanguageModel.load(str(tmp_path / name)).identity)
+    one, two = identities
+    assert (one.sha256, one.former_sha256 != two.former_sha256) == (two.sha256, True)
+    (tmp_path / "two" / folders.MANIFEST).unlink()
+    assert LanguageModel.load(str(tmp_path / "two")).identity.sha256 == one.sha256
+    assert one.known_as(one.former_sha256).sha256 == one.former_sha256  # as a study of before recorded it
+    assert one.known_as(two.former_sha256) == one.known_as(None) == one
 
 
 def test_a_trunk_shares_the_bases_tensors_and_its_adapters_are_its_own(tiny: LanguageModel) -> None:

@@ -73,5 +73,5 @@ def test_a_prompt_computed_once_for_its_samples_gives_the_log_probs_and_gradient
     torch.testing.assert_close(log_probs, whole, atol=1e-5, rtol=0)
     torch.testing.assert_close(states[mask], whole_states[mask], atol=1e-5, rtol=0)
     for one, other in zip(gradients, expected, strict=True):
-        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-4)
+        torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
     assert max(gradient.abs().max() for gradient in gradients) > 1e-2

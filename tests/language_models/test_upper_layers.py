@@ -1,12 +1,13 @@
 """Layers above frozen ones, fed by their states: the numbers of the whole network."""
 
+import contextlib
 from dataclasses import replace
 from unittest import mock
 
 import pytest
 import torch
 from torch import Tensor
-from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, LlamaConfig, PreTrainedConfig
+from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, LlamaConfig, OPTConfig, PreTrainedConfig
 
 from language_models import upper_layers
 from language_models.batches import Batch, collate
@@ -112,3 +113,16 @@ def test_a_network_that_cannot_be_taken_apart_is_refused_in_words(config: PreTra
             SplitLayers(body, 4, 2)
     else:
         SplitLayers(body, 4, 2)
+
+
+def test_layers_that_lie_deeper_are_taken_apart_or_refused_and_the_network_stays_whole() -> None:
+    sizes = {"vocab_size": 50, "hidden_size": 16, "ffn_dim": 32, "word_embed_proj_dim": 16}
+    config = OPTConfig(**sizes, num_hidden_layers=4, num_attention_heads=2)
+    network = AutoModelForCausalLM.from_config(config).eval()
+    ids = torch.tensor([[5, 6, 7, 8]])
+    with torch.no_grad():
+        before = network(input_ids=ids).logits
+        with contextlib.suppress(UnknownLayers):  # whether it can be taken apart is its own matter
+            SplitLayers(network.base_model, 4, 2)
+        assert torch.equal(network(input_ids=ids).logits, before)
+    assert len(network.model.decoder.layers) == 4

@@ -3,6 +3,7 @@
 import json
 import shutil
 from pathlib import Path
+from unittest import mock
 
 import pytest
 import torch
@@ -11,10 +12,10 @@ from safetensors.torch import load_file, save_file
 from feedback_store import policies, prompts, runs, study_settings
 from feedback_store.prompts import NewPrompt, from_text
 from language_models import folders
-from rounds import base_precision, studies, verbs
+from rounds import base_precision, studies, verbs, verify_export
 from rounds.base_names import NotElsewhere
 from rounds.exportable import CannotMerge, NothingToExport
-from rounds.verify_export import INCOMPARABLE, SAME_LOGITS, NoExport, _most, compare
+from rounds.verify_export import INCOMPARABLE, SAME_LOGITS, NoExport, _most_between, compare
 from rounds.worker import Worker
 from tests.builders.policy_studies import HUB, REVISION, done, put_tiny_on_hub, with_policy
 from tests.rounds.small_study import new_study, start_run
@@ -255,7 +256,23 @@ def test_a_folder_that_cannot_be_compared_is_refused_with_the_reason(tmp_path):
             compare(db.folder, folder, "tiny:")
 
 
+def test_a_policy_that_moves_little_is_not_taken_for_its_base(tmp_path):
+    db, worker = with_policy(tmp_path / "study", scale=0.003)
+    folder = exported(db, worker, format="merged")
+    found = compare(db.folder, folder, None)
+    assert found["same"] and found["max_difference"] < found["adapter_moves"] / 10 < SAME_LOGITS / 10
+    adapter = next((db.folder / "models").glob("policy-1/adapter/adapter_model.safetensors"))
+    assert any(tensor.any() for name, tensor in load_file(adapter).items() if "lora_B" in name)
+    worker.models.model.save_network(folder)  # its base, with sums that fit
+    sums = [line.split("  ")[1] for line in (folder / "SHA256SUMS").read_text().splitlines()]
+    (folder / "SHA256SUMS").write_text("".join(f"{folders.file_sha256(folder / one)}  {one}\n" for one in sums))
+    found = compare(db.folder, folder, None)
+    assert not found["same"] and "is allowed" in found["verdict"] and found["differs"] == []
+
+
 def test_logits_that_are_no_numbers_are_never_the_same():
     fine, broken = torch.zeros(2, 3), torch.tensor([[0.0, 0.0, float("nan")]] * 2)
-    assert _most([fine, fine], [fine, fine + 1]) == 1.0
-    assert _most([fine, fine], [fine, broken]) == INCOMPARABLE > SAME_LOGITS
+    with mock.patch.object(verify_export, "_logits", side_effect=[fine, fine, fine, fine + 1]):
+        assert _most_between(("one", None), ("two", None), [[1], [2]]) == 1.0
+    with mock.patch.object(verify_export, "_logits", side_effect=[fine, fine, fine, broken]):
+        assert _most_between(("one", None), ("two", None), [[1], [2]]) == INCOMPARABLE > SAME_LOGITS

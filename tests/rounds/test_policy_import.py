@@ -206,6 +206,16 @@ def test_an_adapter_of_the_output_layer_is_refused(study, worker, plain):
     assert run.status == "failed" and "it changes 'lm_head'" in run.error
 
 
+def test_matrices_that_hold_no_numbers_are_refused_by_name(study, worker, plain):
+    tensors = load_file(plain / "adapter_model.safetensors")
+    name = "base_model.model.model.layers.0.mlp.up_proj.lora_B.weight"
+    tensors[name][0, 0] = float("nan")
+    save_file(tensors, plain / "adapter_model.safetensors")
+    run = bring(study, worker, plain, vouched=True)
+    assert run.status == "failed" and f"{name} holds what is no finite number" in run.error
+    assert "imported-2" not in worker.models.model.adapters.names
+
+
 def test_matrices_that_the_config_does_not_name_are_not_dropped_in_silence(study, worker, plain):
     change(plain, target_modules=["q_proj"])
     run = bring(study, worker, plain, vouched=True)

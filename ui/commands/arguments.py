@@ -15,7 +15,7 @@ AsJson = Annotated[bool, typer.Option("--json", help="Print JSON, for programs."
 Base = Annotated[
     str | None,
     typer.Option(
-        help="Model of a new study: bundled:NAME, hub:ORG/NAME, a folder, or tiny:.",
+        help="Model of a new study: bundled:NAME, hub:ORG/NAME[@REVISION], a folder, or tiny:.",
         metavar="MODEL",
         show_default=False,
     ),
