@@ -124,7 +124,8 @@ class Learner:
         self.kept_metrics, self.kept_steps = dict(metrics), step
 
     def decay_rates(self, step: int, settings: TrainingSettings) -> None:
-        """Learning rates fall linearly from the full ones to the settings' final share of them."""
+        """Learning rates fall linearly from the full ones to the settings' final share of them, which they would have
+        one step after the last."""
         share = 1 - (1 - settings.final_learning_rate_share) * step / settings.steps
         for group in self.optimizer.param_groups:
             group["lr"] = group["full_rate"] * share

@@ -41,7 +41,7 @@ class TrainingSettings(BaseModel):
     minibatches: int = Field(2, ge=1, le=64, validate_default=True, description="Optimiser steps an epoch.")
     learning_rate: float = Field(3e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly.")
     final_learning_rate_share: float = Field(
-        0.1, ge=0, le=1, description="Share of the learning rates left at the end."
+        0.1, ge=0, le=1, description="Share of the learning rates to which they fall; reached one step after the last."
     )
     kl_budget_nats: float = Field(5.0, gt=0, description="KL to the reference a sequence at which training stops.")
     max_grad_norm: float = Field(1.0, gt=0, description="Gradients are clipped to this norm.")

@@ -137,7 +137,9 @@ def update_gb(config: Mapping[str, Any], facts: Facts) -> float:
 
 
 def _with_memory_in_mind(kind: str, config: Mapping[str, Any], facts: Facts) -> Mapping[str, Any]:
-    """What is left to the machine, layers to be computed again, as it will be chosen when the run begins."""
+    """What is left to the machine, layers to be computed again, about as it will be chosen when the run begins: then
+    what an update holds is held against what is free, here all that the run holds, as no model is loaded yet.
+    """
     if kind != "train-policy" or config["compute"]["gradient_checkpointing"] != "auto" or facts.free_memory_gb is None:
         return config
     short = rough_memory_gb(kind, config, facts) > facts.free_memory_gb

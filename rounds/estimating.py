@@ -32,7 +32,7 @@ TEMPLATE_TOKENS = 20  # the chat template's own, and the study's system prompt
 TEXTS_LOOKED_AT = 500
 SAME = ("tastemaker", "threads", "device", "precision")  # of two environments whose times can be compared
 SAME_TEXTS = ("seed", "split", "prompts")  # of two evaluations that draw a policy's texts but once
-EVALUATIONS_LOOKED_AT = 50
+LOOKED_AT = 50
 NVIDIA = Path("/proc/driver/nvidia/gpus")
 
 
@@ -44,8 +44,10 @@ def estimate_run(db: Database, kind: str, config: Mapping[str, Any]) -> Estimate
     """What a run with these settings would take in this study, on this machine. One that goes on from another has only
     the rest of the steps to do.
     """
-    latest = runs.listing(db, LATEST, kind=kind, status="succeeded")
+    latest = runs.listing(db, LOOKED_AT, kind=kind, status="succeeded")
     alike = [run for run in latest if _same_environment(db, run, latest[0])]
+    same = [run for run in alike if run.config.get("algorithm") == config.get("algorithm")]
+    alike = (same or alike)[:LATEST]  # each algorithm goes against the rules in its own way
     found = [_ended(db, run) for run in alike]
     now = facts(db)
     now = replace(now, promised_disk_gb=sum(_kept_gb(run, now) for run in runs.active(db)))
@@ -171,7 +173,7 @@ def _texts_there(db: Database, config: Mapping[str, Any], names: Sequence[str], 
     """How many texts of an evaluation of these policies earlier ones (than run `before`) drew by the same seed."""
     earlier = [
         run
-        for run in runs.listing(db, EVALUATIONS_LOOKED_AT, kind="evaluate", status="succeeded")
+        for run in runs.listing(db, LOOKED_AT, kind="evaluate", status="succeeded")
         if (before is None or run.id < before) and all(run.config.get(name) == config[name] for name in SAME_TEXTS)
     ]
     texts = 0

@@ -9,7 +9,8 @@ KL is in the reward of each token. The value loss is 0.5 (V(s_t) - R_t)^2.
 
 Left out: workers that run asynchronously, the entropy bonus (the KL keeps the policy spread), RMSProp (Adam, as
 everywhere here), whitening, a ratio and clipping, and with them more than one step on the same rollouts. The values
-start at 0 and the score comes at the end: with few steps it takes many iterations to reach the first tokens.
+start at 0, or as the start policy left them, and the score comes at the end: with few steps it takes many iterations
+to reach the first tokens.
 """
 
 from collections.abc import Mapping

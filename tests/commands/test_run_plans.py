@@ -1,10 +1,15 @@
 """`run --preset --dry-run`, `retry`, and what `runs --json` tells."""
 
+import json
 import shlex
+
+import pytest
 
 from feedback_store import runs
 from feedback_store.database import Database
 from rounds import run_alarms
+from ui.commands.output import as_text
+from ui.commands.runs import print_result
 
 
 def failed(study, error: str = "NonFiniteLoss: loss was not finite") -> int:
@@ -30,6 +35,42 @@ def test_a_dry_run_prints_settings_estimate_and_command_and_starts_nothing(taste
     assert made["changed"] == {"pairs": 6}
     assert made["settings"]["pairs"] == 6
     assert made["estimate"]["seconds"] > 0
+
+
+def test_a_dry_run_shows_small_settings_as_they_are_typed(tastemaker, study):
+    rewards = 'rewards=[{"function": "length_window"}]'
+    told = tastemaker("run", study, "train-policy", "--set", "algorithm=rloo", "--set", rewards, "--dry-run").out
+    values = dict(line.split(None, 1) for line in told.splitlines() if line.startswith(("rloo.", "rewards")))
+    assert values["rloo.learning_rate"] == "0.0003"
+    [part] = json.loads(values["rewards"])
+    assert (part["function"], part["weight"], part["settings"]["longest"]) == ("length_window", 1.0, 60)
+
+
+def test_a_run_that_has_ended_shows_how_long_it_took_and_what_its_policy_came_to(tastemaker, study, capsys):
+    with Database.open(study) as db:
+        run = runs.enqueue(db, "sample", {})
+        lease = runs.claim(db, "worker", lease_seconds=60, now="2026-11-23T10:00:00.000Z")
+        assert lease is not None
+        progress = {"phase": "sampling", "step": 8, "steps": 9, "seconds_left": 3.0}
+        runs.heartbeat(db, lease, lease_seconds=60, progress=progress)
+        assert "sampling 8/9 3 s left" in tastemaker("runs", study).out
+        runs.succeed(db, lease, {}, now="2026-11-23T10:01:40.000Z")
+        assert run.id == lease.run_id
+    listed = tastemaker("runs", study).out
+    assert "took 100 s" in listed and "s left" not in listed
+    capsys.readouterr()
+    figures = {"score": 1.25, "kl_nats": 0.5, "held_out": None, "length_tokens": 12.0}
+    print_result({"policy": "policy-1", "metrics": figures, "shown_prompts": [1]})
+    assert [line.split() for line in capsys.readouterr().out.splitlines()] == [
+        ["policy", "policy-1"], ["score", "1.250"], ["kl_nats", "0.500"],
+    ]  # fmt: skip
+
+
+@pytest.mark.parametrize(
+    ("value", "words"), [(0.0, "0.000"), (0.5, "0.500"), (-0.25, "-0.250"), (0.0005, "0.0005"), (0.00123, "0.0012")]
+)
+def test_small_figures_do_not_turn_into_nothing(value, words):
+    assert as_text(value) == words
 
 
 def test_the_command_of_a_dry_run_starts_what_it_told(tastemaker, study):

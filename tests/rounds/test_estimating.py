@@ -91,3 +91,18 @@ def test_texts_that_an_evaluation_drew_before_are_not_counted_again(db: Database
 
     assert half.seconds / fresh.seconds == pytest.approx(rough(8) / rough(0), rel=0.02)
     assert half.seconds < fresh.seconds
+
+
+def test_an_estimate_goes_by_runs_of_the_same_algorithm_where_there_are_some(db: Database):
+    def ended(algorithm: str) -> int:
+        run = runs.enqueue(db, "train-policy", parse("train-policy", {"algorithm": algorithm}))
+        lease = runs.claim(db, "worker", lease_seconds=60, now="2026-11-23T10:00:00.000Z")
+        assert lease is not None
+        runs.succeed(db, lease, {}, now="2026-11-23T10:01:40.000Z")
+        return run.id
+
+    first = ended("rloo")
+    others = [ended("dpo") for _ in range(estimates.LATEST + 1)]
+    assert estimating.estimate_run(db, "train-policy", parse("train-policy", {"algorithm": "rloo"})).runs == [first]
+    by_others = estimating.estimate_run(db, "train-policy", parse("train-policy", {"algorithm": "grpo"})).runs
+    assert by_others == others[: -estimates.LATEST - 1 : -1]

@@ -64,13 +64,13 @@ def print_fields(values: Mapping[str, Any]) -> None:
 
 
 def as_text(value: Any) -> str:
-    """A cell: figures to three places, nothing as a dash."""
+    """A cell: figures to three places, small ones to two digits, nothing as a dash."""
     if value is None or value == "":
         return "-"
     if isinstance(value, bool):
         return "yes" if value else "no"
     if isinstance(value, float):
-        return f"{value:.3f}"
+        return f"{value:.3f}" if value == 0 or abs(value) >= 0.01 else f"{value:.2g}"
     if isinstance(value, Mapping):
         return ", ".join(f"{name} {as_text(part)}" for name, part in value.items())
     if isinstance(value, list | tuple):

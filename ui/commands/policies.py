@@ -197,6 +197,8 @@ def verify_export(study: Path, folder: Path, base: str | None, *, as_json: bool)
     import sys
 
     words = [sys.executable, "-m", "rounds.verify_export", str(study), str(folder), *(["--base", base] if base else [])]
+    if sys.stderr.isatty() and not as_json:
+        say("Loading the study's policy and the export, and comparing their logits: a minute or two.")
     done = subprocess.run(words, capture_output=True, text=True)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["it said nothing"])[-1]

@@ -9,6 +9,9 @@ import typer
 from ui.commands.arguments import AsJson, Functions, RunNumber, Study
 from ui.commands.output import as_text, plain, print_json, print_table, say
 
+POLICY_FIGURES = ("score", "held_out", "kl_nats", "cut_off", "stopped_early")
+"""What is told of a policy when its training has ended: as on its page."""
+
 
 class FunctionsNeedWait(ValueError):
     """Own reward functions were given where no worker starts that would read them."""
@@ -140,18 +143,23 @@ def show_plan(
         parts = {"kind": kind, "settings": made.settings, "changed": made.changed, "command": command}
         print_json({**parts, "estimate": told})
         return
-    print_fields(setting_fields.flat(made.settings))
+    print_fields({name: setting_fields.as_typed(value) for name, value in setting_fields.flat(made.settings).items()})
     basis = f"by runs {', '.join(map(str, told.runs))}" if told.runs else "rough: no such run has ended here yet"
     print(f"\nTakes about {told.seconds:.0f} s ({told.seconds_low:.0f} to {told.seconds_high:.0f}; {basis}).")
-    stays = f"{told.disk_gb:.2f} GB while it runs, of which {told.kept_gb:.2f} GB stay"
+    stays = f"{size_words(told.disk_gb)} while it runs, of which {size_words(told.kept_gb)} stay"
     print(f"Memory about {told.memory_gb:.1f} GB, disk about {stays}.")
     if told.free_disk_gb is not None:
-        others = f" besides {told.promised_disk_gb:.2f} GB for other runs" if told.promised_disk_gb else ""
-        print(f"Free on the disk: {told.free_disk_gb:.2f} GB{others}.")
+        others = f" besides {size_words(told.promised_disk_gb)} for other runs" if told.promised_disk_gb else ""
+        print(f"Free on the disk: {size_words(told.free_disk_gb)}{others}.")
     for warning in told.warnings:
         what = warning["code"].removeprefix("little_")
         print(f"Warning: {warning['needed_gb']} GB of {what} are needed, {warning['free_gb']} GB are free.")
     print(f"\n{command}")
+
+
+def size_words(gigabytes: float) -> str:
+    """A size as people read it."""
+    return f"{gigabytes * 1000:.2g} MB" if gigabytes < 0.1 else f"{gigabytes:.2f} GB"
 
 
 def retry(
@@ -194,11 +202,16 @@ def say_alarms(db: "Database", run: "Run") -> None:
 
 
 def print_result(result: dict[str, Any] | None) -> None:
-    """The plain figures and names of a run's result."""
+    """The plain figures and names of a run's result, and of the policy that it made."""
     from ui.commands.output import print_fields
 
     if result:
-        print_fields({name: value for name, value in result.items() if not isinstance(value, dict | list)})
+        known = {**result, **{name: (result.get("metrics") or {}).get(name) for name in POLICY_FIGURES}}
+        print_fields({name: value for name, value in known.items() if _is_plain(name, value)})
+
+
+def _is_plain(name: str, value: Any) -> bool:
+    return not isinstance(value, dict | list) and not (name in POLICY_FIGURES and value is None)
 
 
 def listing(
@@ -223,9 +236,7 @@ def listing(
         ]
         print_json([{**asdict(run), **run_views.row(run), **more} for run, more in zip(found, told, strict=True)])
         return
-    rows = [
-        [run.id, run.kind, status_words(run), progress_words(run.progress), run.created_at, run.error] for run in found
-    ]
+    rows = [[run.id, run.kind, status_words(run), how_far(run), run.created_at, run.error] for run in found]
     print_table(
         ["run", "kind", "status", "progress", "asked at", "error"],
         rows,
@@ -237,6 +248,13 @@ def status_words(run: "Run") -> str:
     """Its status, with the alarms that a policy raised while it was trained."""
     alarms = (run.result or {}).get("alarms")
     return f"{run.status}, alarm: {', '.join(alarms)}" if alarms else run.status
+
+
+def how_far(run: "Run") -> str:
+    """What it is at; of one that has ended how long it took."""
+    if run.ended_at is None:
+        return progress_words(run.progress)
+    return "" if run.seconds_at_work is None else f"took {run.seconds_at_work:.0f} s"
 
 
 def progress_words(progress: dict[str, Any] | None) -> str:

@@ -14,7 +14,7 @@ class Settings(TokenRewardedSettings, MixedImitationSettings):
         5e-4, gt=0, lt=1, description="Adam's step for the adapter; final_learning_rate_share says whether it decays."
     )
     final_learning_rate_share: float = Field(
-        1.0, ge=0, le=1, description="Share of the learning rates left at the end; 1: no decay."
+        1.0, ge=0, le=1, description="Share of the learning rates to which they fall; 1: no decay."
     )
     epochs: int = Field(2, ge=1, le=32, description="Passes over the rollouts of an iteration.")
     value_learning_rate: float = Field(1e-3, gt=0, lt=1, description="Adam's step for the value head.")
