@@ -7,12 +7,10 @@ from collections.abc import Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
-from itertools import takewhile
 from pathlib import Path
 from typing import Any
 
 import torch
-from jinja2.exceptions import TemplateError
 from torch import Tensor
 from transformers import (
     AutoModel,
@@ -26,6 +24,7 @@ from transformers import (
 from language_models import folders, layers
 from language_models.adapters import Adapters
 from language_models.batches import Batch
+from language_models.chat_turns import Message, end_of_turn, placed, takes_system
 from language_models.errors import PromptTooLong
 from language_models.fetch import ensure
 from language_models.machine import best_device
@@ -39,7 +38,6 @@ from language_models.threads import wanted_threads
 from language_models.upper_layers import Layers, LowerStates, SplitLayers
 from language_models.weight_layout import lay_columns_first
 
-Message = Mapping[str, str]
 PASS_COSTS = 32  # tokens: about what a pass takes beside the work on its tokens
 
 
@@ -84,8 +82,8 @@ class LanguageModel:
         fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id)
         self.pad_id = int(next((one for one in fillers if one is not None), 0))  # any will do: masks come from lengths
         self.stop_ids = _stop_ids(network, tokenizer)
-        self.end_id = _end_id(tokenizer, self.stop_ids)
-        self._takes_system = _takes_system(tokenizer)
+        self.end_id = end_of_turn(tokenizer, self.stop_ids)
+        self.takes_system = takes_system(tokenizer)
         self.quantised = bool(getattr(network, "is_quantized", False))
         self.recomputes = False  # layers are computed again in the backward pass: no key-value cache goes with it
 
@@ -146,9 +144,7 @@ class LanguageModel:
         turns = [dict(message) for message in messages]
         if system_prompt is not None and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": system_prompt})
-        if turns[0]["role"] == "system" and len(turns) > 1 and not (turns[0]["content"] and self._takes_system):
-            first = turns.pop(0)["content"]
-            turns[0]["content"] = f"{first}\n\n{turns[0]['content']}" if first else turns[0]["content"]
+        turns = placed(turns, self.takes_system)
         if self.tokenizer.chat_template is None:
             return list(self.tokenizer("\n".join(turn["content"] for turn in turns) + "\n")["input_ids"])
         return list(self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
@@ -265,7 +261,9 @@ class LanguageModel:
         if getattr(of_text, "layer_types", None):
             of_text.layer_types = of_text.layer_types[:layers]
         network = put_together(lambda: AutoModel.from_config(config), plain_modules(base.base_model))
-        return LanguageModel(network, self.tokenizer, self.identity)
+        trunk = LanguageModel(network, self.tokenizer, self.identity)
+        trunk.stop_ids, trunk.end_id = self.stop_ids, self.end_id  # it has no generation config to read them from
+        return trunk
 
 
 def _prompts_once(
@@ -312,37 +310,6 @@ def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> f
     declared = generation.eos_token_id if generation is not None else None
     several = declared if isinstance(declared, list) else [declared]
     return frozenset(int(token) for token in [tokenizer.eos_token_id, *several] if token is not None)
-
-
-def _end_id(tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int]) -> int | None:
-    """The token by which a turn of the policy ends: the first that stops it behind an answer in the template, as some
-    templates end a turn by another token than the tokenizer's EOS; else the EOS; None where nothing stops it.
-    """
-    eos = tokenizer.eos_token_id
-    usual = int(eos) if eos is not None else min(stop_ids, default=None)
-    if tokenizer.chat_template is None:
-        return usual
-    asked = [{"role": "user", "content": "a"}]
-    try:
-        whole = tokenizer.apply_chat_template([*asked, {"role": "assistant", "content": "b"}], return_dict=False)
-        prompt = tokenizer.apply_chat_template(asked, return_dict=False)
-    except TemplateError:  # it takes no such turns
-        return usual
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(whole, prompt, strict=False)))
-    behind = list(whole)[shared:]
-    return next((int(token) for token in behind if token in stop_ids), usual)
-
-
-def _takes_system(tokenizer: PreTrainedTokenizerBase) -> bool:
-    """Whether the template has a place for a system prompt."""
-    if tokenizer.chat_template is None:
-        return True
-    turns = [{"role": "system", "content": "a"}, {"role": "user", "content": "b"}]
-    try:
-        tokenizer.apply_chat_template(turns, add_generation_prompt=True)
-    except TemplateError:
-        return False
-    return True
 
 
 def _identity(source: str, folder: Path, tokenizer: PreTrainedTokenizerBase) -> BaseIdentity:

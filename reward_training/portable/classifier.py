@@ -16,6 +16,7 @@ from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
 
 from language_models.batches import collate, shared_prompt_batches
+from language_models.chat_turns import placed, takes_system
 from language_models.merging import merged_state
 from reward_training.likelihood import Floats
 from reward_training.model import RewardModel
@@ -65,7 +66,8 @@ def conversation(tokenizer: PreTrainedTokenizerBase, text: Text) -> str:
     """A prompt with its completion, rendered as TRL renders what a reward model reads."""
     if tokenizer.chat_template is None:
         return "\n".join(turn["content"] for turn in text.prompt) + "\n" + text.completion
-    turns = [*map(dict, text.prompt), {"role": "assistant", "content": text.completion}]
+    prompt = placed(text.prompt, takes_system(tokenizer))
+    turns = [*prompt, {"role": "assistant", "content": text.completion}]
     return str(tokenizer.apply_chat_template(turns, tokenize=False))
 
 

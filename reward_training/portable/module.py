@@ -30,6 +30,9 @@ def write_module(model: RewardModel, folder: Path, *, system_prompt: str | None)
         "log_nu": model.log_nu,
         "tokens_per_text": model.tokens_per_text,
         "system_prompt": system_prompt,
+        "takes_system": model.trunk.takes_system,
+        "end_token": model.trunk.end_id,
+        "pad_token": model.trunk.pad_id,
     }
     (folder / "reward.json").write_text(json.dumps(settings, indent=1, sort_keys=True), encoding="utf-8")
     shutil.copyfile(SCRIPT, folder / SCRIPT.name)

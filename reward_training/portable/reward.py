@@ -57,14 +57,19 @@ class Reward:
         turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else [dict(turn) for turn in prompt]
         if turns[0]["role"] != "system" and self.settings["system_prompt"] is not None:
             turns.insert(0, {"role": "system", "content": self.settings["system_prompt"]})
+        has_place = self.settings["takes_system"] and turns[0]["content"]
+        if turns[0]["role"] == "system" and len(turns) > 1 and not has_place:
+            first = turns.pop(0)["content"]
+            turns[0]["content"] = f"{first}\n\n{turns[0]['content']}" if first else turns[0]["content"]
         if self.tokenizer.chat_template is None:
             before = self.tokenizer("\n".join(turn["content"] for turn in turns) + "\n")["input_ids"]
         else:
             before = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
         text = completion if isinstance(completion, str) else completion[-1]["content"]
         after = self.tokenizer(text, add_special_tokens=False)["input_ids"]
-        if finished or not after:
-            after = [*after, self.tokenizer.eos_token_id]
+        end = self.settings["end_token"]
+        if not after or (finished and end is not None):
+            after = [*after, self.settings["pad_token"] if end is None else end]
         limit = self.settings["tokens_per_text"]
         after = after[: limit - min(len(before), limit // 4)]
         return list(before)[-(limit - len(after)) :], list(after)

@@ -105,10 +105,18 @@ def test_a_turn_ends_by_the_token_of_the_template_where_the_eos_is_another() -> 
     assert model.completion_tokens("ab", True)[-1] == tokenizer.convert_tokens_to_ids(END) != tokenizer.eos_token_id
 
 
-def test_a_template_without_a_system_turn_reads_the_system_prompt_before_the_first_message() -> None:
+@pytest.mark.parametrize(
+    "template",
+    [
+        "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
+        + TEMPLATE,
+        TEMPLATE.replace("in messages %}", "in messages if message['role'] != 'system' %}"),
+    ],
+    ids=["refuses", "leaves out"],
+)
+def test_a_template_without_a_system_turn_reads_the_system_prompt_before_the_first_message(template: str) -> None:
     tokenizer = tiny_tokenizer()
-    refuses = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('System role not supported') }}{% endif %}"
-    tokenizer.chat_template = refuses + tokenizer.chat_template
+    tokenizer.chat_template = template
     model = LanguageModel(tiny_model(tokenizer), tokenizer, BaseIdentity("tiny:", "weights", "tokenizer", "template"))
     asked = [{"role": "user", "content": "Hi"}]
     assert model.tokens(asked, "Be brief.") == model.tokens([{"role": "user", "content": "Be brief.\n\nHi"}])

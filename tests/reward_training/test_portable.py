@@ -10,10 +10,13 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from language_models.model import BaseIdentity, LanguageModel
+from language_models.tiny import END, END_OF_TEXT, tiny_model, tiny_tokenizer
 from reward_training.model import RewardModel
 from reward_training.portable.agreement import agreement
 from reward_training.portable.classifier import classifier_scores, conversation, write_classifier
 from reward_training.portable.module import write_module
+from reward_training.portable.reward import Reward
 from reward_training.portable.ridge import fit_ridge
 from reward_training.records import Text
 from reward_training.settings import RewardSettings
@@ -51,8 +54,12 @@ def texts(count: int) -> list[Text]:
 
 @pytest.fixture(scope="module")
 def model() -> RewardModel:
+    return random_reward(fresh_tiny())
+
+
+def random_reward(base: LanguageModel) -> RewardModel:
     """Adapter, head and scales hold random weights."""
-    found = RewardModel.fresh(fresh_tiny(), RewardSettings(tokens_per_text=200))
+    found = RewardModel.fresh(base, RewardSettings(tokens_per_text=200))
     randomise(found.trunk, "reward", 3)
     generator = torch.Generator().manual_seed(4)
     with torch.no_grad():
@@ -83,6 +90,22 @@ def test_a_module_scores_as_we_do_where_none_of_our_code_can_be_imported(model: 
     found = json.loads(ran.stdout.strip().splitlines()[-1])
     assert found == pytest.approx(model.score(read), abs=1e-4)
     assert np.std(found) > 0.1
+
+
+def test_a_module_reads_as_we_do_where_turns_end_by_another_token_and_no_system_prompt_has_a_place(tmp_path: Path):
+    tokenizer = tiny_tokenizer()
+    network = tiny_model(tokenizer)
+    ends = tokenizer.convert_tokens_to_ids([END_OF_TEXT, END])
+    tokenizer.eos_token, network.generation_config.eos_token_id = END_OF_TEXT, ends
+    refuses = "{% if messages[0]['role'] == 'system' %}{{ raise_exception('no system') }}{% endif %}"
+    tokenizer.chat_template = refuses + tokenizer.chat_template
+    model = random_reward(LanguageModel(network, tokenizer, BaseIdentity("tiny:", "", "", "")))
+    assert model.trunk.end_id == ends[1] != tokenizer.eos_token_id
+    write_module(model, tmp_path, system_prompt="Be brief.")
+    read = texts(8)
+    prompts, said = [text.prompt[1]["content"] for text in read], [text.completion for text in read]
+    found = Reward(tmp_path)(prompts, said, [bool(text.finished) for text in read])
+    assert found == pytest.approx(model.score(read), abs=1e-4)
 
 
 def last_states(model: RewardModel, read: list[Text]) -> torch.Tensor:
