@@ -14,8 +14,7 @@ rows, epochs and optimiser steps, in fp32, LoRA of rank 16 on all linear layers.
 a completion does not end it, so that all sides sample and learn from equally many; `..._natural` lets them end. The
 reward is a plain function for everybody. TRL 0.29's PPO has no shared trunk: it trains a value model of its own, whole,
 as in its example; our value head reads the policy's own states. The cells `..._variants` have TRL with other settings:
-all rows at once is `trl`, a few of them `trl_small` (less memory), a value model trained by LoRA `trl_value_lora`; RLOO
-recomputes states as it comes, `trl_kept` does not.
+a value model trained by LoRA is `trl_value_lora`; RLOO recomputes states as it comes, `trl_kept` does not.
 
 `time_to_rise_...`: seconds until the mean of a hidden taste over an iteration's fresh completions has risen by the same
 amount, from the same prompts, each with settings that suit it, ours also with those of the preset fast; take --seed 0,
@@ -243,15 +242,14 @@ def _sides(setting: Setting, trl: str, rows: int, *, variants: bool = False) -> 
     python, small = str(setting.peer), max(rows // 4, 1)
     ways: dict[str, dict[str, Any]] = {
         "ppo": {
-            "trl": {"rows_at_once": rows, "value_lora": False},
-            "trl_small": {"rows_at_once": small, "value_lora": False},
-            "trl_value_lora": {"rows_at_once": rows, "value_lora": True},
+            "trl": {"value_lora": False},
+            "trl_value_lora": {"value_lora": True},
         },
         "rloo": {
             "trl": {"rows_at_once": small, "recompute": True},
             "trl_kept": {"rows_at_once": small, "recompute": False},
         },
-        "shared_trunk": {"trl": {"rows_at_once": rows}},
+        "shared_trunk": {"trl": {}},
     }
     for name, own in ways[trl].items():
         if (name == "trl") != variants:

@@ -36,15 +36,15 @@ def ppo(task: dict[str, Any]) -> None:
     scores, turns = Scores(task), Turns()
     logged: dict[str, float] = {}
     tokenizer = AutoTokenizer.from_pretrained(task["base"], padding_side="left")
-    rows, small = task["rows"], task["rows_at_once"]
+    rows = task["rows"]
 
     class Logged(TrainerCallback):
         def on_log(self, *_: Any, logs: dict[str, float], **__: Any) -> None:
             logged.update(logs)
 
     config = PPOConfig(
-        output_dir=str(Path(task["work"]) / "trl-ppo"), per_device_train_batch_size=small,
-        gradient_accumulation_steps=rows // small, num_ppo_epochs=task["epochs"], total_episodes=rows * 1000,
+        output_dir=str(Path(task["work"]) / "trl-ppo"), per_device_train_batch_size=rows,
+        gradient_accumulation_steps=1, num_ppo_epochs=task["epochs"], total_episodes=rows * 1000,
         response_length=task["new_tokens"], stop_token="eos" if task["natural_ends"] else None,
         temperature=task["temperature"], missing_eos_penalty=task["truncation_penalty"] or None,
         learning_rate=task["learning_rate"], num_sample_generations=0, seed=task["seed"], use_cpu=True, bf16=False,
@@ -185,8 +185,8 @@ def shared_trunk(task: dict[str, Any]) -> None:
     network = AutoModelForCausalLM.from_pretrained(folder, config=config, torch_dtype=torch.float32)
     trainer = PPOTrainer(
         PPOConfig(
-            batch_size=rows, mini_batch_size=task["rows_at_once"], ppo_epochs=task["epochs"], seed=task["seed"],
-            gradient_accumulation_steps=rows // task["rows_at_once"], learning_rate=task["learning_rate"],
+            batch_size=rows, mini_batch_size=rows, ppo_epochs=task["epochs"], seed=task["seed"],
+            gradient_accumulation_steps=1, learning_rate=task["learning_rate"],
         ),
         model=AutoModelForCausalLMWithValueHead.from_pretrained(get_peft_model(network, _lora())),
         tokenizer=tokenizer,
