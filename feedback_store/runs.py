@@ -345,6 +345,7 @@ def active(db: Database, kind: str | None = None) -> list[Run]:
 def _end_the_abandoned(db: Database, moment: str) -> None:
     rows = db.rows(_ABANDONED, [moment])
     for row in rows:
+        _bank_time_at_work(db, row["id"])
         if row["cancel_asked_at"]:
             _end(db, row["id"], "cancelled", moment)
         elif row["attempt"] >= row["max_attempts"]:
@@ -356,6 +357,14 @@ def _end_the_abandoned(db: Database, moment: str) -> None:
             heard = f"last heard of at {row['heartbeat_at']}"
             said = f"The worker died {times} during this run, {heard}. Likely reason: {reason}."
             _end(db, row["id"], "failed", moment, error=said)
+
+
+def _bank_time_at_work(db: Database, run_id: int) -> None:
+    """Ends the attempt's time at the last that was heard of it, whenever that is found out."""
+    db.execute(
+        "UPDATE runs SET earlier_seconds = ?, attempt_started_at = NULL WHERE id = ?",
+        [get(db, run_id).seconds_at_work or 0.0, run_id],
+    )
 
 
 def _end(

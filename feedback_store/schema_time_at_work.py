@@ -6,5 +6,5 @@ Between two attempts nobody may be at work for hours (the server was down). Runs
 STATEMENTS: list[str] = [
     "ALTER TABLE runs ADD COLUMN attempt_started_at TEXT",
     "ALTER TABLE runs ADD COLUMN earlier_seconds REAL NOT NULL DEFAULT 0 CHECK (earlier_seconds >= 0)",
-    "UPDATE runs SET attempt_started_at = started_at",
+    "UPDATE runs SET attempt_started_at = started_at WHERE status <> 'queued'",
 ]

@@ -11,11 +11,11 @@ MARK = "a system prompt to be found again"
 
 
 def placed(turns: Sequence[Message], takes_system: bool) -> list[dict[str, str]]:
-    """The turns, with a system prompt before the first message where the template has no place for one; an empty one is
-    left out.
+    """The turns, with a system prompt before the first message where the template has no place for one. Where it has,
+    an empty one stays an empty turn: some templates put in one of their own where there is none.
     """
     found = [dict(turn) for turn in turns]
-    if found[0]["role"] == "system" and len(found) > 1 and not (found[0]["content"] and takes_system):
+    if found[0]["role"] == "system" and len(found) > 1 and not takes_system:
         first = found.pop(0)["content"]
         found[0]["content"] = f"{first}\n\n{found[0]['content']}" if first else found[0]["content"]
     return found
@@ -32,7 +32,7 @@ def end_of_turn(tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int]) ->
     asked = [{"role": "user", "content": "a"}]
     try:
         whole = tokenizer.apply_chat_template([*asked, {"role": "assistant", "content": "b"}], return_dict=False)
-        prompt = tokenizer.apply_chat_template(asked, return_dict=False)
+        prompt = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=False)
     except TemplateError:  # it takes no such turns
         return usual
     shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(whole, prompt, strict=False)))

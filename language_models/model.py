@@ -138,8 +138,8 @@ class LanguageModel:
         """Prompt token ids by the tokenizer's own template, up to where the completion starts.
 
         The study's system prompt comes first unless the messages bring their own: some templates put in one that names
-        the model. Where the template has no place for one, it stands before the first message; an empty one is left
-        out. A tokenizer without a template gets the contents, each on a line of its own.
+        the model. Where the template has no place for one, it stands before the first message. A tokenizer without a
+        template gets the contents, each on a line of its own.
         """
         turns = [dict(message) for message in messages]
         if system_prompt is not None and turns[0]["role"] != "system":

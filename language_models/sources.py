@@ -72,12 +72,28 @@ def require_whole(folder: Path) -> None:
     for file in weights:
         if not _is_whole(file):
             raise _broken(folder, f"{file.name} is no safetensors file, or was cut short: copy it again")
+    for missing in _missing_parts(folder, [file.name for file in weights]):
+        raise _broken(folder, f"its weights lack {missing}")
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json")):
         raise _broken(folder, "it has no tokenizer (tokenizer.json or tokenizer_config.json)")
 
 
 def _broken(folder: Path, why: str) -> UnknownModel:
     return UnknownModel(f"the model in {str(folder)!r} cannot be used: {why}; allowed are {ALLOWED}")
+
+
+def _missing_parts(folder: Path, names: list[str]) -> list[str]:
+    """Weight files that the index names, or that the names of the others count, and that are not there."""
+    wanted: set[str] = set()
+    for index in folder.glob("*.safetensors.index.json"):
+        try:
+            wanted |= set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise _broken(folder, f"its {index.name} cannot be read ({error})") from error
+    for name in names:
+        if part := re.fullmatch(r"(.+)-\d{5}-of-(\d{5})\.safetensors", name):
+            wanted |= {f"{part[1]}-{place:05d}-of-{part[2]}.safetensors" for place in range(1, int(part[2]) + 1)}
+    return sorted(wanted - set(names))
 
 
 def _is_whole(file: Path) -> bool:

@@ -15,6 +15,7 @@ from feedback_store import completions, judgments, policies, prompts, reward_mod
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from feedback_store.runs import Lease, Run
+from language_models import sources
 from language_models.precision import BYTES_A_PARAMETER
 from language_models.threads import wanted_threads
 from rounds import base_precision, environment, estimates, resuming, studies
@@ -118,7 +119,7 @@ def parameters_of(base: str, study: Path) -> float:
     if kind != "hub":
         weights = sum(path.stat().st_size for path in (study / base).glob("*.safetensors"))
         return weights / BYTES_A_PARAMETER["fp32"] or REFERENCE_PARAMETERS
-    said = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([mMbB])(?![a-zA-Z])", base)
+    said = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([mMbB])(?![a-zA-Z])", sources.parse(base).name)
     return float(said[1]) * UNITS[said[2].lower()] if said else REFERENCE_PARAMETERS
 
 

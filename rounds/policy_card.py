@@ -36,8 +36,10 @@ tokenizer = AutoTokenizer.from_pretrained("{folder}")
 
 SAMPLING = """\
 Sample at the temperature below, without top-k, top-p or repetition penalty (generation_config.json says so; an adapter
-that is loaded on its base alone has the base's settings), with the system prompt below as the first message: that is
-what it was trained for."""
+that is loaded on its base alone has the base's settings), with the system prompt below {where}: that is what it was
+trained for."""
+A_TURN = "as the first message, also where it is empty"
+NO_TURN = "before the text of the first message, an empty line between them, as the chat template has no place for one"
 VERIFYING = (
     "`tastemaker policy verify STUDY FOLDER --base MODEL` compares its logits on another copy of the base with the "
     "study's."
@@ -61,7 +63,7 @@ def card(
         f"# {folder}",
         f"{'A model' if merged else 'A LoRA adapter'} {_maker(policy, algorithm)}.",
         _loading(folder, policy.name, settings.format, base, served_rank),
-        SAMPLING,
+        SAMPLING.format(where=A_TURN if record["sampling"]["system_prompt_is_a_turn"] else NO_TURN),
         _table(_sampling(record["sampling"])),
         "## Its base",
         f"{name}: {base['is']}.",

@@ -93,7 +93,9 @@ def made_from(db: Database, policy: Policy) -> dict[str, Any]:
     }
 
 
-def sampling_of(study: StudySettings, card: Mapping[str, Any], stop_ids: Sequence[int]) -> dict[str, Any]:
+def sampling_of(
+    study: StudySettings, card: Mapping[str, Any], stop_ids: Sequence[int], *, takes_system: bool
+) -> dict[str, Any]:
     """How the policy was sampled while it was trained, by its published folder's card: anything else is another
     policy."""
     return {
@@ -101,6 +103,7 @@ def sampling_of(study: StudySettings, card: Mapping[str, Any], stop_ids: Sequenc
         "temperature": card.get("temperature", study.sampling.temperature),
         "max_new_tokens": study.sampling.max_new_tokens,
         "stop_ids": list(stop_ids),
+        "system_prompt_is_a_turn": takes_system,
     }
 
 

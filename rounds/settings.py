@@ -78,7 +78,8 @@ class StudySettings(_Settings):
         description="numbers that the base is held in, fixed when it is first loaded; auto: bf16 on CUDA, else fp32",
     )
     system_prompt: str = Field(
-        "Reply to the request.", description="for prompts that have none of their own; empty: none"
+        "Reply to the request.",
+        description="for prompts that have none of their own; empty: none, nor the template's own",
     )
     holdout_share: float = Field(0.2, ge=0, le=0.9, description="share of prompts, by group, never trained on")
     queue_target: int = Field(50, ge=2, le=10000, description="askable comparisons that the queue keeps ready")

@@ -37,7 +37,7 @@ PROMPTS = 8
 SAME_LOGITS = 0.01
 """Logits that differ by less are the same: other kernels, and merging, move them by some 0.0001; rounding the weights
 of a base to 16 bits by 0.1, to four bits by more than 1."""
-SAME_SHARE, ROUNDING = 0.1, 1e-5
+SAME_SHARE, ROUNDING = 0.1, 2e-4
 """Of a policy that moves its base's logits little, this share of that at most: else its base would pass for it. But no
 less than what rounding makes."""
 INCOMPARABLE = inf
@@ -77,7 +77,7 @@ def compare(study: Path, folder: Path, base: str | None) -> dict[str, Any]:
     tokens = sum(map(len, texts))
     return {
         "same": same,
-        "verdict": _verdict(policy, folder, difference, allowed, len(texts), tokens, same=same),
+        "verdict": _verdict(policy, folder, difference, allowed, moves, len(texts), tokens, same=same),
         "differs": differs,
         "max_difference": _finite(difference),
         "adapter_moves": _finite(moves),
@@ -112,11 +112,23 @@ def _policy_of(db: Database, folder: Path, record: dict[str, Any]) -> Policy:
 
 
 def _verdict(
-    policy: Policy, folder: Path, difference: float, allowed: float, prompts: int, tokens: int, *, same: bool
+    policy: Policy,
+    folder: Path,
+    difference: float,
+    allowed: float,
+    moves: float,
+    prompts: int,
+    tokens: int,
+    *,
+    same: bool,
 ) -> str:
     if difference == INCOMPARABLE:
         return f"NOT the same: {folder.name} is not {policy.name} here; its logits cannot be compared."
     measured = f"its logits differ by at most {difference:.2g} on {tokens} tokens of {prompts} prompts"
+    if same and moves <= allowed:
+        return (
+            f"The same, as far as can be told: {policy.name} moves its base's logits by {moves:.2g} alone; {measured}."
+        )
     if same:
         return f"The same: {folder.name} is {policy.name}; {measured}."
     if difference <= allowed:

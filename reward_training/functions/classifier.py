@@ -14,6 +14,7 @@ from typing import Any
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
+from language_models.chat_turns import placed, takes_system
 from reward_training.functions.settings.classifier import Settings
 from reward_training.reward_function import ANY, Given, Prompt, RewardFunction, RewardFunctionError, Scores
 
@@ -91,5 +92,5 @@ def rendered(tokenizer: Any, prompt: Prompt, completion: str) -> list[int]:
     if tokenizer.chat_template is None:
         asked = "\n".join(turn["content"] for turn in prompt)
         return list(tokenizer(f"{asked}\n{completion}")["input_ids"])
-    turns = [*(dict(turn) for turn in prompt), {"role": "assistant", "content": str(completion)}]
+    turns = [*placed(prompt, takes_system(tokenizer)), {"role": "assistant", "content": str(completion)}]
     return list(tokenizer.apply_chat_template(turns, return_dict=False))

@@ -57,8 +57,7 @@ class Reward:
         turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else [dict(turn) for turn in prompt]
         if turns[0]["role"] != "system" and self.settings["system_prompt"] is not None:
             turns.insert(0, {"role": "system", "content": self.settings["system_prompt"]})
-        has_place = self.settings["takes_system"] and turns[0]["content"]
-        if turns[0]["role"] == "system" and len(turns) > 1 and not has_place:
+        if turns[0]["role"] == "system" and len(turns) > 1 and not self.settings["takes_system"]:
             first = turns.pop(0)["content"]
             turns[0]["content"] = f"{first}\n\n{turns[0]['content']}" if first else turns[0]["content"]
         if self.tokenizer.chat_template is None:

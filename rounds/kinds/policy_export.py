@@ -51,7 +51,12 @@ def run(context: RunContext) -> dict[str, Any]:
             revision=revision,
             held_in=base_precision.held_in(context.db),
         ),
-        "sampling": policy_record.sampling_of(context.study, read_card(trained), sorted(context.models.model.stop_ids)),
+        "sampling": policy_record.sampling_of(
+            context.study,
+            read_card(trained),
+            sorted(context.models.model.stop_ids),
+            takes_system=context.models.model.takes_system,
+        ),
         "made_from": policy_record.made_from(context.db, policy),
         "written_with": {library: version(library) for library in VERSIONS},
     }

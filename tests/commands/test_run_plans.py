@@ -59,6 +59,8 @@ def test_a_run_that_has_ended_shows_how_long_it_took_and_what_its_policy_came_to
     listed = tastemaker("runs", study).out
     assert "took 100 s" in listed and "s left" not in listed
     capsys.readouterr()
+    print_result({"comparisons": 4, "cut_off": 3})
+    assert capsys.readouterr().out.split() == ["comparisons", "4", "cut_off", "3"]
     figures = {"score": 1.25, "kl_nats": 0.5, "held_out": None, "length_tokens": 12.0}
     print_result({"policy": "policy-1", "metrics": figures, "shown_prompts": [1]})
     assert [line.split() for line in capsys.readouterr().out.splitlines()] == [

@@ -114,6 +114,20 @@ def test_the_time_between_attempts_is_nobodys_work(db: Database) -> None:
     assert runs.get(db, run.id).seconds_at_work == 35
 
 
+@pytest.mark.parametrize("asked_to_stop", [False, True])
+def test_a_run_that_ends_because_its_worker_died_took_no_longer_than_was_heard_of_it(
+    db: Database, asked_to_stop: bool
+) -> None:
+    run = runs.enqueue(db, "train-reward", {}, max_attempts=1)
+    lease = claimed(db)
+    runs.heartbeat(db, lease, lease_seconds=30, now=clock.after(NOW, 30))
+    if asked_to_stop:
+        runs.cancel(db, run.id, now=clock.after(NOW, 31))
+    assert runs.claim(db, "two", lease_seconds=30, now=clock.after(NOW, 36_000)) is None
+    ended = runs.get(db, run.id)
+    assert (ended.status, ended.seconds_at_work) == ("cancelled" if asked_to_stop else "failed", 30)
+
+
 def test_a_run_whose_worker_died_too_often_fails_with_the_likely_reason(db: Database) -> None:
     run = runs.enqueue(db, "train-policy", {}, max_attempts=2)
     claimed(db)

@@ -1,5 +1,6 @@
 """Models are made ready on this machine by several processes at once, and from caches that others filled."""
 
+import json
 from pathlib import Path
 
 import pytest
@@ -44,3 +45,18 @@ def test_a_base_of_the_hub_is_named_with_its_revision_where_one_was_asked_for() 
     assert (plain.name, plain.revision, str(plain)) == ("people/tiny", None, "hub:people/tiny")
     with pytest.raises(UnknownModel, match="hub:ORG/NAME or hub:ORG/NAME@REVISION"):
         sources.parse("hub:people/tiny@")
+
+
+def test_a_model_that_lacks_a_part_of_its_weights_is_not_whole(tmp_path: Path) -> None:
+    build_tiny(tmp_path)
+    sources.require_whole(tmp_path)
+    (tmp_path / "model.safetensors").rename(tmp_path / "model-00001-of-00002.safetensors")
+    with pytest.raises(UnknownModel, match=r"its weights lack model-00002-of-00002\.safetensors"):
+        sources.require_whole(tmp_path)
+    (tmp_path / "model-00001-of-00002.safetensors").rename(tmp_path / "a.safetensors")
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": "a.safetensors", "y": "b"}}))
+    with pytest.raises(UnknownModel, match=r"its weights lack b;"):
+        sources.require_whole(tmp_path)
+    (tmp_path / "model.safetensors.index.json").write_text("[]")
+    with pytest.raises(UnknownModel, match=r"index\.json cannot be read"):
+        sources.require_whole(tmp_path)

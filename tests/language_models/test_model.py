@@ -14,7 +14,7 @@ from language_models.log_probs import completion_pass
 from language_models.model import BaseIdentity, LanguageModel
 from language_models.settings import LoraSettings
 from language_models.sources import parse
-from language_models.tiny import END, END_OF_TEXT, TEMPLATE, build_tiny, tiny_model, tiny_tokenizer
+from language_models.tiny import END, END_OF_TEXT, START, TEMPLATE, build_tiny, tiny_model, tiny_tokenizer
 from language_models.weight_layout import lay_columns_first
 from tiny_models import MESSAGES, fresh_tiny, randomise
 
@@ -105,6 +105,15 @@ def test_a_turn_ends_by_the_token_of_the_template_where_the_eos_is_another() -> 
     assert model.completion_tokens("ab", True)[-1] == tokenizer.convert_tokens_to_ids(END) != tokenizer.eos_token_id
 
 
+def test_the_token_that_opens_an_answer_is_no_end_of_it_though_it_stops_a_policy() -> None:
+    tokenizer = tiny_tokenizer()
+    network = tiny_model(tokenizer)
+    start, end = tokenizer.convert_tokens_to_ids([START, END])
+    tokenizer.eos_token, network.generation_config.eos_token_id = END_OF_TEXT, [0, start, end]  # as Phi-3 has it
+    model = LanguageModel(network, tokenizer, BaseIdentity("tiny:", "weights", "tokenizer", "template"))
+    assert (model.end_id, start in model.stop_ids) == (end, True)
+
+
 @pytest.mark.parametrize(
     "template",
     [
@@ -136,9 +145,14 @@ def test_a_tokenizer_with_several_templates_has_the_default_one_for_its_identity
     assert model.tokens([{"role": "user", "content": "Hi"}]) == plain.tokens([{"role": "user", "content": "Hi"}])
 
 
-def test_an_empty_system_prompt_is_none(tiny: LanguageModel) -> None:
+def test_an_empty_system_prompt_keeps_out_the_template_s_own() -> None:
+    tokenizer = tiny_tokenizer()
+    own = "{% if messages[0]['role'] != 'system' %}{{ '<|im_start|>system\nYou are Tiny.<|im_end|>\n' }}{% endif %}"
+    tokenizer.chat_template = own + TEMPLATE
+    model = LanguageModel(tiny_model(tokenizer), tokenizer, BaseIdentity("tiny:", "weights", "tokenizer", "template"))
     asked = [{"role": "user", "content": "Hi"}]
-    assert tiny.tokens(asked, "") == tiny.tokens(asked) == tiny.tokens([{"role": "system", "content": ""}, *asked])
+    assert "You are Tiny." in model.text(model.tokens(asked))
+    assert "You are Tiny." not in model.text(model.tokens(asked, ""))
 
 
 def test_a_base_is_known_by_its_weights_and_not_by_who_wrote_its_config(tmp_path: Path) -> None:

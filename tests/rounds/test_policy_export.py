@@ -257,7 +257,7 @@ def test_a_folder_that_cannot_be_compared_is_refused_with_the_reason(tmp_path):
 
 
 def test_a_policy_that_moves_little_is_not_taken_for_its_base(tmp_path):
-    db, worker = with_policy(tmp_path / "study", scale=0.003)
+    db, worker = with_policy(tmp_path / "study", scale=0.005)
     folder = exported(db, worker, format="merged")
     found = compare(db.folder, folder, None)
     assert found["same"] and found["max_difference"] < found["adapter_moves"] / 10 < SAME_LOGITS / 10

@@ -159,7 +159,7 @@ def show_plan(
 
 def size_words(gigabytes: float) -> str:
     """A size as people read it."""
-    return f"{gigabytes * 1000:.2g} MB" if gigabytes < 0.1 else f"{gigabytes:.2f} GB"
+    return f"{gigabytes * 1000:.1f} MB" if gigabytes < 0.1 else f"{gigabytes:.2f} GB"
 
 
 def retry(
@@ -206,12 +206,9 @@ def print_result(result: dict[str, Any] | None) -> None:
     from ui.commands.output import print_fields
 
     if result:
-        known = {**result, **{name: (result.get("metrics") or {}).get(name) for name in POLICY_FIGURES}}
-        print_fields({name: value for name, value in known.items() if _is_plain(name, value)})
-
-
-def _is_plain(name: str, value: Any) -> bool:
-    return not isinstance(value, dict | list) and not (name in POLICY_FIGURES and value is None)
+        metrics = result.get("metrics") or {}
+        known = {name: metrics[name] for name in POLICY_FIGURES if metrics.get(name) is not None}
+        print_fields({name: one for name, one in {**result, **known}.items() if not isinstance(one, dict | list)})
 
 
 def listing(
