@@ -270,6 +270,12 @@ def test_a_policy_that_moves_little_is_not_taken_for_its_base(tmp_path):
     assert not found["same"] and "is allowed" in found["verdict"] and found["differs"] == []
 
 
+def test_a_policy_that_moves_less_than_rounding_cannot_be_told_from_its_base(tmp_path):
+    db, worker = with_policy(tmp_path / "study", scale=0.0005)
+    found = compare(db.folder, exported(db, worker, format="merged"), None)
+    assert found["same"] and found["verdict"].startswith("The same, as far as can be told: policy-1 moves its base's")
+
+
 def test_logits_that_are_no_numbers_are_never_the_same():
     fine, broken = torch.zeros(2, 3), torch.tensor([[0.0, 0.0, float("nan")]] * 2)
     with mock.patch.object(verify_export, "_logits", side_effect=[fine, fine, fine, fine + 1]):
