@@ -97,7 +97,13 @@ def test_training_from_it_measures_kl_to_it_and_so_do_the_next_rounds(study, wor
         first, *_, last = run_records.metrics(study, run.id, "steps")
         if name == "policy-1":
             assert (first.values["kl_nats"], first.values["kl_k3_nats"]) == (0.0, 0.0), "it is its own reference"
+        else:
+            assert first.values["kl_k3_nats"] > 0, "it starts away from the reference already"
         assert last.values["kl_k3_nats"] > 0
+    made = study.value(
+        "SELECT COUNT(*) FROM completions WHERE policy_id = ? AND sample_index IS NOT NULL", [imported.id]
+    )
+    assert made >= 8, "scores have their zero on texts of the reference"
     assert {"trained-policy", "reference-policy"}.isdisjoint(model.adapters.names)
     held = model.adapters.state(worker.models.adapter(imported))
     written = load_file(study.folder / imported.folder / "adapter" / "adapter_model.safetensors")
@@ -129,13 +135,6 @@ def test_evaluations_measure_kl_to_the_start_of_the_line(study, worker, imported
     assert run.status == "succeeded", run.error
     assert [one["kl_nats"] for one in run.result["policies"].values()] == [0.0, 0.0]
     assert policies.reference(study, policies.by_name(study, "base")).name == "base"
-
-
-def test_scores_get_their_zero_on_texts_of_the_reference(study, worker, imported):
-    made = study.value(
-        "SELECT COUNT(*) FROM completions WHERE policy_id = ? AND sample_index IS NOT NULL", [imported.id]
-    )
-    assert made >= 8
 
 
 def test_a_name_is_taken_once_and_is_a_name(study, imported, export):

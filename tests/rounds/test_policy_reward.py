@@ -10,6 +10,7 @@ from feedback_store import policies, run_records, runs
 from feedback_store.database import Database
 from policy_training.algorithms import ppo
 from reward_training import length_correction
+from reward_training.cautious import scorer
 from reward_training.records import Text
 from rounds import resuming, reward_sources, run_plan, settings, shown_samples, studies
 from rounds.policy_reward import PolicyReward
@@ -89,6 +90,32 @@ def test_the_default_gives_the_numbers_of_the_reward_model_alone(study, folder):
     [metric, *_] = run_records.metrics(study, run.id, "steps")
     assert not [name for name in metric.values if name.startswith("part.")]
     assert settings.parse("train-policy")["rewards"] == [{"function": "learned", "weight": 1.0, "settings": {}}]
+
+
+def test_doubt_and_length_come_off_the_learned_reward_of_whole_texts_and_of_such_as_are_not(study, folder):
+    seen = []
+    plain = PolicyReward.__call__
+
+    def compared(self, items, sampled):
+        scores = plain(self, items, sampled)
+        texts = [Text(item.payload, one.text, one.finished) for item, one in zip(items, sampled, strict=True)]
+        model, saved = self.context.models.reward(self.row), self.context.models.folder(self.row.folder)
+        cautious = scorer(model, saved, "head", 2.0)(texts)
+        assert max(one - less for one, less in zip(model.score(texts), cautious, strict=True)) > 0.1
+        seen.append((scores, self.learned(items, sampled), cautious, [one.text for one in sampled]))
+        return scores
+
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(PolicyReward, "__call__", compared)
+        run = trained(study, folder, ["learned"], reward_uncertainty_penalty=2.0, length_correction=1.0)
+    assert run.status == "succeeded", run.error
+    fixed = resuming.reward_of(study.folder, run.id)["length"]
+    assert abs(fixed["slope"]) > 0.01
+    for scores, learned, cautious, words in seen:
+        away = length_correction.log_lengths(words) - fixed["centre"]
+        expected = [one - fixed["slope"] * x for one, x in zip(cautious, away, strict=True)]
+        assert scores == pytest.approx(expected, abs=1e-4)
+        assert learned == pytest.approx(expected, abs=1e-4)
 
 
 def test_parts_sum_to_the_score_in_every_step_and_sample(study, several):
@@ -242,3 +269,16 @@ def test_a_run_that_goes_on_from_another_one_answers_for_the_judgments_of_its_re
     assert len(found)
     assert runs.judgments_of(study, new.id) == runs.judgments_of(study, several.id) != []
     runs.fail(study, lease, "it was for a test")
+
+
+def test_a_later_attempt_scores_on_the_scale_that_was_written_down(study, folder):
+    first = trained(study, folder, ["own:vowels"])
+    fixed = resuming.reward_of(study.folder, first.id)
+    fixed["parts"]["own:vowels"] |= {"mean": 5.0, "sd": 2.0}
+    again = start_run(study, "train-policy", rewards=["own:vowels"], **FEW)
+    kept = resuming.run_folder(study.folder, again.id)
+    kept.mkdir()
+    (kept / resuming.REWARD).write_text(json.dumps(fixed))
+    worker_of(study, folder).work(until_idle=True)
+    [made] = runs.get(study, again.id).result["rewards"]
+    assert (made["mean"], made["sd"]) == (5.0, 2.0)
