@@ -345,7 +345,8 @@ def active(db: Database, kind: str | None = None) -> list[Run]:
 def _end_the_abandoned(db: Database, moment: str) -> None:
     rows = db.rows(_ABANDONED, [moment])
     for row in rows:
-        _bank_time_at_work(db, row["id"])
+        if row["cancel_asked_at"] or row["attempt"] >= row["max_attempts"]:
+            _bank_time_at_work(db, row["id"])
         if row["cancel_asked_at"]:
             _end(db, row["id"], "cancelled", moment)
         elif row["attempt"] >= row["max_attempts"]:

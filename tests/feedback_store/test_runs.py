@@ -114,6 +114,15 @@ def test_the_time_between_attempts_is_nobodys_work(db: Database) -> None:
     assert runs.get(db, run.id).seconds_at_work == 35
 
 
+def test_an_attempt_that_goes_on_after_its_lease_expired_is_one_attempt(db: Database) -> None:
+    run = runs.enqueue(db, "train-policy", {})
+    lease = claimed(db)
+    assert runs.claim(db, "one", lease_seconds=30, kinds=["sample"], now=clock.after(NOW, 60)) is None
+    runs.heartbeat(db, lease, lease_seconds=30, now=clock.after(NOW, 90))
+    runs.succeed(db, lease, {}, now=clock.after(NOW, 100))
+    assert runs.get(db, run.id).seconds_at_work == 100
+
+
 @pytest.mark.parametrize("asked_to_stop", [False, True])
 def test_a_run_that_ends_because_its_worker_died_took_no_longer_than_was_heard_of_it(
     db: Database, asked_to_stop: bool
