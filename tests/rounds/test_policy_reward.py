@@ -71,20 +71,30 @@ def several(study, folder) -> runs.Run:
     return run
 
 
-def test_the_default_gives_the_numbers_of_the_reward_model_alone(study, folder):
-    seen = []
+def looked_into(study, folder, look, **more) -> runs.Run:
+    """A run on the learned reward alone; `look(reward, items, sampled, texts, scores)` at each batch of completions."""
     plain = PolicyReward.__call__
 
-    def compared(self, items, sampled):
+    def looking(self, items, sampled):
         scores = plain(self, items, sampled)
         texts = [Text(item.payload, one.text, one.finished) for item, one in zip(items, sampled, strict=True)]
-        seen.append((scores, self.context.models.reward(self.row).score(texts)))
+        look(self, items, sampled, texts, scores)
         return scores
 
     with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PolicyReward, "__call__", compared)
-        run = trained(study, folder, ["learned"])
+        patch.setattr(PolicyReward, "__call__", looking)
+        run = trained(study, folder, ["learned"], **more)
     assert run.status == "succeeded", run.error
+    return run
+
+
+def test_the_default_gives_the_numbers_of_the_reward_model_alone(study, folder):
+    seen = []
+
+    def look(reward, _items, _sampled, texts, scores):
+        seen.append((scores, reward.context.models.reward(reward.row).score(texts)))
+
+    run = looked_into(study, folder, look)
     assert len(seen) == 2
     assert all(ours == theirs for ours, theirs in seen)
     [metric, *_] = run_records.metrics(study, run.id, "steps")
@@ -94,21 +104,14 @@ def test_the_default_gives_the_numbers_of_the_reward_model_alone(study, folder):
 
 def test_doubt_and_length_come_off_the_learned_reward_of_whole_texts_and_of_such_as_are_not(study, folder):
     seen = []
-    plain = PolicyReward.__call__
 
-    def compared(self, items, sampled):
-        scores = plain(self, items, sampled)
-        texts = [Text(item.payload, one.text, one.finished) for item, one in zip(items, sampled, strict=True)]
-        model, saved = self.context.models.reward(self.row), self.context.models.folder(self.row.folder)
+    def look(reward, items, sampled, texts, scores):
+        model, saved = reward.context.models.reward(reward.row), reward.context.models.folder(reward.row.folder)
         cautious = scorer(model, saved, "head", 2.0)(texts)
         assert max(one - less for one, less in zip(model.score(texts), cautious, strict=True)) > 0.1
-        seen.append((scores, self.learned(items, sampled), cautious, [one.text for one in sampled]))
-        return scores
+        seen.append((scores, reward.learned(items, sampled), cautious, [one.text for one in sampled]))
 
-    with pytest.MonkeyPatch.context() as patch:
-        patch.setattr(PolicyReward, "__call__", compared)
-        run = trained(study, folder, ["learned"], reward_uncertainty_penalty=2.0, length_correction=1.0)
-    assert run.status == "succeeded", run.error
+    run = looked_into(study, folder, look, reward_uncertainty_penalty=2.0, length_correction=1.0)
     fixed = resuming.reward_of(study.folder, run.id)["length"]
     assert abs(fixed["slope"]) > 0.01
     for scores, learned, cautious, words in seen:
