@@ -31,6 +31,7 @@ from benchmarks.simulated_taste import LEARNED, Judged, Task, wins
 from language_models.sampling import Sampled
 from policy_training import algorithm_registry
 from policy_training.records import Given, HeldOut, PromptItem, RewardFunction, StepReport
+from reward_training import length_correction
 from rounds.statistics import distinct_pairs
 
 JUDGMENTS, FEW_JUDGMENTS = 200, 48
@@ -108,6 +109,24 @@ def best_of_n(setting: Setting) -> dict[str, Any]:
     return row
 
 
+def length_corrected(setting: Setting) -> dict[str, Any]:
+    """Spearman's correlation of length and the learned reward, before and after what length explains is taken off: the
+    line is fitted to the texts that were judged, the correlations are over fresh completions of the base of held-out
+    prompts. `taste`: that of length and the hidden taste, for comparison."""
+    task = Task(setting)
+    judged = task.judgments(setting.trials(JUDGMENTS, 12))
+    reward = task.learned(judged, 0.0)
+    known = [text for one in judged for text in (one.first, one.second)]
+    scores = reward([one.item for one in judged for _ in (one.first, one.second)], known)
+    line = length_correction.fit(scores, [one.text for one in known])
+    fresh = [one for index in range(TOLD) for one in task.drawn(task.telling, None, index)]
+    words = [one.text for one in fresh]
+    plain = reward(task.telling * TOLD, fresh)
+    told = {"before": plain, "after": line.taken_off(plain, words), "taste": task.worth(fresh)}
+    correlations = {name: round(length_correction.rank_correlation(values, words), 3) for name, values in told.items()}
+    return {"judgments": len(judged), "texts": len(fresh), "slope": round(line.slope, 3)} | correlations
+
+
 def _trained(
     task: Task, algorithm: str, reward: RewardFunction, settings: dict[str, Any], choosing: RewardFunction | None,
     judged: Sequence[Judged] = (),
@@ -180,6 +199,7 @@ CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     "ppo_permuted": partial(gain, algorithm="ppo", permuted=True),
     "ppo_true_taste": partial(gain, algorithm="ppo", learned=False),
     "best_of_n": best_of_n,
+    "length_corrected": length_corrected,
     "guards_on": partial(guarded, guards=True),
     "guards_off": partial(guarded, guards=False),
 }

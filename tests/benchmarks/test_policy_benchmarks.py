@@ -1,6 +1,8 @@
 """The benchmarks of policy training, cut down on the tiny model: that they measure what they say."""
 
+import math
 import sys
+from collections.abc import Sequence
 from pathlib import Path
 
 import pytest
@@ -8,7 +10,7 @@ import pytest
 from benchmarks import growth, policy_quality, policy_scaling, policy_speed, ppo_iteration, sampling_speed
 from benchmarks.policy_scores import Scores
 from benchmarks.setting import Setting
-from benchmarks.simulated_taste import OUTCOMES, Judged, wins
+from benchmarks.simulated_taste import OUTCOMES, Judged, Task, wins
 from benchmarks.turns import Side, compared, in_turns
 from language_models.sampling import Sampled
 from policy_training import algorithm_registry
@@ -134,6 +136,20 @@ def test_cells_of_quality_tell_the_taste_over_time(short: Setting, cell: str) ->
 def test_best_of_one_is_the_base_and_costs_no_kl(short: Setting) -> None:
     row = policy_quality.CELLS["best_of_n"](short)
     assert row["best_of_1"]["kl_nats_at_most"] == 0 and row["best_of_8"]["kl_nats_at_most"] == pytest.approx(1.204)
+
+
+def test_what_length_explains_is_taken_off_a_reward(short: Setting, monkeypatch: pytest.MonkeyPatch) -> None:
+    def longer_is_better(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
+        return [math.log1p(len(one.text)) for one in sampled]
+
+    def of_many_lengths(_: Task, items: Sequence[PromptItem], adapter: str | None, index: int) -> list[Sampled]:
+        return [Sampled([5, 2], "a" * (1 + place + 5 * index), "stop") for place, _ in enumerate(items)]
+
+    monkeypatch.setattr(Task, "learned", lambda *_: longer_is_better)
+    monkeypatch.setattr(Task, "drawn", of_many_lengths)
+    row = policy_quality.CELLS["length_corrected"](short)
+    assert (row["judgments"], row["texts"], row["slope"], row["before"]) == (12, 16, 1, 1)
+    assert row["after"] < 1 and -1 <= row["taste"] <= 1
 
 
 def test_every_algorithm_has_a_cell() -> None:
