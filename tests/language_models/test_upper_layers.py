@@ -35,7 +35,7 @@ def test_log_probs_and_gradients_from_kept_lower_states_are_those_of_whole_passe
     assert frozen > 0
     kept = model.with_lower_states(batch, frozen)
     (log_probs, gradients), (whole, expected) = update(model, kept), update(model, batch)
-    torch.testing.assert_close(log_probs, whole, atol=1e-6, rtol=0)
+    torch.testing.assert_close(log_probs, whole, atol=1e-5, rtol=0)
     for one, other in zip(gradients, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
     assert max(gradient.abs().max() for gradient in gradients) > 1e-3
@@ -58,10 +58,10 @@ def test_a_prompt_that_rows_share_is_computed_once_above_frozen_layers_too() -> 
         log_probs, gradients = update(model, kept)
     assert caches.call_count == 1
     whole, expected = update(model, batch)
-    torch.testing.assert_close(log_probs, whole, atol=1e-6, rtol=0)
+    torch.testing.assert_close(log_probs, whole, atol=1e-5, rtol=0)
     for row, one in zip((0, 1, 3), alone, strict=True):
         found, _ = update(model, model.with_lower_states(one, frozen))
-        torch.testing.assert_close(log_probs[row, : found.shape[1]], found[0], atol=1e-6, rtol=0)
+        torch.testing.assert_close(log_probs[row, : found.shape[1]], found[0], atol=1e-5, rtol=0)
     for one, other in zip(gradients, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-5, rtol=1e-4)
 
