@@ -74,7 +74,7 @@ def test_another_number_of_frozen_layers_is_taken_apart_anew() -> None:
         for frozen in (1, 2, 1):
             apart = model.with_lower_states(batch, frozen)
             assert apart.lower is not None and apart.lower.layers == frozen
-            torch.testing.assert_close(completion_pass(model, apart, 0.7).log_probs, whole, atol=1e-6, rtol=0)
+            torch.testing.assert_close(completion_pass(model, apart, 0.7).log_probs, whole, atol=1e-5, rtol=0)
 
 
 def test_layers_taken_apart_see_adapters_that_come_and_go_afterwards() -> None:
@@ -86,11 +86,11 @@ def test_layers_taken_apart_see_adapters_that_come_and_go_afterwards() -> None:
         randomise(model, name, seed)
         with torch.no_grad(), model.adapters.using(name):
             kept = completion_pass(model, model.with_lower_states(batch, frozen), 0.7).log_probs
-            torch.testing.assert_close(kept, completion_pass(model, batch, 0.7).log_probs, atol=1e-6, rtol=0)
+            torch.testing.assert_close(kept, completion_pass(model, batch, 0.7).log_probs, atol=1e-5, rtol=0)
         model.adapters.remove(name)
     with torch.no_grad():
         kept = completion_pass(model, model.with_lower_states(batch, frozen), 0.7).log_probs
-        torch.testing.assert_close(kept, completion_pass(model, batch, 0.7).log_probs, atol=1e-6, rtol=0)
+        torch.testing.assert_close(kept, completion_pass(model, batch, 0.7).log_probs, atol=1e-5, rtol=0)
 
 
 SIZES = {"vocab_size": 50, "hidden_size": 16, "num_hidden_layers": 4, "num_attention_heads": 2}
