@@ -9,12 +9,14 @@ stays: the adapter is trained with the last responsibilities as weights.
 
 from collections.abc import Callable, Sequence
 from dataclasses import asdict, dataclass
+from math import isfinite
 from pathlib import Path
 from typing import Any
 
 import numpy as np
 import torch
 from numpy.typing import NDArray
+from safetensors.torch import save_file
 from torch import Tensor
 
 from language_models.checkpoints import (
@@ -24,6 +26,7 @@ from language_models.checkpoints import (
     restore_optimizer,
     save_checkpoint,
 )
+from language_models.errors import NonFiniteLoss
 from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
 from reward_training import annotator_model, criteria_heads
@@ -43,6 +46,7 @@ from reward_training.settings import RewardSettings
 OnStep = Callable[[dict[str, Any]], None]
 FeaturesOf = Callable[[RewardModel, Sequence[Text]], NDArray[np.float32]]
 ADAM_EPSILON = 1e-5
+NON_FINITE_IN_A_ROW = 3
 CHECKPOINT_EVERY = 4  # steps: a checkpoint costs about a fifth of a step of the bundled model
 
 
@@ -93,7 +97,8 @@ def train(
 
     `evidence` tells about people beside the pairs; what it repeats are rows of the pairs outside the hold-out.
     `on_step` is called after each step and may raise to stop. `features_of` gives the features of texts on the
-    untouched base, (N, D), where they are kept; without it they are computed. Raises TooFewPairs.
+    untouched base, (N, D), where they are kept; without it they are computed. Raises TooFewPairs, and NonFiniteLoss
+    after three bad losses in a row, with adapter and texts saved beside the checkpoints.
     """
     training = [pair for pair in pairs if not pair.holdout]
     if len(training) < 2:
@@ -319,37 +324,66 @@ def _fine_tune(
     """Trains the adapter under the fitted head, which stays as it is.
 
     The order of the pairs is drawn from (seed, epoch) and the learning rate is a function of the step, so that a
-    resumed run needs nothing but adapter and optimiser.
+    resumed run needs nothing but adapter, optimiser and how many steps were skipped. A step whose loss or gradient is
+    no number is skipped, counted and told.
     """
     total, per_epoch = _steps(len(pairs), settings), -(-len(pairs) // settings.pairs_per_step)
     model.head.requires_grad_(False)
     with model.trunk.adapters.training(model.adapter) as parameters:
         optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, eps=ADAM_EPSILON)
-        done = _resume(model, optimizer, latest_checkpoint(folder))
+        done, skipped, in_a_row = _resume(model, optimizer, latest_checkpoint(folder))
         for step in range(done, total):
             order = np.random.default_rng([settings.seed, step // per_epoch]).permutation(len(pairs))
             start = (step % per_epoch) * settings.pairs_per_step
             chosen = order[start : start + settings.pairs_per_step]
             optimizer.param_groups[0]["lr"] = settings.learning_rate * (1 - step / total)
             loss = _step(model, pairs, chosen, fitted, parameters, optimizer, settings)
+            skipped, in_a_row = (skipped, 0) if loss is not None else (skipped + 1, in_a_row + 1)
+            if in_a_row >= NON_FINITE_IN_A_ROW:
+                raise _not_finite(model, [pairs[row] for row in chosen], folder)
             if (step + 1) % CHECKPOINT_EVERY == 0:
-                _save(model, optimizer, folder, step + 1)
-            on_step({"stage": "adapter", "done": step + 1, "steps": total, "loss": loss})
+                _save(model, optimizer, folder, step + 1, {"skipped": skipped, "skipped_in_a_row": in_a_row})
+            told = {"loss": loss} if loss is not None else {}
+            told |= {"skipped_steps": skipped} if skipped else {}
+            on_step({"stage": "adapter", "done": step + 1, "steps": total, **told})
 
 
-def _save(model: RewardModel, optimizer: torch.optim.Optimizer, folder: Path, step: int) -> None:
+def _not_finite(model: RewardModel, pairs: Sequence[Pair], folder: Path) -> NonFiniteLoss:
+    """The error to raise; adapter and tokens of the last step are saved in `folder` for whoever wants to look."""
+    saved = {
+        name: value.detach().cpu().contiguous()
+        for name, value in model.trunk.adapters.parameters(model.adapter).items()
+    }
+    batches = model.batches(unique_texts(pairs)[0])
+    saved |= {f"input_ids.{index}": batch.input_ids.cpu() for index, (_, batch) in enumerate(batches)}
+    folder.mkdir(parents=True, exist_ok=True)
+    save_file(saved, folder / "non-finite.safetensors")
+    return NonFiniteLoss(
+        f"the reward's loss or gradient was not finite {NON_FINITE_IN_A_ROW} times in a row; try a lower learning "
+        "rate. Adapter and texts are in non-finite.safetensors beside the checkpoints"
+    )
+
+
+def _save(
+    model: RewardModel, optimizer: torch.optim.Optimizer, folder: Path, step: int, skipped: dict[str, int]
+) -> None:
     adapter = model.trunk.adapters.parameters(model.adapter)
-    save_checkpoint(folder, step, {"adapter": adapter, "optimizer": optimizer_tensors(optimizer)}, {})
+    save_checkpoint(folder, step, {"adapter": adapter, "optimizer": optimizer_tensors(optimizer)}, skipped)
 
 
-def _resume(model: RewardModel, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint | None) -> int:
+def _resume(
+    model: RewardModel, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint | None
+) -> tuple[int, int, int]:
+    """How many steps are behind the checkpoint, how many of them were skipped, and how many of these in a row at its
+    end."""
     if checkpoint is None:
-        return 0
+        return 0, 0, 0
     with torch.no_grad():
         for name, parameter in model.trunk.adapters.parameters(model.adapter).items():
             parameter.copy_(checkpoint.group("adapter")[name])
     restore_optimizer(optimizer, checkpoint.group("optimizer"))
-    return checkpoint.step
+    state = checkpoint.state  # that of an earlier version is empty
+    return checkpoint.step, state.get("skipped", 0), state.get("skipped_in_a_row", 0)
 
 
 def _step(
@@ -360,9 +394,9 @@ def _step(
     parameters: list[torch.nn.Parameter],
     optimizer: torch.optim.Optimizer,
     settings: RewardSettings,
-) -> float:
+) -> float | None:
     """One optimiser step on a few pairs, their gradients taken part by part. The loss's derivative by the score
-    differences comes from the likelihood."""
+    differences comes from the likelihood. None where loss or gradient is no number: then nothing has changed."""
     optimizer.zero_grad(set_to_none=True)
     # The likelihood is a mean: without this, pairs of unreliable people would count in full where they meet in a step.
     whole = len(rows) * fitted.arrays.weights.mean()
@@ -384,7 +418,10 @@ def _step(
         share = float(few.weights.sum())
         differences.backward(gradient=torch.as_tensor(share / whole * likelihood.by_difference).to(differences))
         loss, weight = loss + share * likelihood.loss, weight + share
-    torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
+    norm = torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
     pause_point("inside-optimiser-step")
+    if not (isfinite(loss) and torch.isfinite(norm)):
+        optimizer.zero_grad(set_to_none=True)
+        return None
     optimizer.step()
     return loss / weight if weight else 0.0

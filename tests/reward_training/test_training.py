@@ -10,11 +10,14 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from safetensors.torch import load_file
 
-from language_models.errors import WrongBase
+from language_models.errors import NonFiniteLoss, WrongBase
 from language_models.model import LanguageModel
+from reward_training import training
 from reward_training.annotator_settings import AnnotatorSettings
 from reward_training.cautious import scorer
+from reward_training.likelihood import Likelihood
 from reward_training.loss_settings import LossSettings
 from reward_training.metrics import Readings
 from reward_training.model import RewardModel, completion_mean
@@ -289,3 +292,65 @@ def test_both_bad_pulls_below_the_reference_samples_through_head_and_adapter(
 
     plain = gap(0.0)
     assert plain > 0 and gap(2.0) < plain / 2
+
+
+def with_losses_that_are_no_number(monkeypatch: pytest.MonkeyPatch, steps: Sequence[int]) -> list[bool]:
+    """Some steps (0, 1, ...) of the adapter have such a loss; which of them changed the adapter, step by step."""
+    real, changed = training._step, list[bool]()
+
+    def no_number(differences: np.ndarray, *_: Any, **__: Any) -> Likelihood:
+        return Likelihood(float("nan"), np.full(len(differences), np.nan), 0.0)
+
+    def spoilt(model: RewardModel, *more: Any) -> float | None:
+        before = {name: value.clone() for name, value in model.trunk.adapters.state("reward").items()}
+        with pytest.MonkeyPatch.context() as patch:
+            if len(changed) in steps:
+                patch.setattr(training, "davidson", no_number)
+            found = real(model, *more)
+        after = model.trunk.adapters.state("reward")
+        changed.append(any(not torch.equal(before[name], value) for name, value in after.items()))
+        return found
+
+    monkeypatch.setattr(training, "_step", spoilt)
+    return changed
+
+
+def test_a_step_of_the_adapter_whose_loss_is_no_number_changes_nothing_and_is_told(
+    base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    changed = with_losses_that_are_no_number(monkeypatch, (1, 2, 4, 5))
+    told: list[dict[str, Any]] = []
+    found = train(base, pairs_that_like_commas(24, 0), [], SETTINGS, checkpoint_folder=tmp_path, on_step=told.append)
+    assert changed == [True, False, False, True, False, False]
+    adapter = [report for report in told if report["stage"] == "adapter"]
+    assert [report.get("skipped_steps", 0) for report in adapter] == [0, 1, 2, 2, 3, 4]
+    assert ["loss" in report for report in adapter] == changed
+    assert np.isfinite(found.model.score([pair.first for pair in pairs_that_like_commas(4, 1)])).all()
+
+
+def test_a_gradient_that_is_no_number_is_skipped_where_its_loss_is_one(
+    base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(torch.nn.utils, "clip_grad_norm_", lambda *_: torch.tensor(float("inf")))
+    with pytest.raises(NonFiniteLoss, match="3 times in a row"):
+        train(base, pairs_that_like_commas(24, 0), [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
+
+
+def test_three_such_steps_in_a_row_fail_with_adapter_and_texts_saved_also_across_a_cut(
+    base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 1)
+    changed = with_losses_that_are_no_number(monkeypatch, range(3))
+
+    def cut_after_two(report: dict[str, Any]) -> None:
+        if report["done"] == 2:
+            raise KeyboardInterrupt
+
+    pairs = pairs_that_like_commas(24, 0)
+    with pytest.raises(KeyboardInterrupt):
+        train(base, pairs, [], SETTINGS, checkpoint_folder=tmp_path, on_step=cut_after_two)
+    with pytest.raises(NonFiniteLoss, match=r"3 times in a row.*lower learning rate"):
+        train(base, pairs, [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    assert changed == [False] * 3
+    saved = load_file(tmp_path / "non-finite.safetensors")
+    assert saved["input_ids.0"].numel() > 0 and any("lora_B" in name for name in saved)
