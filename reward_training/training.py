@@ -65,7 +65,8 @@ class CrossFitted:
 
 @dataclass(frozen=True)
 class TrainedReward:
-    """A reward model and what it scored: figures on the training pairs, on the hold-out pairs, and cross-fitted."""
+    """A reward model and what it scored: figures on the training pairs, on the hold-out pairs that were drawn at
+    random, and cross-fitted."""
 
     model: RewardModel
     report: dict[str, Any]
@@ -118,7 +119,7 @@ def train(
         "reference_mean": model.mean,
         "reference_sd": model.sd,
     }
-    held_out = [pair for pair in pairs if pair.holdout]
+    held_out = [pair for pair in pairs if pair.holdout and pair.at_random]
     features_once = _each_read_once(model)
     readings = _read(model, held_out, features_once)
     crossed = _cross_fitted(model, pairs, training, fitted.outside, readings)
@@ -296,15 +297,16 @@ def _calibrate(model: RewardModel, pairs: Sequence[Pair], outside: Floats | None
 def _cross_fitted(
     model: RewardModel, pairs: Sequence[Pair], training: Sequence[Pair], outside: Floats | None, holdout: Readings
 ) -> CrossFitted:
-    """Training pairs as heads of the other folds read them (by temperatures of the other folds), held-out pairs as the
-    model does; of both those drawn at random, as pairs picked to learn from are no fair sample."""
+    """Training pairs as heads of the other folds read them (by temperatures of the other folds), held-out pairs (those
+    drawn at random, `holdout`) as the model does; of both those drawn at random, as pairs picked to learn from are no
+    fair sample."""
     said = np.full(len(pairs), np.nan)
     held_out = np.array([pair.holdout for pair in pairs], dtype=bool)
-    said[held_out] = holdout.differences
+    drawn = np.array([pair.at_random for pair in pairs], dtype=bool)
+    said[held_out & drawn] = holdout.differences
     if outside is not None:
         groups = [pair.group for pair in training]
         said[~held_out] = cross_calibrated(outside, _outcomes(training), _weights(training), groups, model.log_nu)
-    drawn = np.array([pair.at_random for pair in pairs], dtype=bool)
     rows = np.flatnonzero(np.isfinite(said) & drawn)
     return CrossFitted(rows, _readings([pairs[int(row)] for row in rows], said[rows]))
 

@@ -1,8 +1,8 @@
 """Whether choosing pairs by rule pays in this study: its own judgments on chosen pairs against those on random ones.
 
 A head is fitted to as many judgments of each kind, several times on a subset drawn anew where one kind has more, and
-both are tested on held-out pairs, which are always random. The interval is a bootstrap over held-out prompts; how the
-training subsets were drawn is averaged over, not in it. Torch-free.
+both are tested on held-out pairs that chance drew (an import may bring others). The interval is a bootstrap over
+held-out prompts; how the training subsets were drawn is averaged over, not in it. Torch-free.
 """
 
 from __future__ import annotations
@@ -37,7 +37,7 @@ def compare(db: Database) -> dict[str, Any] | None:
         return None
     rule = max(set(used), key=used.count)
     held = newest_judgments.training(db, MOST_JUDGMENTS, split="holdout")
-    test = [one for one in preferences.derive(db, held) if one.outcome != "tie"]
+    test = [one for one in preferences.derive(db, held) if one.outcome != "tie" and one.at_random]
     ids = {text for one in [*found, *test] for text in (one.first_id, one.second_id) if text is not None}
     vectors = features_of_completions(db, sorted(ids))
     known = [one for one in found if one.first_id in vectors and one.second_id in vectors]

@@ -102,12 +102,27 @@ def test_pairs_that_were_picked_train_but_are_no_sample_to_measure_on() -> None:
         for place, pair in enumerate(pairs_that_like_commas(12, 0))
     ]
     outside = np.arange(1.0, 9.0)
-    holdout = Readings(np.arange(9.0, 13.0), np.ones((4, 2)), np.zeros(4, dtype=np.int64), ["g"] * 4)
+    holdout = Readings(np.array([9.0, 11.0]), np.ones((2, 2)), np.zeros(2, dtype=np.int64), ["g"] * 2)
     model = SimpleNamespace(log_nu=-1.0)
     found = _cross_fitted(model, pairs, pairs[:8], outside, holdout)  # type: ignore[arg-type]
     assert found.rows.tolist() == [0, 2, 4, 6, 8, 10]
     assert found.readings.differences[-2:].tolist() == [9.0, 11.0]
     assert _cross_fitted(model, pairs, pairs[:8], None, holdout).rows.tolist() == [8, 10]  # type: ignore[arg-type]
+
+
+def test_held_out_pairs_that_were_picked_are_in_no_figure(base: LanguageModel, tmp_path: Path) -> None:
+    pairs = [replace(pair, criteria={"brief": pair.outcome}) for pair in pairs_that_like_commas(24, 0)]
+    held_out = [
+        replace(pair, criteria={"brief": pair.outcome}, at_random=place % 3 > 0)
+        for place, pair in enumerate(pairs_that_like_commas(9, 1, holdout=True))
+    ]
+    settings = SETTINGS.model_copy(update={"epochs": 0})
+    found, without = (
+        train(base, [*pairs, *shown], [], settings, checkpoint_folder=tmp_path, on_step=lambda _: None)
+        for shown in (held_out, [pair for pair in held_out if pair.at_random])
+    )
+    assert found.report["holdout"]["pairs"] == len(found.holdout.differences) == 6
+    assert found.report == without.report
 
 
 def test_permuted_labels_teach_nothing(base: LanguageModel, tmp_path: Path) -> None:

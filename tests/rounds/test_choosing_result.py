@@ -45,6 +45,10 @@ def test_what_teaches_the_taste_beats_what_teaches_its_opposite(db):
     assert (found["rule"], found["judgments"], found["pairs"]) == ("information", 25, 30)
     assert found["chosen"] > 0.8 and found["random"] < 0.4
     assert 0 < found["low"] <= found["chosen"] - found["random"] <= found["high"]
+    picked = comparisons.listing(db)[-4:]  # as an import may bring them
+    assert {one.split for one in picked} == {"holdout"}
+    chosen(db, [one.id for one in picked])
+    assert choosing_result.compare(db)["pairs"] == 26, "what was picked is no sample to measure on"
 
 
 def test_nothing_is_said_without_chosen_pairs_or_with_too_few(db):
