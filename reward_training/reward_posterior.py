@@ -83,7 +83,7 @@ def posterior_around(
     log_nu: float,
     spread: Floats,
     features: AnyFloats,
-    answers: tuple[Places, Places, Places, Floats],
+    answers: tuple[Places, Places, Places, Floats, Floats],
     groups: Sequence[str],
     *,
     precision: float,
@@ -92,12 +92,13 @@ def posterior_around(
     seed: int,
 ) -> RewardPosterior:
     """The posterior of a trained head: (D,) weights on features divided by `spread`, (M, D) features of the judged
-    texts. `answers`: places of each pair's first and second text, its outcome, its weight, (N,) each.
+    texts. `answers`: places of each pair's first and second text, its outcome, its weight, and the logits towards the
+    first that come from the side it was shown on, (N,) each.
     """
     directions = Directions.scaled_by(features, np.asarray(features, dtype=np.float64).mean(0), spread)
     inside, _ = directions.coordinates(features)
-    first, second, outcomes, weights = answers
-    judged = Answers.of(inside[first] - inside[second], outcomes, weights)
+    first, second, outcomes, weights, side_bias = answers
+    judged = Answers.of(inside[first] - inside[second], outcomes, weights, side_bias)
     found = laplace(judged, precision, directions.basis @ head, log_nu)
     heads = bootstrap_heads(judged, groups, precision, members, seed)
     return RewardPosterior(directions, found, heads, sd)

@@ -135,7 +135,7 @@ def train(
     report["cross_fitted"] = evaluate(crossed.readings, model.log_nu)
     report["ceiling"] = human_ceiling(said_of(pairs))
     precision = float(fitted.arrays.weights.sum()) * head_report["head_l2"] * model.width * temperature**2
-    posterior = _posterior(model, training, features_once, fitted.arrays.weights, precision, settings)
+    posterior = _posterior(model, training, features_once, fitted.arrays, precision, settings)
     return TrainedReward(model, report, readings, crossed, posterior, criteria)
 
 
@@ -168,19 +168,19 @@ def _posterior(
     model: RewardModel,
     pairs: Sequence[Pair],
     features_of: Callable[[Sequence[Text]], Tensor],
-    weights: Floats,
+    arrays: PairArrays,
     precision: float,
     settings: RewardSettings,
 ) -> RewardPosterior:
-    """How sure the trained head is. `precision` of the prior: the loss is a mean, the ridge l2/2 * D * |w|^2, so their
-    sum over all pairs gives it; a head divided by a temperature T has T^2 of it."""
+    """How sure the trained head is, given what was learned of people. `precision` of the prior: the loss is a mean, the
+    ridge l2/2 * D * |w|^2, so their sum over all pairs gives it; a head divided by a temperature T has T^2 of it."""
     texts, first, second = unique_texts(pairs)
     return posterior_around(
         model.head.linear.weight[0].detach().cpu().double().numpy(),
         model.log_nu,
         model.spread.cpu().double().numpy(),
         features_of(texts).cpu().numpy(),
-        (first, second, _outcomes(pairs), weights),
+        (first, second, arrays.outcomes, arrays.weights, arrays.side_bias),
         [pair.group for pair in pairs],
         precision=precision,
         sd=model.sd,

@@ -125,6 +125,28 @@ def test_held_out_pairs_that_were_picked_are_in_no_figure(base: LanguageModel, t
     assert found.report == without.report
 
 
+def test_the_posterior_knows_what_is_known_of_people(
+    base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    given: list[Any] = []
+    real = training.posterior_around
+
+    def looked_at(*args: Any, **more: Any) -> Any:
+        given.append(args[4])
+        return real(*args, **more)
+
+    monkeypatch.setattr(training, "posterior_around", looked_at)
+    pairs = [
+        replace(pair, annotator="left", first_on_left=place % 2 == 0, outcome="second" if place % 2 else "first")
+        for place, pair in enumerate(pairs_that_like_commas(40, 3))
+    ]
+    settings = SETTINGS.model_copy(update={"epochs": 0})
+    train(base, pairs, [], settings, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    [(_, _, outcomes, weights, side_bias)] = given
+    assert outcomes.tolist() == [0, 2] * 20 and weights.max() < 1
+    assert (side_bias[::2] > 0.2).all() and side_bias[1::2].tolist() == (-side_bias[::2]).tolist()
+
+
 def test_permuted_labels_teach_nothing(base: LanguageModel, tmp_path: Path) -> None:
     rng = np.random.default_rng(0)
     pairs = [
