@@ -6,6 +6,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 
 from reward_training.ensemble import combine
 from reward_training.ensemble_settings import Combination
@@ -17,7 +18,8 @@ from reward_training.reward_posterior import RewardPosterior
 def scorer(
     model: RewardModel, folder: Path, combination: Combination, penalty: float
 ) -> Callable[[Sequence[Text]], list[float]]:
-    """Scores of texts: the model's own minus `penalty` standard deviations, or an ensemble's combination.
+    """Scores of texts: the model's own minus `penalty` standard deviations, or an ensemble's combination. Heads of an
+    ensemble are 0 at the mean of the judged texts; there they get the model's own score, so that their zero is its own.
 
     Raises NoPosterior where `folder` does not say how sure the model is, ValueError where it has no ensemble.
     """
@@ -25,6 +27,7 @@ def scorer(
         return model.score
     posterior = RewardPosterior.load(folder)
     combine(combination, np.zeros(0), posterior.member_scores(np.zeros((0, model.width))), penalty)  # is there one?
+    [middle] = model.score_features(torch.as_tensor(posterior.directions.centre).unsqueeze(0).to(model.centre))
 
     def score(texts: Sequence[Text]) -> list[float]:
         if not texts:
@@ -34,7 +37,7 @@ def scorer(
         vectors = features.cpu().numpy()
         if combination == "head":
             return (own - penalty * posterior.deviations(vectors)).tolist()
-        return combine(combination, own, posterior.member_scores(vectors), penalty).tolist()
+        return combine(combination, own, middle + posterior.member_scores(vectors), penalty).tolist()
 
     return score
 

@@ -17,6 +17,7 @@ from language_models.model import LanguageModel
 from reward_training import training
 from reward_training.annotator_settings import AnnotatorSettings
 from reward_training.cautious import scorer
+from reward_training.ensemble_settings import EnsembleSettings
 from reward_training.likelihood import Likelihood
 from reward_training.loss_settings import LossSettings
 from reward_training.metrics import Readings
@@ -190,6 +191,21 @@ def test_what_the_reward_does_not_know_is_taken_off_its_scores(trained: TrainedR
     assert scorer(trained.model, tmp_path, "head", 1.0)([]) == []
     with pytest.raises(ValueError, match="trained without further heads"):
         scorer(trained.model, tmp_path, "worst", 0.0)
+
+
+def test_the_zero_of_an_ensemble_is_that_of_the_reward(base: LanguageModel, tmp_path: Path) -> None:
+    draw = np.random.default_rng(9)
+    reference = [text(draw, 0) for _ in range(20)]
+    settings = SETTINGS.model_copy(update={"epochs": 0, "ensemble": EnsembleSettings(members=5)})
+    pairs = pairs_that_like_commas(60, 0)
+    found = train(base, pairs, reference, settings, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    (tmp_path / "reward").mkdir()
+    found.save(tmp_path / "reward")
+    judged = np.mean(found.model.score([one for pair in pairs for one in (pair.first, pair.second)]))
+    assert judged > 3, "people saw better texts than the reference writes"
+    for combination in ("mean", "worst"):
+        scores = scorer(found.model, tmp_path / "reward", combination, 0.0)  # type: ignore[arg-type]
+        assert abs(np.mean(scores(reference))) < judged / 4
 
 
 def test_scores_are_normalised_on_the_reference_samples(trained: TrainedReward) -> None:
