@@ -407,3 +407,24 @@ def test_three_such_steps_in_a_row_fail_with_adapter_and_texts_saved_also_across
     assert changed == [False] * 3
     saved = load_file(tmp_path / "non-finite.safetensors")
     assert saved["input_ids.0"].numel() > 0 and any("lora_B" in name for name in saved)
+
+
+def test_steps_of_the_adapter_are_clipped_and_their_rate_falls_on_a_line_to_nothing(
+    base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, rates, norms = training._step, list[float](), list[float]()
+
+    def looked_at(*given: Any) -> float | None:
+        *_, parameters, optimizer, _ = given
+        [group] = optimizer.param_groups
+        assert group["eps"] == 1e-5
+        loss = real(*given)
+        rates.append(group["lr"])
+        norms.append(float(torch.stack([one.grad.norm() for one in parameters]).norm()))
+        return loss
+
+    monkeypatch.setattr(training, "_step", looked_at)
+    settings = SETTINGS.model_copy(update={"max_grad_norm": 1e-3})
+    train(base, pairs_that_like_commas(24, 0), [], settings, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    assert rates == pytest.approx([3e-3 * (1 - step / 6) for step in range(6)])
+    assert norms == pytest.approx([1e-3] * 6, rel=1e-3)
