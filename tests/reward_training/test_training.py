@@ -17,7 +17,7 @@ from language_models.model import LanguageModel
 from reward_training import training
 from reward_training.annotator_settings import AnnotatorSettings
 from reward_training.cautious import scorer
-from reward_training.ensemble_settings import EnsembleSettings
+from reward_training.ensemble_settings import Combination, EnsembleSettings
 from reward_training.likelihood import Likelihood
 from reward_training.loss_settings import LossSettings
 from reward_training.metrics import Readings
@@ -60,6 +60,21 @@ def trained(base: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> Tr
     return train(
         base, pairs, reference, SETTINGS, checkpoint_folder=tmp_path_factory.mktemp("c"), on_step=lambda _: None
     )
+
+
+JUDGED = pairs_that_like_commas(60, 0)
+PLAIN = [text(np.random.default_rng([9, place]), 0) for place in range(20)]  # none of what people like
+
+
+@pytest.fixture(scope="module")
+def with_ensemble(base: LanguageModel, tmp_path_factory: pytest.TempPathFactory) -> tuple[TrainedReward, Path]:
+    """A reward with five more heads, and its folder."""
+    folder = tmp_path_factory.mktemp("ensemble")
+    settings = SETTINGS.model_copy(update={"epochs": 0, "ensemble": EnsembleSettings(members=5)})
+    found = train(base, JUDGED, PLAIN, settings, checkpoint_folder=folder, on_step=lambda _: None)
+    (folder / "reward").mkdir()
+    found.save(folder / "reward")
+    return found, folder / "reward"
 
 
 def test_a_taste_that_can_be_read_off_the_text_is_learned_on_unseen_prompts(trained: TrainedReward) -> None:
@@ -193,19 +208,26 @@ def test_what_the_reward_does_not_know_is_taken_off_its_scores(trained: TrainedR
         scorer(trained.model, tmp_path, "worst", 0.0)
 
 
-def test_the_zero_of_an_ensemble_is_that_of_the_reward(base: LanguageModel, tmp_path: Path) -> None:
-    draw = np.random.default_rng(9)
-    reference = [text(draw, 0) for _ in range(20)]
-    settings = SETTINGS.model_copy(update={"epochs": 0, "ensemble": EnsembleSettings(members=5)})
-    pairs = pairs_that_like_commas(60, 0)
-    found = train(base, pairs, reference, settings, checkpoint_folder=tmp_path, on_step=lambda _: None)
-    (tmp_path / "reward").mkdir()
-    found.save(tmp_path / "reward")
-    judged = np.mean(found.model.score([one for pair in pairs for one in (pair.first, pair.second)]))
+def test_the_zero_of_an_ensemble_is_that_of_the_reward(with_ensemble: tuple[TrainedReward, Path]) -> None:
+    found, folder = with_ensemble
+    judged = np.mean(found.model.score([one for pair in JUDGED for one in (pair.first, pair.second)]))
     assert judged > 3, "people saw better texts than the reference writes"
     for combination in ("mean", "worst"):
-        scores = scorer(found.model, tmp_path / "reward", combination, 0.0)  # type: ignore[arg-type]
-        assert abs(np.mean(scores(reference))) < judged / 4
+        scores = scorer(found.model, folder, combination, 0.0)  # type: ignore[arg-type]
+        assert abs(np.mean(scores(PLAIN))) < judged / 4
+
+
+@pytest.mark.parametrize("combination", ["head", "mean", "worst", "mean-minus-variance"])
+def test_what_is_taken_off_a_score_is_the_same_at_any_batch_size_and_order(
+    with_ensemble: tuple[TrainedReward, Path], combination: Combination
+) -> None:
+    found, folder = with_ensemble
+    texts = [pair.first for pair in pairs_that_like_commas(8, 4)]
+    score = scorer(found.model, folder, combination, 1.0)
+    together = score(texts)
+    assert together == pytest.approx([score([one])[0] for one in texts], abs=1e-3)
+    assert together == pytest.approx(score(texts[::-1])[::-1], abs=1e-3)
+    assert np.std(np.array(together) - found.model.score(texts)) > 0.05
 
 
 def test_scores_are_normalised_on_the_reference_samples(trained: TrainedReward) -> None:
