@@ -60,7 +60,8 @@ class Written:
             return {}
 
         monkeypatch.setattr(algorithm, "optimise", caught)
-        algorithm._update(learner, iterations.Iteration(0, self.rollouts, {}), given, self.settings)
+        now = iterations.Iteration(0, self.rollouts, {})
+        self.figures: dict[str, float] = algorithm._update(learner, now, given, self.settings)
         self.ends = end_values(self.rollouts, learner, self.settings).tolist()
         self.lengths = self.rollouts.mask.sum(1).tolist()
         self.cut = [not one.finished for one in self.rollouts.sampled]
@@ -93,6 +94,17 @@ class Written:
         for row, length in enumerate(self.lengths):
             for t in range(length):
                 assert float(self.found[row, t]) == pytest.approx(expected(row, t), abs=3e-4), (row, t)
+
+    def explained(self, targets: Sequence[Sequence[float]]) -> float:
+        """The share of the targets' variance that the values of the rollouts explain, over real tokens."""
+        pairs = [
+            (one, float(self.rollouts.values[row, t]))
+            for row, own in enumerate(targets)
+            for t, one in enumerate(own[: self.lengths[row]])
+        ]
+        middle = mean([one for one, _ in pairs])
+        spread = sum((one - middle) ** 2 for one, _ in pairs)
+        return 1 - sum((one - value) ** 2 for one, value in pairs) / spread
 
 
 def mean(values: Sequence[float]) -> float:
@@ -150,15 +162,20 @@ def test_actor_critic_is_by_returns_of_n_steps_and_goes_on_behind_a_cut(
         "actor_critic", tmp_path, monkeypatch, discount=0.9, n_steps=3, value_coefficient=0.3, truncated="bootstrap"
     )
 
-    def expected(row: int, t: int) -> float:
+    def target(row: int, t: int) -> float:
         rewards = made.rewards(row, 0.0 if made.cut[row] else None)
         values = [*made.rollouts.values[row, : len(rewards)].tolist(), made.ends[row]]
         until = min(t + 3, len(rewards))
-        target = to_go(rewards[t:until], 0.9)[0] + 0.9 ** (until - t) * values[until]
-        value = 0.5 * (float(made.values[row, t]) - target) ** 2
-        return -(target - values[t]) * float(made.log_probs[row, t]) + 0.3 * value
+        return to_go(rewards[t:until], 0.9)[0] + 0.9 ** (until - t) * values[until]
+
+    def expected(row: int, t: int) -> float:
+        value = 0.5 * (float(made.values[row, t]) - target(row, t)) ** 2
+        advantage = target(row, t) - float(made.rollouts.values[row, t])
+        return -advantage * float(made.log_probs[row, t]) + 0.3 * value
 
     made.check(expected)
+    targets = [[target(row, t) for t in range(made.lengths[row])] for row in range(16)]
+    assert made.figures["explained_variance"] == pytest.approx(made.explained(targets), abs=1e-4)
 
 
 @pytest.mark.parametrize("centred", [False, True])
@@ -192,3 +209,5 @@ def test_ppo_goes_on_behind_a_cut_and_takes_the_prompts_mean_off(
         return policy + made.settings.value_coefficient * value
 
     made.check(expected)
+    by_row = [[targets[row, t] for t in range(made.lengths[row])] for row in range(16)]
+    assert made.figures["explained_variance"] == pytest.approx(made.explained(by_row), abs=1e-4)
