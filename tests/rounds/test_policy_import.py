@@ -3,20 +3,24 @@
 import json
 import shutil
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
 from safetensors.torch import load_file, save_file
 
-from feedback_store import policies, run_records, runs
+from feedback_store import completions, policies, prompts, run_records, runs, study_settings
 from feedback_store.database import Database
 from feedback_store.errors import Conflict
 from language_models import folders
 from language_models.plain_lora import NotPlainLora
-from rounds import verbs
+from language_models.settings import LoraSettings
+from rounds import studies, verbs
+from rounds.kinds import train_reward
 from rounds.settings import SettingsError
 from rounds.worker import Worker
 from tests.builders.policy_studies import HUB, REVISION, done, put_tiny_on_hub, with_policy
+from tests.builders.tiny_models import randomise
 from tests.rounds.small_study import new_study, start_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -55,6 +59,32 @@ def imported(study, worker, export) -> policies.Policy:
     assert run.status == "succeeded", run.error
     assert run.config["folder"] == "policy-1-with-base", "no path is stored"
     return policies.by_name(study, "imported-formal")
+
+
+@pytest.fixture(scope="module")
+def later(study, worker, imported) -> policies.Policy:
+    """A policy below the imported one that differs from it by more than a few steps of training would."""
+    adapters, folder = worker.models.model.adapters, study.folder / "models" / "far-1"
+    adapters.add("far", LoraSettings(rank=4, alpha=8), 7)
+    randomise(worker.models.model, "far", 7)
+    with folders.write_folder(folder) as writing:
+        (writing / "adapter").mkdir()
+        adapters.save("far", writing / "adapter")
+    adapters.remove("far")
+    start_run(study, "train-policy")
+    lease = runs.claim(study, "test", lease_seconds=60)
+    made = policies.publish(
+        study,
+        lease,
+        name_prefix="far",
+        parent_id=imported.id,
+        folder="models/far-1",
+        base_sha256=worker.models.identity.sha256,
+        manifest_sha256=folders.manifest_sha256(folder),
+        metrics={},
+    )
+    study_settings.put(study, policies.CURRENT, imported.id)
+    return made
 
 
 @pytest.fixture
@@ -135,6 +165,42 @@ def test_evaluations_measure_kl_to_the_start_of_the_line(study, worker, imported
     assert run.status == "succeeded", run.error
     assert [one["kl_nats"] for one in run.result["policies"].values()] == [0.0, 0.0]
     assert policies.reference(study, policies.by_name(study, "base")).name == "base"
+
+
+def test_kl_of_a_later_policy_of_the_line_is_by_the_texts_to_its_start_at_the_studys_temperature(
+    study, worker, imported, later
+):
+    run = done(study, worker, start_run(study, "evaluate", prompts=2, samples=1, policies="imported-formal,far-1"))
+    assert run.status == "succeeded", run.error
+    model = worker.models.model
+    texts = [one for one in completions.of_run(study, run.id) if one.policy_id == later.id]
+    asked = {
+        one.id: model.tokens(one.messages, studies.settings(study).system_prompt) for one in prompts.listing(study)
+    }
+    temperature, sums = studies.settings(study).sampling.temperature, []
+    for one in texts:
+        said = model.completion_tokens(one.text, one.finish_reason == "stop")
+        read = []
+        for writer in (later, imported):
+            with torch.no_grad(), model.adapters.using(worker.models.adapter(writer)):
+                logits = model.network(input_ids=torch.tensor([[*asked[one.prompt_id], *said]])).logits[0, :-1]
+            log_p = torch.log_softmax(logits[-len(said) :] / temperature, -1)
+            read.append(float(log_p[range(len(said)), said].sum()))
+        sums.append(read[0] - read[1])
+    assert len(sums) == 2 and max(map(abs, sums)) > 0.1
+    assert run.result["policies"]["far-1"]["kl_nats"] == pytest.approx(sum(sums) / 2, abs=1e-3)
+
+
+def test_a_reward_has_its_zero_on_the_start_of_the_line_whoever_is_current(study, imported, later):
+    context = SimpleNamespace(
+        folder=study.folder / "begins", db=study, study=studies.settings(study), log=lambda words: None
+    )
+    context.folder.mkdir()
+    study_settings.put(study, policies.CURRENT, later.id)
+    assert train_reward._begin_with(context).name == "imported-formal"
+    study_settings.put(study, policies.CURRENT, policies.base(study).id)
+    assert train_reward._begin_with(context).name == "imported-formal", "a later attempt takes what it began with"
+    study_settings.put(study, policies.CURRENT, imported.id)
 
 
 def test_a_name_is_taken_once_and_is_a_name(study, imported, export):
