@@ -6,7 +6,7 @@ import pytest
 import torch
 from safetensors.torch import load_file
 
-from feedback_store import annotators, judgments, policies, preferences, provenance, questions, runs
+from feedback_store import annotators, completions, judgments, policies, preferences, provenance, questions, runs
 from feedback_store.database import Database
 from feedback_store.judgments import NewJudgment
 from policy_training.algorithms import dpo
@@ -142,6 +142,12 @@ def test_pairs_and_demonstrations_are_what_was_said_on_training_prompts(
     assert [one.chosen_ids for one in given.preferences].count(edit) == 1
     assert edit[-1] == model.tokenizer.eos_token_id
     assert given.demonstrations == []
+    named = {one for pair in said for one in (pair.first_id, pair.second_id) if one is not None}
+    written = completions.get(db, sorted(named))
+    assert any(one.finish_reason == "length" for one in written)
+    whole = {tuple(model.completion_tokens(one.text, one.finish_reason == "stop")) for one in written}
+    found = [tokens for one in given.preferences for tokens in (one.chosen_ids, one.rejected_ids) if tokens != edit]
+    assert {tuple(tokens) for tokens in found} == whole, "a text that was cut off has no end to learn"
 
     both = given_of(worker, settings_of("imitation", improved_weight=3.0), monkeypatch).demonstrations
     improved = given_of(worker, settings_of("imitation", demonstrations="improved"), monkeypatch).demonstrations

@@ -22,10 +22,12 @@ from feedback_store.database import Database
 from language_models import folders
 from language_models.seeds import completion_seed
 from reward_training.model import RewardModel
+from reward_training.records import Text
 from reward_training.settings import RewardSettings
 from rounds import studies, verbs
 from rounds.evaluation_texts import seed_of
 from rounds.kept_features import key_of, set_name
+from rounds.kinds import reward_export
 from rounds.prompts_looked_at import TASTE_SEED
 from rounds.texts import text_of
 from rounds.worker import Worker
@@ -273,6 +275,23 @@ def test_an_exported_policy_says_what_it_was_trained_by(study):
     assert (made["algorithm"], made["parents"]) == ("ppo", ["base"])
     assert made["settings"] == of_kind(study, "train-policy").config
     assert [one["function"] for one in made["rewards"]] == ["learned"]
+
+
+def test_a_classifier_is_fitted_to_training_prompts_by_group_and_compared_on_the_others(study, monkeypatch):
+    fitted: list[tuple[list[Text], list[str]]] = []
+    real = reward_export.write_classifier
+
+    def looked_at(model, texts, scores, groups, folder):
+        fitted.append((texts, groups))
+        return real(model, texts, scores, groups, folder)
+
+    monkeypatch.setattr(reward_export, "write_classifier", looked_at)
+    run = start_run(study, "reward-export", format="classifier", base_licence="Apache-2.0")
+    idle_worker(study.folder).work(until_idle=True)
+    assert runs.get(study, run.id).status == "succeeded"
+    [(texts, groups)] = fitted
+    group_of = {prompt.messages[-1]["content"]: prompt.group for prompt in prompts.listing(study, "train")}
+    assert [group_of[text.prompt[-1]["content"]] for text in texts] == groups
 
 
 @pytest.mark.parametrize("form", ["module", "classifier"])
