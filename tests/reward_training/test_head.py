@@ -1,7 +1,7 @@
 import numpy as np
 import pytest
 
-from reward_training.head import PairDifferences, choose_l2, fit_head
+from reward_training.head import PairDifferences, choose_l2, fit_head, folds_of
 from reward_training.likelihood import FIRST, outcome_probabilities
 
 
@@ -59,3 +59,22 @@ def test_differences_of_shared_texts_fit_the_same_head_without_the_matrix() -> N
     assert (chosen, losses) == (plain, pytest.approx(plain_losses, rel=1e-5))
     both = [fit_head(one, outcomes, weights, chosen).weights for one in (lazy, matrix)]
     assert both[0] == pytest.approx(both[1], abs=1e-3)
+
+
+def test_margins_and_smoothing_shape_the_fits_and_the_loss_that_decides_is_plain() -> None:
+    draw = np.random.default_rng(4)
+    differences, weights = draw.normal(size=(40, 3)), draw.uniform(0.5, 1.5, 40)
+    outcomes = np.array([draw.choice(3, p=row) for row in outcome_probabilities(2 * differences[:, 0], -1.0)])
+    groups, margins = [str(row // 2) for row in range(40)], draw.uniform(0, 1, 40)
+    _, losses = choose_l2(differences, outcomes, weights, groups, (0.01, 0.1), margins=margins, smoothing=0.1)
+    folds = folds_of(groups)
+    for l2, found in losses.items():
+        total = 0.0
+        for fold in range(4):
+            inside, outside = folds != fold, folds == fold
+            head = fit_head(
+                differences[inside], outcomes[inside], weights[inside], l2, margins=margins[inside], smoothing=0.1
+            )
+            told = outcome_probabilities(differences[outside] @ head.weights, head.log_nu)
+            total -= float(weights[outside] @ np.log(told[np.arange(len(told)), outcomes[outside]]))
+        assert found == pytest.approx(total / weights.sum(), abs=1e-3)

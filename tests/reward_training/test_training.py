@@ -1,8 +1,9 @@
 """Reward training on the tiny model: learning, batching, saving, resuming."""
 
 from collections import Counter
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from dataclasses import replace
+from functools import partial
 from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
@@ -141,26 +142,42 @@ def test_held_out_pairs_that_were_picked_are_in_no_figure(base: LanguageModel, t
     assert found.report == without.report
 
 
-def test_the_posterior_knows_what_is_known_of_people(
+def test_head_folds_adapter_and_posterior_know_what_is_known_of_people(
     base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    given: list[Any] = []
-    real = training.posterior_around
-
-    def looked_at(*args: Any, **more: Any) -> Any:
-        given.append(args[4])
-        return real(*args, **more)
-
-    monkeypatch.setattr(training, "posterior_around", looked_at)
+    given: dict[str, list[Any]] = {"posterior_around": [], "fit_head": [], "davidson": []}
+    for name, seen in given.items():
+        real = getattr(training, name)
+        monkeypatch.setattr(training, name, partial(_noted, seen, real))
     pairs = [
         replace(pair, annotator="left", first_on_left=place % 2 == 0, outcome="second" if place % 2 else "first")
         for place, pair in enumerate(pairs_that_like_commas(40, 3))
     ]
-    settings = SETTINGS.model_copy(update={"epochs": 0})
+    settings = SETTINGS.model_copy(update={"epochs": 1, "pairs_per_step": 40})
     train(base, pairs, [], settings, checkpoint_folder=tmp_path, on_step=lambda _: None)
-    [(_, _, outcomes, weights, side_bias)] = given
+    [((_, _, _, _, (_, _, outcomes, weights, side_bias), _), _)] = given["posterior_around"]
     assert outcomes.tolist() == [0, 2] * 20 and weights.max() < 1
     assert (side_bias[::2] > 0.2).all() and side_bias[1::2].tolist() == (-side_bias[::2]).tolist()
+    (head, more), *folds = given["fit_head"]
+    assert head[2].tolist() == weights.tolist() and more["side_bias"].tolist() == side_bias.tolist()
+    assert len(folds) == 5 and all(set(more["side_bias"]) == set(side_bias) for _, more in folds)
+    steps = [part for part, _ in given["davidson"]]
+    assert sorted(one for part in steps for one in part[2]) == sorted(weights)
+    assert sorted(one for part in steps for one in part[4]) == sorted(side_bias)
+
+
+def _noted(seen: list[Any], real: Callable[..., Any], *args: Any, **more: Any) -> Any:
+    seen.append((args, more))
+    return real(*args, **more)
+
+
+def test_a_text_that_was_cut_off_is_read_without_an_end(trained: TrainedReward) -> None:
+    prompt = [{"role": "user", "content": "Hi"}]
+    read = {
+        finished: float(trained.model.all_features([Text(prompt, "ab", finished)])[0, -1].exp())
+        for finished in (True, False, None)
+    }
+    assert read == {True: pytest.approx(3), False: pytest.approx(2), None: pytest.approx(3)}  # two bytes, and the EOS
 
 
 def test_permuted_labels_teach_nothing(base: LanguageModel, tmp_path: Path) -> None:
@@ -267,7 +284,9 @@ def test_a_saved_reward_comes_back_bit_equal_and_refuses_another_base(
 ) -> None:
     trained.model.save(tmp_path)
     texts = [pair.first for pair in pairs_that_like_commas(12, 4)]
-    assert RewardModel.load(base, tmp_path).score(texts) == trained.model.score(texts)
+    back = RewardModel.load(base, tmp_path)
+    assert back.score(texts) == trained.model.score(texts)
+    assert back.log_nu == trained.model.log_nu != 0
     other = fresh_tiny()
     other.identity = type(other.identity)("hub:other", "other weights", "", "")
     with pytest.raises(WrongBase, match="hub:other"):
