@@ -15,7 +15,7 @@ from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.algorithms import ppo, rloo
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
 from policy_training.algorithms.settings.rloo import Settings as RlooSettings
-from policy_training.iterations import describe, iterations
+from policy_training.iterations import _proxy, describe, iterations
 from policy_training.kl import KLController
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
@@ -115,3 +115,15 @@ def test_checkpoints_of_another_training_are_refused(tmp_path: Path) -> None:
         train(rloo, RlooSettings(steps=1, seed=1, **small))
     with pytest.raises(ForeignCheckpoint, match="algorithm rloo and not ppo"):
         train(ppo, PPOSettings(steps=1, **small))
+
+
+def test_the_proxy_pays_for_cut_off_texts_as_training_does(tmp_path: Path) -> None:
+    given, learner = started(tmp_path, [])
+    settings = SETTINGS.model_copy(update={"truncation_penalty": 3.0})
+    rollouts = collect(given, learner, settings, 0)
+    rollouts = replace(rollouts, scores=torch.arange(6.0))
+    cut = [not sampled.finished for sampled in rollouts.sampled]
+    assert any(cut)
+    proxy = _proxy(rollouts, given, settings)
+    assert proxy is not None and proxy.mean == pytest.approx(2.5 - 3.0 * sum(cut) / 6)
+    assert _proxy(rollouts, replace(given, reward=None), settings) is None
