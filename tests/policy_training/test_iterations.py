@@ -127,3 +127,15 @@ def test_the_proxy_pays_for_cut_off_texts_as_training_does(tmp_path: Path) -> No
     proxy = _proxy(rollouts, given, settings)
     assert proxy is not None and proxy.mean == pytest.approx(2.5 - 3.0 * sum(cut) / 6)
     assert _proxy(rollouts, replace(given, reward=None), settings) is None
+
+
+def test_the_share_cut_off_is_by_what_the_sampler_says_whatever_the_length(tmp_path: Path) -> None:
+    rollouts = drawn(tmp_path)
+    lengths = [len(one.token_ids) for one in rollouts.sampled]
+    turned = [
+        replace(one, finish_reason="stop" if length == max(lengths) else "length")
+        for one, length in zip(rollouts.sampled, lengths, strict=True)
+    ]
+    assert 0 < lengths.count(max(lengths)) < len(lengths)
+    found = describe(replace(rollouts, sampled=turned))["cut_off"]
+    assert found == pytest.approx(1 - lengths.count(max(lengths)) / len(lengths))
