@@ -27,3 +27,12 @@ def test_a_character_of_several_tokens_stands_with_its_last_and_a_broken_end_is_
     assert token_texts(list(data), decode) == ["a", "", "", "", "🙂", "b"]
     assert token_texts(list(data[:3]), decode) == ["a", "", "\N{REPLACEMENT CHARACTER}"]
     assert token_texts(list(b"a\xffb"), decode) == ["a", "", "\N{REPLACEMENT CHARACTER}b"]
+
+
+def test_a_space_that_is_written_only_behind_another_token_stands_with_the_token_after_it() -> None:
+    words = ["▁Hello", "▁world", "!", "▁Bye"]
+
+    def decode(ids: Sequence[int]) -> str:  # as SentencePiece's decoders do
+        return "".join(words[place] for place in ids).replace("▁", " ").removeprefix(" ")
+
+    assert token_texts([0, 1, 2, 3], decode) == ["Hello", " world", "!", " Bye"]

@@ -1,0 +1,53 @@
+"""System prompts without a place, and ends of turns that nothing tells."""
+
+import pytest
+
+from language_models.chat_turns import end_of_turn, placed, takes_system
+from language_models.model import BaseIdentity, LanguageModel
+from language_models.tiny import END, END_OF_TEXT, TEMPLATE, tiny_model, tiny_tokenizer
+
+USER = {"role": "user", "content": "Hi"}
+REFUSES = "{% for message in messages if message['role'] == 'assistant' %}{{ raise_exception('no') }}{% endfor %}"
+
+
+def test_a_system_prompt_that_is_all_there_is_stays_and_an_empty_one_without_a_place_leaves_no_trace() -> None:
+    alone = [{"role": "system", "content": "Be brief."}]
+    assert placed(alone, takes_system=False) == alone
+    assert placed([{"role": "system", "content": ""}, USER], takes_system=False) == [USER]
+
+
+def test_a_turn_ends_by_the_eos_where_the_template_takes_no_answer_or_ends_none() -> None:
+    for template in (REFUSES + TEMPLATE, TEMPLATE.replace("<|im_end|>", "")):
+        tokenizer = tiny_tokenizer()
+        tokenizer.chat_template = template
+        assert end_of_turn(tokenizer, frozenset({tokenizer.eos_token_id})) == tokenizer.eos_token_id
+
+
+def test_without_an_eos_the_first_of_the_tokens_that_stop_the_base_ends_a_turn() -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.eos_token, tokenizer.chat_template = None, None
+    assert end_of_turn(tokenizer, frozenset({7, 5})) == 5
+    assert end_of_turn(tokenizer, frozenset()) is None
+
+
+@pytest.mark.parametrize("system", ["Be brief.", ""])
+def test_without_a_template_a_system_prompt_stands_on_a_line_of_its_own(system: str) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = None
+    model = LanguageModel(tiny_model(tokenizer), tokenizer, BaseIdentity("tiny:", "weights", "tokenizer", "template"))
+    assert takes_system(tokenizer)
+    assert tokenizer.decode(model.tokens([USER, {"role": "assistant", "content": "Yes?"}, USER], system)) == (
+        f"{system}\nHi\nYes?\nHi\n"
+    )
+
+
+def test_what_the_eos_of_the_tokenizer_and_those_of_the_base_name_stops_a_completion() -> None:
+    tokenizer = tiny_tokenizer()
+    network = tiny_model(tokenizer)
+    text, end = tokenizer.convert_tokens_to_ids([END_OF_TEXT, END])
+    for declared in (text, [text]):
+        network.generation_config.eos_token_id = declared
+        model = LanguageModel(network, tokenizer, BaseIdentity("tiny:", "weights", "tokenizer", "template"))
+        assert model.stop_ids == {text, end}
+        assert model.trunk(1).stop_ids == model.stop_ids
+        assert model.trunk(1).end_id == model.end_id
