@@ -1,0 +1,76 @@
+"""By what a base is known: every part of its weights, its tokens and its template, each on its own."""
+
+import json
+from collections.abc import Callable
+from pathlib import Path
+
+import pytest
+from safetensors.torch import load_file, save_file
+
+from language_models.model import BaseIdentity, LanguageModel
+from language_models.settings import LoraSettings
+from language_models.sources import BUNDLED_HUB_ID
+from language_models.tiny import tiny_model, tiny_tokenizer
+
+
+@pytest.fixture
+def base(tmp_path: Path) -> Path:
+    """A base in several files of weights."""
+    tokenizer = tiny_tokenizer()
+    tiny_model(tokenizer).save_pretrained(tmp_path, max_shard_size="100KB")
+    tokenizer.save_pretrained(tmp_path)
+    assert len(list(tmp_path.glob("*.safetensors"))) > 1
+    return tmp_path
+
+
+def change_last_weights(folder: Path) -> None:
+    path = sorted(folder.glob("*.safetensors"))[-1]
+    save_file({name: tensor + 1 for name, tensor in load_file(path).items()}, path, metadata={"format": "pt"})
+
+
+def swap_two_tokens(folder: Path) -> None:
+    path = folder / "tokenizer.json"
+    told = json.loads(path.read_text())
+    vocabulary = told["model"]["vocab"]
+    vocabulary["a"], vocabulary["b"] = vocabulary["b"], vocabulary["a"]
+    path.write_text(json.dumps(told))
+
+
+def change_template(folder: Path) -> None:
+    path = folder / "chat_template.jinja"
+    path.write_text(path.read_text() + "{# changed #}")
+
+
+@pytest.mark.parametrize(
+    ("change", "part"),
+    [
+        (change_last_weights, "sha256"),
+        (swap_two_tokens, "tokenizer_sha256"),
+        (change_template, "template_sha256"),
+    ],
+)
+def test_a_change_in_one_part_is_seen_in_its_hash_and_in_no_other(
+    base: Path, change: Callable[[Path], None], part: str
+) -> None:
+    before = vars(LanguageModel.load(str(base)).identity)
+    change(base)
+    after = vars(LanguageModel.load(str(base)).identity)
+    assert [name for name in before if before[name] != after[name]] == [part]
+
+
+@pytest.mark.parametrize(
+    ("source", "named"),
+    [
+        ("bundled:smollm2-135m-instruct", BUNDLED_HUB_ID),
+        ("hub:people/model@0123abc", "people/model"),
+        ("tiny:", "tiny:"),
+    ],
+)
+def test_an_adapter_names_its_base_as_others_find_it_on_the_hub(tmp_path: Path, source: str, named: str) -> None:
+    tokenizer = tiny_tokenizer()
+    model = LanguageModel(tiny_model(tokenizer), tokenizer, BaseIdentity(source, "weights", "tokenizer", "template"))
+    for name in ("first", "second"):
+        model.adapters.add(name, LoraSettings(rank=4), 0)
+        (tmp_path / name).mkdir()
+        model.adapters.save(name, tmp_path / name)
+        assert json.loads((tmp_path / name / "adapter_config.json").read_text())["base_model_name_or_path"] == named
