@@ -98,7 +98,9 @@ class Adapters:
         config.fan_in_fan_out = False  # PEFT finds out itself where weights lie transposed
         config.base_model_name_or_path, config.revision = self.base_name, None
         weights = load_file(folder / WEIGHTS)
-        self._insert(name, config)
+        with torch.random.fork_rng(devices=[]):
+            torch.manual_seed(0)  # what the file has no matrices of changes nothing, and is trained from the same start
+            self._insert(name, config)
         try:
             told = set_peft_model_state_dict(self.network, weights, adapter_name=name)
             if told.unexpected_keys:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from safetensors.torch import load_file, save_file
 from torch import Tensor
 from transformers import AutoModelForCausalLM, GPT2Config
 
@@ -154,6 +155,25 @@ def test_a_loaded_adapter_is_said_to_be_of_this_base_whatever_its_config_said(
     tiny.adapters.save("back", tmp_path / "again")
     config = json.loads((tmp_path / "again" / "adapter_config.json").read_text())
     assert (config["base_model_name_or_path"], config["revision"]) == (tiny.adapters.base_name, None)
+
+
+def test_loading_draws_nothing_and_what_a_file_leaves_out_starts_the_same_each_time(
+    tiny: LanguageModel, tmp_path: Path
+) -> None:
+    tiny.adapters.add("part", SMALL, 0)
+    tiny.adapters.save("part", tmp_path)
+    matrices = load_file(tmp_path / "adapter_model.safetensors")
+    left_out = next(name for name in matrices if "lora_A" in name)
+    kept = {name: value for name, value in matrices.items() if name.rpartition(".lora_")[0] not in left_out}
+    assert len(kept) == len(matrices) - 2
+    save_file(kept, tmp_path / "adapter_model.safetensors")
+    drawn_before = torch.random.get_rng_state()
+    for name in ("first", "second"):
+        tiny.adapters.load(name, tmp_path)
+    assert torch.equal(torch.random.get_rng_state(), drawn_before)
+    one, other = (tiny.adapters.state(name) for name in ("first", "second"))
+    assert torch.equal(one[left_out], other[left_out])
+    assert one[left_out].any() and not one[left_out.replace("lora_A", "lora_B")].any()
 
 
 def test_matrices_that_the_config_does_not_name_are_told_and_nothing_of_them_is_loaded(
