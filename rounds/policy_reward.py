@@ -76,10 +76,13 @@ class PolicyReward:
         return self._last.totals
 
     def learned(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
-        """The learned part alone, of texts that need not be whole; `readings` stay those of the last batch."""
+        """The learned part alone, in its unit, of texts that need not be whole; `readings` stay those of the last
+        batch."""
         self.context.check()
         texts = _drawn(items, sampled)
-        return list(self._length.taken_off(self._score(texts), [one.completion for one in texts]))
+        scores = self._length.taken_off(self._score(texts), [one.completion for one in texts])
+        part = next(part for part in self.composite.parts if self.asked[part.name].function == "learned")
+        return [(score - part.mean) / part.sd for score in scores]
 
     def scored(self, texts: Sequence[Text]) -> Scored:
         """Scores with their parts; what is odd about them is said in the log, once a part."""
@@ -174,7 +177,8 @@ class PolicyReward:
     def _doubt(self) -> Callable[[Sequence[Text]], float]:
         """What is taken off held-out scores."""
         settings: TrainPolicySettings = self.context.settings
-        weight = sum(abs(part.weight) for part in self.asked.values() if part.function == "learned")
+        learned = [part for part in self.composite.parts if self.asked[part.name].function == "learned"]
+        weight = sum(abs(part.weight) / part.sd for part in learned)
         if self.row is None or weight * settings.held_out_penalty == 0 or settings.reward_combination != "head":
             return lambda _: 0.0
         models = self.context.models
@@ -258,7 +262,7 @@ class PolicyReward:
             made = [replace(part, mean=fixed[part.name]["mean"], sd=fixed[part.name]["sd"]) for part in parts]
             return Composite(made, identify)
         composite = Composite(parts, identify)
-        leave = [name for name, asked in self.asked.items() if _is_normalised(asked.function)]
+        leave = [name for name, asked in self.asked.items() if self._is_normalised(asked.function)]
         if len(leave) < len(parts):
             texts = [text for text, _ in self._reference]
             self.context.report("scoring the reference policy")
@@ -269,6 +273,16 @@ class PolicyReward:
         self.composite = composite
         self._write_down()
         return composite
+
+    def _is_normalised(self, function: str) -> bool:
+        """Whether its scores have mean 0 and sd 1 on the reference policy's texts already. The learned reward's have
+        not once something is taken off them: beta would change its meaning with it."""
+        settings: TrainPolicySettings = self.context.settings
+        if function.startswith(OWN) or not function_registry.describe(function).normalised:
+            return False
+        return (settings.reward_combination, settings.reward_uncertainty_penalty, settings.length_correction) == (
+            "head", 0.0, 0.0,
+        )  # fmt: skip
 
     def _write_down(self) -> None:
         fixed: dict[str, Any] = {"parts": {one["name"]: one for one in self.provenance()}}
@@ -309,7 +323,3 @@ def _sha256_of(folder: Path) -> str:
         if path.is_file()
     ]
     return hashlib.sha256("\n".join(lines).encode()).hexdigest()
-
-
-def _is_normalised(function: str) -> bool:
-    return not function.startswith(OWN) and function_registry.describe(function).normalised

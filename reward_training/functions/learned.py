@@ -1,8 +1,9 @@
 """The reward that was learned from people's judgments.
 
 Where the run's settings price what it is not sure of (`reward_uncertainty_penalty`, `reward_combination`), that price
-is off already: the lower confidence bound of Coste et al. 2023, https://arxiv.org/abs/2310.02743. Its scores have mean
-0 and standard deviation 1 on samples of the reference policy already, so nothing normalises them again.
+is off already: the lower confidence bound of Coste et al. 2023, https://arxiv.org/abs/2310.02743. By itself its scores
+have mean 0 and standard deviation 1 on samples of the reference policy already, so nothing normalises them again; with
+something taken off they are brought there anew, as other parts are.
 """
 
 from reward_training.reward_function import ANY, FunctionSettings, Given, RewardFunction

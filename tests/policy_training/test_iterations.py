@@ -131,11 +131,8 @@ def test_the_proxy_pays_for_cut_off_texts_as_training_does(tmp_path: Path) -> No
 
 def test_the_share_cut_off_is_by_what_the_sampler_says_whatever_the_length(tmp_path: Path) -> None:
     rollouts = drawn(tmp_path)
-    lengths = [len(one.token_ids) for one in rollouts.sampled]
-    turned = [
-        replace(one, finish_reason="stop" if length == max(lengths) else "length")
-        for one, length in zip(rollouts.sampled, lengths, strict=True)
-    ]
-    assert 0 < lengths.count(max(lengths)) < len(lengths)
-    found = describe(replace(rollouts, sampled=turned))["cut_off"]
-    assert found == pytest.approx(1 - lengths.count(max(lengths)) / len(lengths))
+    longest = rollouts.mask.shape[1]
+    assert all(len(one.token_ids) == longest for one in rollouts.sampled[:2])
+    ended = [replace(one, finish_reason="stop") for one in rollouts.sampled[:2]]  # by its last token that is allowed
+    cut = [Sampled(one.token_ids[:3], one.text, "length") for one in rollouts.sampled[2:]]
+    assert describe(replace(rollouts, sampled=[*ended, *cut]))["cut_off"] == pytest.approx(4 / 6)

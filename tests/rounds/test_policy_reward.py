@@ -112,11 +112,13 @@ def test_doubt_and_length_come_off_the_learned_reward_of_whole_texts_and_of_such
         seen.append((scores, reward.learned(items, sampled), cautious, [one.text for one in sampled]))
 
     run = looked_into(study, folder, look, reward_uncertainty_penalty=2.0, length_correction=1.0)
-    fixed = resuming.reward_of(study.folder, run.id)["length"]
+    fixed, part = (resuming.reward_of(study.folder, run.id)[key] for key in ("length", "parts"))
     assert abs(fixed["slope"]) > 0.01
+    mean, sd = (part["learned"][name] for name in ("mean", "sd"))
+    assert mean < -0.1 and abs(sd - 1) > 0.01, "what is taken off moves both: beta would change its meaning"
     for scores, learned, cautious, words in seen:
         away = length_correction.log_lengths(words) - fixed["centre"]
-        expected = [one - fixed["slope"] * x for one, x in zip(cautious, away, strict=True)]
+        expected = [(one - fixed["slope"] * x - mean) / sd for one, x in zip(cautious, away, strict=True)]
         assert scores == pytest.approx(expected, abs=1e-4)
         assert learned == pytest.approx(expected, abs=1e-4)
 
@@ -220,18 +222,19 @@ def test_a_later_attempt_takes_the_scale_of_the_first_and_refuses_other_code(stu
 
 
 def test_what_chooses_the_policy_is_the_reward_less_what_it_does_not_know_and_length_comes_off_both(study, folder):
-    rewards, cautious, words = [], [], []
+    rewards, cautious, learned, words = [], [], [], []
     plain, held_out = PolicyReward.__call__, PolicyReward.held_out
 
     def watched(self, items, sampled):
         found = held_out(self, items, sampled)
         rewards.append(plain(self, items, sampled))
         cautious.append(found)
+        learned.append(self.learned(items, sampled))
         words.append([one.text for one in sampled])
         return found
 
     def looked_at(**more):
-        for seen in (rewards, cautious, words):
+        for seen in (rewards, cautious, learned, words):
             seen.clear()
         with pytest.MonkeyPatch.context() as patch:
             patch.setattr(PolicyReward, "held_out", watched)
@@ -252,15 +255,19 @@ def test_what_chooses_the_policy_is_the_reward_less_what_it_does_not_know_and_le
     looked_at(held_out_penalty=1.0)
     once = [[one - other for one, other in zip(*rows, strict=True)] for rows in zip(rewards, cautious, strict=True)]
     assert twice[0] == pytest.approx([2 * one for one in once[0]], rel=1e-3)
-    before = rewards[0]
+    before, alone = rewards[0], learned[0]
     looked_at(held_out_penalty=0.0)
     assert rewards == cautious
-    run = looked_at(held_out_penalty=0.0, length_correction=1.0)
-    fixed = resuming.reward_of(study.folder, run.id)["length"]
+    run = looked_at(held_out_penalty=1.0, length_correction=1.0)
+    fixed, parts = (resuming.reward_of(study.folder, run.id)[key] for key in ("length", "parts"))
     away = length_correction.log_lengths(words[0]) - fixed["centre"]
-    assert rewards[0] == pytest.approx(
-        [one - fixed["slope"] * x for one, x in zip(before, away, strict=True)], abs=1e-4
-    )
+    mean, sd = (parts["learned"][name] for name in ("mean", "sd"))
+    off = [(one - fixed["slope"] * x - mean) / sd for one, x in zip(alone, away, strict=True)]
+    assert learned[0] == pytest.approx(off, abs=1e-4)
+    whole = [total - plain + changed for total, plain, changed in zip(before, alone, off, strict=True)]
+    assert rewards[0] == pytest.approx(whole, abs=1e-4)
+    doubt = [one - other for one, other in zip(rewards[0], cautious[0], strict=True)]
+    assert sd != 1 and doubt == pytest.approx([once[0][0] / sd] * len(doubt), rel=1e-3), "in the unit of the reward"
     assert any("after the correction" in line.text for line in run_records.logs(study, run.id))
 
 
