@@ -54,7 +54,7 @@ class Adapters:
             base_model_name_or_path=self.base_name,
         )
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(seed)
+            torch.default_generator.manual_seed(seed)
             self._insert(name, config)
 
     def _linear_from(self, layer: int) -> list[str]:
@@ -99,7 +99,7 @@ class Adapters:
         config.base_model_name_or_path, config.revision = self.base_name, None
         weights = load_file(folder / WEIGHTS)
         with torch.random.fork_rng(devices=[]):
-            torch.manual_seed(0)  # what the file has no matrices of changes nothing, and is trained from the same start
+            torch.default_generator.manual_seed(0)  # what the file leaves out changes nothing, and starts the same
             self._insert(name, config)
         try:
             told = set_peft_model_state_dict(self.network, weights, adapter_name=name)

@@ -66,10 +66,11 @@ class CrossFitted:
 @dataclass(frozen=True)
 class TrainedReward:
     """A reward model and what it scored: figures on the training pairs, on the hold-out pairs that were drawn at
-    random, and cross-fitted."""
+    random (`holdout_rows`: which of all pairs these are), and cross-fitted."""
 
     model: RewardModel
     report: dict[str, Any]
+    holdout_rows: NDArray[np.int64]
     holdout: Readings
     cross_fitted: CrossFitted
     posterior: RewardPosterior
@@ -99,7 +100,8 @@ def train(
     `evidence` tells about people beside the pairs; what it repeats are rows of the pairs outside the hold-out.
     `on_step` is called after each step and may raise to stop. `features_of` gives the features of texts on the
     untouched base, (N, D), where they are kept; without it they are computed. Raises TooFewPairs, and NonFiniteLoss
-    after three bad losses in a row, with adapter and texts saved beside the checkpoints.
+    where the reward's scores are no numbers, or after three bad losses in a row, with adapter and token ids saved
+    beside the checkpoints.
     """
     training = [pair for pair in pairs if not pair.holdout]
     if len(training) < 2:
@@ -108,9 +110,14 @@ def train(
     fitted = _fit_head(model, training, reference, settings, evidence, features_of)
     head_report = fitted.report
     on_step({"stage": "head", "done": 0, "steps": _steps(len(training), settings), **head_report})
-    _fine_tune(model, training, fitted, settings, checkpoint_folder, on_step)
+    skipped = _fine_tune(model, training, fitted, settings, checkpoint_folder, on_step)
     temperature = _calibrate(model, training, fitted.outside)
     model.normalise_on(reference)
+    if not isfinite(model.mean + model.sd):
+        raise NonFiniteLoss(
+            "the trained reward gives scores that are not finite: its adapter went too far; try a lower learning rate, "
+            "from the start and not from a checkpoint"
+        )
     report = {
         **head_report,
         "people": _people(fitted.people),
@@ -118,11 +125,13 @@ def train(
         "log_nu": model.log_nu,
         "reference_mean": model.mean,
         "reference_sd": model.sd,
+        "skipped_steps": skipped,
     }
-    held_out = [pair for pair in pairs if pair.holdout and pair.at_random]
+    rows = np.flatnonzero([pair.holdout and pair.at_random for pair in pairs])
+    held_out = [pairs[int(row)] for row in rows]
     features_once = _each_read_once(model)
     readings = _read(model, held_out, features_once)
-    crossed = _cross_fitted(model, pairs, training, fitted.outside, readings)
+    crossed = _cross_fitted(model, pairs, training, fitted.outside, rows, readings)
     main = model.head.linear.weight.detach()[0].cpu().double().numpy()
 
     def standard_of(texts: Sequence[Text]) -> Floats:
@@ -136,7 +145,7 @@ def train(
     report["ceiling"] = human_ceiling(said_of(pairs))
     precision = float(fitted.arrays.weights.sum()) * head_report["head_l2"] * model.width * temperature**2
     posterior = _posterior(model, training, features_once, fitted.arrays, precision, settings)
-    return TrainedReward(model, report, readings, crossed, posterior, criteria)
+    return TrainedReward(model, report, rows, readings, crossed, posterior, criteria)
 
 
 def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
@@ -295,15 +304,19 @@ def _calibrate(model: RewardModel, pairs: Sequence[Pair], outside: Floats | None
 
 
 def _cross_fitted(
-    model: RewardModel, pairs: Sequence[Pair], training: Sequence[Pair], outside: Floats | None, holdout: Readings
+    model: RewardModel,
+    pairs: Sequence[Pair],
+    training: Sequence[Pair],
+    outside: Floats | None,
+    holdout_rows: NDArray[np.int64],
+    holdout: Readings,
 ) -> CrossFitted:
-    """Training pairs as heads of the other folds read them (by temperatures of the other folds), held-out pairs (those
-    drawn at random, `holdout`) as the model does; of both those drawn at random, as pairs picked to learn from are no
-    fair sample."""
+    """Training pairs as heads of the other folds read them (by temperatures of the other folds), held-out pairs as the
+    model does; of both those drawn at random, as pairs picked to learn from are no fair sample."""
     said = np.full(len(pairs), np.nan)
     held_out = np.array([pair.holdout for pair in pairs], dtype=bool)
     drawn = np.array([pair.at_random for pair in pairs], dtype=bool)
-    said[held_out & drawn] = holdout.differences
+    said[holdout_rows] = holdout.differences
     if outside is not None:
         groups = [pair.group for pair in training]
         said[~held_out] = cross_calibrated(outside, _outcomes(training), _weights(training), groups, model.log_nu)
@@ -322,8 +335,8 @@ def _fine_tune(
     settings: RewardSettings,
     folder: Path,
     on_step: OnStep,
-) -> None:
-    """Trains the adapter under the fitted head, which stays as it is.
+) -> int:
+    """Trains the adapter under the fitted head, which stays as it is. Returns how many steps were skipped.
 
     The order of the pairs is drawn from (seed, epoch) and the learning rate is a function of the step, so that a
     resumed run needs nothing but adapter, optimiser and how many steps were skipped. A step whose loss or gradient is
@@ -346,8 +359,8 @@ def _fine_tune(
             if (step + 1) % CHECKPOINT_EVERY == 0:
                 _save(model, optimizer, folder, step + 1, {"skipped": skipped, "skipped_in_a_row": in_a_row})
             told = {"loss": loss} if loss is not None else {}
-            told |= {"skipped_steps": skipped} if skipped else {}
-            on_step({"stage": "adapter", "done": step + 1, "steps": total, **told})
+            on_step({"stage": "adapter", "done": step + 1, "steps": total, **told, "skipped_steps": int(loss is None)})
+    return skipped
 
 
 def _not_finite(model: RewardModel, pairs: Sequence[Pair], folder: Path) -> NonFiniteLoss:
@@ -362,15 +375,13 @@ def _not_finite(model: RewardModel, pairs: Sequence[Pair], folder: Path) -> NonF
     save_file(saved, folder / "non-finite.safetensors")
     return NonFiniteLoss(
         f"the reward's loss or gradient was not finite {NON_FINITE_IN_A_ROW} times in a row; try a lower learning "
-        "rate. Adapter and texts are in non-finite.safetensors beside the checkpoints"
+        "rate. Adapter and token ids are in non-finite.safetensors beside the checkpoints"
     )
 
 
-def _save(
-    model: RewardModel, optimizer: torch.optim.Optimizer, folder: Path, step: int, skipped: dict[str, int]
-) -> None:
+def _save(model: RewardModel, optimizer: torch.optim.Optimizer, folder: Path, step: int, state: dict[str, int]) -> None:
     adapter = model.trunk.adapters.parameters(model.adapter)
-    save_checkpoint(folder, step, {"adapter": adapter, "optimizer": optimizer_tensors(optimizer)}, skipped)
+    save_checkpoint(folder, step, {"adapter": adapter, "optimizer": optimizer_tensors(optimizer)}, state)
 
 
 def _resume(

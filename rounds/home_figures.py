@@ -142,8 +142,9 @@ def _of_reward(db: Database, state: LoopState) -> list[Figure]:
 
 
 def _readings(db: Database, model: RewardModel, column: str) -> list[Row]:
-    """The held-out pairs of a reward's snapshot: whether it (or "longer wins") says what the person said. A tie decides
-    nothing and weighs nothing; it stands there because the interval draws prompts that have only ties, too.
+    """The held-out pairs of a reward's snapshot that chance drew: whether it (or "longer wins") says what the person
+    said. A tie decides nothing and weighs nothing; it stands there because the interval draws prompts that have only
+    ties, too.
     """
     kept = run_records.metrics(db, model.run_id, HOLDOUT_SERIES)
     if not kept:

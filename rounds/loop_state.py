@@ -20,7 +20,7 @@ from rounds.settings import StudySettings
 TRAININGS = ("train-reward", "train-policy")
 LATEST_RUNS = 30
 HOLDOUT_SERIES = "holdout"
-"""The series of a train-reward run's readings that keeps what the reward says of each held-out pair."""
+"""The series of a train-reward run that keeps what the reward says of each held-out pair that chance drew."""
 
 
 class _View(BaseModel):

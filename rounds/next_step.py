@@ -196,7 +196,7 @@ def _of_reward(reward: RewardView) -> Said:
     """How far the latest reward can be trusted."""
     few = reward.decided < FEWEST_HELD_OUT
     if few or reward.accuracy is None or reward.low is None or reward.high is None or reward.length_baseline is None:
-        words = "{reward} is trained. Too few judgments on held-out prompts ({n}) to say how good it is."
+        words = "{reward} is trained. Too few judgments on random held-out pairs ({n}) to say how good it is."
         return say("reward_unknown", words, reward=reward.name, n=reward.decided)
     numbers: dict[str, Any] = {
         "reward": reward.name,

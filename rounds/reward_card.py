@@ -52,6 +52,7 @@ def card(
         "made at, by run": f"{row.created_at}, {row.run_id}",
         "judgments": report.get("judgments"),
         "training pairs, held-out pairs": f"{report.get('training_pairs')}, {report.get('holdout_pairs')}",
+        **({"steps of the adapter that were skipped": report["skipped_steps"]} if report.get("skipped_steps") else {}),
         "layers of the base": model.trunk.layers,
         "system prompt": study.system_prompt,
         "licence of prompts and texts": settings.data_licence or "not stated",
@@ -97,10 +98,10 @@ def _cell(value: object) -> str:
 def _quality(report: Mapping[str, Any]) -> str:
     holdout = report.get("holdout") or {}
     if holdout.get("accuracy") is None:
-        return "Not measured: no decided judgment lies on a held-out prompt."
+        return "Not measured: no decided judgment is of a held-out pair that chance drew."
     return (
-        f"On {holdout['decided']} decided judgments of held-out prompts its accuracy is {holdout['accuracy']:.3f} "
-        f"(95 % interval {holdout['accuracy_low']:.3f} to {holdout['accuracy_high']:.3f}); "
+        f"On {holdout['decided']} decided judgments of held-out pairs that chance drew its accuracy is "
+        f"{holdout['accuracy']:.3f} (95 % interval {holdout['accuracy_low']:.3f} to {holdout['accuracy_high']:.3f}); "
         f'"the longer one wins" reaches {holdout["length_baseline"]:.3f}.'
     )
 

@@ -69,7 +69,7 @@ def _write_classifier(context: RunContext, row: Row, model: RewardModel, folder:
     held_out, _ = _texts(context, "holdout")
     read = list(held_out.values())
     found = preferences.derive(context.db, list(runs.judgments_of(context.db, row.run_id)))
-    judged = [one for one in found if one.first_id in held_out and one.second_id in held_out]
+    judged = [one for one in found if one.at_random and one.first_id in held_out and one.second_id in held_out]
     place = {completion_id: number for number, completion_id in enumerate(held_out)}
     pairs = np.array([[place[one.first_id or 0], place[one.second_id]] for one in judged], dtype=np.int64)
     compared = agreement(

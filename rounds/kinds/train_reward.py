@@ -202,8 +202,9 @@ def _after_step(context: RunContext, report: dict[str, Any]) -> None:
 
 
 def _keep_readings(context: RunContext, trained: TrainedReward, found: Sequence[Preference]) -> None:
-    """What the reward says of each held-out pair, beside what the person said: the rows behind its accuracy."""
-    held_out = [one for one in found if _is_measured_on(one)]
+    """What the reward says of each held-out pair that chance drew, beside what the person said: the rows behind its
+    accuracy."""
+    held_out = [found[row] for row in trained.holdout_rows]
     readings = {
         "judgments": [one.judgment_id for one in held_out],
         "outcomes": [one.outcome for one in held_out],
@@ -213,15 +214,10 @@ def _keep_readings(context: RunContext, trained: TrainedReward, found: Sequence[
     runs.add_metrics(context.db, context.lease, HOLDOUT_SERIES, 0, readings)
 
 
-def _is_measured_on(one: Preference) -> bool:
-    """Whether it is held out and was drawn at random: imports may bring pairs that were picked elsewhere."""
-    return one.split == "holdout" and one.at_random
-
-
 def _slices(trained: TrainedReward, found: Sequence[Preference], known: Mapping[int, Prompt]) -> dict[str, Any]:
     """Of held-out pairs where there are enough, else of all pairs that can be cross-fitted."""
     if trained.report["holdout"]["decided"] >= ENOUGH_HELD_OUT:
-        return slices_of([one for one in found if _is_measured_on(one)], trained.holdout, known)
+        return slices_of([found[row] for row in trained.holdout_rows], trained.holdout, known)
     return slices_of([found[row] for row in trained.cross_fitted.rows], trained.cross_fitted.readings, known)
 
 
@@ -259,6 +255,12 @@ def _publish(
     context: RunContext, trained: TrainedReward, counts: dict[str, int], more: dict[str, Any]
 ) -> dict[str, Any]:
     report = {**plain(trained.report), **counts, **more}
+    if report["skipped_steps"]:
+        context.log(
+            f"Steps of the adapter that were skipped, since their loss or gradient was no number: "
+            f"{report['skipped_steps']}.",
+            level="warning",
+        )
     report["shift"] = _shift(context, report)
     name = f"reward-{reward_models.next_number(context.db, context.run.id)}"
 

@@ -121,10 +121,12 @@ def test_pairs_that_were_picked_train_but_are_no_sample_to_measure_on() -> None:
     outside = np.arange(1.0, 9.0)
     holdout = Readings(np.array([9.0, 11.0]), np.ones((2, 2)), np.zeros(2, dtype=np.int64), ["g"] * 2)
     model = SimpleNamespace(log_nu=-1.0)
-    found = _cross_fitted(model, pairs, pairs[:8], outside, holdout)  # type: ignore[arg-type]
+    held_out = np.array([8, 10])
+    found = _cross_fitted(model, pairs, pairs[:8], outside, held_out, holdout)  # type: ignore[arg-type]
     assert found.rows.tolist() == [0, 2, 4, 6, 8, 10]
     assert found.readings.differences[-2:].tolist() == [9.0, 11.0]
-    assert _cross_fitted(model, pairs, pairs[:8], None, holdout).rows.tolist() == [8, 10]  # type: ignore[arg-type]
+    alone = _cross_fitted(model, pairs, pairs[:8], None, held_out, holdout)  # type: ignore[arg-type]
+    assert alone.rows.tolist() == [8, 10]
 
 
 def test_held_out_pairs_that_were_picked_are_in_no_figure(base: LanguageModel, tmp_path: Path) -> None:
@@ -139,6 +141,7 @@ def test_held_out_pairs_that_were_picked_are_in_no_figure(base: LanguageModel, t
         for shown in (held_out, [pair for pair in held_out if pair.at_random])
     )
     assert found.report["holdout"]["pairs"] == len(found.holdout.differences) == 6
+    assert found.holdout_rows.tolist() == [24 + place for place in range(9) if place % 3 > 0]
     assert found.report == without.report
 
 
@@ -417,9 +420,29 @@ def test_a_step_of_the_adapter_whose_loss_is_no_number_changes_nothing_and_is_to
     found = train(base, pairs_that_like_commas(24, 0), [], SETTINGS, checkpoint_folder=tmp_path, on_step=told.append)
     assert changed == [True, False, False, True, False, False]
     adapter = [report for report in told if report["stage"] == "adapter"]
-    assert [report.get("skipped_steps", 0) for report in adapter] == [0, 1, 2, 2, 3, 4]
+    assert [report["skipped_steps"] for report in adapter] == [0, 1, 1, 0, 1, 1]
+    assert found.report["skipped_steps"] == 4
     assert ["loss" in report for report in adapter] == changed
     assert np.isfinite(found.model.score([pair.first for pair in pairs_that_like_commas(4, 1)])).all()
+
+
+def test_an_adapter_that_is_broken_near_the_end_fails_in_words_of_ours(
+    base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    real, losses = training._step, list[float | None]()
+
+    def breaks_it(model: RewardModel, *more: Any) -> float | None:
+        losses.append(real(model, *more))
+        if len(losses) == 4:  # two steps are left, and it takes three to fail there
+            with torch.no_grad():
+                for parameter in model.trunk.adapters.parameters(model.adapter).values():
+                    parameter.fill_(1e30)
+        return losses[-1]
+
+    monkeypatch.setattr(training, "_step", breaks_it)
+    with pytest.raises(NonFiniteLoss, match=r"not finite.*lower learning rate"):
+        train(base, JUDGED[:24], PLAIN, SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    assert [loss is None for loss in losses] == [False] * 4 + [True] * 2
 
 
 def test_a_gradient_that_is_no_number_is_skipped_where_its_loss_is_one(

@@ -285,10 +285,25 @@ def test_a_classifier_is_fitted_to_training_prompts_by_group_and_compared_on_the
         fitted.append((texts, groups))
         return real(model, texts, scores, groups, folder)
 
+    compared: list[int] = []
+    agreement = reward_export.agreement
+
+    def counted(scores, other, pairs, outcomes):
+        compared.append(len(outcomes))
+        return agreement(scores, other, pairs, outcomes)
+
     monkeypatch.setattr(reward_export, "write_classifier", looked_at)
-    run = start_run(study, "reward-export", format="classifier", base_licence="Apache-2.0")
-    idle_worker(study.folder).work(until_idle=True)
+    monkeypatch.setattr(reward_export, "agreement", counted)
+    judged = "SELECT id FROM comparisons WHERE split = 'holdout' AND purpose = 'training' ORDER BY id LIMIT 1"
+    picked = study.value(judged)
+    study.execute("UPDATE comparisons SET is_random = 0 WHERE id = ?", [picked])
+    try:
+        run = start_run(study, "reward-export", format="classifier", base_licence="Apache-2.0")
+        idle_worker(study.folder).work(until_idle=True)
+    finally:
+        study.execute("UPDATE comparisons SET is_random = 1 WHERE id = ?", [picked])
     assert runs.get(study, run.id).status == "succeeded"
+    assert compared == [reward_models.listing(study)[0].metrics["holdout_pairs"] - 1], "a picked pair is no fair sample"
     [(texts, groups)] = fitted
     group_of = {prompt.messages[-1]["content"]: prompt.group for prompt in prompts.listing(study, "train")}
     assert [group_of[text.prompt[-1]["content"]] for text in texts] == groups
