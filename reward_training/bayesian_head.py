@@ -19,6 +19,7 @@ from typing import Any
 import numpy as np
 from numpy.typing import NDArray
 from scipy.linalg import cho_factor, cho_solve, eigh
+from scipy.optimize import brentq
 
 from reward_training.likelihood import FIRST, SECOND, TIE, Floats, outcome_probabilities
 
@@ -28,6 +29,7 @@ LENGTH_WEIGHT = 10.0  # as in the trained reward: the length's standard deviatio
 LOG_NU_START, LOG_NU_PRECISION = -1.0, 0.5  # a weak prior: nobody may ever have tied
 NEWTON_STEPS, EVIDENCE_STEPS, HALVINGS = 30, 12, 25
 TOLERANCE = 1e-9  # of half the Newton decrement, nats
+STEP_TOLERANCE = 1e-14  # of the step by which an answer is absorbed, times a variance of up to 1e8
 PRIOR_COUNT = 2.0  # the prior on the precision weighs as much as two well-determined weights
 PRECISION_RANGE = 1e3  # the evidence may move the precision this far from where it starts, either way
 
@@ -163,18 +165,15 @@ class Posterior:
         along = self.covariance @ difference
         variance, start = float(difference @ along), float(difference @ self.mean) + offset
         answer = np.array([outcome])
-        step = 0.0  # minimises weight * loss(start + variance * step) + variance * step^2 / 2; convex
-        for _ in range(NEWTON_STEPS):
-            at = slopes(np.array([start + variance * step]), answer, self.log_nu)
-            slope = weight * float(at.by_difference[0]) + step
-            change = slope / (weight * float(at.twice_by_difference[0]) * variance + 1.0)
-            change = float(np.clip(change, -1.0, 1.0))  # |step| < weight / 2 at the solution: no leap beyond it
-            step -= change
-            if abs(change) < 1e-10:
-                break
-        curvature = weight * float(
-            slopes(np.array([start + variance * step]), answer, self.log_nu).twice_by_difference[0]
-        )
+
+        def at(step: float) -> Slopes:
+            return slopes(np.array([start + variance * step]), answer, self.log_nu)
+
+        # The step minimises weight * loss(start + variance * step) + variance * step^2 / 2, which is convex; the loss's
+        # slope is within 1. Newton's steps go round and round where the variance is large and the answer a surprise.
+        bound = weight + 1.0
+        step = float(brentq(lambda step: weight * at(step).by_difference[0] + step, -bound, bound, xtol=STEP_TOLERANCE))
+        curvature = weight * float(at(step).twice_by_difference[0])
         return replace(self, mean=self.mean + along * step, covariance=self._narrowed(along, variance, curvature))
 
     def asked(self, difference: Floats) -> Posterior:

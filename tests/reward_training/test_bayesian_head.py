@@ -135,6 +135,20 @@ def test_an_absorbed_answer_is_the_mode_with_the_posterior_before_as_prior() -> 
     assert after.covariance == pytest.approx(np.linalg.inv(inverse + curvature * np.outer(x, x)), abs=1e-9)
 
 
+@pytest.mark.parametrize("outcome", [FIRST, TIE, SECOND])
+@pytest.mark.parametrize("variance", [0.1, 2.0, 100.0, 1e6])
+@pytest.mark.parametrize("before", [-30.0, -3.0, 0.0, 10.0])
+def test_a_surprise_is_absorbed_at_its_mode_however_wide_the_posterior(
+    outcome: int, variance: float, before: float
+) -> None:
+    """Newton's steps ended at the other side, or where they began."""
+    wide = Posterior(np.array([before]), np.array([[variance]]), -1.0, 1.0)
+    for weight in (0.5, 5.0):
+        after = float(wide.absorb(np.array([1.0]), outcome, weight).mean[0])
+        slope = weight * float(slopes(np.array([after]), np.array([outcome]), -1.0).by_difference[0])
+        assert slope + (after - before) / variance == pytest.approx(0.0, abs=1e-8)
+
+
 def test_separable_answers_stay_finite_even_with_a_weak_prior() -> None:
     differences = np.abs(np.random.default_rng(0).normal(size=(30, 5))) * 100
     found = fit(Answers.of(differences, np.full(30, FIRST)), 1e-8)

@@ -159,6 +159,16 @@ def test_ridge_finds_a_line_and_shrinks_noise() -> None:
     assert strongest > 100 and abs(few).max() < 0.1
 
 
+def test_a_strength_is_picked_on_groups_that_were_not_fitted() -> None:
+    """Rows of a group are alike and tell nothing of other groups: folds of rows would take noise for a finding."""
+    rng = np.random.default_rng(0)
+    features, targets = (np.repeat(rng.normal(size=(50, *shape)), 4, axis=0) for shape in ((40,), ()))
+    groups = [str(row // 4) for row in range(200)]
+    _, _, strength = fit_ridge(features, targets, groups)
+    _, _, leaked = fit_ridge(features, targets, [str(row) for row in range(200)])
+    assert strength >= 10 > 0.1 >= leaked
+
+
 def test_agreement_counts_pairs_that_both_order_alike() -> None:
     ours, theirs = np.array([1.0, 2.0, 3.0, 4.0]), np.array([1.0, 3.0, 2.0, 4.0])
     found = agreement(ours, theirs, np.array([[0, 1], [1, 2], [3, 2]]), ["second", "first", "tie"])

@@ -34,7 +34,15 @@ def chosen(db: Database, made: list[int]) -> None:
         db.execute("UPDATE comparisons SET chosen_by = 'information', is_random = 0 WHERE id = ?", [one])
 
 
-def test_what_teaches_the_taste_beats_what_teaches_its_opposite(db):
+def test_what_teaches_the_taste_beats_what_teaches_its_opposite(db, monkeypatch):
+    groups: list[list[str]] = []
+    interval = choosing_result.bootstrap_interval
+
+    def looked_at(figure, own):
+        groups.append(own)
+        return interval(figure, own)
+
+    monkeypatch.setattr(choosing_result, "bootstrap_interval", looked_at)
     made = featured_study.fill(db, 60)
     hold_out(db, 30)
     featured_study.keep_features(db)
@@ -43,6 +51,8 @@ def test_what_teaches_the_taste_beats_what_teaches_its_opposite(db):
         featured_study.judge(db, one, likes=1 if place < 35 else -1)
     found = choosing_result.compare(db)
     assert (found["rule"], found["judgments"], found["pairs"]) == ("information", 25, 30)
+    held_out = [str(one.prompt_id) for one in comparisons.listing(db) if one.split == "holdout"]
+    assert sorted(groups[0]) == sorted(held_out), "the interval draws prompts"
     assert found["chosen"] > 0.8 and found["random"] < 0.4
     assert 0 < found["low"] <= found["chosen"] - found["random"] <= found["high"]
     picked = comparisons.listing(db)[-4:]  # as an import may bring them
