@@ -77,6 +77,12 @@ def test_every_kind_of_bad_annotator_is_told_from_the_good_ones(found: Annotator
     assert found.settled and found.turns <= 8
 
 
+def test_answers_of_inverted_people_lose_their_weight(group: Group, found: AnnotatorModel) -> None:
+    of_them = np.array([name == "inverted" for name in group.answers.annotators])
+    of_good = np.array([name not in BAD for name in group.answers.annotators])
+    assert found.responsibilities[of_them].mean() < 0.05 < 0.6 < found.responsibilities[of_good].mean()
+
+
 def test_the_reward_is_as_good_as_if_it_had_seen_clean_answers_only(group: Group, found: AnnotatorModel) -> None:
     everybody = group.answers.weights
     clean = everybody * np.array([name not in BAD for name in group.answers.annotators])
