@@ -6,14 +6,11 @@ from pathlib import Path
 from statistics import fmean
 
 import torch
-from safetensors.torch import save_file
 
-from language_models.errors import NonFiniteLoss
+from language_models.non_finite import NON_FINITE_IN_A_ROW, not_finite
 from language_models.pause_points import pause_point
 from policy_training.learner import Learner
 from policy_training.rollouts import MicroBatch
-
-NON_FINITE_IN_A_ROW = 3
 
 
 def guarded_step(
@@ -39,14 +36,8 @@ def guarded_step(
     learner.optimizer.zero_grad(set_to_none=True)
     learner.skipped_in_a_row += 1
     if learner.skipped_in_a_row >= NON_FINITE_IN_A_ROW:
-        folder.mkdir(parents=True, exist_ok=True)
-        saved = {name: value.detach().cpu().contiguous() for name, value in learner.weights().items()}
-        saved |= {f"input_ids.{index}": micro.batch.input_ids.cpu() for index, micro in enumerate(minibatch)}
-        save_file(saved, folder / "non-finite.safetensors")
-        raise NonFiniteLoss(
-            f"loss or gradient was not finite {NON_FINITE_IN_A_ROW} times in a row ({dict(figures)}); "
-            "try a lower learning rate. Weights and batch are in non-finite.safetensors beside the checkpoints"
-        )
+        batches = [micro.batch for micro in minibatch]
+        raise not_finite(f"loss or gradient ({dict(figures)})", learner.weights(), batches, folder)
     return 1
 
 

@@ -12,7 +12,7 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
 from language_models.batches import Batch, collate, shared_prompt_batches
-from language_models.errors import WrongBase
+from language_models.errors import NonFiniteLoss, WrongBase
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
 from reward_training.likelihood import Floats
@@ -180,9 +180,15 @@ class RewardModel(nn.Module):
         return ((self.raw(features) - self.mean) / self.sd).tolist(), parts.tolist()
 
     def normalise_on(self, texts: Sequence[Text]) -> None:
-        """Sets `mean` and `sd` from samples of the reference policy; fewer than two leave them as they are."""
+        """Sets `mean` and `sd` from samples of the reference policy; fewer than two leave them as they are. Raises
+        NonFiniteLoss where training has left an adapter whose scores are no numbers."""
         if len(texts) >= 2:
             raw = self.raw_scores(texts).cpu().double()
+            if not bool(raw.isfinite().all()):
+                raise NonFiniteLoss(
+                    "the trained reward gives scores that are not finite: its adapter went too far; try a lower "
+                    "learning rate, from the start and not from a checkpoint"
+                )
             self.mean, self.sd = float(raw.mean()), max(float(raw.std()), 1e-6)
 
     def save(self, folder: Path) -> None:

@@ -16,7 +16,6 @@ from typing import Any
 import numpy as np
 import torch
 from numpy.typing import NDArray
-from safetensors.torch import save_file
 from torch import Tensor
 
 from language_models.checkpoints import (
@@ -26,8 +25,8 @@ from language_models.checkpoints import (
     restore_optimizer,
     save_checkpoint,
 )
-from language_models.errors import NonFiniteLoss
 from language_models.model import LanguageModel
+from language_models.non_finite import NON_FINITE_IN_A_ROW, not_finite
 from language_models.pause_points import pause_point
 from reward_training import annotator_model, criteria_heads
 from reward_training.annotator_model import NO_EVIDENCE, AnnotatorModel, Evidence
@@ -46,7 +45,6 @@ from reward_training.settings import RewardSettings
 OnStep = Callable[[dict[str, Any]], None]
 FeaturesOf = Callable[[RewardModel, Sequence[Text]], NDArray[np.float32]]
 ADAM_EPSILON = 1e-5
-NON_FINITE_IN_A_ROW = 3
 CHECKPOINT_EVERY = 4  # steps: a checkpoint costs about a fifth of a step of the bundled model
 
 
@@ -113,11 +111,6 @@ def train(
     skipped = _fine_tune(model, training, fitted, settings, checkpoint_folder, on_step)
     temperature = _calibrate(model, training, fitted.outside)
     model.normalise_on(reference)
-    if not isfinite(model.mean + model.sd):
-        raise NonFiniteLoss(
-            "the trained reward gives scores that are not finite: its adapter went too far; try a lower learning rate, "
-            "from the start and not from a checkpoint"
-        )
     report = {
         **head_report,
         "people": _people(fitted.people),
@@ -355,28 +348,15 @@ def _fine_tune(
             loss = _step(model, pairs, chosen, fitted, parameters, optimizer, settings)
             skipped, in_a_row = (skipped, 0) if loss is not None else (skipped + 1, in_a_row + 1)
             if in_a_row >= NON_FINITE_IN_A_ROW:
-                raise _not_finite(model, [pairs[row] for row in chosen], folder)
+                texts = unique_texts([pairs[row] for row in chosen])[0]
+                batches = [batch for _, batch in model.batches(texts)]
+                weights = model.trunk.adapters.parameters(model.adapter)
+                raise not_finite("the reward's loss or gradient", weights, batches, folder)
             if (step + 1) % CHECKPOINT_EVERY == 0:
                 _save(model, optimizer, folder, step + 1, {"skipped": skipped, "skipped_in_a_row": in_a_row})
             told = {"loss": loss} if loss is not None else {}
             on_step({"stage": "adapter", "done": step + 1, "steps": total, **told, "skipped_steps": int(loss is None)})
     return skipped
-
-
-def _not_finite(model: RewardModel, pairs: Sequence[Pair], folder: Path) -> NonFiniteLoss:
-    """The error to raise; adapter and tokens of the last step are saved in `folder` for whoever wants to look."""
-    saved = {
-        name: value.detach().cpu().contiguous()
-        for name, value in model.trunk.adapters.parameters(model.adapter).items()
-    }
-    batches = model.batches(unique_texts(pairs)[0])
-    saved |= {f"input_ids.{index}": batch.input_ids.cpu() for index, (_, batch) in enumerate(batches)}
-    folder.mkdir(parents=True, exist_ok=True)
-    save_file(saved, folder / "non-finite.safetensors")
-    return NonFiniteLoss(
-        f"the reward's loss or gradient was not finite {NON_FINITE_IN_A_ROW} times in a row; try a lower learning "
-        "rate. Adapter and token ids are in non-finite.safetensors beside the checkpoints"
-    )
 
 
 def _save(model: RewardModel, optimizer: torch.optim.Optimizer, folder: Path, step: int, state: dict[str, int]) -> None:

@@ -93,6 +93,6 @@ def test_the_threads_asked_for_are_set_and_go_before_the_environments(
 
 
 def test_weights_take_the_bytes_of_their_numbers() -> None:
-    for precision, numbers in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
-        assert BYTES_A_PARAMETER[precision] == numbers.itemsize  # type: ignore[index]
+    assert BYTES_A_PARAMETER["fp32"] == torch.float32.itemsize
+    assert BYTES_A_PARAMETER["bf16"] == torch.bfloat16.itemsize
     assert 0.5 < BYTES_A_PARAMETER["4bit"] < 1

@@ -232,8 +232,9 @@ def test_the_zero_of_an_ensemble_is_that_of_the_reward(with_ensemble: tuple[Trai
     found, folder = with_ensemble
     judged = np.mean(found.model.score([one for pair in JUDGED for one in (pair.first, pair.second)]))
     assert judged > 3, "people saw better texts than the reference writes"
-    for combination in ("mean", "worst"):
-        scores = scorer(found.model, folder, combination, 0.0)  # type: ignore[arg-type]
+    combinations: tuple[Combination, ...] = ("mean", "worst")
+    for combination in combinations:
+        scores = scorer(found.model, folder, combination, 0.0)
         assert abs(np.mean(scores(PLAIN))) < judged / 4
 
 
