@@ -71,8 +71,8 @@ format: install-dev ## sort imports and format
 docs: install-dev ## write the generated pages of docs/ again
 	@PYTHONPATH=. $(BIN)/python docs/generate.py
 
-accept: install-dev model browser ## the loop with the bundled model, and kill loops (ACCEPT=short for a cut-down run)
-	@$(BIN)/python -m pytest -q -m accept -o timeout=1800 --durations=0 -s tests/accept $(ARGS)
+accept: install-dev model browser ## what is marked accept: whole loops, crowds, kill loops (ACCEPT=short for a cut-down run)
+	@$(BIN)/python -m pytest -q -m accept -o timeout=1800 --durations=0 -s $(ARGS)
 
 screenshots: install-dev browser ## pictures of all pages, both languages, wide and narrow, light and dark (TO=folder)
 	@$(BIN)/python tests/screenshots.py "$(TO)" $(ARGS)

@@ -1,7 +1,5 @@
-"""The whole loop in a browser: judge twelve pairs by keyboard, train a reward and a policy, see new beside old.
-
-On the tiny model it is part of `make test`; with the bundled model of `make accept`, where SCREENSHOT=1 makes the
-README's picture. Cut down, the bundled model's policy is trained by the preset for a quick look.
+"""The whole loop in a browser with the bundled model: judge twelve pairs by keyboard, train a reward and a policy, see
+new beside old. SCREENSHOT=1 makes the README's picture. Cut down, the policy is trained by the preset for a quick look.
 """
 
 import os
@@ -10,13 +8,13 @@ from pathlib import Path
 
 import pytest
 
-from rounds import studies
 from tests.accept.judging import judge
-from tests.accept.serving import SHORT_TEXTS, Served, served
+from tests.accept.serving import Served, served
 
 SHORT = os.environ.get("ACCEPT") == "short"
 BUNDLED = "bundled:smollm2-135m-instruct"
 PAIRS = 12
+SECONDS = 1400  # for a run to end
 PICTURE = Path(__file__).resolve().parents[2] / "docs" / "images" / "compare.png"
 ENDED = ("succeeded", "failed", "cancelled")
 
@@ -60,31 +58,24 @@ def succeeded(server: Served, kind: str, seconds: float) -> None:
     assert run["status"] == "succeeded", run
 
 
+@pytest.mark.accept
 @pytest.mark.browser
 @pytest.mark.timeout(3000)
-@pytest.mark.parametrize(
-    ("base", "seconds"),
-    [pytest.param("tiny:", 400, id="tiny"), pytest.param(BUNDLED, 1400, id="bundled", marks=pytest.mark.accept)],
-)
-def test_from_twelve_judgments_to_new_beside_old(page, tmp_path, base, seconds):
-    words = ("--demo", "--base", base)
-    if base == "tiny:":  # as people would make it, but for short texts
-        studies.open_or_create(tmp_path / "demo", base=base, create=True, demo=True, **SHORT_TEXTS).close()
-        words = ()
+def test_from_twelve_judgments_to_new_beside_old(page, tmp_path):
     began = time.monotonic()
-    with served(tmp_path / "demo", *words) as server:
+    with served(tmp_path / "demo", "--demo", "--base", BUNDLED) as server:
         ready = time.monotonic()
         page.goto(server.address)
         page.locator(".tm-card").wait_for(timeout=240_000)
         first_pair = time.monotonic()
-        if os.environ.get("SCREENSHOT") and base == BUNDLED:
+        if os.environ.get("SCREENSHOT"):
             page.screenshot(path=PICTURE)
         judge(page, PAIRS)
         judged = time.monotonic()
         page.get_by_role("link", name="Console").click()
-        start(page, server, "train-reward", seconds)
+        start(page, server, "train-reward", SECONDS)
         rewarded = time.monotonic()
-        (start_quickly if SHORT and base == BUNDLED else start)(page, server, "train-policy", seconds)
+        (start_quickly if SHORT else start)(page, server, "train-policy", SECONDS)
         trained = time.monotonic()
         row = page.locator("#tm-side-by-side .tm-side-row").first
         row.wait_for(timeout=30_000)
@@ -93,7 +84,7 @@ def test_from_twelve_judgments_to_new_beside_old(page, tmp_path, base, seconds):
         state = server.get("/api/loop")
     assert [policy["name"] for policy in state["policies"]] == ["base", "policy-1"]
     print(
-        f"\nACCEPT loop in a browser, {base}: ready {ready - began:.0f} s, first pair {first_pair - ready:.0f} s later,"
+        f"\nACCEPT loop in a browser: ready {ready - began:.0f} s, first pair {first_pair - ready:.0f} s later,"
         f" {PAIRS} judgments {judged - first_pair:.0f} s, reward {rewarded - judged:.0f} s, "
         f"policy {trained - rewarded:.0f} s, side by side {seen - trained:.0f} s; in all {seen - began:.0f} s"
     )

@@ -19,6 +19,7 @@ def test_people_come_and_answer_at_moments_fixed_beforehand():
     assert sum(thought) / len(thought) == pytest.approx(8, rel=0.1)
 
 
+@pytest.mark.accept
 def test_a_short_crowd_judges_without_an_error(tmp_path, monkeypatch):
     monkeypatch.setattr(annotate_load, "PEOPLE_SHORT", 6)
     monkeypatch.setattr(annotate_load, "SECONDS_SHORT", 4)

@@ -1,5 +1,7 @@
 """The console's benchmark, cut down, against a real server."""
 
+import pytest
+
 from benchmarks import annotate_load, console
 from benchmarks.setting import Setting
 
@@ -13,6 +15,7 @@ def test_pages_of_a_small_study(tmp_path, monkeypatch):
         assert 0 < row[name]["p50_ms"] <= row[name]["max_ms"]
 
 
+@pytest.mark.accept
 def test_consoles_are_open_beside_a_crowd(tmp_path, monkeypatch):
     monkeypatch.setattr(annotate_load, "PEOPLE_SHORT", 4)
     monkeypatch.setattr(annotate_load, "SECONDS_SHORT", 4)

@@ -73,6 +73,7 @@ def program(tmp_path: Path, tastemaker):
         assert (listed["name"], listed["scopes"]) == ("script", list(SCOPES))
 
 
+@pytest.mark.accept
 def test_the_loop_over_http(program: Program, tmp_path: Path):
     lines = "".join(
         json.dumps({"prompt": text, "split": "train" if n % 2 else "holdout"}) + "\n" for n, text in enumerate(PROMPTS)

@@ -1,8 +1,6 @@
-"""The server as a process: refuses what it must, loses nothing when killed, ends when told."""
+"""The server as a process: refuses what it must, ends when told (killed: tests/accept/test_web_process_killed.py)."""
 
-import os
 import re
-import signal
 import socket
 import subprocess
 import sys
@@ -15,12 +13,9 @@ from pathlib import Path
 import httpx
 import pytest
 
-from feedback_store import judgments
 from feedback_store.database import Database
-from rounds import studies
 from ui.web.access import HostRefused
 from ui.web.server import PortInUse, serve
-from web_studies import fill
 
 SERVE = "import sys; from ui.web.server import serve; serve(sys.argv[1], port=int(sys.argv[2]), worker=False)"
 
@@ -55,31 +50,6 @@ def log_in(address: str) -> Iterator[httpx.Client]:
     with httpx.Client(base_url=origin, headers={"origin": origin}, timeout=60) as client:
         assert client.get(address).status_code == 303
         yield client
-
-
-def test_nothing_that_was_acknowledged_is_lost_when_the_process_is_killed(started: Callable, study: Database):
-    fill(study, 60)
-    process, address = started()
-    acknowledged = []
-    with log_in(address) as client:
-        for place in range(40):
-            question = client.get("/api/questions?limit=1").json()["questions"][0]
-            body = {
-                "comparison": question["comparison"],
-                "shown": question["shown"],
-                "ranks": [1, 2],
-                "key": f"key-{place:08}",
-            }
-            assert client.post("/api/judgments", json=body).json()["saved"] is True
-            acknowledged.append(body["key"])
-        os.kill(process.pid, signal.SIGKILL)
-        process.wait()
-    study.close()
-    with studies.open_or_create(study.folder) as reopened:
-        assert [row.key for row in judgments.live(reopened)] == acknowledged
-    _, address = started()
-    with log_in(address) as client:
-        assert client.get("/api/questions").json()["progress"]["today"] == 40
 
 
 def test_it_ends_when_told_although_a_page_hangs_on(started: Callable):
