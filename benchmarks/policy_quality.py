@@ -121,9 +121,9 @@ def length_corrected(setting: Setting) -> dict[str, Any]:
     line = length_correction.fit(scores, [one.text for one in known])
     fresh = [one for index in range(TOLD) for one in task.drawn(task.telling, None, index)]
     words = [one.text for one in fresh]
-    plain = reward(task.telling * TOLD, fresh)
+    plain, lengths = reward(task.telling * TOLD, fresh), length_correction.log_lengths(words)
     told = {"before": plain, "after": line.taken_off(plain, words), "taste": task.worth(fresh)}
-    correlations = {name: round(length_correction.rank_correlation(values, words), 3) for name, values in told.items()}
+    correlations = {name: round(length_correction.rank_correlation(one, lengths), 3) for name, one in told.items()}
     return {"judgments": len(judged), "texts": len(fresh), "slope": round(line.slope, 3)} | correlations
 
 

@@ -201,8 +201,9 @@ class PolicyReward:
         words = [one.completion for one in texts]
         scores = self._score(texts)
         found = length_correction.fit(scores, words, settings.length_correction)
+        lengths = length_correction.log_lengths(words)
         before, after = (
-            length_correction.rank_correlation(one, words) for one in (scores, found.taken_off(scores, words))
+            length_correction.rank_correlation(one, lengths) for one in (scores, found.taken_off(scores, words))
         )
         self.context.log(f"Rank correlation of reward and length: {before:.2f}, after the correction {after:.2f}.")
         return found

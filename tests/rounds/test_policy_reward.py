@@ -13,6 +13,7 @@ from reward_training import length_correction
 from reward_training.cautious import scorer
 from reward_training.records import Text
 from rounds import resuming, reward_sources, run_plan, settings, shown_samples, studies
+from rounds.drawing import storable
 from rounds.policy_reward import PolicyReward
 from rounds.worker import Worker
 from tests.rounds.small_study import judge_everything, new_study, start_run
@@ -77,7 +78,7 @@ def looked_into(study, folder, look, **more) -> runs.Run:
 
     def looking(self, items, sampled):
         scores = plain(self, items, sampled)
-        texts = [Text(item.payload, one.text, one.finished) for item, one in zip(items, sampled, strict=True)]
+        texts = [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
         look(self, items, sampled, texts, scores)
         return scores
 
@@ -109,7 +110,7 @@ def test_doubt_and_length_come_off_the_learned_reward_of_whole_texts_and_of_such
         model, saved = reward.context.models.reward(reward.row), reward.context.models.folder(reward.row.folder)
         cautious = scorer(model, saved, "head", 2.0)(texts)
         assert max(one - less for one, less in zip(model.score(texts), cautious, strict=True)) > 0.1
-        seen.append((scores, reward.learned(items, sampled), cautious, [one.text for one in sampled]))
+        seen.append((scores, reward.learned(items, sampled), cautious, [one.completion for one in texts]))
 
     run = looked_into(study, folder, look, reward_uncertainty_penalty=2.0, length_correction=1.0)
     fixed, part = (resuming.reward_of(study.folder, run.id)[key] for key in ("length", "parts"))
