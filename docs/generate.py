@@ -33,9 +33,9 @@ settings.
 
 A name alone is that function as it comes; the default is `learned` alone. `--set rewards=learned,grammar` is short
 for two names. The reward of a completion is the sum over the parts of weight × (score − mean) / sd, with mean and sd
-of the part's scores on samples of the reference policy (setting `reference_samples`), so that a weight says what one standard
-deviation is worth. `learned` is on that scale already. The run's page draws what each part adds, and shows it with
-the samples.
+of the part's scores on samples of the reference policy (setting `reference_samples`), so that a weight says what one
+standard deviation is worth. `learned` is on that scale already. The run's page draws what each part adds, and shows it
+with the samples.
 
 **Nothing to say.** A text in a language that a function does not know, a prompt without a good answer, a text too
 short to tell: the part adds 0 there, neither better nor worse than the reference's mean, and the run's log and curves

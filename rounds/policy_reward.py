@@ -49,6 +49,9 @@ from rounds.texts import text_of
 from rounds.whole_file import write_whole
 
 MOST_REQUESTS = 200  # whose mean is taken off an embedding
+LENGTH_TEXTS = 512
+"""Completions that the line of length is fitted to, where so many are there: fitted to n, it leaves other texts a rank
+correlation that is uncertain by 1 / sqrt(n)."""
 
 
 class PolicyReward:
@@ -197,7 +200,8 @@ class PolicyReward:
             return LengthCorrection(0.0, 0.0)
         if "length" in self._fixed:
             return LengthCorrection(**self._fixed["length"])
-        texts = [text for text, _ in self._reference]
+        samples = reference_samples(self.context, settings.reference_samples, self.reference, stored=LENGTH_TEXTS)
+        texts = [text_of(prompt, one, self.context.study) for prompt, one in samples]
         words = [one.completion for one in texts]
         scores = self._score(texts)
         found = length_correction.fit(scores, words, settings.length_correction)

@@ -12,10 +12,14 @@ from rounds.drawing import Wanted, complete
 MOST_SAMPLES_A_PROMPT = 4  # new ones
 
 
-def reference_samples(context: RunContext, number: int, reference: Policy) -> list[tuple[Prompt, Completion]]:
-    """At most `number` completions of the reference on training prompts, the empty ones left out."""
+def reference_samples(
+    context: RunContext, number: int, reference: Policy, *, stored: int = 0
+) -> list[tuple[Prompt, Completion]]:
+    """At most `number` completions of the reference on training prompts, the empty ones left out; up to `stored` where
+    so many are there already, so that none is drawn beyond the number."""
     known = {prompt.id: prompt for prompt in prompts.listing(context.db, split="train")}
-    chosen = [one for one in completions.listing(context.db, policy_id=reference.id) if one.prompt_id in known][:number]
+    chosen = [one for one in completions.listing(context.db, policy_id=reference.id) if one.prompt_id in known]
+    chosen = chosen[: max(number, stored)]
     missing = max(0, min(number, MOST_SAMPLES_A_PROMPT * len(known)) - len(chosen))
     places = range(MOST_SAMPLES_A_PROMPT)
     passes = [Wanted(prompt, reference, 0, place) for place in places for prompt in known.values()]
