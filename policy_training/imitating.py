@@ -13,6 +13,7 @@ from policy_training.passes import in_passes, with_mean_weight_one
 from policy_training.records import Demonstration
 from policy_training.rollouts import MicroBatch
 from policy_training.settings import MixedImitationSettings, TrainingSettings
+from policy_training.updates import Beside
 
 
 def demonstrations_that_count(demonstrations: Sequence[Demonstration]) -> list[Demonstration]:
@@ -53,13 +54,14 @@ def add_imitation_gradient(
 
 def mixed_imitation(
     learner: Learner, demonstrations: Sequence[Demonstration], settings: MixedImitationSettings, place: int
-) -> dict[str, float]:
+) -> Beside:
     """Adds the imitation of a mini-batch to the gradients of optimiser step `place` (0, 1, ... of the run), where the
-    settings give it a weight; returns its figure. Which demonstrations come hangs on (seed, place) alone.
+    settings give it a weight; returns its figure and rows. Which demonstrations come hangs on (seed, place) alone.
     """
     if not settings.imitation_coefficient:
-        return {}
+        return {}, []
     counting = demonstrations_that_count(demonstrations)
     drawn = in_passes(len(counting), settings.imitation_batch, place, (settings.seed, 4))
     shown = [counting[row] for row in drawn]
-    return {"imitation_loss": add_imitation_gradient(learner, shown, settings, settings.imitation_coefficient)[0]}
+    loss, minibatch = add_imitation_gradient(learner, shown, settings, settings.imitation_coefficient)
+    return {"imitation_loss": loss}, minibatch

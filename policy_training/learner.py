@@ -27,7 +27,7 @@ ADAM_EPSILON = 1e-5
 
 @dataclass(frozen=True)
 class TrainedPolicy:
-    """The policy that was kept (iterations.py), `steps` updates after the start. `metrics` are of its own fresh
+    """The policy that was kept (iterations.py), `steps` iterations after the start. `metrics` are of its own fresh
     samples. `value_head` is None where the algorithm has none. `stopped_early`: why, in words.
     """
 

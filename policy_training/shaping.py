@@ -10,7 +10,6 @@ Axis letters: N episodes, C tokens; s_0 is the prompt, s_t the prompt and the fi
 """
 
 from collections.abc import Sequence
-from math import isfinite
 
 import torch
 from torch import Tensor
@@ -46,7 +45,10 @@ def checked_potentials(rows: Sequence[Sequence[float]], sampled: Sequence[Sample
                 f"the potential gave {len(row)} values for completion {place} of {states - 1} tokens: {states} are "
                 "needed, one for the prompt and one after each token"
             )
-        if bad := [value for value in row if not isfinite(value)]:
-            raise BadPotential(f"the potential gave {bad[0]} for completion {place}: potentials must be finite")
-        padded[place, :states] = torch.tensor(row, dtype=torch.float32)
+        kept = torch.tensor(row, dtype=torch.float32)
+        if bad := [value for value, finite in zip(row, kept.isfinite().tolist(), strict=True) if not finite]:
+            raise BadPotential(
+                f"the potential gave {bad[0]} for completion {place}: potentials must be finite in 32 bits"
+            )
+        padded[place, :states] = kept
     return padded

@@ -36,6 +36,10 @@ Losses = Callable[[Seen], tuple[Tensor, Mapping[str, Tensor]]]
 the mean over the real tokens of the whole mini-batch counts."""
 
 
+Beside = tuple[Mapping[str, float], Sequence[MicroBatch]]
+"""Figures of what was added to the gradients of a step, and the rows that they come from."""
+
+
 def optimise(
     learner: Learner,
     given: Given,
@@ -45,13 +49,13 @@ def optimise(
     *,
     epochs: int = 1,
     update_kl_target: float = inf,
-    beside: Callable[[int], Mapping[str, float]] = lambda _: {},
+    beside: Callable[[int], Beside] = lambda _: ({}, []),
 ) -> dict[str, float]:
     """Epochs over the mini-batches of the rollouts, each one optimiser step; ends early once approx-KL a token passes
     1.5 times its target. Returns the figures' means over the steps, finished epochs, and steps skipped. `beside` adds
-    what it likes to the gradients of step 0, 1, ... and tells its figures.
+    what it likes to the gradients of step 0, 1, ... and tells its figures and what it ran through the model for them.
 
-    Raises NonFiniteLoss after three bad losses in a row, with the mini-batch saved beside the checkpoints.
+    Raises NonFiniteLoss after three bad losses in a row, with the step's rows saved beside the checkpoints.
     """
     seen: list[dict[str, float]] = []
     skipped = 0
@@ -61,9 +65,12 @@ def optimise(
             if figures["approx_kl"] > 1.5 * update_kl_target:
                 learner.optimizer.zero_grad(set_to_none=True)
                 return _means(seen or [figures], epoch, skipped)
-            figures |= beside(epoch * settings.minibatches + number)
+            more, rows = beside(epoch * settings.minibatches + number)
+            figures |= more
             seen.append(figures)
-            skipped += guarded_step(learner, minibatch, figures, settings.max_grad_norm, given.checkpoint_folder)
+            skipped += guarded_step(
+                learner, [*minibatch, *rows], figures, settings.max_grad_norm, given.checkpoint_folder
+            )
     return _means(seen, epochs, skipped)
 
 

@@ -130,10 +130,12 @@ def update_gb(config: Mapping[str, Any], facts: Facts) -> float:
     if config.get("compute", {}).get("gradient_checkpointing") == "on":
         layers *= RECOMPUTED_LAYERS_SHARE
     whole = facts.prompt_tokens + facts.text_tokens(training["sampling"]["max_new_tokens"])
-    there = training["prompts_per_step"] * training["samples_per_prompt"] * whole / training["minibatches"]
+    rollouts = training["prompts_per_step"] * training["samples_per_prompt"]
+    unit = (2 if "pairs_per_step" in training else 1) * whole  # a pair and a row are never split
+    there = unit * training.get("pairs_per_step", training.get("demonstrations_per_step", rollouts))
     budget = training["tokens_per_batch"]
-    most = max(budget, whole, facts.prompt_tokens + budget / 2)  # a row is never split (shared_prompt_batches)
-    return float(min(most, max(there, whole)) * layers + SCORES_GB)
+    most = max(budget, unit, facts.prompt_tokens + budget / 2)  # the last: shared_prompt_batches
+    return float(min(most, max(there / training["minibatches"], unit)) * layers + SCORES_GB)
 
 
 def _with_memory_in_mind(kind: str, config: Mapping[str, Any], facts: Facts) -> Mapping[str, Any]:

@@ -142,6 +142,7 @@ def _ended(db: Database, run: Run) -> Ended | None:
     result = run.result or {}
     if run.kind == "train-policy":
         config = _with_steps(config, max(1, len(runs.metrics(db, run.id, "steps")) - 1))
+        config = {**config, "compute": {**config["compute"], **_switches(db, run)}}
     if run.kind == "evaluate":
         config = {**config, THERE: _texts_there(db, config, list(result.get("policies", ())), run.id)}
     folder = _published_folder(db, result)
@@ -154,6 +155,12 @@ def _ended(db: Database, run: Run) -> Ended | None:
         memory_gb=run.progress.get("peak_memory_gb") if run.progress else None,
         published_gb=size / GIGABYTE if size else None,
     )
+
+
+def _switches(db: Database, run: Run) -> dict[str, str]:
+    """How a policy run computed its updates where its settings left that open."""
+    kept = environment.read(db, run.id)
+    return {name: "on" if kept[name] else "off" for name in environment.CHOSEN if name in kept}
 
 
 def _left_to_do(db: Database, kind: str, config: Mapping[str, Any]) -> Mapping[str, Any]:

@@ -8,7 +8,7 @@ from __future__ import annotations
 
 from collections.abc import Mapping
 from dataclasses import dataclass
-from math import ceil
+from math import ceil, inf
 from typing import Any
 
 from language_models.settings import Precision
@@ -94,11 +94,11 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
         trained = judged * reward["epochs"] * _trained_token(reward, None)
         return drawn + (read + trained) * float(reward["depth"])
     if kind == "train-policy":
-        return policy_seconds(config, facts)
+        return policy_seconds(config, facts, judgments)
     return START_SECONDS
 
 
-def policy_seconds(config: Mapping[str, Any], facts: Facts) -> float:
+def policy_seconds(config: Mapping[str, Any], facts: Facts, judgments: int) -> float:
     """The iterations of any algorithm: drawn, read under policy, reference and reward (and potential), trained on; the
     last one only measures. Then the texts that held-out prompts and people are shown by.
     """
@@ -117,7 +117,8 @@ def policy_seconds(config: Mapping[str, Any], facts: Facts) -> float:
     keeps_lower = "pairs_per_step" not in training and "demonstrations_per_step" not in training
     token = _trained_token(training, config.get("compute"), keeps_lower=keeps_lower)
     trained = steps * whole * _trained_texts(training, texts) * token
-    trained += steps * whole * 2 * training.get("pairs_per_step", 0) * READ_TOKEN_SECONDS  # under the reference
+    pairs = min(judgments or inf, steps * training.get("pairs_per_step", 0))  # read once each under the reference
+    trained += 2 * pairs * whole * READ_TOKEN_SECONDS
     held_out = min(config["held_out_prompts"], facts.holdout_prompts)
     looks = _looks(steps, training["guards"]["held_out_every"]) if held_out else 0
     looked = looks * (

@@ -19,7 +19,7 @@ from language_models.machine import capabilities, free_memory_gb
 from language_models.pause_points import pause_point
 from language_models.precision import Compute, choose_compute
 from policy_training import algorithm_registry
-from policy_training.learner import TrainedPolicy
+from policy_training.learner import TrainedPolicy, frozen_layers
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
 from rounds import beginnings, environment, estimating, resuming, run_alarms, token_rows
@@ -42,6 +42,11 @@ from rounds.training_data import training_data
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
 HELD_OUT_SEED = -2  # draws the prompts that decide which policy is kept: others than those shown or evaluated first
+CUTS = {
+    "penalty": ": all pay the truncation penalty alike",
+    "leave_out": ": all are left out, and nothing is learned from them",
+    "bootstrap": ": the value head's word stands for the score of all",
+}
 REFERENCE = "reference-policy"  # that of a frozen copy of the adapter that the line of policies started from
 
 
@@ -80,7 +85,7 @@ def run(context: RunContext) -> dict[str, Any]:
             items,
             reward,
             context.checkpoints,
-            on_step=lambda report: _after_step(context, report, shown, reward),
+            on_step=lambda report: _after_step(context, report, shown, reward, start),
             start_folder=context.models.folder_of(start) if start.folder else None,
             reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
@@ -186,30 +191,48 @@ def _training_settings(context: RunContext) -> TrainingSettings:
 
 
 def _compute(context: RunContext) -> Compute:
-    """How updates are computed: as the first attempt chose, or the run that this one goes on from; else by what the
-    machine can do and has free."""
+    """How updates are computed: as the settings say; what they leave open as the first attempt chose, or the run that
+    this one goes on from; else by what the machine can do and has free."""
     settings: TrainPolicySettings = context.settings
-    for run_id in (context.run.id, settings.resume_from):
-        kept = environment.read(context.db, run_id) if run_id is not None else {}
-        if set(environment.CHOSEN) <= set(kept):
-            chosen = {name: bool(kept[name]) for name in environment.CHOSEN}
-            environment.keep(context.db, context.lease, chosen)
-            return Compute(recompute=chosen["gradient_checkpointing"], compile=chosen["compile"])
+    before = _computed_before(context)
+    left_open = [name for name in before if getattr(settings.compute, name) == "auto"]
     here = capabilities()
     how = choose_compute(
         here,
-        settings.compute,
+        settings.compute.model_copy(update={name: "on" if before[name] else "off" for name in left_open}),
         needs_gb=estimating.update_gb(context.db, settings.model_dump(mode="json")),
         free_gb=free_memory_gb(here.device),
     )
     chosen = {"gradient_checkpointing": how.recompute, "compile": how.compile}
+    if otherwise := [name for name in before if chosen[name] != before[name]]:
+        context.log(
+            f"Updates are computed otherwise than before ({', '.join(otherwise)}): the same but for rounding.",
+            level="warning",
+        )
     environment.keep(context.db, context.lease, chosen)
     return how
 
 
-def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward | None) -> None:
+def _computed_before(context: RunContext) -> dict[str, bool]:
+    """What an earlier attempt chose, or the run that this one goes on from; empty where there is neither."""
+    for run_id in (context.run.id, context.settings.resume_from):
+        kept = environment.read(context.db, run_id) if run_id is not None else {}
+        if set(environment.CHOSEN) <= set(kept):
+            return {name: bool(kept[name]) for name in environment.CHOSEN}
+    return {}
+
+
+def _after_step(
+    context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward | None, start: Policy
+) -> None:
+    if report.step == 0 and start.folder and (words := _untrained_layers(context, start)):
+        context.log(words, level="warning")
     if report.step == 0 and report.metrics.get("cut_off") == 1.0:
         context.log(_never_ends(context), level="warning")
+    elif report.metrics.get("left_out") == 1.0:
+        context.log(
+            f"Every completion of step {report.step} was cut off and left out: it taught nothing.", level="warning"
+        )
     if token_rows.is_kept(report.step, report.steps):
         token_rows.add(context.folder, report.step, [asdict(one) for one in report.tokens])
     context.between_steps(
@@ -234,10 +257,23 @@ def _never_ends(context: RunContext) -> str:
             "The base has no token that ends a text, so every completion is cut off, and nothing can teach the policy "
             f"to stop: all are {tokens} tokens long."
         )
+    meaning = CUTS.get(getattr(context.settings.training, "truncated", ""), "")
     return (
-        f"Not one completion of the first step ended by itself within {tokens} tokens: all pay the truncation penalty "
-        "alike. Ask for shorter answers in the prompts or the system prompt, or allow more new tokens "
-        "(sampling.max_new_tokens)."
+        f"Not one completion of the first step ended by itself within {tokens} tokens{meaning}. Ask for shorter "
+        "answers in the prompts or the system prompt, or allow more new tokens (sampling.max_new_tokens)."
+    )
+
+
+def _untrained_layers(context: RunContext, start: Policy) -> str | None:
+    """Words where the adapter that is gone on from leaves more of the layers alone than the settings do."""
+    model = context.models.model
+    lowest = model.adapters.lowest_layer(TRAINED)
+    if lowest <= frozen_layers(model, context.settings.training):
+        return None
+    return (
+        f"{start.name}, which this run starts from, changes none of the lowest {lowest} of {model.layers} layers: they "
+        "stay as they are, whatever frozen_share says. To train them too, start from the base, or from a policy that "
+        "was trained on all layers."
     )
 
 

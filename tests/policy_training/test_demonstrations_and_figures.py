@@ -163,7 +163,7 @@ def test_alarms_of_the_iteration_that_a_checkpoint_closed_are_told_again(
     assert (told[2].step, told[2].alarms) == (1, told[1].alarms) == (1, [Alarm("entropy", 0.1, 0.6)])
 
 
-@pytest.mark.parametrize("bad", ["nan", "inf", "-inf"])
+@pytest.mark.parametrize("bad", ["nan", "inf", "-inf", "1e39"])  # the last is infinite in 32 bits
 def test_a_score_that_is_not_finite_is_refused(bad: str) -> None:
     with pytest.raises(BadReward, match="prompt 4: scores must be finite"):
         checked_scores([1.0, float(bad)], [PromptItem(3, [1]), PromptItem(4, [1])])

@@ -21,6 +21,7 @@ from policy_training.learner import Learner, frozen_layers
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.rollouts import collect, draw_requests, lay_out
 from policy_training.settings import GuardSettings, RewardedSettings
+from policy_training.updates import Beside
 from tiny_models import fresh_tiny, randomise
 from trained_weights import same
 
@@ -172,9 +173,9 @@ def test_every_optimiser_step_of_a_run_imitates_the_next_demonstrations(
 ) -> None:
     places: list[int] = []
 
-    def told(_: Any, __: Any, ___: Any, place: int) -> dict[str, float]:
+    def told(_: Any, __: Any, ___: Any, place: int) -> Beside:
         places.append(place)
-        return {}
+        return {}, []
 
     monkeypatch.setattr(ppo, "mixed_imitation", told)
     given, _, settings = drawn(tmp_path, steps=2, epochs=3, minibatches=2, learning_rate=1e-4)

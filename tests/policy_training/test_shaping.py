@@ -125,3 +125,5 @@ def test_potentials_are_padded_and_what_is_not_one_number_a_state_is_refused_in_
         checked_potentials([[1, 2], [4, 5]], sampled)
     with pytest.raises(BadPotential, match="nan for completion 1"):
         checked_potentials([[1, 2, 3], [4, float("nan")]], sampled)
+    with pytest.raises(BadPotential, match=r"1e\+39 for completion 0: potentials must be finite in 32 bits"):
+        checked_potentials([[1, 1e39, 3], [4, 5]], sampled)

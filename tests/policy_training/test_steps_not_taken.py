@@ -104,6 +104,16 @@ def test_three_in_a_row_fail_every_algorithm_with_the_rows_of_the_last_one_saved
     assert all(torch.equal(rows[f"input_ids.{place}"], ids) for place, ids in enumerate(seen[-1]))
 
 
+def test_what_is_imitated_beside_a_step_is_saved_with_its_rows(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    no_numbers_at(monkeypatch, range(3))
+    settings = settings_of("ppo", imitation_coefficient=1.0, imitation_batch=3)
+    with pytest.raises(NonFiniteLoss):
+        train("ppo", tmp_path, settings, [])
+    saved = load_file(tmp_path / "non-finite.safetensors")
+    rows = [value for key, value in saved.items() if key.startswith("input_ids")]
+    assert sum(len(ids) for ids in rows) == 4 + 3, "rollouts, and demonstrations"
+
+
 @pytest.mark.parametrize("name", ENDS_EARLY)
 def test_an_update_of_several_steps_ends_once_it_has_moved_too_far(name: str, tmp_path: Path) -> None:
     far = {"learning_rate": 0.05, "epochs": 5, "steps": 1, "kl_budget_nats": 1e4}

@@ -13,6 +13,7 @@ from language_models.batches import collate
 from language_models.log_probs import completion_pass
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
+from policy_training import algorithm_registry
 from policy_training.advantages import generalised_advantages
 from policy_training.algorithms import ppo
 from policy_training.algorithms.settings.ppo import Settings
@@ -20,6 +21,7 @@ from policy_training.episodes import Episodes, episodes_of
 from policy_training.iterations import describe
 from policy_training.kl import kl_per_sequence
 from policy_training.learner import Learner
+from policy_training.potentials.length_progress import length_progress
 from policy_training.records import Given, Potential, PromptItem, StepReport
 from policy_training.rollouts import Rollouts, collect
 from policy_training.settings import RewardedSettings
@@ -80,10 +82,29 @@ def test_left_out_rollouts_are_measured_and_not_learned_from(made: Made) -> None
     left = learned_from(rollouts, learner, changed(truncated="leave_out"), 0)
     rows = [row for row, sampled in enumerate(rollouts.sampled) if sampled.finished]
     assert left.sampled == [rollouts.sampled[row] for row in rows]
-    torch.testing.assert_close(left.log_probs, rollouts.log_probs[rows])
+    torch.testing.assert_close(left.log_probs, rollouts.log_probs[rows, : left.mask.shape[1]])
+    assert not rollouts.mask[rows, left.mask.shape[1] :].any()
     laid_out = [int(row) for minibatch in left.minibatches for micro in minibatch for row in micro.rows]
     assert sorted(laid_out) == list(range(len(rows)))
     assert learned_from(rollouts, learner, SETTINGS, 0) is rollouts
+
+
+@pytest.mark.parametrize("name", ["ppo", "policy_gradient", "actor_critic"])
+def test_what_is_learned_from_is_shaped_where_the_longest_are_left_out(name: str, made: Made, tmp_path: Path) -> None:
+    _, learner, rollouts = made
+    left = learned_from(rollouts, learner, changed(truncated="leave_out"), 0)
+    longest = max(len(one.token_ids) for one in left.sampled)
+    assert longest < rollouts.mask.shape[1] == 24
+    assert left.mask.shape == left.log_probs.shape == left.values.shape == (len(left.items), longest)
+    settings = algorithm_registry.settings_class(name).model_validate(
+        {"steps": 1, "prompts_per_step": 4, "samples_per_prompt": 4, "truncated": "leave_out", "minibatches": 1}
+        | {"lora": SETTINGS.lora, "sampling": SETTINGS.sampling}
+    )
+    reports: list[StepReport] = []
+    given = replace(given_for(tmp_path, length_progress(24, 1.0)), on_step=reports.append)
+    algorithm_registry.trainer(name)(given, settings)
+    assert 0 < reports[0].metrics["left_out"] < 1
+    assert all(len(row.figures["shaping"]) == len(row.tokens) < 24 for row in reports[0].tokens)
 
 
 def test_an_iteration_in_which_all_are_left_out_learns_nothing_and_goes_on(tmp_path: Path) -> None:

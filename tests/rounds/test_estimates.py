@@ -154,6 +154,31 @@ def test_a_row_that_is_longer_than_the_budget_is_in_memory_whole():
     assert layers_gb(600, 1500) == pytest.approx((1500 + 300) * estimates.LAYERS_GB_A_TOKEN)
 
 
+def test_what_is_trained_on_in_place_of_rollouts_is_what_an_update_holds():
+    def tokens(**overrides: object) -> float:
+        most = of("train-policy", **{f"{overrides['algorithm']}__tokens_per_batch": 650}, **overrides)
+        return (estimates.update_gb(most, FACTS) - estimates.SCORES_GB) / estimates.LAYERS_GB_A_TOKEN
+
+    # A pair of 208 tokens is never split: two of them in each of four mini-batches, or one past the budget.
+    assert tokens(algorithm="dpo", dpo__pairs_per_step=8) == pytest.approx(2 * 208)
+    assert tokens(algorithm="dpo", dpo__pairs_per_step=64) == pytest.approx(650)
+    long = {"dpo__sampling__max_new_tokens": 512}
+    assert tokens(algorithm="dpo", dpo__pairs_per_step=64, **long) == pytest.approx(2 * (40 + 512))
+    few = {"imitation__demonstrations_per_step": 16}
+    assert tokens(algorithm="imitation", **few) == pytest.approx(16 * 104 / 4)
+
+
+def test_pairs_are_read_once_under_the_reference_however_often_they_come():
+    def seconds(judgments: int, steps: int) -> float:
+        config = of("train-policy", algorithm="dpo", dpo__steps=steps, shown_prompts=0, held_out_prompts=0)
+        return work_seconds("train-policy", config, FACTS, judgments)
+
+    assert seconds(100, 1) - seconds(40, 1) == pytest.approx((64 - 40) * 2 * READ)
+    a_step = seconds(40, 2) - seconds(40, 1)
+    assert seconds(40, 20) == pytest.approx(seconds(40, 1) + 19 * a_step)
+    assert seconds(0, 1) == seconds(64, 1)  # of a run that ended nobody knows how many there were
+
+
 def test_layers_that_will_be_computed_again_for_want_of_memory_are_foreseen():
     tight = replace(FACTS, free_memory_gb=rough_memory_gb("train-policy", of("train-policy"), FACTS) - 0.1)
     told = {switch: estimate("train-policy", of("train-policy", compute__gradient_checkpointing=switch), tight)

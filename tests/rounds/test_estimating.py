@@ -9,7 +9,7 @@ import pytest
 
 from feedback_store import clock, policies, runs
 from feedback_store.database import Database
-from rounds import estimates, estimating, failures, run_views
+from rounds import environment, estimates, estimating, failures, run_views
 from rounds.settings import parse
 from rounds.work import THERE
 from rounds.worker import Worker
@@ -106,3 +106,24 @@ def test_an_estimate_goes_by_runs_of_the_same_algorithm_where_there_are_some(db:
     assert estimating.estimate_run(db, "train-policy", parse("train-policy", {"algorithm": "rloo"})).runs == [first]
     by_others = estimating.estimate_run(db, "train-policy", parse("train-policy", {"algorithm": "grpo"})).runs
     assert by_others == others[: -estimates.LATEST - 1 : -1]
+
+
+def test_a_run_that_computed_layers_again_by_itself_is_reckoned_so(db: Database):
+    config = parse("train-policy", {"ppo.prompts_per_step": 64, "ppo.tokens_per_batch": 50_000})
+    assert config["compute"]["gradient_checkpointing"] == "auto"
+    rough = {
+        again: estimates.rough_memory_gb(
+            "train-policy", {**config, "compute": {"gradient_checkpointing": again}}, estimating.facts(db)
+        )
+        for again in ("on", "off")
+    }
+    assert rough["on"] < 0.9 * rough["off"]
+    run = runs.enqueue(db, "train-policy", config)
+    lease = runs.claim(db, "worker", lease_seconds=60, now="2026-11-23T10:00:00.000Z")
+    assert lease is not None
+    environment.keep(db, lease, {"gradient_checkpointing": True, "compile": False})
+    runs.keep_progress(db, lease, {"peak_memory_gb": rough["on"]})
+    runs.succeed(db, lease, {}, now="2026-11-23T10:01:40.000Z")
+    found = estimating.estimate_run(db, "train-policy", {**config, "compute": {"gradient_checkpointing": "on"}})
+    assert found.runs == [run.id]
+    assert found.memory_gb == pytest.approx(rough["on"], abs=0.01)

@@ -49,17 +49,40 @@ def test_a_prompt_longer_than_the_context_fails_the_run_at_once_and_is_named(tmp
         assert not runs.metrics(db, run.id, "steps")
 
 
-def test_a_policy_that_never_ends_by_itself_is_told(tmp_path):
+@pytest.mark.parametrize(
+    ("truncated", "meaning"),
+    [("penalty", "all pay the truncation penalty alike"), ("leave_out", "all are left out, and nothing is learned")],
+)
+def test_a_policy_that_never_ends_by_itself_is_told(tmp_path, truncated, meaning):
     db, worker = begun(tmp_path / "study")
     model = worker.models.model
     with torch.no_grad():
         for token in model.stop_ids:
             model.network.get_output_embeddings().weight[token] = 0.0
             model.network.get_output_embeddings().weight[token, 0] = -50.0
-    run = done(db, worker, start_run(db, "train-policy", **FEW))
+    run = done(db, worker, start_run(db, "train-policy", **{**FEW, "ppo__steps": 2}, ppo__truncated=truncated))
     assert run.status == "succeeded", run.error
-    said = [line.text for line in run_records.logs(db, run.id) if line.level == "warning"]
-    assert any("Not one completion of the first step ended by itself within 12 tokens" in words for words in said)
+    said = warnings_of(db, run)
+    words = f"Not one completion of the first step ended by itself within 12 tokens: {meaning}"
+    assert [one.startswith(words) for one in said if "ended by itself" in one] == [True]
+    taught_nothing = "Every completion of step 1 was cut off and left out: it taught nothing."
+    assert (taught_nothing in said) is (truncated == "leave_out")
+
+
+def test_layers_that_the_start_policy_leaves_alone_are_told(tmp_path):
+    db, worker = begun(tmp_path / "study")
+    words = (
+        "policy-1, which this run starts from, changes none of the lowest 2 of 3 layers: they stay as they are, "
+        "whatever frozen_share says."
+    )
+    for start, frozen, told in (("base", 0.6, False), ("policy-1", 0.6, False), ("policy-1", 0.0, True)):
+        run = done(db, worker, start_run(db, "train-policy", **FEW, ppo__frozen_share=frozen, start_policy=start))
+        assert run.status == "succeeded", run.error
+        assert any(one.startswith(words) for one in warnings_of(db, run)) is told
+
+
+def warnings_of(db: Database, run: runs.Run) -> list[str]:
+    return [line.text for line in run_records.logs(db, run.id) if line.level == "warning"]
 
 
 def test_a_policy_of_another_base_is_refused_by_name(tmp_path):

@@ -1,6 +1,7 @@
 """A policy run that was cut off goes on from its newest checkpoint as if it had never been; a retry starts anew."""
 
 from collections.abc import Callable
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -18,7 +19,7 @@ from rounds.context import RunCancelled
 from rounds.kinds import train_policy
 from rounds.publishing import read_card
 from rounds.resuming import CannotResume
-from rounds.settings import SettingsError
+from rounds.settings import KIND_SETTINGS, SettingsError
 from rounds.showing import ShownTexts
 from rounds.worker import Worker
 from tests.rounds.small_study import FEW_STEPS, judge_everything, new_study, start_run
@@ -263,3 +264,24 @@ def test_a_policy_that_is_the_one_it_started_from_is_told(
         worker.work(until_idle=True)
     said = [line.text for line in run_records.logs(db, run.id) if line.level == "warning"]
     assert any(f"is past a limit or clearly worse on held-out prompts than {start.name}" in text for text in said)
+
+
+@pytest.mark.parametrize(("asked", "computes"), [("auto", False), ("off", False), ("on", True)])
+def test_how_updates_are_computed_is_as_before_unless_the_settings_say_otherwise(
+    db: Database, monkeypatch: pytest.MonkeyPatch, asked: str, computes: bool
+):
+    kept: list[dict[str, bool]] = []
+    logged: list[str] = []
+    before = {7: {"gradient_checkpointing": False, "compile": False}}
+    monkeypatch.setattr(environment, "read", lambda _db, run_id: before.get(run_id, {}))
+    monkeypatch.setattr(environment, "keep", lambda _db, _lease, chosen: kept.append(chosen))
+    monkeypatch.setattr(train_policy, "free_memory_gb", lambda _device: 0.0)  # by itself it would recompute layers now
+    settings = KIND_SETTINGS["train-policy"].model_validate(
+        {"resume_from": 7, "compute": {"gradient_checkpointing": asked}}
+    )
+    context = SimpleNamespace(
+        db=db, run=SimpleNamespace(id=8), lease=None, settings=settings, log=lambda words, level: logged.append(words)
+    )
+    assert train_policy._compute(context).recompute is computes
+    assert kept == [{"gradient_checkpointing": computes, "compile": False}]
+    assert any("otherwise than before (gradient_checkpointing)" in words for words in logged) is computes
