@@ -10,7 +10,8 @@ are over the held-out prompts.
 
 The unguarded run has no price of KL, no budget, no early end of updates, no alarm that stops it, no held-out choice and
 no penalty for what the reward does not know; all else is the same. Both learn from few judgments, at twice PPO's
-learning rate.
+learning rate, and of the taste *concise*: shorter is better down to six words, where a reward that has learned
+"shorter" goes on. (Of *lists* the unguarded run lost a tenth of its peak only.)
 """
 
 import math
@@ -36,6 +37,7 @@ from rounds.statistics import distinct_pairs
 
 JUDGMENTS, FEW_JUDGMENTS = 200, 48
 STEPS, MORE_STEPS = 12, 20
+OVER_OPTIMISED = "concise"  # the taste whose learned reward is pressed too far
 PENALTY = 1.0  # standard deviations of what the reward does not know
 BEST_OF = (1, 2, 4, 8)
 TOLD = 4  # completions of a held-out prompt by which a policy is judged
@@ -64,7 +66,7 @@ def gain(
 def guarded(setting: Setting, *, guards: bool) -> dict[str, Any]:
     """PPO pressed hard against a reward of few judgments: `peak` and `end` are of the curve's mean taste, three
     iterations each, without one that ended the run past its KL budget; `gain` is that of the policy that is kept."""
-    task = Task(setting)
+    task = Task(setting, OVER_OPTIMISED)
     judged = task.judgments(setting.trials(FEW_JUDGMENTS, 12))
     settings: dict[str, Any] = {"steps": setting.trials(MORE_STEPS, 2), "learning_rate": 1e-3}
     if not guards:
@@ -79,6 +81,7 @@ def guarded(setting: Setting, *, guards: bool) -> dict[str, Any]:
     start = tastes[0]
     return {
         "guards": guards,
+        "taste": OVER_OPTIMISED,
         "judgments": len(judged),
         "peak": round(max(smooth) - start, 3),
         "end": round(smooth[-1] - start, 3),
