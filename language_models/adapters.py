@@ -70,12 +70,11 @@ class Adapters:
         ]
 
     def lowest_layer(self, name: str) -> int:
-        """The number, from 0 at the bottom, of the lowest layer that the adapter changes."""
-        return next(
-            place
-            for place, layer in enumerate(self._layers(self.require(name)))
-            if any(name in key.split(".") for key, _ in layer.named_parameters())
-        )
+        """The number, from 0 at the bottom, of the lowest layer that the adapter changes; that of all where it changes
+        none. Raises UnknownLayers."""
+        layers = self._layers(self.require(name))
+        changed = (any(name in key.split(".") for key, _ in layer.named_parameters()) for layer in layers)
+        return next((place for place, one in enumerate(changed) if one), len(layers))
 
     def linear_shapes(self) -> dict[str, tuple[int, int]]:
         """(out, in) features of each linear layer that an adapter may change, by its name: all but the output."""

@@ -15,6 +15,7 @@ from feedback_store import completions, policies, prompts, reward_models, runs
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from feedback_store.reward_models import RewardModel as RewardRow
+from language_models.layers import UnknownLayers
 from language_models.machine import capabilities, free_memory_gb
 from language_models.pause_points import pause_point
 from language_models.precision import Compute, choose_compute
@@ -265,9 +266,13 @@ def _never_ends(context: RunContext) -> str:
 
 
 def _untrained_layers(context: RunContext, start: Policy) -> str | None:
-    """Words where the adapter that is gone on from leaves more of the layers alone than the settings do."""
+    """Words where the adapter that is gone on from leaves more of the layers alone than the settings do; None of a base
+    whose layers cannot be told apart: there nobody can have left some alone."""
     model = context.models.model
-    lowest = model.adapters.lowest_layer(TRAINED)
+    try:
+        lowest = model.adapters.lowest_layer(TRAINED)
+    except UnknownLayers:
+        return None
     if lowest <= frozen_layers(model, context.settings.training):
         return None
     return (

@@ -12,6 +12,8 @@ import torch
 from feedback_store import policies, prompts, reward_models, run_records, runs
 from feedback_store.database import Database
 from feedback_store.prompts import NewPrompt, from_text
+from language_models import adapters
+from language_models.layers import UnknownLayers
 from policy_training.algorithms import ppo
 from rounds import verbs
 from rounds.context import WorkerStopping
@@ -79,6 +81,18 @@ def test_layers_that_the_start_policy_leaves_alone_are_told(tmp_path):
         run = done(db, worker, start_run(db, "train-policy", **FEW, ppo__frozen_share=frozen, start_policy=start))
         assert run.status == "succeeded", run.error
         assert any(one.startswith(words) for one in warnings_of(db, run)) is told
+
+
+def test_a_base_whose_layers_cannot_be_told_apart_is_gone_on_from_all_the_same(tmp_path, monkeypatch):
+    def unknown(*_: object) -> None:
+        raise UnknownLayers("the 3 layers cannot be told apart in Odd")
+
+    db, worker = begun(tmp_path / "study")
+    assert done(db, worker, start_run(db, "train-policy", **FEW)).status == "succeeded"
+    monkeypatch.setattr(adapters, "stack_of", unknown)
+    run = done(db, worker, start_run(db, "train-policy", **FEW))
+    assert (run.status, run.error) == ("succeeded", None)
+    assert not any("changes none of" in words for words in warnings_of(db, run))
 
 
 def warnings_of(db: Database, run: runs.Run) -> list[str]:
