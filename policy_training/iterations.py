@@ -37,6 +37,7 @@ from policy_training.settings import RewardedSettings, TrainingSettings
 from policy_training.token_figures import tokens_of
 from policy_training.truncation import learned_from, penalised
 
+NEAR_BUDGET = 0.5  # share of the KL budget past which every policy is looked at: the next may be past all of it
 HELD_OUT_INDEX = 2**20  # the place in its prompt's draws of a held-out completion: that of no rollout
 
 
@@ -109,7 +110,7 @@ def _measured(
         metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
     readings, proxy = readings_of(rollouts, metrics), _proxy(rollouts, given, settings)
     learner.first_readings = learner.first_readings or readings
-    held_out = _held_out_scores(learner, given, settings, step)
+    held_out = _held_out_scores(learner, given, settings, step, metrics["kl_nats"])
     if held_out:
         metrics["held_out"] = fmean(held_out)
     alarms = _alarms(learner, metrics["kl_nats"], readings, proxy, held_out, settings)
@@ -161,10 +162,15 @@ def _is_watched(given: Given, settings: TrainingSettings) -> bool:
     return given.held_out is not None and bool(given.held_out.prompts) and settings.guards.held_out_every > 0
 
 
-def _held_out_scores(learner: Learner, given: Given, settings: TrainingSettings, step: int) -> list[float]:
+def _held_out_scores(
+    learner: Learner, given: Given, settings: TrainingSettings, step: int, kl_nats: float
+) -> list[float]:
     """Scores of one completion of each held-out prompt, drawn with the same numbers every time, with the penalty for
     truncation that training has; empty where it is not time for a look."""
-    if not _is_watched(given, settings) or (step % settings.guards.held_out_every and step != settings.steps):
+    if not _is_watched(given, settings):
+        return []
+    in_turn = step % settings.guards.held_out_every == 0 or step == settings.steps
+    if not in_turn and not NEAR_BUDGET < kl_nats / settings.kl_budget_nats <= 1:
         return []
     assert given.held_out is not None
     prompts = given.held_out.prompts

@@ -233,6 +233,20 @@ def test_held_out_prompts_are_looked_at_as_often_as_is_said_and_at_the_end(tmp_p
     assert trained.steps == 4
 
 
+def test_past_half_of_the_budget_every_policy_is_looked_at_since_the_next_may_be_past_it(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    kl = iter([0.0, 500.0, 500.1, 900.0, 1000.1])
+    real = iterations.describe
+    monkeypatch.setattr(iterations, "describe", lambda rollouts: real(rollouts) | {"kl_nats": next(kl)})
+    rarely = SETTINGS.model_copy(update={"guards": GuardSettings(held_out_every=10), "steps": 8})
+    trained, reports = run(tmp_path, in_turn(0.0, 1.0, 2.0), rarely)
+    assert [report.step for report in reports if "held_out" in report.metrics] == [0, 2, 3]
+    assert trained.steps == 3
+    assert trained.stopped_early is not None
+    assert "KL" in trained.stopped_early
+
+
 def test_held_out_completions_are_drawn_with_the_same_numbers_at_every_look(tmp_path: Path):
     texts: list[list[str]] = []
 
