@@ -41,7 +41,7 @@ def test_a_dry_run_shows_small_settings_as_they_are_typed(tastemaker, study):
     rewards = 'rewards=[{"function": "length_window"}]'
     told = tastemaker("run", study, "train-policy", "--set", "algorithm=rloo", "--set", rewards, "--dry-run").out
     values = dict(line.split(None, 1) for line in told.splitlines() if line.startswith(("rloo.", "rewards")))
-    assert values["rloo.learning_rate"] == "0.0003"
+    assert values["rloo.learning_rate"] == "0.0005"
     [part] = json.loads(values["rewards"])
     assert (part["function"], part["weight"], part["settings"]["longest"]) == ("length_window", 1.0, 60)
 
