@@ -21,7 +21,8 @@ class GuardSettings(BaseModel):
         2,
         ge=0,
         le=1000,
-        description="Iterations between looks at held-out prompts; 0: none, the last policy without an alarm counts.",
+        description="Iterations between looks at held-out prompts (past half of the KL budget each has one); 0: none, "
+        "the last policy without an alarm counts.",
     )
     entropy_floor: float = Field(0.3, ge=0, le=1, description="Share of the start's entropy that has to stay.")
     stop: bool = Field(
