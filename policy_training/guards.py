@@ -21,9 +21,9 @@ from policy_training.settings import GuardSettings
 EMPTY_SHARE = 0.05
 IDENTICAL_SHARE = 0.2
 DISTINCT_SHARE = 0.5
-"""A policy has collapsed where more than these shares of its texts are empty or equal (beyond those of the start), or
-where fewer than half the start's pairs of neighbouring tokens are distinct."""
-CUT_OFF_SHARE = 0.05  # beyond that of the start: longer texts may please a reward until none of them ends
+"""A policy has collapsed where more than these shares of its texts are empty or equal (beyond those of the reference),
+or where fewer than half the reference's pairs of neighbouring tokens are distinct."""
+CUT_OFF_SHARE = 0.05  # beyond that of the reference: longer texts may please a reward until none of them ends
 PASSING = frozenset({"cut_off"})
 """Alarms that keep a policy from being published and end no run: the penalty for truncation may bring it back."""
 DISTINCT_TOKENS = 24  # of each completion: longer texts repeat more, whatever the policy
@@ -91,20 +91,21 @@ def distinct_pairs(token_ids: Sequence[Sequence[int]]) -> float:
     return len(set(pairs)) / len(pairs) if pairs else 1.0
 
 
-def alarms_of(first: Readings, now: Readings, settings: GuardSettings) -> list[Alarm]:
-    """What is past its limit in the readings of an iteration, given those of the run's start."""
+def alarms_of(usual: Readings, now: Readings, settings: GuardSettings) -> list[Alarm]:
+    """What is past its limit in the readings of an iteration, given those of the reference: of the start of a run they
+    would let each round fall as far again as the one before."""
     found = [
-        Alarm(code, now.shares[code].mean, first.shares[code].mean + more)
+        Alarm(code, now.shares[code].mean, usual.shares[code].mean + more)
         for code, more in (("empty", EMPTY_SHARE), ("identical", IDENTICAL_SHARE), ("cut_off", CUT_OFF_SHARE))
-        if has_clearly_grown(first.shares[code], now.shares[code], more)
+        if has_clearly_grown(usual.shares[code], now.shares[code], more)
     ]
     found += [
-        Alarm(code, value, share * usual)
-        for code, value, share, usual in (
-            ("distinct", now.distinct_2, DISTINCT_SHARE, first.distinct_2),
-            ("entropy", now.entropy_nats, settings.entropy_floor, first.entropy_nats),
+        Alarm(code, value, share * whole)
+        for code, value, share, whole in (
+            ("distinct", now.distinct_2, DISTINCT_SHARE, usual.distinct_2),
+            ("entropy", now.entropy_nats, settings.entropy_floor, usual.entropy_nats),
         )
-        if value < share * usual
+        if value < share * whole
     ]
     return found
 

@@ -5,7 +5,7 @@ checkpoint goes on as if it had never been cut.
 """
 
 import time
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import astuple, dataclass
 from statistics import fmean
 
@@ -24,13 +24,13 @@ from policy_training.guards import (
     Readings,
     alarms_of,
     distinct_pairs,
-    equal_to_another,
     hacking_alarm,
     may_follow,
     reading,
 )
 from policy_training.kl import k3_per_sequence, kl_per_sequence
 from policy_training.learner import Learner
+from policy_training.readings import flaws, readings_of, reference_readings
 from policy_training.records import Given, PromptItem, StepReport
 from policy_training.rollouts import Rollouts, checked_scores, collect
 from policy_training.settings import RewardedSettings, TrainingSettings
@@ -108,8 +108,10 @@ def _measured(
         metrics["beta"] = learner.controller.beta
     if given.reward is not None:
         metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
-    readings, proxy = readings_of(rollouts, metrics), _proxy(rollouts, given, settings)
-    learner.first_readings = learner.first_readings or readings
+    readings = readings_of(rollouts.items, rollouts.sampled, metrics["entropy_nats"])
+    proxy = _proxy(rollouts, given, settings)
+    if learner.usual_readings is None:
+        learner.usual_readings = readings if _starts_as_the_reference(given) else reference_readings(given, settings)
     held_out = _held_out_scores(learner, given, settings, step, metrics["kl_nats"])
     if held_out:
         metrics["held_out"] = fmean(held_out)
@@ -128,25 +130,14 @@ def describe(rollouts: Rollouts) -> dict[str, float]:
         "kl_k3_nats": float(k3.mean()),
         "entropy_nats": float(masked_mean(rollouts.entropy, rollouts.mask)),
         "length_tokens": float(rollouts.mask.sum(1).float().mean()),
-        **{code: fmean(whether) for code, whether in _flaws(rollouts).items()},
+        **{code: fmean(whether) for code, whether in flaws(rollouts.sampled).items()},
         "distinct_2": distinct_pairs([sampled.token_ids for sampled in rollouts.sampled]),
     }
 
 
-def _flaws(rollouts: Rollouts) -> dict[str, list[bool]]:
-    """Of each completion whether it is cut off, empty, or the same as another one."""
-    return {
-        "cut_off": [not sampled.finished for sampled in rollouts.sampled],
-        "empty": [not sampled.text.strip() for sampled in rollouts.sampled],
-        "identical": equal_to_another([sampled.token_ids for sampled in rollouts.sampled]),
-    }
-
-
-def readings_of(rollouts: Rollouts, metrics: Mapping[str, float]) -> Readings:
-    """What alarms go by, of the same rollouts as their `describe`."""
-    prompts = [item.id for item in rollouts.items]
-    shares = {code: reading(whether, prompts) for code, whether in _flaws(rollouts).items()}
-    return Readings(shares, metrics["distinct_2"], metrics["entropy_nats"])
+def _starts_as_the_reference(given: Given) -> bool:
+    """A new adapter changes nothing at first."""
+    return given.start_folder is None and given.reference_adapter is None
 
 
 def _proxy(rollouts: Rollouts, given: Given, settings: TrainingSettings) -> Reading | None:
@@ -187,8 +178,8 @@ def _alarms(
     settings: TrainingSettings,
 ) -> list[Alarm]:  # fmt: skip
     """What is past its limit now. Raises NothingToTrain where that is the KL of the policy that it starts from."""
-    assert learner.first_readings is not None
-    found = alarms_of(learner.first_readings, readings, settings.guards)
+    assert learner.usual_readings is not None
+    found = alarms_of(learner.usual_readings, readings, settings.guards)
     if held_out and learner.best_held_out and proxy is not None and learner.best_proxy is not None:
         hacking = hacking_alarm(learner.best_proxy, proxy, learner.best_held_out, held_out)
         found += [hacking] if hacking else []

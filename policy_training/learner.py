@@ -63,7 +63,7 @@ class Learner:
     skipped_in_a_row: int = 0
     best_held_out: list[float] = field(default_factory=list)  # scores on the held-out prompts, of highest mean so far
     best_proxy: Reading | None = None  # of the policy that they are of: its score in training
-    first_readings: Readings | None = None  # of the policy that training started from
+    usual_readings: Readings | None = None  # of the reference policy: what alarms are held against
     stopped: str | None = None
 
     @classmethod
@@ -148,7 +148,7 @@ class Learner:
             "kept_steps": self.kept_steps,
             "best_held_out": self.best_held_out,
             "best_proxy": asdict(self.best_proxy) if self.best_proxy else None,
-            "first_readings": asdict(self.first_readings) if self.first_readings else None,
+            "usual_readings": asdict(self.usual_readings) if self.usual_readings else None,
             "skipped_in_a_row": self.skipped_in_a_row,
         }
         save_checkpoint(folder, step, groups, state)
@@ -166,9 +166,12 @@ class Learner:
         self.kept_metrics, self.kept_steps = checkpoint.state["kept_metrics"], checkpoint.state["kept_steps"]
         restore_optimizer(self.optimizer, checkpoint.group("optimizer"))
         self.controller = KLController(checkpoint.state["beta"], self.controller.target_nats, self.controller.horizon)
-        best, first = checkpoint.state["best_proxy"], checkpoint.state["first_readings"]
+        best, usual = (
+            checkpoint.state["best_proxy"],
+            checkpoint.state.get("usual_readings"),
+        )  # a version before had none
         self.best_held_out, self.best_proxy = checkpoint.state["best_held_out"], Reading(**best) if best else None
-        self.first_readings = Readings.told(first) if first else None
+        self.usual_readings = Readings.told(usual) if usual else None
         self.skipped_in_a_row = checkpoint.state["skipped_in_a_row"]
         return checkpoint.step, checkpoint.state["report"]
 

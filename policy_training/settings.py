@@ -24,7 +24,7 @@ class GuardSettings(BaseModel):
         description="Iterations between looks at held-out prompts (past half of the KL budget each has one); 0: none, "
         "the last policy without an alarm counts.",
     )
-    entropy_floor: float = Field(0.3, ge=0, le=1, description="Share of the start's entropy that has to stay.")
+    entropy_floor: float = Field(0.3, ge=0, le=1, description="Share of the reference's entropy that has to stay.")
     stop: bool = Field(
         True, description="Whether an alarm ends the training; the KL budget always does, cut_off never."
     )

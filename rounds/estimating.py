@@ -90,7 +90,7 @@ def facts(db: Database) -> Facts:
     latest = runs.listing(db, limit=1, status="succeeded")
     seen = environment.read(db, latest[0].id) if latest else {}
     characters = prompts.mean_characters(db)
-    memory = psutil.virtual_memory()
+    memory, current = psutil.virtual_memory(), policies.current(db)
     return Facts(
         parameters=parameters_of(study.base, db.folder),
         judgments=judgments.count(db, purpose="training"),
@@ -100,6 +100,7 @@ def facts(db: Database) -> Facts:
         prompt_tokens=PROMPT_TOKENS if characters is None else TEMPLATE_TOKENS + characters / CHARACTERS_A_TOKEN,
         completion_tokens=completions.mean_tokens(db, latest=TEXTS_LOOKED_AT),
         has_reward=reward_models.latest(db) is not None,
+        goes_on=current is not None and current.folder is not None,
         cores=int(seen.get("threads") or wanted_threads()),
         gpu=seen["device"] not in ("cpu", "mps") if "device" in seen else NVIDIA.is_dir(),
         precision=base_precision.held_in(db) or "fp32",

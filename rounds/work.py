@@ -38,7 +38,8 @@ GPU_FACTOR = 1 / 30  # not measured
 class Facts:
     """What the work depends on besides the settings, and the machine. Disk and memory in units of 10^9 bytes; None
     where the machine does not tell. `completion_tokens`: how long texts of this study are on average, None before there
-    are any. `promised_disk_gb`: what runs that wait or are at work will leave on the disk.
+    are any. `goes_on`: whether the current policy was trained or imported. `promised_disk_gb`: what runs that wait or
+    are at work will leave on the disk.
     """
 
     parameters: float
@@ -49,6 +50,7 @@ class Facts:
     prompt_tokens: float = PROMPT_TOKENS
     completion_tokens: float | None = None
     has_reward: bool = False
+    goes_on: bool = False
     cores: int = REFERENCE_CORES
     gpu: bool = False
     precision: Precision = "fp32"
@@ -100,7 +102,8 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
 
 def policy_seconds(config: Mapping[str, Any], facts: Facts, judgments: int) -> float:
     """The iterations of any algorithm: drawn, read under policy, reference and reward (and potential), trained on; the
-    last one only measures. Then the texts that held-out prompts and people are shown by.
+    last one only measures, and beside a start that goes on the reference is measured once. Then the texts that
+    held-out prompts and people are shown by.
     """
     training = training_of(config)
     most = training["sampling"]["max_new_tokens"]
@@ -114,6 +117,8 @@ def policy_seconds(config: Mapping[str, Any], facts: Facts, judgments: int) -> f
         passes += reward_passes * most / config["shaping_every"] / 2
     drawn = _drawn(texts, training["sampling"]["batch_size"], most, facts)
     measured = (steps + 1) * (drawn + texts * passes * whole * READ_TOKEN_SECONDS)
+    if facts.goes_on:
+        measured += drawn + texts * whole * READ_TOKEN_SECONDS
     keeps_lower = "pairs_per_step" not in training and "demonstrations_per_step" not in training
     token = _trained_token(training, config.get("compute"), keeps_lower=keeps_lower)
     trained = steps * whole * _trained_texts(training, texts) * token

@@ -31,7 +31,7 @@ from policy_training.guards import (
     reading,
 )
 from policy_training.iterations import HELD_OUT_INDEX
-from policy_training.learner import TrainedPolicy
+from policy_training.learner import ADAPTER, TrainedPolicy
 from policy_training.records import Given, HeldOut, Preference, PromptItem, RewardFunction, StepReport
 from policy_training.settings import GuardSettings
 from tiny_models import fresh_tiny
@@ -146,9 +146,12 @@ def spaces(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
 
 
 def run(
-    folder: Path, held_out: RewardFunction | None, settings: Settings = SETTINGS, cut_at: int | None = None
-) -> tuple[TrainedPolicy, list[StepReport]]:
+    folder: Path, held_out: RewardFunction | None, settings: Settings = SETTINGS, cut_at: int | None = None,
+    start: Path | None = None, reference: Path | None = None,
+) -> tuple[TrainedPolicy, list[StepReport]]:  # fmt: skip
     model, reports = fresh_tiny(), list[StepReport]()
+    if reference is not None:
+        model.adapters.load("reference", reference / ADAPTER)
     items = [
         PromptItem(index, model.tokens([{"role": "user", "content": "word " * index + "?"}])) for index in range(7)
     ]
@@ -159,7 +162,11 @@ def run(
             raise InterruptedError
 
     watched = HeldOut(items[4:], held_out) if held_out else None
-    return ppo.train(Given(model, items[:4], spaces, folder, on_step, held_out=watched), settings), reports
+    given = Given(
+        model, items[:4], spaces, folder, on_step, held_out=watched, start_folder=start,
+        reference_adapter="reference" if reference is not None else None,
+    )  # fmt: skip
+    return ppo.train(given, settings), reports
 
 
 def in_turn(*means: float) -> RewardFunction:
@@ -276,6 +283,26 @@ def test_an_alarm_ends_the_run_with_the_best_policy_before_it(tmp_path: Path):
     raised = [report.step for report in reports if report.alarms]
     assert raised
     assert trained.steps not in raised, "what raised an alarm is not published"
+
+
+def test_what_was_lost_in_rounds_before_counts_since_alarms_are_held_against_the_reference(tmp_path: Path):
+    steep = SETTINGS.model_copy(update={"guards": GuardSettings(held_out_every=0, stop=False), "learning_rate": 3e-2})
+    before, of_before = run(tmp_path, None, steep)
+    start = tmp_path / "policy"
+    start.mkdir()
+    before.save(start)
+    usual, left = (of_before[place].metrics["entropy_nats"] for place in (0, -1))
+    share = (left / usual + 1) / 2
+    assert share < 0.99
+    floor = SETTINGS.model_copy(update={"guards": GuardSettings(held_out_every=0, entropy_floor=share)})
+    trained, reports = run(tmp_path / "next", None, floor, start=start)
+    (alarm,) = reports[0].alarms
+    assert (alarm.code, alarm.limit) == ("entropy", pytest.approx(share * usual))
+    assert (trained.steps, len(reports)) == (0, 1)
+    # Where that policy is the reference, as an imported one is, the same texts are what is usual.
+    _, reports = run(tmp_path / "own", None, floor, start=start, reference=start)
+    assert reports[0].alarms == []
+    assert reports[0].metrics["kl_nats"] == 0
 
 
 def test_a_reward_that_rises_in_training_while_the_held_out_one_falls_ends_the_run_with_the_policy_before(

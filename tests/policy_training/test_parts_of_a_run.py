@@ -216,7 +216,7 @@ def test_the_adapter_starts_by_the_seed(tmp_path: Path) -> None:
 def test_what_a_checkpoint_holds_a_learner_of_the_same_work_takes_over(tmp_path: Path) -> None:
     _, learner, _ = drawn(tmp_path)
     shares = {code: Reading(0.1, 0.05) for code in ("empty", "identical", "cut_off")}
-    learner.first_readings = Readings(shares, 0.8, 2.0)
+    learner.usual_readings = Readings(shares, 0.8, 2.0)
     learner.remember(2, {"score": 1.0}, [0.5, 0.7], Reading(1.5, 0.2))
     learner.skipped_in_a_row = 1
     learner.controller = replace(learner.controller, beta=0.35)
@@ -226,7 +226,7 @@ def test_what_a_checkpoint_holds_a_learner_of_the_same_work_takes_over(tmp_path:
     learner.save(tmp_path / "checkpoints", 3, {"metrics": {}, "alarms": []})
     _, other, _ = drawn(tmp_path)
     assert other.resume(tmp_path / "checkpoints") == (3, {"metrics": {}, "alarms": []})
-    for name in ("first_readings", "kept_metrics", "kept_steps", "skipped_in_a_row", "best_held_out", "best_proxy",
+    for name in ("usual_readings", "kept_metrics", "kept_steps", "skipped_in_a_row", "best_held_out", "best_proxy",
                  "controller"):  # fmt: skip
         assert getattr(other, name) == getattr(learner, name), name
     assert same(other.weights(), learner.weights())

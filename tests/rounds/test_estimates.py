@@ -122,6 +122,13 @@ def test_a_policy_s_time_counts_iterations_epochs_and_what_is_computed_again():
     assert seconds(shaping="reward") - seconds() == pytest.approx(6 * 32 * READ * 2 / 3 * 4)
 
 
+def test_where_training_goes_on_the_reference_is_drawn_and_read_once_beside_it():
+    config = of("train-policy")
+    plain, on = (work_seconds("train-policy", config, facts, 0) for facts in (FACTS, replace(FACTS, goes_on=True)))
+    batches = 32 / config["ppo"]["sampling"]["batch_size"]  # 8 prompts x 4 completions
+    assert on - plain == pytest.approx(math.ceil(batches) * STEP + 32 * (DRAWN + READ))
+
+
 def test_an_algorithm_counts_by_its_own_group():
     grpo = of("train-policy", algorithm="grpo", shown_prompts=0, held_out_prompts=0)
     measured = STEP + 32 * DRAWN + 32 * READ * (2 + 2 / 3)  # 4 prompts of 8 samples
