@@ -15,7 +15,7 @@ from typing import Any
 from urllib.parse import quote
 
 from feedback_store import schema_version, study_folder
-from feedback_store.errors import InvalidInput, StoreError, StoreUnavailable, StudyExists, StudyNotFound
+from feedback_store.errors import InvalidInput, StoreError, StoreFull, StoreUnavailable, StudyExists, StudyNotFound
 from feedback_store.sqlite import sqlite3
 
 FILE_NAME = "study.db"
@@ -309,7 +309,7 @@ def _in_words() -> Iterator[None]:
         if "locked" in said or "busy" in said:
             raise StoreUnavailable(LOCKED) from error
         if "full" in said or "disk I/O" in said:
-            raise StoreUnavailable(
+            raise StoreFull(
                 f"The disk refused the write ({said}). Nothing was stored; free some space and try again."
             ) from error
         if "readonly" in said:

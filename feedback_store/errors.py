@@ -25,6 +25,10 @@ class StoreUnavailable(StoreError):
     """The database is locked by another process, full, or not writable: nothing was stored."""
 
 
+class StoreFull(StoreUnavailable):
+    """The disk took no more: nothing was stored, and nothing will be until there is space."""
+
+
 class Conflict(StoreError):
     """An idempotency key or a name was used before with other content."""
 

@@ -8,6 +8,7 @@ checkpoints, and goes on in the next worker.
 from __future__ import annotations
 
 import argparse
+import contextlib
 import importlib
 import logging
 import os
@@ -23,7 +24,7 @@ from types import ModuleType
 
 from feedback_store import runs
 from feedback_store.database import Database
-from feedback_store.errors import LeaseLost, StoreUnavailable
+from feedback_store.errors import LeaseLost, StoreFull, StoreUnavailable
 from language_models.folders import remove_unfinished
 from rounds import environment, estimating, export_folder, pruning, studies
 from rounds.context import RunCancelled, RunContext, WorkerStopping, untouched_random_state
@@ -36,6 +37,7 @@ from rounds.worker_lock import BEAT_SECONDS, WorkerLock, WorkerReplaced
 LEASE_SECONDS = 20.0
 IDLE_SECONDS = 0.5
 STOP_SECONDS = 5.0
+NO_SPACE_SECONDS = 5.0
 NICENESS = 10
 FIRST_IN_LINE = ("sample",)  # what a person waits for: executed between two steps of the kinds below
 GIVE_WAY = ("train-reward", "train-policy", "evaluate", "score")
@@ -78,7 +80,6 @@ class Worker:
             if lease is not None:
                 self.execute(lease)
                 self.tidy_up()
-                self.db.checkpoint()
             elif until_idle and not runs.active(self.db):
                 return
             else:
@@ -96,11 +97,13 @@ class Worker:
         remove_unfinished(self.folder / "exports", export_folder.MARK)
 
     def tidy_up(self) -> None:
-        """Remove checkpoints that nothing goes on from any more; that it fails is no reason to end."""
+        """Remove checkpoints that nothing goes on from any more, fold the log of writes back; that it fails is no
+        reason to end."""
         try:
             pruning.prune(self.db)
+            self.db.checkpoint()
         except (OSError, StoreUnavailable):
-            log.exception("Old checkpoints could not be removed; it is tried again after the next run.")
+            log.exception("The study could not be tidied up; it is tried again after the next run.")
 
     def execute(self, lease: runs.Lease) -> None:
         """One attempt at one run, to its end: succeeded, failed, cancelled, given back, or abandoned to who holds it
@@ -147,6 +150,8 @@ class Worker:
         except WorkerStopping:
             runs.release(self.db, lease)
             log.info("Run %s goes back to the queue; it goes on from its last checkpoint.", run.id)
+        except StoreFull as error:
+            self._fail(run, lease, folder, error)
         except StoreUnavailable:
             log.exception("The study's database cannot be written; run %s goes back to the queue.", run.id)
             self._stop.wait(IDLE_SECONDS)
@@ -155,10 +160,19 @@ class Worker:
             runs.cancelled(self.db, lease)
             log.info("Run %s was cancelled.", run.id)
         except Exception as error:
-            with (folder / "log.txt").open("a", encoding="utf-8") as file:
-                file.write(traceback.format_exc())
-            log.exception("Run %s (%s) failed.", run.id, run.kind)
-            runs.fail(self.db, lease, in_words(error))
+            self._fail(run, lease, folder, error)
+
+    def _fail(self, run: runs.Run, lease: runs.Lease, folder: Path, error: Exception) -> None:
+        """Write down why a run failed; where the disk has no space for that either, once there is some."""
+        log.exception("Run %s (%s) failed.", run.id, run.kind, exc_info=error)
+        with contextlib.suppress(OSError), (folder / "log.txt").open("a", encoding="utf-8") as file:
+            file.write("".join(traceback.format_exception(error)))
+        while True:
+            try:
+                return runs.fail(self.db, lease, in_words(error))
+            except StoreUnavailable:
+                if self._stop.wait(NO_SPACE_SECONDS):
+                    raise
 
     def _execute_first_in_line(self) -> None:
         """Runs that people wait for, executed by this process between two steps of a longer run."""

@@ -6,11 +6,14 @@ import shutil
 import signal
 from pathlib import Path
 
+import pytest
 import torch
 from safetensors.torch import load_file
 
 from feedback_store import policies, reward_models, runs
 from feedback_store.database import Database
+from language_models.checkpoints import Checkpoint, latest_checkpoint
+from policy_training import learner
 from rounds.worker import Worker
 from tests.rounds.small_study import WorkerProcess, judge_everything, new_study, start_run, wait_for
 
@@ -75,10 +78,22 @@ def killed_at(study: Database, scratch: Path, point: str) -> int:
 
 
 def assert_gone_on(study: Database, uncut: dict[str, torch.Tensor]) -> None:
-    """Another worker takes the run over: one policy, bit-equal to the uncut one, and every step told once."""
+    """Another worker takes the run over and goes on from the newest checkpoint: one policy, bit-equal to the uncut one,
+    and every step told once."""
+    there = [int(path.name[5:]) for path in (study.folder / "runs" / "3" / "checkpoints").glob("step-*")]
+    found: list[int] = []
+
+    def watched(folder: Path) -> Checkpoint | None:
+        checkpoint = latest_checkpoint(folder)
+        found.append(checkpoint.step if checkpoint else 0)
+        return checkpoint
+
     worker = idle_worker(study.folder)
     worker.take_over()
-    worker.work(until_idle=True)
+    with pytest.MonkeyPatch.context() as patch:
+        patch.setattr(learner, "latest_checkpoint", watched)
+        worker.work(until_idle=True)
+    assert found == [max(there, default=0)]
     run = runs.get(study, 3)
     assert (run.status, run.attempt) == ("succeeded", 2), run.error
     assert published(study) == ["base", "policy-1"]

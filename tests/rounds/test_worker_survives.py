@@ -14,6 +14,7 @@ import torch
 
 from feedback_store import clock, completions, policies, reward_models, runs
 from feedback_store.database import Database
+from feedback_store.errors import StoreFull
 from language_models import adapters, checkpoints
 from rounds import failures, settings, studies, verbs
 from rounds.context import WorkerStopping
@@ -311,6 +312,35 @@ def test_a_disk_that_is_full_fails_the_run_in_words_and_it_goes_on_later(
     assert not list((study.folder / "models").glob("policy-*"))
     folder = study.folder / "runs" / str(run.id) / "checkpoints"
     assert sorted(path.name for path in folder.iterdir()) == kept
+    again = verbs.retry_run(study, run.id, from_checkpoint=True)
+    idle_worker(study.folder).work(until_idle=True)
+    assert runs.get(study, again.id).status == "succeeded"
+    assert_bit_equal(weights(study), uncut)
+
+
+@pytest.mark.parametrize("refusals", [1, 3], ids=["a row of the run", "and its end, for a while"])
+def test_a_store_that_is_full_fails_the_run_in_words_once_there_is_space_and_it_goes_on_later(
+    study, uncut, monkeypatch, refusals
+):
+    run, left = start_run(study, "train-policy"), iter(range(refusals))
+
+    def full(write, when=lambda told: True):
+        def writing(db, lease, *told):
+            if when(told) and next(left, None) is not None:
+                raise StoreFull("The disk refused the write (database or disk is full).")
+            return write(db, lease, *told)
+
+        return writing
+
+    with monkeypatch.context() as patch:
+        patch.setattr(runs, "add_metrics", full(runs.add_metrics, lambda told: told[:2] == ("steps", 2)))
+        patch.setattr(runs, "fail", full(runs.fail))
+        patch.setattr("rounds.worker.NO_SPACE_SECONDS", 0.01)
+        idle_worker(study.folder).work(until_idle=True)
+    assert next(left, None) is None
+    run = runs.get(study, run.id)
+    assert (run.status, run.attempt) == ("failed", 1)
+    assert failures.explain(run.error).cause == "disk"
     again = verbs.retry_run(study, run.id, from_checkpoint=True)
     idle_worker(study.folder).work(until_idle=True)
     assert runs.get(study, again.id).status == "succeeded"

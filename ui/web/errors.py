@@ -96,7 +96,8 @@ def answer_to(method: str, path: str, error: Exception) -> JSONResponse:
     if not ours:
         return _unexpected(method, path, error)
     status = next((status for kind, status in STATUS_OF if isinstance(error, kind)), 422)
-    return _answer(status, str(error), CODES.get(type(error)))
+    code = next((code for kind, code in CODES.items() if isinstance(error, kind)), None)
+    return _answer(status, str(error), code)
 
 
 def _unexpected(method: str, path: str, error: Exception) -> JSONResponse:
