@@ -18,7 +18,7 @@ from transformers.pytorch_utils import Conv1D
 from language_models.errors import UnknownAdapter
 from language_models.layers import stack_of
 from language_models.lora_linear import LoraLinear
-from language_models.plain_lora import NotPlainLora
+from language_models.plain_lora import NotPlainLora, beyond_matrices
 from language_models.settings import LoraSettings
 
 WEIGHTS = "adapter_model.safetensors"
@@ -88,9 +88,11 @@ class Adapters:
         return {path: _out_and_in(module) for path, module in plain.items() if module is not output}
 
     def load(self, name: str, folder: Path) -> None:
-        """Adds an adapter from a folder in PEFT's layout. Raises NotPlainLora where its config does not cover its
-        matrices."""
+        """Adds an adapter from a folder in PEFT's layout. Raises NotPlainLora where it is more than LoRA matrices, all
+        that is computed here, or where its config does not cover them."""
         config = LoraConfig.from_pretrained(str(folder))
+        if faults := beyond_matrices(vars(config)):
+            raise NotPlainLora(f"The adapter in {folder.name!r} cannot be used: {'; '.join(faults)}.")
         config.inference_mode = False
         config.lora_dropout = 0.0  # no dropout anywhere, and what it started from counts no more
         config.init_lora_weights = True

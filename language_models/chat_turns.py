@@ -1,6 +1,9 @@
-"""What a chat template has a place for, and by which token it ends a turn: found out by rendering, never by name."""
+"""Turns as tokens of a chat template: what it has a place for, and by which token it ends a turn, which is found out by
+rendering, never by name."""
 
+import secrets
 from collections.abc import Mapping, Sequence
+from functools import lru_cache
 from itertools import takewhile
 
 from jinja2.exceptions import TemplateError
@@ -19,6 +22,49 @@ def placed(turns: Sequence[Message], takes_system: bool) -> list[dict[str, str]]
         first = found.pop(0)["content"]
         found[0]["content"] = f"{first}\n\n{found[0]['content']}" if first else found[0]["content"]
     return found
+
+
+def prompt_tokens(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Message]) -> list[int]:
+    """Token ids of turns up to where the completion starts. Without a template they are the contents, each on a line of
+    its own. A control token that somebody wrote out in a turn is text: it neither ends the turn nor begins another.
+    """
+    if tokenizer.chat_template is None:
+        text = "\n".join(turn["content"] for turn in turns) + "\n"
+        return list(tokenizer(text, split_special_tokens=True)["input_ids"])
+    written = [turn["content"] for turn in turns]
+    if any(token in text for token in _control_tokens(tokenizer) for text in written):
+        return _told_apart(tokenizer, turns)
+    return list(tokenizer.apply_chat_template(list(turns), add_generation_prompt=True, return_dict=False))
+
+
+def plain_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
+    """Token ids of a text of which nothing is a control token."""
+    return list(tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"])
+
+
+def _told_apart(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Message]) -> list[int]:
+    """The template's parts with their control tokens, the turns' without: it is rendered with a mark in place of each
+    turn. A template that does not show every turn as it is is read as one text."""
+    marks = [f"TURN{secrets.token_hex(8)}" for _ in turns]
+    marked = [{**turn, "content": mark} for turn, mark in zip(turns, marks, strict=True)]
+    try:
+        left = str(tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True))
+    except TemplateError:
+        left = ""
+    ids: list[int] = []
+    for turn, mark in zip(turns, marks, strict=True):
+        before, found, left = left.partition(mark)
+        if not found:
+            return list(tokenizer.apply_chat_template(list(turns), add_generation_prompt=True, return_dict=False))
+        ids += tokenizer(before, add_special_tokens=False)["input_ids"]
+        ids += plain_tokens(tokenizer, turn["content"])
+    return [*ids, *tokenizer(left, add_special_tokens=False)["input_ids"]]
+
+
+@lru_cache(maxsize=4)
+def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> set[str]:
+    added = (token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
+    return {*tokenizer.all_special_tokens, *added}
 
 
 def end_of_turn(tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int]) -> int | None:

@@ -24,7 +24,7 @@ from transformers import (
 from language_models import folders, layers
 from language_models.adapters import Adapters
 from language_models.batches import Batch
-from language_models.chat_turns import Message, end_of_turn, placed, takes_system
+from language_models.chat_turns import Message, end_of_turn, placed, plain_tokens, prompt_tokens, takes_system
 from language_models.errors import PromptTooLong
 from language_models.fetch import ensure
 from language_models.machine import best_device
@@ -144,10 +144,7 @@ class LanguageModel:
         turns = [dict(message) for message in messages]
         if system_prompt is not None and turns[0]["role"] != "system":
             turns.insert(0, {"role": "system", "content": system_prompt})
-        turns = placed(turns, self.takes_system)
-        if self.tokenizer.chat_template is None:
-            return list(self.tokenizer("\n".join(turn["content"] for turn in turns) + "\n")["input_ids"])
-        return list(self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False))
+        return prompt_tokens(self.tokenizer, placed(turns, self.takes_system))
 
     def require_room(self, prompt_ids: Sequence[int], new_tokens: int, what: str = "A prompt") -> None:
         """Raises PromptTooLong where a prompt and its completion are more tokens than the base reads."""
@@ -160,8 +157,8 @@ class LanguageModel:
 
     def completion_tokens(self, text: str, finished: bool) -> list[int]:
         """Token ids of a completion's text; one that ended by itself ends with the token that ends a turn, one that was
-        cut off does not (and none where there is no such token)."""
-        ids = list(self.tokenizer(text, add_special_tokens=False)["input_ids"])
+        cut off does not (and none where there is no such token). A control token that somebody wrote out is text."""
+        ids = plain_tokens(self.tokenizer, text)
         if ids and not (finished and self.end_id is not None):
             return ids
         return [*ids, self.pad_id if self.end_id is None else self.end_id]

@@ -122,8 +122,12 @@ def _config_faults(config: Mapping[str, Any]) -> list[str]:
     start = config.get("init_lora_weights", True)
     if isinstance(start, str) and start.lower() not in ("gaussian", "orthogonal", "eva"):
         faults.append(f"it starts by {start!r}, which changes the base's own weights")
-    faults += [f"it uses {words}" for name, words in _NO.items() if config.get(name)]
-    return faults
+    return faults + beyond_matrices(config)
+
+
+def beyond_matrices(config: Mapping[str, Any]) -> list[str]:
+    """What an adapter's config has it compute beside one pair of matrices a layer."""
+    return [f"it uses {words}" for name, words in _NO.items() if config.get(name)]
 
 
 def _heads(folder: Path) -> dict[str, tuple[str, tuple[int, ...]]]:

@@ -15,6 +15,7 @@ from language_models.settings import SamplingSettings
 
 BLOCK = 256  # tokens of the vocabulary that are first looked at as one
 FinishReason = Literal["stop", "length"]
+HALF_A_CHARACTER = "\ufffd"  # what the bytes that a cut leaves of a character are decoded to
 DROP_SHARE = 8  # rows are dropped once an eighth of them has finished: copying the cache costs about a third of a step
 
 
@@ -150,4 +151,6 @@ def _sample_batch(
 
 
 def _sampled(model: LanguageModel, ids: list[int]) -> Sampled:
-    return Sampled(ids, model.text(ids), "stop" if ids[-1] in model.stop_ids else "length")
+    if ids[-1] in model.stop_ids:
+        return Sampled(ids, model.text(ids), "stop")
+    return Sampled(ids, model.text(ids).rstrip(HALF_A_CHARACTER), "length")

@@ -16,12 +16,13 @@ def leave_one_out_centred(scores: Tensor, group_of: Sequence[int]) -> Tensor:
 
     A control variate that leaves the gradient unbiased, since the others do not depend on the row's own actions (Kool,
     van Hoof, Welling 2019, "Buy 4 REINFORCE samples, get a baseline for free"): an easy prompt is not taken for a
-    good answer. A row that is alone in its group is left as it is.
+    good answer. A row that is alone in its group has nothing to be held against and becomes 0: left as it is it would
+    stand on another scale than all that are centred.
     """
     same = _same_group(scores, group_of).to(scores.dtype)
     others = same.sum(1) - 1
     mean = (same @ scores - scores) / others.clamp(min=1)
-    return torch.where(others > 0, scores - mean, scores)
+    return torch.where(others > 0, scores - mean, 0.0)
 
 
 def generalised_advantages(
@@ -66,10 +67,11 @@ def whiten(values: Tensor, mask: Tensor, epsilon: float = 1e-8) -> Tensor:
 
 
 def explained_variance(values: Tensor, returns: Tensor, mask: Tensor) -> float:
-    """The share of the returns' variance that the values explain: 1 at best, 0 for a constant, below for worse."""
+    """The share of the returns' variance that the values explain: 1 at best, 0 for a constant, below for worse, 0 where
+    all returns are equal up to rounding and there is nothing to explain."""
     residual = masked_mean((returns - values) ** 2, mask)
     spread = masked_mean((returns - masked_mean(returns, mask)) ** 2, mask)
-    return float(1 - residual / (spread + 1e-8))
+    return float(1 - residual / spread) if spread > 1e-8 else 0.0
 
 
 def group_normalised(scores: Tensor, group_of: Sequence[int], epsilon: float = 1e-4) -> Tensor:
@@ -99,15 +101,17 @@ def returns_to_go(rewards: Tensor, mask: Tensor, discount: float) -> Tensor:
 
 def leave_one_out_baselines(returns: Tensor, mask: Tensor, group_of: Sequence[int]) -> Tensor:
     """(N, C) returns-to-go and the group (prompt) of each row -> (N, C) baselines: the mean return at the same token of
-    the others of the group that have one, else the others' mean return from the start; 0 for a row that is alone.
+    the others of the group that have one, else the others' mean return from the start. A row that is alone has nothing
+    to be held against: its baseline is its own return, which teaches nothing.
 
-    It does not depend on the row's own actions, so the gradient stays unbiased.
+    Else it does not depend on the row's own actions, so the gradient stays unbiased.
     """
     others = _same_group(returns, group_of) & ~torch.eye(len(returns), dtype=torch.bool, device=returns.device)
     weights = others.to(returns.dtype)
     count = weights @ mask.to(returns.dtype)
     means = (weights @ torch.where(mask, returns, 0.0)) / count.clamp(min=1)
-    return torch.where(mask, torch.where(count > 0, means, means[:, :1]), 0.0)
+    found = torch.where(count > 0, means, means[:, :1])
+    return torch.where(mask, torch.where(others.any(1, keepdim=True), found, returns), 0.0)
 
 
 def n_step_advantages(

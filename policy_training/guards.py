@@ -10,7 +10,7 @@ from __future__ import annotations
 
 import itertools
 from collections import Counter
-from collections.abc import Mapping, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from math import sqrt
 from statistics import fmean, stdev
@@ -41,7 +41,7 @@ class Alarm:
 
 @dataclass(frozen=True)
 class Reading:
-    """A mean over an iteration's completions, and its standard error."""
+    """A figure of an iteration's completions, and its standard error."""
 
     mean: float
     error: float
@@ -50,16 +50,15 @@ class Reading:
 @dataclass(frozen=True)
 class Readings:
     """What alarms go by. `shares`: of completions that are empty, that another one equals (identical), that are cut
-    off; `distinct_2`: distinct pairs of neighbouring tokens over all pairs; entropy of a token in nats."""
+    off; `spread`: distinct pairs of neighbouring tokens over all pairs (distinct), entropy of a token in nats."""
 
     shares: dict[str, Reading]
-    distinct_2: float
-    entropy_nats: float
+    spread: dict[str, Reading]
 
     @classmethod
     def told(cls, kept: Mapping[str, Any]) -> Readings:
         """Of what dataclasses.asdict made of it."""
-        return cls(**{**kept, "shares": {code: Reading(**reading) for code, reading in kept["shares"].items()}})
+        return cls(*({code: Reading(**one) for code, one in kept[part].items()} for part in ("shares", "spread")))
 
 
 def reading(values: Sequence[float], prompts: Sequence[int]) -> Reading:
@@ -67,11 +66,34 @@ def reading(values: Sequence[float], prompts: Sequence[int]) -> Reading:
     prompts (of equally many completions): those of a prompt are alike, and another iteration draws other prompts. Of
     one prompt there is no second mean.
     """
-    by_prompt: dict[int, list[float]] = {}
-    for prompt, value in zip(prompts, values, strict=True):
-        by_prompt.setdefault(prompt, []).append(value)
-    means = [fmean(own) for own in by_prompt.values()]
+    means = [fmean(values[row] for row in rows) for rows in _rows_by_prompt(prompts)]
     return Reading(fmean(values), max(_standard_error(values), _standard_error(means)))
+
+
+def jackknifed(figure: Callable[[Sequence[int]], float], prompts: Sequence[int]) -> Reading:
+    """The reading of a figure that is no mean, given how it comes of rows. Its error is told by leaving out one
+    completion after the other, and one prompt after the other with all of its completions (Efron and Stein 1981,
+    https://doi.org/10.1214/aos/1176345462, Eq. 1.2); the larger of the two, as in `reading`.
+    """
+    rows = range(len(prompts))
+    errors = (_left_out_error(figure, rows, out) for out in ([[row] for row in rows], _rows_by_prompt(prompts)))
+    return Reading(figure(rows), max(errors))
+
+
+def _left_out_error(
+    figure: Callable[[Sequence[int]], float], rows: Sequence[int], out: Sequence[Sequence[int]]
+) -> float:
+    if len(out) < 2:
+        return 0.0
+    found = [figure([row for row in rows if row not in left]) for left in out]
+    return (len(found) - 1) / sqrt(len(found)) * stdev(found)
+
+
+def _rows_by_prompt(prompts: Sequence[int]) -> list[list[int]]:
+    found: dict[int, list[int]] = {}
+    for row, prompt in enumerate(prompts):
+        found.setdefault(prompt, []).append(row)
+    return list(found.values())
 
 
 def _standard_error(values: Sequence[float]) -> float:
@@ -100,14 +122,15 @@ def alarms_of(usual: Readings, now: Readings, settings: GuardSettings) -> list[A
         if has_clearly_grown(usual.shares[code], now.shares[code], more)
     ]
     found += [
-        Alarm(code, value, share * whole)
-        for code, value, share, whole in (
-            ("distinct", now.distinct_2, DISTINCT_SHARE, usual.distinct_2),
-            ("entropy", now.entropy_nats, settings.entropy_floor, usual.entropy_nats),
-        )
-        if value < share * whole
+        Alarm(code, now.spread[code].mean, share * usual.spread[code].mean)
+        for code, share in (("distinct", DISTINCT_SHARE), ("entropy", settings.entropy_floor))
+        if has_clearly_grown(now.spread[code], _times(share, usual.spread[code]))
     ]
     return found
+
+
+def _times(share: float, whole: Reading) -> Reading:
+    return Reading(share * whole.mean, share * whole.error)
 
 
 def has_clearly_grown(first: Reading, now: Reading, more: float = 0.0) -> bool:

@@ -73,7 +73,7 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         rollouts = collect(given, learner, settings, step)
         metrics, alarms = _measured(learner, given, settings, step, rollouts)
         measured_at = time.monotonic()
-        learner.stopped = _reason_to_stop(alarms, settings, step)
+        learner.stopped = _reason_to_stop(alarms, settings, f"at step {step}")
         if step == settings.steps or learner.stopped is not None:
             given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms))
             return
@@ -108,10 +108,11 @@ def _measured(
         metrics["beta"] = learner.controller.beta
     if given.reward is not None:
         metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
-    readings = readings_of(rollouts.items, rollouts.sampled, metrics["entropy_nats"])
+    readings = readings_of(rollouts.items, rollouts.sampled, rollouts.entropy.sum(1))
     proxy = _proxy(rollouts, given, settings)
     if learner.usual_readings is None:
-        learner.usual_readings = readings if _starts_as_the_reference(given) else reference_readings(given, settings)
+        is_reference = step == 0 and given.start_folder is None and given.reference_adapter is None  # B is 0
+        learner.usual_readings = readings if is_reference else reference_readings(given, settings)
     held_out = _held_out_scores(learner, given, settings, step, metrics["kl_nats"])
     if held_out:
         metrics["held_out"] = fmean(held_out)
@@ -133,11 +134,6 @@ def describe(rollouts: Rollouts) -> dict[str, float]:
         **{code: fmean(whether) for code, whether in flaws(rollouts.sampled).items()},
         "distinct_2": distinct_pairs([sampled.token_ids for sampled in rollouts.sampled]),
     }
-
-
-def _starts_as_the_reference(given: Given) -> bool:
-    """A new adapter changes nothing at first."""
-    return given.start_folder is None and given.reference_adapter is None
 
 
 def _proxy(rollouts: Rollouts, given: Given, settings: TrainingSettings) -> Reading | None:
@@ -177,19 +173,20 @@ def _alarms(
     learner: Learner, kl_nats: float, readings: Readings, proxy: Reading | None, held_out: list[float],
     settings: TrainingSettings,
 ) -> list[Alarm]:  # fmt: skip
-    """What is past its limit now. Raises NothingToTrain where that is the KL of the policy that it starts from."""
+    """What is past its limit now. Raises NothingToTrain where the policy that it starts from is past a limit that ends
+    a run: nothing would come of it but that policy once more."""
     assert learner.usual_readings is not None
     found = alarms_of(learner.usual_readings, readings, settings.guards)
     if held_out and learner.best_held_out and proxy is not None and learner.best_proxy is not None:
         hacking = hacking_alarm(learner.best_proxy, proxy, learner.best_held_out, held_out)
         found += [hacking] if hacking else []
     if not kl_nats <= settings.kl_budget_nats:  # so that what is no number is past it as well
-        if not learner.kept:
-            raise NothingToTrain(
-                f"the policy that this run starts from is at {kl_nats:.2f} nats of KL already, past the "
-                f"budget of {settings.kl_budget_nats:g}: raise kl_budget_nats, or start from an earlier policy"
-            )
         found.append(Alarm("kl_budget", kl_nats, settings.kl_budget_nats))
+    if not learner.kept and (reason := _reason_to_stop(found, settings, "at the start")):
+        raise NothingToTrain(
+            f"the policy that this run starts from is past a limit already ({reason}): start from an earlier policy, "
+            "or allow more (kl_budget_nats, guards.entropy_floor, guards.stop)"
+        )
     return found
 
 
@@ -200,15 +197,15 @@ def _is_kept(learner: Learner, given: Given, settings: TrainingSettings, held_ou
     return bool(held_out) and (not learner.best_held_out or may_follow(learner.best_held_out, held_out))
 
 
-def _reason_to_stop(alarms: Sequence[Alarm], settings: TrainingSettings, step: int) -> str | None:
+def _reason_to_stop(alarms: Sequence[Alarm], settings: TrainingSettings, when: str) -> str | None:
     """The budget always stops, what may pass never, other alarms where the settings say so."""
     for alarm in alarms:
         if alarm.code == "kl_budget":
-            return f"KL {alarm.value:.2f} passed the budget of {alarm.limit} nats at step {step}"
+            return f"KL {alarm.value:.2f} passed the budget of {alarm.limit:g} nats {when}"
     lasting = [alarm for alarm in alarms if alarm.code not in PASSING]
     if lasting and settings.guards.stop:
         told = ", ".join(f"{alarm.code} {alarm.value:.3g} past {alarm.limit:.3g}" for alarm in lasting)
-        return f"alarm at step {step}: {told}"
+        return f"alarm {when}: {told}"
     return None
 
 

@@ -142,10 +142,17 @@ def checked_scores(scores: Sequence[float], items: Sequence[PromptItem]) -> Tens
     """(N,) scores, if there is one finite number for each row."""
     if len(scores) != len(items):
         raise BadReward(f"the reward gave {len(scores)} scores for {len(items)} completions: one each is needed")
-    found = torch.tensor(scores, dtype=torch.float32)
+    found = torch.tensor([_number(score) for score in scores], dtype=torch.float32)
     for score, kept, item in zip(scores, found, items, strict=True):
         if not torch.isfinite(kept):
             raise BadReward(
                 f"the reward gave {score} for a completion of prompt {item.id}: scores must be finite in 32 bits"
             )
     return found
+
+
+def _number(score: object) -> float:
+    try:
+        return float(score)  # type: ignore[arg-type]  # whatever somebody's function gave
+    except (TypeError, ValueError, OverflowError):
+        return float("nan")

@@ -52,7 +52,8 @@ def optimise(
     beside: Callable[[int], Beside] = lambda _: ({}, []),
 ) -> dict[str, float]:
     """Epochs over the mini-batches of the rollouts, each one optimiser step; ends early once approx-KL a token passes
-    1.5 times its target. Returns the figures' means over the steps, finished epochs, and steps skipped. `beside` adds
+    1.5 times its target. Returns the figures' means over the mini-batches that were looked at (the one that ended it
+    included, or it would look calm), finished epochs, and steps skipped. `beside` adds
     what it likes to the gradients of step 0, 1, ... and tells its figures and what it ran through the model for them.
 
     Raises NonFiniteLoss after three bad losses in a row, with the step's rows saved beside the checkpoints.
@@ -64,7 +65,7 @@ def optimise(
             figures = accumulate(learner, minibatch, rollouts, settings.sampling.temperature, losses)
             if figures["approx_kl"] > 1.5 * update_kl_target:
                 learner.optimizer.zero_grad(set_to_none=True)
-                return _means(seen or [figures], epoch, skipped)
+                return _means([*seen, figures], epoch, skipped)
             more, rows = beside(epoch * settings.minibatches + number)
             figures |= more
             seen.append(figures)
@@ -109,5 +110,5 @@ def _means(seen: Sequence[Mapping[str, float]], epochs: int, skipped: int) -> di
     """Of the steps; those that were skipped are counted, and of their figures what is no number is left out."""
     means: dict[str, float] = {}
     for name in seen[0]:
-        means |= finite_mean(name, [figures[name] for figures in seen])
+        means |= finite_mean(name, [figures[name] for figures in seen if name in figures])
     return means | {"epochs": float(epochs), "skipped_steps": float(skipped)}

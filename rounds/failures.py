@@ -27,6 +27,8 @@ _TRIES = {
     "retry_needed": "Retry the run that it needed, then this one.",
     "verify_folder": "`tastemaker check STUDY` names what is damaged; restore it from a backup.",
     "right_base": "Import an adapter that was made for this study's base; the message says what differs.",
+    "earlier_policy": "Make an earlier policy the current one, then start it anew.",
+    "allow_more": "Start it anew with a larger KL budget, or with looser guards.",
     "put_back": "Put the file of the function back as it was and retry, or start the run anew.",
     "fetch_model": "Fetch the model while there is a network (`tastemaker model fetch`), then retry it.",
     "read_log": "Read the end of the log; runs/N/log.txt holds the whole of it.",
@@ -59,6 +61,12 @@ _CAUSES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         ("judge_more",),
     ),
     ("no_prompts", r"no (training |\w+ )?prompts", "There are no prompts for it.", ("import_prompts",)),
+    (
+        "past_limit",
+        r"is past a limit already",
+        "The policy that it starts from is past a limit that ends a training.",
+        ("earlier_policy", "allow_more"),
+    ),
     (
         "other_base",
         r"another base|another tokenizer|names the base|study's base is revision",

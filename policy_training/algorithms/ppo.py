@@ -51,7 +51,8 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
 
 def _update(learner: Learner, now: Iteration, given: Given, settings: Settings) -> dict[str, float]:
     rollouts = now.rollouts
-    episodes = episodes_of(rollouts, given, learner, settings, centre_scores=settings.centre_scores)
+    centre = settings.centre_scores and settings.samples_per_prompt > 1
+    episodes = episodes_of(rollouts, given, learner, settings, centre_scores=centre)
     advantages, returns = generalised_advantages(
         episodes.rewards,
         rollouts.values,

@@ -203,3 +203,13 @@ def test_two_adapters_at_once_are_computed_as_peft_does(tiny: LanguageModel) -> 
         layer.set_adapter(["policy", "other"])
         found = layer(x)
     torch.testing.assert_close(found, x @ (layer.get_base_layer().weight + sum(deltas)).t(), atol=1e-4, rtol=0)
+
+
+def test_an_adapter_that_is_more_than_matrices_is_refused_and_leaves_nothing(
+    tiny: LanguageModel, tmp_path: Path
+) -> None:
+    tiny.adapters.save("policy", tmp_path)
+    rewrite_config(tmp_path, use_dora=True)
+    with pytest.raises(NotPlainLora, match="it uses DoRA"):
+        tiny.adapters.load("dora", tmp_path)
+    assert "dora" not in tiny.adapters.names

@@ -28,6 +28,15 @@ def test_a_completion_whose_last_token_is_a_stop_token_has_ended_and_one_token_l
         assert (found.token_ids, found.finish_reason) == (whole.token_ids[:size], reason)
 
 
+def test_half_a_character_at_a_cut_is_no_part_of_the_text(tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch) -> None:
+    ids = tiny.tokenizer("ok \u597d")["input_ids"]
+    tokens = iter(ids[:-1])  # of the three bytes of the last character two
+    monkeypatch.setattr("language_models.sampling.draw", lambda *_: torch.tensor([next(tokens)]))
+    settings = SETTINGS.model_copy(update={"max_new_tokens": len(ids) - 1})
+    [found] = sample(tiny, [SampleRequest(tiny.tokens(MESSAGES), 0)], settings, None)
+    assert found == Sampled(ids[:-1], "ok ", "length")
+
+
 def test_every_token_that_stops_the_base_ends_a_completion_and_not_its_eos_alone(tiny: LanguageModel) -> None:
     space = tiny.tokenizer.encode(" ")[0]
     tiny.stop_ids = frozenset({tiny.tokenizer.eos_token_id, space})

@@ -52,9 +52,9 @@ def test_without_end_values_every_end_is_a_real_one() -> None:
         assert torch.equal(found, expected)
 
 
-def test_the_leave_one_out_baseline_leaves_the_row_out_and_a_lone_row_alone() -> None:
+def test_the_leave_one_out_baseline_leaves_the_row_out_and_a_lone_row_is_held_against_nothing() -> None:
     centred = leave_one_out_centred(torch.tensor([1.0, 5.0, 3.0, 7.0, 4.0]), [8, 9, 8, 6, 8])
-    torch.testing.assert_close(centred, torch.tensor([1 - 3.5, 5.0, 3 - 2.5, 7.0, 4 - 2.0]))
+    torch.testing.assert_close(centred, torch.tensor([1 - 3.5, 0.0, 3 - 2.5, 0.0, 4 - 2.0]))
 
 
 def test_whitening_sees_real_tokens_only_and_takes_the_mean_off() -> None:

@@ -167,3 +167,9 @@ def test_alarms_of_the_iteration_that_a_checkpoint_closed_are_told_again(
 def test_a_score_that_is_not_finite_is_refused(bad: str) -> None:
     with pytest.raises(BadReward, match="prompt 4: scores must be finite"):
         checked_scores([1.0, float(bad)], [PromptItem(3, [1]), PromptItem(4, [1])])
+
+
+@pytest.mark.parametrize("bad", [None, "a", [1.0]])
+def test_a_score_that_is_no_number_is_refused_as_well(bad: Any) -> None:
+    with pytest.raises(BadReward, match=r"gave .* for a completion of prompt 4: scores must be finite"):
+        checked_scores([1.0, bad], [PromptItem(3, [1]), PromptItem(4, [1])])

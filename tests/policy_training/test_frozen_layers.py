@@ -97,8 +97,9 @@ def test_a_run_trains_the_upper_layers_alone_and_goes_on_from_its_own_policy(tmp
 
 def test_a_start_that_changes_frozen_layers_keeps_what_it_does_there(tmp_path: Path) -> None:
     start = changed_everywhere(tmp_path)
-    settings = SETTINGS.model_copy(update={"kl_budget_nats": 1e3})
-    trained = ppo.train(given_for(tmp_path / "two", start), settings)
+    given = given_for(tmp_path / "two", start)
+    given.model.adapters.load("reference", start / ADAPTER)  # or it would be past all limits
+    trained = ppo.train(replace(given, reference_adapter="reference"), SETTINGS)
     now, before = weights_of(trained), load_file(start / ADAPTER / WEIGHTS)
     changed = {name for name, value in before.items() if not torch.equal(now[name], value)}
     assert changed == {name for name in before if "layers.2." in name}

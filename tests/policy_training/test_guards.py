@@ -9,8 +9,10 @@ from typing import Any
 
 import numpy as np
 import pytest
+import torch
 from pydantic import ValidationError
 
+from language_models.errors import NothingToTrain
 from language_models.model import LanguageModel
 from language_models.sampling import Sampled, SampleRequest
 from language_models.settings import LoraSettings, SamplingSettings
@@ -26,12 +28,14 @@ from policy_training.guards import (
     equal_to_another,
     hacking_alarm,
     has_clearly_grown,
+    jackknifed,
     may_follow,
     paired_difference,
     reading,
 )
 from policy_training.iterations import HELD_OUT_INDEX
 from policy_training.learner import ADAPTER, TrainedPolicy
+from policy_training.readings import readings_of
 from policy_training.records import Given, HeldOut, Preference, PromptItem, RewardFunction, StepReport
 from policy_training.settings import GuardSettings
 from tiny_models import fresh_tiny
@@ -91,7 +95,53 @@ def test_prompts_that_always_end_so_raise_no_alarm_when_they_are_drawn_more_ofte
     assert raised < 10
 
 
-CALM = Readings({"empty": of_32(0.0), "identical": of_32(0.0), "cut_off": of_32(0.125)}, 0.8, 2.0)
+def test_a_jackknifed_reading_by_hand():
+    # Of a mean it gives the standard errors that a reading has.
+    values, prompts = [1, 1, 1, 1, 0, 0, 0, 0], [5, 5, 6, 6, 7, 7, 8, 8]
+
+    def mean(rows: Sequence[int]) -> float:
+        return sum(values[row] for row in rows) / len(rows)
+
+    assert jackknifed(mean, prompts) == Reading(0.5, pytest.approx(0.288675))
+    assert jackknifed(mean, [5, 6, 7, 8, 5, 6, 7, 8]) == Reading(0.5, pytest.approx(0.1889822))
+    assert jackknifed(lambda _: 3.0, [5]) == Reading(3.0, 0.0)
+    # Numbers 4, 2 of 2, 4 tokens: 6 / 6; without the first 2 / 4, without the second 4 / 2: sd 1.0607, halved by
+    # sqrt(1 / 2) and not by sqrt(2).
+    parts = [(4, 2), (2, 4)]
+    ratio = jackknifed(lambda rows: sum(parts[row][0] for row in rows) / sum(parts[row][1] for row in rows), [1, 2])
+    assert ratio == Reading(1.0, pytest.approx(0.75))
+
+
+def test_prompts_of_many_or_few_answers_raise_no_alarm_when_they_are_drawn_more_often():
+    """A quarter of the prompts is answered at will, the others always in the same words, and the policy never changes:
+    of 300 comparisons of an iteration of 8 prompts with another 2 look like a collapse. Without a margin for chance 27
+    do."""
+    random = np.random.default_rng(0)
+    items = [PromptItem(place, [1]) for place in range(8) for _ in range(4)]
+
+    def drawn() -> Readings:
+        at_will = random.random(8) < 0.25
+        texts = [
+            random.integers(0, 1000, 24).tolist() if at_will[item.id] else [item.id * 100 + k for k in range(12)]
+            for item in items
+        ]
+        nats = torch.tensor([len(text) * (1.5 if len(text) == 24 else 0.1) for text in texts])
+        return replace(readings_of(items, [Sampled(text, "a", "stop") for text in texts], nats), shares=CALM.shares)
+
+    pairs = [(drawn(), drawn()) for _ in range(300)]
+    assert sum(bool(alarms_of(first, now, GuardSettings())) for first, now in pairs) < 5
+    certain = [tuple(without_error(one) for one in pair) for pair in pairs]
+    assert sum(bool(alarms_of(first, now, GuardSettings())) for first, now in certain) > 20
+
+
+def without_error(readings: Readings) -> Readings:
+    return replace(readings, spread={code: Reading(one.mean, 0.0) for code, one in readings.spread.items()})
+
+
+CALM = Readings(
+    {"empty": of_32(0.0), "identical": of_32(0.0), "cut_off": of_32(0.125)},
+    {"distinct": Reading(0.8, 0.02), "entropy": Reading(2.0, 0.1)},
+)
 
 
 @pytest.mark.parametrize(
@@ -102,11 +152,11 @@ CALM = Readings({"empty": of_32(0.0), "identical": of_32(0.0), "cut_off": of_32(
         ({"identical": 0.5}, ["identical"]),
         ({"cut_off": 0.34375}, []),  # 0.17 more than allowed, chance makes 2 * 0.103
         ({"cut_off": 0.40625}, ["cut_off"]),  # 0.23, and 2 * 0.106
-        ({"distinct_2": 0.39}, ["distinct"]),
-        ({"distinct_2": 0.41}, []),
-        ({"entropy_nats": 0.59}, ["entropy"]),
-        ({"entropy_nats": 0.61}, []),
-        ({"empty": 1.0, "entropy_nats": 0.0}, ["empty", "entropy"]),
+        ({"distinct": 0.35}, ["distinct"]),  # 0.05 below half, of which chance makes 2 * sqrt(0.01^2 + 0.02^2) = 0.045
+        ({"distinct": 0.36}, []),
+        ({"entropy": 0.38}, ["entropy"]),  # 0.22 below three tenths, and 2 * sqrt(0.03^2 + 0.1^2) = 0.209
+        ({"entropy": 0.40}, []),
+        ({"empty": 1.0, "entropy": 0.0}, ["empty", "entropy"]),
     ],
 )
 def test_what_is_past_its_limit_raises_its_alarm(changed: dict[str, float], codes: list[str]):
@@ -115,12 +165,13 @@ def test_what_is_past_its_limit_raises_its_alarm(changed: dict[str, float], code
 
 def so(usual: Readings, **changed: float) -> Readings:
     """Readings of which some are as given."""
-    shares = {code: of_32(changed.pop(code)) if code in changed else share for code, share in usual.shares.items()}
-    return replace(usual, shares=shares, **changed)
+    shares = {code: of_32(changed[code]) if code in changed else share for code, share in usual.shares.items()}
+    spread = {code: replace(one, mean=changed.get(code, one.mean)) for code, one in usual.spread.items()}
+    return Readings(shares, spread)
 
 
 def test_what_was_so_from_the_start_is_no_collapse():
-    repeating = so(CALM, empty=0.3, identical=0.5, cut_off=0.9, distinct_2=0.1, entropy_nats=0.1)
+    repeating = so(CALM, empty=0.3, identical=0.5, cut_off=0.9, distinct=0.1, entropy=0.1)
     assert alarms_of(repeating, repeating, GuardSettings()) == []
 
 
@@ -295,10 +346,13 @@ def test_what_was_lost_in_rounds_before_counts_since_alarms_are_held_against_the
     share = (left / usual + 1) / 2
     assert share < 0.99
     floor = SETTINGS.model_copy(update={"guards": GuardSettings(held_out_every=0, entropy_floor=share)})
-    trained, reports = run(tmp_path / "next", None, floor, start=start)
-    (alarm,) = reports[0].alarms
-    assert (alarm.code, alarm.limit) == ("entropy", pytest.approx(share * usual))
-    assert (trained.steps, len(reports)) == (0, 1)
+    with pytest.raises(NothingToTrain, match=rf"\(alarm at the start: entropy \S+ past {share * usual:.3g}\)"):
+        run(tmp_path / "next", None, floor, start=start)
+    # Whoever wants to go on from there all the same says so.
+    loose = floor.model_copy(update={"guards": floor.guards.model_copy(update={"stop": False})})
+    _, reports = run(tmp_path / "loose", None, loose, start=start)
+    assert [alarm.code for alarm in reports[0].alarms] == ["entropy"]
+    assert len(reports) == 5
     # Where that policy is the reference, as an imported one is, the same texts are what is usual.
     _, reports = run(tmp_path / "own", None, floor, start=start, reference=start)
     assert reports[0].alarms == []

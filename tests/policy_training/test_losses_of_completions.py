@@ -74,7 +74,7 @@ def test_returns_to_go_and_their_baselines_agree_with_a_slow_reference(
         others = [slow[other] for other in rows if other != row and groups[other] == groups[row]]
         for t in range(length):
             assert returns[row, t].item() == pytest.approx(slow[row][t], abs=1e-4)
-            there = [other[t] for other in others if len(other) > t] or [other[0] for other in others] or [0.0]
+            there = [other[t] for other in others if len(other) > t] or [other[0] for other in others] or [slow[row][t]]
             assert baselines[row, t].item() == pytest.approx(fmean(there), abs=1e-4)
         assert (returns[row, length:] == 0).all()
         assert (baselines[row, length:] == 0).all()
@@ -154,3 +154,8 @@ def test_explained_variance_is_one_for_the_returns_themselves_and_zero_for_their
     assert explained_variance(torch.full_like(returns, float(returns[mask].mean())), returns, mask) == pytest.approx(
         0.0, abs=1e-5
     )
+
+
+def test_explained_variance_of_equal_returns_is_zero() -> None:
+    mask = torch.ones(2, 3, dtype=torch.bool)
+    assert explained_variance(torch.zeros(2, 3), torch.full((2, 3), 0.7), mask) == 0.0

@@ -154,8 +154,9 @@ def test_the_reference_is_the_adapter_that_is_named(tmp_path: Path, frozen_share
 
 def test_limits_of_alarms_are_those_that_were_passed() -> None:
     shares = {"empty": Reading(0.1, 0.0), "identical": Reading(0.0, 0.0), "cut_off": Reading(0.0, 0.0)}
-    first = Readings(shares, 0.8, 2.0)
-    now = Readings({**shares, "empty": Reading(0.4, 0.0)}, 0.1, 0.5)
+    first = Readings(shares, {"distinct": Reading(0.8, 0.0), "entropy": Reading(2.0, 0.0)})
+    spread = {"distinct": Reading(0.1, 0.0), "entropy": Reading(0.5, 0.0)}
+    now = Readings({**shares, "empty": Reading(0.4, 0.0)}, spread)
     found = [(alarm.code, alarm.value, alarm.limit) for alarm in alarms_of(first, now, GuardSettings())]
     assert found == [
         ("empty", 0.4, pytest.approx(0.15)),
@@ -216,7 +217,7 @@ def test_the_adapter_starts_by_the_seed(tmp_path: Path) -> None:
 def test_what_a_checkpoint_holds_a_learner_of_the_same_work_takes_over(tmp_path: Path) -> None:
     _, learner, _ = drawn(tmp_path)
     shares = {code: Reading(0.1, 0.05) for code in ("empty", "identical", "cut_off")}
-    learner.usual_readings = Readings(shares, 0.8, 2.0)
+    learner.usual_readings = Readings(shares, {"distinct": Reading(0.8, 0.01), "entropy": Reading(2.0, 0.1)})
     learner.remember(2, {"score": 1.0}, [0.5, 0.7], Reading(1.5, 0.2))
     learner.skipped_in_a_row = 1
     learner.controller = replace(learner.controller, beta=0.35)

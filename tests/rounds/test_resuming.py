@@ -1,6 +1,7 @@
 """A policy run that was cut off goes on from its newest checkpoint as if it had never been; a retry starts anew."""
 
 from collections.abc import Callable
+from dataclasses import replace
 from types import SimpleNamespace
 from typing import Any
 
@@ -13,6 +14,7 @@ from feedback_store.database import Database
 from feedback_store.prompts import NewPrompt, from_text
 from policy_training import iterations
 from policy_training.algorithms import ppo
+from policy_training.guards import Reading, Readings
 from policy_training.iterations import Iteration
 from rounds import environment, pruning, resuming, run_plan, run_views, shown_samples, studies, token_rows, verbs
 from rounds.context import RunCancelled
@@ -234,21 +236,32 @@ def test_a_prompt_that_is_gone_is_said(db: Database):
         train_policy._items(context, [*known[:12], 999])
 
 
+def of_entropy(*looks: float) -> Callable[..., Readings]:
+    """Readings of one iteration after the other, with these entropies."""
+    found, read = iter(looks), iterations.readings_of
+
+    def told(*given: Any) -> Readings:
+        readings = read(*given)
+        return replace(readings, spread={**readings.spread, "entropy": Reading(next(found), 0.0)})
+
+    return told
+
+
 def test_an_alarm_is_a_row_of_the_run_and_stays_with_the_policy(
     worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
 ):
     run = verbs.start_run(db, "train-policy", {**SETTINGS, "held_out_prompts": 0})
-    describe = iterations.describe
-    looks = iter((2.0, 2.0, 0.1))
     with monkeypatch.context() as patch:
-        patch.setattr(iterations, "describe", lambda rollouts: {**describe(rollouts), "entropy_nats": next(looks)})
+        patch.setattr(iterations, "readings_of", of_entropy(2.0, 2.0, 0.1))
         worker.work(until_idle=True)
     view = run_views.run_view(db, run.id)
-    assert view["alarms"] == [{"step": 2, "code": "entropy", "value": 0.1, "limit": 0.6}]
+    (alarm,) = view["alarms"]
+    assert (alarm["step"], alarm["code"], alarm["value"]) == (2, "entropy", 0.1)
+    assert alarm["limit"] > 0.1
     assert run_views.row(runs.get(db, run.id))["alarms"] == ["entropy"]
     made = policies.by_name(db, (runs.get(db, run.id).result or {})["policy"])
     assert made.metrics["alarms"] == ["entropy"]
-    assert made.metrics["stopped_early"] == "alarm at step 2: entropy 0.1 past 0.6"
+    assert made.metrics["stopped_early"] == f"alarm at step 2: entropy 0.1 past {alarm['limit']:.3g}"
     assert any("the policy after 1 of 3 steps" in line.text for line in run_records.logs(db, run.id))
 
 
@@ -257,10 +270,8 @@ def test_a_policy_that_is_the_one_it_started_from_is_told(
 ):
     start = policies.current(db)
     run = verbs.start_run(db, "train-policy", {**SETTINGS, "held_out_prompts": 0})
-    describe = iterations.describe
-    looks = iter((2.0, 0.1))
     with monkeypatch.context() as patch:
-        patch.setattr(iterations, "describe", lambda rollouts: {**describe(rollouts), "entropy_nats": next(looks)})
+        patch.setattr(iterations, "readings_of", of_entropy(2.0, 0.1))
         worker.work(until_idle=True)
     said = [line.text for line in run_records.logs(db, run.id) if line.level == "warning"]
     assert any(f"is past a limit or clearly worse on held-out prompts than {start.name}" in text for text in said)
