@@ -272,11 +272,15 @@ class Database:
         self.rows("PRAGMA wal_checkpoint(PASSIVE)")
         if long:
             # It would wait for readers while it keeps writers out: a notebook left open must not stop submits.
-            self.execute("PRAGMA busy_timeout = 0")
+            self.wait_at_most(0)
             try:
                 self.rows("PRAGMA wal_checkpoint(TRUNCATE)")
             finally:
-                self.execute(f"PRAGMA busy_timeout = {BUSY_TIMEOUT_SECONDS * 1000:.0f}")
+                self.wait_at_most(BUSY_TIMEOUT_SECONDS)
+
+    def wait_at_most(self, seconds: float) -> None:
+        """How long this thread waits from now on while another process holds the lock."""
+        self.execute(f"PRAGMA busy_timeout = {seconds * 1000:.0f}")
 
     def close(self) -> None:
         """Close the connections of all threads. The study can be used again afterwards; it opens new ones.

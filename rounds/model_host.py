@@ -12,7 +12,7 @@ from feedback_store import policies, reward_models
 from feedback_store.database import Database
 from language_models import folders
 from language_models.errors import WrongBase
-from rounds import base_precision
+from rounds import base_precision, studies
 
 if TYPE_CHECKING:
     from language_models.model import BaseIdentity, LanguageModel
@@ -53,6 +53,7 @@ class ModelHost:
         if self._model is None:
             from transformers.utils.logging import disable_progress_bar
 
+            from language_models import fetch
             from language_models.machine import capabilities
             from language_models.model import LanguageModel, use_threads
 
@@ -63,6 +64,8 @@ class ModelHost:
             if (base := policies.base(self._db)) is not None:
                 model.identity = model.identity.known_as(base.base_sha256)
             self._require_same_base(model.identity)
+            commit = fetch.revision(self._base) if self._base.startswith("hub:") else None
+            self._base = studies.pin_base(self._db, self._base, commit)
             self._model = model
         return self._model
 

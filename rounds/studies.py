@@ -6,6 +6,7 @@ import filecmp
 import os
 import shutil
 from collections.abc import Mapping
+from dataclasses import replace
 from pathlib import Path
 from typing import Any
 
@@ -22,6 +23,7 @@ from rounds.settings import SettingsError, StudySettings
 
 SETTING = "study"
 BASE_FOLDER = "models/base"
+COPIED_AT_ONCE = 2**30  # bytes
 NOT_KEPT = (MANIFEST, ".*", "*.bin", "*.pt", "*.pth", "*.gguf")
 """What of a model folder stays behind: the study's copy has its own manifest, and loads only safetensors."""
 TINY_SETTINGS = {"sampling": {"max_new_tokens": 16}, "lora": {"rank": 4, "alpha": 8.0}}
@@ -125,22 +127,40 @@ def _new_settings(base: str | None, demo: bool, fields: dict[str, Any]) -> Study
     return validate(StudySettings, changed(values, fields), what="study settings")
 
 
+def pin_base(db: Database, base: str, commit: str | None) -> str:
+    """Once a base of the hub was loaded, the study's base is that commit, kept from then on: what the hub calls by that
+    name tomorrow may be other weights, and every worker would refuse them. A base without a commit is what it was.
+    """
+    if commit is None or (source := sources.parse(base)).revision is not None:
+        return base
+    pinned = str(replace(source, revision=commit))
+    with db.transaction():
+        stored = settings(db).model_copy(update={"base": pinned})
+        study_settings.put(db, SETTING, stored.model_dump(mode="json"), by="worker")
+    return pinned
+
+
 def _kept_base(study: Path, base: str) -> str:
-    """What the study stores of a base: a folder becomes its own copy (hard links where possible), so it can move."""
+    """What the study stores of a base: a folder becomes its own copy, so that it can move, and that nobody changes it
+    who changes the folder.
+    """
     source = sources.parse(base)
     if source.kind != "folder":
         return base
     if not (study / BASE_FOLDER).exists():
         with write_folder(study / BASE_FOLDER) as temporary:
             ignored = shutil.ignore_patterns(*NOT_KEPT)
-            shutil.copytree(source.name, temporary, copy_function=_link_or_copy, dirs_exist_ok=True, ignore=ignored)
+            shutil.copytree(source.name, temporary, copy_function=_copied, dirs_exist_ok=True, ignore=ignored)
     return BASE_FOLDER
 
 
-def _link_or_copy(from_path: str, to_path: str) -> None:
+def _copied(from_path: str, to_path: str) -> None:
+    """A copy that shares its blocks with the file where the file system can (copy_file_range), until one is changed."""
     try:
-        os.link(os.path.realpath(from_path), to_path)
-    except OSError:
+        with open(from_path, "rb") as source, open(to_path, "wb") as to:
+            while os.copy_file_range(source.fileno(), to.fileno(), COPIED_AT_ONCE):
+                pass
+    except (AttributeError, OSError):  # this system has no such call, or not for these two places
         shutil.copy2(from_path, to_path)
 
 
@@ -151,7 +171,8 @@ def _refuse_other_base(db: Database, base: str | None) -> None:
     if asked.kind == "folder":
         same = own == BASE_FOLDER and _same_files(Path(asked.name), db.folder / BASE_FOLDER)
     else:
-        same = own == str(asked)
+        unpinned = str(replace(sources.parse(own), revision=None)) if own.startswith("hub:") else own
+        same = str(asked) in (own, unpinned)
     if not same:
         raise OtherBase(
             f"The study in {db.folder} was made on the base {own}, not on {asked}. "

@@ -37,6 +37,7 @@ from rounds.worker_lock import BEAT_SECONDS, WorkerLock, WorkerReplaced
 LEASE_SECONDS = 20.0
 IDLE_SECONDS = 0.5
 STOP_SECONDS = 5.0
+GIVE_BACK_SECONDS = 2.0
 NO_SPACE_SECONDS = 5.0
 NICENESS = 10
 FIRST_IN_LINE = ("sample",)  # what a person waits for: executed between two steps of the kinds below
@@ -184,8 +185,10 @@ class Worker:
                 self.execute(lease)
 
     def give_back(self) -> None:
-        """Back to the queue with everything that this worker holds, at once and from any thread."""
+        """Back to the queue with everything that this worker holds, at once and from any thread. Raises
+        StoreUnavailable where the study stays locked: whoever waits for this process kills it soon."""
         db = Database.open(self.folder)
+        db.wait_at_most(GIVE_BACK_SECONDS)
         for lease in list(self.leases):
             try:
                 runs.release(db, lease)
@@ -252,14 +255,20 @@ def _watch(worker: Worker, lock: WorkerLock, parent: int | None, told_to_end: li
                 if not worker.stopping:
                     log.warning("%s", error)
                 worker.stop()
+            except OSError as error:  # a full disk, say: it is tried again
+                log.warning("The study's lock could not be renewed (%s).", error)
         if worker.stopping:
             told_at = told_at or time.monotonic()
             if time.monotonic() - told_at > STOP_SECONDS:
                 # As after a kill, which every run survives: the step is lost, the checkpoint before it is not.
-                worker.give_back()
-                log.info("Ended inside a step; its run is queued again.")
-                logging.shutdown()
-                os._exit(0)
+                try:
+                    worker.give_back()
+                    log.info("Ended inside a step; its run is queued again.")
+                except StoreUnavailable as error:
+                    log.warning("Ended inside a step; its run goes on when its lease has ended (%s)", error)
+                finally:
+                    logging.shutdown()
+                    os._exit(0)
         time.sleep(0.2)
 
 

@@ -7,7 +7,15 @@ from pathlib import Path
 
 import pytest
 
-from benchmarks import growth, policy_quality, policy_scaling, policy_speed, ppo_iteration, sampling_speed
+from benchmarks import (
+    growth,
+    policy_quality,
+    policy_scaling,
+    policy_speed,
+    ppo_ablations,
+    ppo_iteration,
+    sampling_speed,
+)
 from benchmarks.policy_scores import Scores
 from benchmarks.setting import Setting
 from benchmarks.simulated_taste import OUTCOMES, Judged, Task, wins
@@ -177,3 +185,11 @@ def test_a_side_that_did_not_rise_bounds_the_ratio_from_its_side():
     assert policy_speed.times_as_fast(rose, never) == {"times": 27.0, "at": "least"}
     assert policy_speed.times_as_fast(never, slower) == {"times": 0.09, "at": "most"}
     assert policy_speed.times_as_fast(never, never) == {"times": None, "at": None}
+
+
+@pytest.mark.accept
+@pytest.mark.parametrize("cell", sorted(ppo_ablations.CELLS))
+def test_what_a_trick_is_worth_is_measured_with_it_and_without(cell: str, short: Setting) -> None:
+    """What a cell takes away it names in the code, where it may be called otherwise by now."""
+    row = ppo_ablations.CELLS[cell](short)
+    assert row["processor_seconds"] > 0 and row["processor_seconds_without"] > 0

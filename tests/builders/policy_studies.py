@@ -7,7 +7,9 @@ import torch
 from feedback_store import policies, runs
 from feedback_store.database import Database
 from language_models import folders
+from language_models.heads import ScalarHead
 from language_models.settings import LoraSettings
+from policy_training.learner import VALUE_HEAD
 from rounds.worker import Worker
 from tests.builders.tiny_models import randomise
 from tests.rounds.small_study import new_study, start_run
@@ -43,6 +45,7 @@ def with_policy(
     with folders.write_folder(folder / "models" / "policy-1") as writing:
         (writing / "adapter").mkdir()
         adapters.save("made", writing / "adapter")
+        ScalarHead(worker.models.model.hidden_size).save(writing / VALUE_HEAD)  # as PPO leaves one, for us alone
     adapters.remove("made")
     start_run(db, "train-policy")
     lease = runs.claim(db, "test", lease_seconds=60)

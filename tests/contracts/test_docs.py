@@ -1,5 +1,6 @@
 """The documents say what is there: commands, folders, settings, links."""
 
+import ast
 import json
 import re
 from pathlib import Path
@@ -8,6 +9,7 @@ import pytest
 from typer.main import get_command
 
 from docs.generate import functions_page, settings_page
+from policy_training.settings import GuardSettings
 from ui.commands.main import app
 
 REPOSITORY = Path(__file__).resolve().parents[2]
@@ -120,3 +122,35 @@ def test_buttons_that_the_readme_names_are_on_the_pages():
     named = re.findall(r"\*\*([^*]+)\*\*", text)
     assert len(named) >= 3
     assert [name for name in named if name not in words] == []
+
+
+def named_in_code(package: Path) -> dict[str, set[str]]:
+    """Of each module all functions, classes, methods and attributes that it names."""
+    found: dict[str, set[str]] = {}
+    for path in package.rglob("*.py"):
+        tree = ast.walk(ast.parse(path.read_text(encoding="utf-8")))
+        names = found.setdefault(path.stem, set())
+        for node in tree:
+            if isinstance(node, ast.FunctionDef | ast.ClassDef):
+                names.add(node.name)
+            elif isinstance(node, ast.Name):
+                names.add(node.id)
+    return found
+
+
+def test_every_function_beside_a_formula_exists():
+    page = (REPOSITORY / "docs" / "how-it-works.md").read_text(encoding="utf-8")
+    code: dict[str, set[str]] = {}
+    for package in ("policy_training", "language_models", "reward_training"):
+        for module, names in named_in_code(REPOSITORY / package).items():
+            code.setdefault(module, set()).update(names)
+    written = re.findall(r"`([a-z_]+)\.([A-Za-z_]+)(?:\.[a-z_]+)?(?:\([^`]*)?`", page)
+    code["guards"] |= GuardSettings.model_fields.keys()
+    settings = settings_page()  # groups of them have the names of modules
+    functions = {
+        (module, name)
+        for module, name in written
+        if module in code and name != "py" and f"`{module}.{name}" not in settings
+    }
+    assert len(functions) > 15
+    assert {f"{module}.{name}" for module, name in functions if name not in code[module]} == set()

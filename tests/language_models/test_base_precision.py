@@ -7,6 +7,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM
 
 from language_models.batches import collate
 from language_models.heads import ScalarHead
@@ -37,6 +38,21 @@ def test_a_base_is_loaded_in_the_numbers_asked_for():
     for precision, numbers in (("fp32", torch.float32), ("bf16", torch.bfloat16)):
         model = LanguageModel.load("tiny:", precision=precision)
         assert {parameter.dtype for parameter in model.network.parameters()} == {numbers}
+
+
+def test_in_4_bits_it_is_quantised_where_it_is_loaded(monkeypatch):
+    """bitsandbytes needs a GPU to be of use, so what is asked of transformers is what can be looked at here."""
+    asked, load = {}, AutoModelForCausalLM.from_pretrained
+
+    def loaded(folder, **given):
+        asked.update(given)
+        return load(folder, dtype=given["dtype"])
+
+    monkeypatch.setattr(AutoModelForCausalLM, "from_pretrained", loaded)
+    model = LanguageModel.load("tiny:", precision="4bit")
+    how = asked["quantization_config"]
+    assert (how.load_in_4bit, how.bnb_4bit_quant_type, how.bnb_4bit_compute_dtype) == (True, "nf4", torch.bfloat16)
+    assert (asked["dtype"], asked["device_map"]) == (torch.bfloat16, {"": model.device})
 
 
 def test_it_samples_and_trains_the_adapter_in_32_bits():

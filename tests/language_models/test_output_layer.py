@@ -75,3 +75,14 @@ def test_a_prompt_computed_once_for_its_samples_gives_the_log_probs_and_gradient
     for one, other in zip(gradients, expected, strict=True):
         torch.testing.assert_close(one, other, atol=1e-4, rtol=1e-3)
     assert max(gradient.abs().max() for gradient in gradients) > 1e-2
+
+
+def test_logits_are_made_of_the_real_tokens_of_completions_and_of_nothing_else(
+    tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    rows: list[int] = []
+    made = OutputLayer.__call__
+    monkeypatch.setattr(OutputLayer, "__call__", lambda self, states: (rows.append(len(states)), made(self, states))[1])
+    batch = collate([[5, 6, 7, 8], [9]], [[10, 2], [11, 12, 13, 14, 2]], 0)
+    completion_pass(tiny, batch, 0.7)
+    assert sum(rows) == int(batch.completion_mask.sum()) == 7

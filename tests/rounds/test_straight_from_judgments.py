@@ -1,5 +1,6 @@
 """Policies trained straight from what people said: by DPO, by imitation, and by PPO that imitates besides."""
 
+from types import SimpleNamespace
 from typing import Any
 
 import pytest
@@ -10,8 +11,8 @@ from feedback_store import annotators, completions, judgments, policies, prefere
 from feedback_store.database import Database
 from feedback_store.judgments import NewJudgment
 from policy_training.algorithms import dpo
-from policy_training.records import Given
-from rounds import run_plan, run_views, shown_samples, verbs
+from policy_training.records import Given, Preference
+from rounds import run_plan, run_views, shown_samples, training_data, verbs
 from rounds.kinds import train_policy
 from rounds.resuming import run_folder
 from rounds.run_plan import Impossible
@@ -206,6 +207,26 @@ def test_with_a_reward_model_scores_are_shown_and_people_weigh_as_it_relies_on_t
     curves = run_views.curves(db, trained(worker, mixed).id)
     assert len(curves["imitation_loss"]) == FEW["steps"]
     assert runs.judgments_of(db, runs.listing(db, kind="train-policy")[0].id) == on_training_prompts(db)
+
+
+def test_a_judgment_counts_as_much_as_who_gave_it_is_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
+    people = {str(person): {"reliability": {"value": value}, "inverted": 0.0} for person, value in ((7, 0.9), (8, 0.5))}
+    weigh = Reliability({"people": {"enabled": True, "people": people}})
+    texts = SimpleNamespace(first=lambda one: [one.first_id], second=lambda one: [one.second_id])
+    told = [
+        training_data._preference(
+            SimpleNamespace(first_id=3, second_id=4, outcome=outcome, annotator_id=person, weight=0.5),
+            [1],
+            texts,
+            weigh,
+        )
+        for person, outcome in ((7, "first"), (8, "second"), (8, "tie"))
+    ]
+    assert told == [
+        Preference([1], [3], [4], False, 0.45),
+        Preference([1], [4], [3], False, 0.25),
+        Preference([1], [3], [4], True, 0.25),
+    ]
 
 
 def test_reliability_is_read_from_the_report_of_a_reward_model() -> None:

@@ -1,16 +1,20 @@
 """Studies: made once, kept on their base, with settings that have a history."""
 
 import json
+import os
 
 import pytest
 
 from feedback_store import prompts, study_settings
 from feedback_store.database import Database
 from feedback_store.errors import StudyNotFound
-from language_models import sources
+from language_models import fetch, folders, sources
 from language_models.errors import UnknownModel
+from language_models.tiny import build_tiny
 from rounds import studies
+from rounds.model_host import ModelHost
 from rounds.settings import SettingsError
+from tests.builders.policy_studies import HUB, put_tiny_on_hub
 
 
 def safetensors(numbers: bytes) -> bytes:
@@ -95,6 +99,35 @@ def test_a_base_folder_is_copied_into_the_study_so_that_it_can_move(tmp_path):
     other = model_folder(tmp_path / "other", weights=b"others")
     with pytest.raises(studies.OtherBase, match="models/base"):
         studies.open_or_create(tmp_path / "s", base=str(other))
+
+
+def test_a_base_folder_that_is_changed_in_place_changes_no_study(tmp_path):
+    (tmp_path / "base").mkdir()
+    build_tiny(tmp_path / "base")
+    studies.open_or_create(tmp_path / "s", base=str(tmp_path / "base"), create=True).close()
+    weights = tmp_path / "base" / "model.safetensors"
+    before = weights.read_bytes()
+    with weights.open("r+b") as file:
+        file.seek(-4, os.SEEK_END)
+        file.write(b"else")
+    kept = tmp_path / "s" / studies.BASE_FOLDER
+    assert (kept / weights.name).read_bytes() == before
+    folders.verify(kept)
+
+
+def test_a_base_of_the_hub_is_the_commit_that_was_first_loaded(tmp_path, monkeypatch):
+    first = put_tiny_on_hub(monkeypatch, tmp_path)
+    with studies.open_or_create(tmp_path / "s", base=HUB, create=True) as db:
+        ModelHost(db, studies.settings(db).base).register_base()
+        assert studies.settings(db).base == f"{HUB}@{first.name}"
+        asked = []
+        monkeypatch.setattr(fetch, "_from_hub", lambda source: asked.append(source.revision) or first)
+        ModelHost(db, studies.settings(db).base).register_base()  # whatever the branch names by now
+        assert set(asked) == {first.name}
+    for again in (HUB, f"{HUB}@{first.name}", None):
+        studies.open_or_create(tmp_path / "s", base=again).close()
+    with pytest.raises(studies.OtherBase, match="not on hub:people/tiny@main"):
+        studies.open_or_create(tmp_path / "s", base=f"{HUB}@main")
 
 
 @pytest.mark.parametrize(

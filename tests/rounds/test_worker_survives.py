@@ -8,6 +8,7 @@ import subprocess
 import sys
 from collections.abc import Callable
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -21,7 +22,7 @@ from rounds.context import WorkerStopping
 from rounds.export_folder import MARK
 from rounds.kinds import evaluate, train_reward
 from rounds.publishing import read_card
-from rounds.worker import main
+from rounds.worker import _watch, main
 from rounds.worker_lock import WorkerLock
 from tests.rounds.killed_workers import (
     assert_bit_equal,
@@ -345,6 +346,27 @@ def test_a_store_that_is_full_fails_the_run_in_words_once_there_is_space_and_it_
     idle_worker(study.folder).work(until_idle=True)
     assert runs.get(study, again.id).status == "succeeded"
     assert_bit_equal(weights(study), uncut)
+
+
+def test_a_worker_told_to_end_inside_a_step_ends_though_the_store_is_locked_and_its_lock_cannot_be_renewed(
+    study, monkeypatch
+):
+    def exit_with(code: int) -> None:
+        raise SystemExit(code)
+
+    def full() -> None:
+        raise OSError(errno.ENOSPC, "No space left on device")
+
+    worker = idle_worker(study.folder)
+    start_run(study, "train-policy")
+    worker.leases.append(runs.claim(study, worker.name, lease_seconds=60))
+    monkeypatch.setattr("rounds.worker.STOP_SECONDS", -1.0)
+    monkeypatch.setattr("rounds.worker.GIVE_BACK_SECONDS", 0.05)
+    monkeypatch.setattr("logging.shutdown", lambda: None)
+    monkeypatch.setattr(os, "_exit", exit_with)
+    worker.stop()
+    with study.transaction(), pytest.raises(SystemExit):
+        _watch(worker, SimpleNamespace(beat=full), None, [])
 
 
 def test_too_few_judgments_say_how_many_more(tmp_path):
