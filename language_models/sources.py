@@ -5,6 +5,7 @@ import json
 import os
 import re
 from dataclasses import dataclass
+from math import prod
 from pathlib import Path
 from typing import Literal
 
@@ -84,31 +85,57 @@ def _broken(folder: Path, why: str) -> UnknownModel:
 
 def _missing_parts(folder: Path, names: list[str]) -> list[str]:
     """Weight files that the index names, or that the names of the others count, and that are not there."""
-    wanted: set[str] = set()
-    for index in folder.glob("*.safetensors.index.json"):
-        try:
-            wanted |= set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise _broken(folder, f"its {index.name} cannot be read ({error})") from error
+    wanted = _indexed(folder)
     for name in names:
         if part := re.fullmatch(r"(.+)-\d{5}-of-(\d{5})\.safetensors", name):
             wanted |= {f"{part[1]}-{place:05d}-of-{part[2]}.safetensors" for place in range(1, int(part[2]) + 1)}
     return sorted(wanted - set(names))
 
 
+def _indexed(folder: Path) -> set[str]:
+    """The weight files that a folder's index names; none where it has no index."""
+    named: set[str] = set()
+    for index in folder.glob("*.safetensors.index.json"):
+        try:
+            named |= set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+            raise _broken(folder, f"its {index.name} cannot be read ({error})") from error
+    return named
+
+
 def _is_whole(file: Path) -> bool:
     """Whether a safetensors file has a head (8 bytes of its length, then JSON) and as many bytes as that tells."""
+    return _shapes(file) is not None
+
+
+def _shapes(file: Path) -> list[list[int]] | None:
+    """The shapes of a safetensors file's tensors, by its head alone; None where it is not whole."""
     with file.open("rb") as opened:
         size = file.stat().st_size - 8
         length = int.from_bytes(opened.read(8), "little")
         if not 0 < length <= size:
-            return False
+            return None
         try:
             head = json.loads(opened.read(length))
-            ends = [entry["data_offsets"][1] for name, entry in head.items() if name != "__metadata__"]
+            tensors = [entry for name, entry in head.items() if name != "__metadata__"]
+            end = max((entry["data_offsets"][1] for entry in tensors), default=0)
+            shapes = [[int(side) for side in entry["shape"]] for entry in tensors]
         except (ValueError, LookupError, TypeError, AttributeError):
-            return False
-    return max(ends, default=0) == size - length
+            return None
+    return shapes if end == size - length else None
+
+
+def parameters(folder: Path) -> int:
+    """How many numbers a model's weights are, in whatever precision they lie there, by the heads of its files; 0 where
+    not all of them can be read. A folder may hold its weights twice: those that are loaded count.
+    """
+    try:
+        names = ["model.safetensors"] if (folder / "model.safetensors").is_file() else sorted(_indexed(folder))
+        files = [folder / name for name in names] or sorted(folder.glob("*.safetensors"))
+        found = [_shapes(file) for file in files]
+    except (OSError, UnknownModel):
+        return 0
+    return 0 if None in found else sum(prod(shape) for shapes in found for shape in shapes or ())
 
 
 def bundled_wheel() -> Path | None:
@@ -134,3 +161,16 @@ def cached(source: Source) -> Path:
     """The folder in the cache that a bundled or tiny model is converted into."""
     version = BUNDLED_SHA256[:12] if source.kind == "bundled" else "1"
     return cache_folder() / "models" / f"{source.name or source.kind}-{version}"
+
+
+def on_disk(source: Source) -> Path | None:
+    """The folder of a model that lies on this machine already; None where it has to be fetched or made first."""
+    if source.kind == "folder":
+        return Path(source.name)
+    if source.kind == "hub":
+        from huggingface_hub import try_to_load_from_cache
+
+        config = try_to_load_from_cache(source.name, "config.json", revision=source.revision)
+        return Path(config).parent if isinstance(config, str) else None
+    folder = cached(source)
+    return folder if folder.is_dir() else None

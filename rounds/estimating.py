@@ -16,7 +16,7 @@ from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from feedback_store.runs import Lease, Run
 from language_models import sources
-from language_models.precision import BYTES_A_PARAMETER
+from language_models.errors import UnknownModel
 from language_models.threads import wanted_threads
 from rounds import base_precision, environment, estimates, resuming, studies
 from rounds.estimates import GIGABYTE, LATEST, Ended, Estimate
@@ -111,17 +111,27 @@ def facts(db: Database) -> Facts:
 
 
 def parameters_of(base: str, study: Path) -> float:
-    """About how many parameters a base has: by its files, by what its name says, else as the bundled one has."""
+    """How many parameters a base has: by the heads of its weights where they lie on the disk, else about, by what its
+    name says, else as the bundled one has.
+    """
     if base.startswith("tiny:"):
         return TINY_PARAMETERS
-    kind, _, _ = base.partition(":")
-    if kind == "bundled":
+    if base.startswith("bundled:"):
         return REFERENCE_PARAMETERS
-    if kind != "hub":
-        weights = sum(path.stat().st_size for path in (study / base).glob("*.safetensors"))
-        return weights / BYTES_A_PARAMETER["fp32"] or REFERENCE_PARAMETERS
-    said = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([mMbB])(?![a-zA-Z])", sources.parse(base).name)
+    folder = _on_disk(base, study)
+    if folder is not None and (counted := sources.parameters(folder)):
+        return counted
+    said = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([mMbB])(?![a-zA-Z])", base)
     return float(said[1]) * UNITS[said[2].lower()] if said else REFERENCE_PARAMETERS
+
+
+def _on_disk(base: str, study: Path) -> Path | None:
+    """Where the base's files lie; None where they have to be fetched or made first, or where there is no such base."""
+    inside = study / base
+    try:
+        return sources.on_disk(sources.parse(str(inside) if (inside / "config.json").is_file() else base))
+    except UnknownModel:
+        return None
 
 
 def _same_environment(db: Database, run: Run, latest: Run) -> bool:

@@ -1,7 +1,9 @@
 """Time, memory and disk of a run before it starts, against numbers worked by hand from the rules of thumb."""
 
+import json
 import math
 from dataclasses import replace
+from pathlib import Path
 
 import pytest
 
@@ -251,10 +253,47 @@ def test_the_size_of_a_base_is_read_off_its_name(tmp_path, base: str, parameters
     assert estimating.parameters_of(base, tmp_path) == parameters
 
 
-def test_the_size_of_a_folder_is_read_off_its_weights(tmp_path):
-    (tmp_path / "models" / "base").mkdir(parents=True)
-    (tmp_path / "models" / "base" / "model.safetensors").write_bytes(b"0" * 4000)
-    assert estimating.parameters_of("models/base", tmp_path) == 1000
+def weights(folder: Path, dtype: str, name: str = "model.safetensors", **shapes: list[int]) -> Path:
+    """A model's folder whose weights have these shapes; what the numbers are nobody reads."""
+    size = {"F32": 4, "BF16": 2}[dtype]
+    head, end = {}, 0
+    for tensor, shape in shapes.items():
+        start, end = end, end + size * math.prod(shape)
+        head[tensor] = {"dtype": dtype, "shape": shape, "data_offsets": [start, end]}
+    told = json.dumps(head).encode()
+    folder.mkdir(parents=True, exist_ok=True)
+    (folder / name).write_bytes(len(told).to_bytes(8, "little") + told + bytes(end))
+    (folder / "config.json").write_text('{"model_type": "llama"}')
+    return folder
+
+
+@pytest.mark.parametrize("dtype", ["F32", "BF16"])
+def test_the_parameters_of_a_folder_are_counted_whatever_precision_they_lie_in(tmp_path: Path, dtype: str):
+    weights(tmp_path / "models" / "base", dtype, embedding=[30, 20], norm=[20])
+    assert estimating.parameters_of("models/base", tmp_path) == 620
+    assert estimating.parameters_of(str(tmp_path / "models" / "base"), tmp_path / "elsewhere") == 620
+
+
+def test_weights_in_parts_count_once_and_only_where_all_are_there(tmp_path: Path):
+    folder = weights(tmp_path / "model-2b", "BF16", "model-1.safetensors", a=[10, 10])
+    weights(folder, "BF16", "consolidated.safetensors", a=[10, 10], b=[7])
+    index = {"weight_map": {"a": "model-1.safetensors", "b": "model-2.safetensors"}}
+    (folder / "model.safetensors.index.json").write_text(json.dumps(index))
+    assert estimating.parameters_of("model-2b", tmp_path) == 2e9  # as its name says
+    weights(folder, "BF16", "model-2.safetensors", b=[7])
+    assert estimating.parameters_of("model-2b", tmp_path) == 107
+
+
+def test_a_hub_model_in_the_cache_is_counted_without_network(tmp_path: Path, monkeypatch: pytest.MonkeyPatch):
+    monkeypatch.setattr("huggingface_hub.constants.HF_HUB_CACHE", str(tmp_path))
+    assert estimating.parameters_of("hub:somebody/model-2B", tmp_path) == 2e9
+    repository, commit = tmp_path / "models--somebody--model-2B", "a" * 40
+    weights(repository / "snapshots" / commit, "BF16", embedding=[30, 20])
+    (repository / "refs").mkdir()
+    (repository / "refs" / "main").write_text(commit)
+    assert estimating.parameters_of("hub:somebody/model-2B", tmp_path) == 600
+    assert estimating.parameters_of(f"hub:somebody/model-2B@{commit}", tmp_path) == 600
+    assert estimating.parameters_of("hub:somebody/model-2B@other", tmp_path) == 2e9
 
 
 def test_what_stays_on_the_disk_follows_the_rank():
