@@ -13,7 +13,7 @@ from typing import Any
 
 from language_models.precision import BYTES_A_PARAMETER
 from rounds.policy_settings import training_of
-from rounds.work import REFERENCE_PARAMETERS, START_SECONDS, Facts, work_seconds
+from rounds.work import DRAWN_TOGETHER, REFERENCE_PARAMETERS, START_SECONDS, Facts, texts_a_prompt, work_seconds
 
 LATEST = 5
 """Runs whose times count."""
@@ -23,7 +23,7 @@ PROCESS_GB = 0.55
 LAYERS_GB_A_TOKEN = 0.0014  # states of all layers kept for a backward pass, and what the heap holds back
 RECOMPUTED_LAYERS_SHARE = 0.1  # a state a layer, and one layer's own at a time
 SCORES_GB = 0.2  # over the vocabulary, of some tokens at a time, and what is derived from them
-SAMPLING_GB_A_ROW = 0.006
+SAMPLING_GB_A_TOKEN = 0.006 / 104  # keys and values of a row, by what rows of 40 + 64 tokens took
 ADAPTER_GB_AT_RANK_16 = 0.02
 CHECKPOINT_ADAPTERS = 4  # weights, those that are kept, two moments
 CHECKPOINTS_AT_ONCE = 3
@@ -112,14 +112,30 @@ def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float
     base = PROCESS_GB + weights
     states = (facts.parameters / REFERENCE_PARAMETERS) ** STATES_POWER
     copy = weights if facts.precision == "fp32" else 0.0
-    sampling = copy + min(64, config.get("prompts_per_batch", 64)) * SAMPLING_GB_A_ROW * states
+    sampling = copy + sampling_gb(kind, config, facts)
     if kind == "train-reward":
         return base + max(sampling, float(config["reward"]["tokens_per_batch"]) * LAYERS_GB_A_TOKEN * states)
     if kind == "train-policy":
-        return base + copy + max(64 * SAMPLING_GB_A_ROW * states, update_gb(config, facts))
+        return base + max(sampling, copy + update_gb(config, facts))
     if kind in ("reward-export", "policy-export"):
         return base + (weights if kind == "reward-export" or config.get("format") == "merged" else 0.0)
     return base + sampling
+
+
+def sampling_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float:
+    """What texts that are drawn together hold beside the models: until the last has ended each has a row, which may get
+    as long as texts may be.
+    """
+    most = facts.max_new_tokens
+    texts = config["prompts_per_batch"] * texts_a_prompt(config) if kind == "sample" else DRAWN_TOGETHER
+    tokens = min(texts, facts.sampling_rows) * (facts.prompt_tokens + most)
+    if kind == "train-policy":  # its own rollouts, beside the texts that the study's settings draw for it
+        training = training_of(config)
+        own, rollouts = training["sampling"], training["prompts_per_step"] * training["samples_per_prompt"]
+        rows = min(rollouts, own["batch_size"])
+        tokens = max(tokens, rows * (facts.prompt_tokens + own["max_new_tokens"]))
+    states = (facts.parameters / REFERENCE_PARAMETERS) ** STATES_POWER
+    return float(tokens * SAMPLING_GB_A_TOKEN * states)
 
 
 def update_gb(config: Mapping[str, Any], facts: Facts) -> float:

@@ -97,6 +97,7 @@ def facts(db: Database) -> Facts:
         train_prompts=prompts.count(db, "train"),
         holdout_prompts=prompts.count(db, "holdout"),
         max_new_tokens=study.sampling.max_new_tokens,
+        sampling_rows=study.sampling.batch_size,
         prompt_tokens=PROMPT_TOKENS if characters is None else TEMPLATE_TOKENS + characters / CHARACTERS_A_TOKEN,
         completion_tokens=completions.mean_tokens(db, latest=TEXTS_LOOKED_AT),
         has_reward=reward_models.latest(db) is not None,

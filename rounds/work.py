@@ -37,9 +37,9 @@ GPU_FACTOR = 1 / 30  # not measured
 @dataclass(frozen=True)
 class Facts:
     """What the work depends on besides the settings, and the machine. Disk and memory in units of 10^9 bytes; None
-    where the machine does not tell. `completion_tokens`: how long texts of this study are on average, None before there
-    are any. `goes_on`: whether the current policy was trained or imported. `promised_disk_gb`: what runs that wait or
-    are at work will leave on the disk.
+    where the machine does not tell. `sampling_rows`: texts that the study draws together. `completion_tokens`: how long
+    texts of this study are on average, None before there are any. `goes_on`: whether the current policy was trained or
+    imported. `promised_disk_gb`: what runs that wait or are at work will leave on the disk.
     """
 
     parameters: float
@@ -47,6 +47,7 @@ class Facts:
     train_prompts: int = 0
     holdout_prompts: int = 0
     max_new_tokens: int = 64
+    sampling_rows: int = DRAWN_TOGETHER
     prompt_tokens: float = PROMPT_TOKENS
     completion_tokens: float | None = None
     has_reward: bool = False
@@ -75,8 +76,7 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
     most = facts.max_new_tokens
     whole = facts.prompt_tokens + facts.text_tokens(most)
     if kind == "sample":
-        by_rule = config.get("choosing", "random") != "random" and config["candidates"] == 2
-        training = config["choose_from"] if by_rule else config["candidates"]
+        training = texts_a_prompt(config)
         held_out = round(config["pairs"] * config["holdout_questions"] / (1 - config["holdout_questions"]))
         texts = config["pairs"] * training + held_out * config["candidates"]
         return _drawn(texts, config["prompts_per_batch"] * training, most, facts)
@@ -98,6 +98,12 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
     if kind == "train-policy":
         return policy_seconds(config, facts, judgments)
     return START_SECONDS
+
+
+def texts_a_prompt(config: Mapping[str, Any]) -> int:
+    """How many texts a sampling run draws for a training prompt."""
+    by_rule = config.get("choosing", "random") != "random" and config["candidates"] == 2
+    return int(config["choose_from"] if by_rule else config["candidates"])
 
 
 def policy_seconds(config: Mapping[str, Any], facts: Facts, judgments: int) -> float:

@@ -151,6 +151,31 @@ def test_memory_follows_precision_micro_batch_and_what_is_computed_again():
     assert memory(**on) < memory() - 0.5 * 650 * estimates.LAYERS_GB_A_TOKEN
 
 
+def test_texts_that_are_drawn_together_hold_rows_as_long_as_texts_may_get():
+    def rows(kind: str, facts: Facts = FACTS, **overrides: object) -> float:
+        return estimates.sampling_gb(kind, of(kind, **overrides), facts) / 0.006  # of 40 + 64 tokens
+
+    assert rows("evaluate") == rows("train-reward") == rows("train-policy") == pytest.approx(64)
+    assert rows("evaluate", replace(FACTS, max_new_tokens=512)) == pytest.approx(64 * 552 / 104)
+    assert rows("evaluate", replace(FACTS, sampling_rows=8, prompt_tokens=144)) == pytest.approx(8 * 2)
+    assert rows("evaluate", replace(FACTS, parameters=8 * 135e6)) == pytest.approx(4 * 64)
+    assert rows("sample") == pytest.approx(16)  # two texts each of eight prompts
+    assert rows("sample", choosing="margin", choose_from=6) == pytest.approx(48)
+    assert rows("sample", prompts_per_batch=256, candidates=4) == pytest.approx(64)
+
+
+def test_rollouts_hold_what_the_algorithm_s_own_settings_say():
+    def rows(facts: Facts, **own: int) -> float:
+        overrides = {f"ppo__{name}": value for name, value in own.items()}
+        return estimates.sampling_gb("train-policy", of("train-policy", **overrides), facts) / 0.006
+
+    few = replace(FACTS, sampling_rows=4)  # texts for the reward's zero and to look at
+    assert rows(few) == pytest.approx(32)
+    assert rows(few, sampling__batch_size=8) == pytest.approx(8)
+    assert rows(few, sampling__batch_size=8, sampling__max_new_tokens=1000) == pytest.approx(8 * 1040 / 104)
+    assert rows(few, prompts_per_step=32, sampling__batch_size=256) == pytest.approx(128)
+
+
 def test_a_row_that_is_longer_than_the_budget_is_in_memory_whole():
     def layers_gb(tokens: int, prompt: float) -> float:
         config = of("train-policy", ppo__tokens_per_batch=tokens)
