@@ -114,7 +114,7 @@ def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float
     copy = weights if facts.precision == "fp32" else 0.0
     sampling = copy + sampling_gb(kind, config, facts)
     if kind == "train-reward":
-        return base + max(sampling, float(config["reward"]["tokens_per_batch"]) * LAYERS_GB_A_TOKEN * states)
+        return base + max(sampling, _reward_tokens(config["reward"], facts) * LAYERS_GB_A_TOKEN * states)
     if kind == "train-policy":
         return base + max(sampling, copy + update_gb(config, facts))
     if kind in ("reward-export", "policy-export"):
@@ -152,6 +152,15 @@ def update_gb(config: Mapping[str, Any], facts: Facts) -> float:
     budget = training["tokens_per_batch"]
     most = max(budget, unit, facts.prompt_tokens + budget / 2)  # the last: shared_prompt_batches
     return float(min(most, max(there / training["minibatches"], unit)) * layers + SCORES_GB)
+
+
+def _reward_tokens(reward: Mapping[str, Any], facts: Facts) -> float:
+    """Tokens of the largest part of a reward's step; a pair, its prompt once and two texts, is never split."""
+    read, budget = reward["tokens_per_text"], reward["tokens_per_batch"]
+    text = min(facts.text_tokens(facts.max_new_tokens), read)
+    prompt = min(facts.prompt_tokens, read - text)
+    pair = prompt + 2 * text
+    return float(max(pair, min(reward["pairs_per_step"] * pair, max(budget, prompt + budget / 2))))
 
 
 def _with_memory_in_mind(kind: str, config: Mapping[str, Any], facts: Facts) -> Mapping[str, Any]:

@@ -188,6 +188,19 @@ def test_a_row_that_is_longer_than_the_budget_is_in_memory_whole():
     assert layers_gb(600, 1500) == pytest.approx((1500 + 300) * estimates.LAYERS_GB_A_TOKEN)
 
 
+def test_a_reward_holds_a_whole_pair_and_no_more_than_a_step_has():
+    def tokens(facts: Facts, **own: object) -> float:
+        config = of("train-reward", **{f"reward__{name}": value for name, value in own.items()})
+        return (rough_memory_gb("train-reward", config, facts) - rest) / estimates.LAYERS_GB_A_TOKEN
+
+    rest, short = estimates.PROCESS_GB + estimates.base_gb(FACTS), replace(FACTS, sampling_rows=1)
+    assert tokens(short) == pytest.approx(512)
+    assert tokens(short, tokens_per_batch=9000, pairs_per_step=4) == pytest.approx(4 * 168)
+    long = replace(short, prompt_tokens=1000.0, max_new_tokens=400)
+    assert tokens(long) == tokens(long, tokens_per_batch=64) == pytest.approx(1000 + 2 * 400)
+    assert tokens(long, tokens_per_text=600) == pytest.approx(200 + 2 * 400)
+
+
 def test_what_is_trained_on_in_place_of_rollouts_is_what_an_update_holds():
     def tokens(**overrides: object) -> float:
         most = of("train-policy", **{f"{overrides['algorithm']}__tokens_per_batch": 650}, **overrides)
