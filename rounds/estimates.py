@@ -27,7 +27,7 @@ SAMPLING_GB_A_TOKEN = 0.006 / 104  # keys and values of a row, by what rows of 4
 ADAPTER_GB_AT_RANK_16 = 0.02
 CHECKPOINT_ADAPTERS = 4  # weights, those that are kept, two moments
 CHECKPOINTS_AT_ONCE = 3
-STATES_POWER = 2 / 3  # width and number of layers grow together: parameters by the cube, states by the square
+STATES_POWER = 2 / 3  # width and number of layers grow together: parameters by the cube, states (LoRA) by the square
 GIGABYTE = 1e9
 
 
@@ -118,7 +118,7 @@ def rough_memory_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float
     if kind == "train-policy":
         return base + max(sampling, copy + update_gb(config, facts))
     if kind in ("reward-export", "policy-export"):
-        return base + (weights if kind == "reward-export" or config.get("format") == "merged" else 0.0)
+        return base + (weights if kind == "reward-export" else merged_gb(facts) if _merges(config) else 0.0)
     return base + sampling
 
 
@@ -178,17 +178,30 @@ def base_gb(facts: Facts) -> float:
     return facts.parameters * BYTES_A_PARAMETER[facts.precision] / GIGABYTE
 
 
+def merged_gb(facts: Facts) -> float:
+    """A base with an adapter merged into it: loaded and written in 32 bits, whatever the study holds it in."""
+    return facts.parameters * BYTES_A_PARAMETER["fp32"] / GIGABYTE
+
+
 def kept_gb(kind: str, config: Mapping[str, Any], facts: Facts, basis: Sequence[Ended] = ()) -> float:
     """What lies on the disk when it has ended: what it publishes."""
-    scale = facts.parameters / REFERENCE_PARAMETERS
-    if kind in ("policy-export", "reward-export"):
-        whole = kind == "reward-export" or config.get("format") in ("adapter-with-base", "merged")
-        return (base_gb(facts) if whole else 0.0) + ADAPTER_GB_AT_RANK_16 * scale
+    adapter = ADAPTER_GB_AT_RANK_16 * (facts.parameters / REFERENCE_PARAMETERS) ** STATES_POWER
+    if kind == "policy-export":
+        if _merges(config):
+            return merged_gb(facts)
+        copied = merged_gb(facts) if facts.base_files_gb is None else facts.base_files_gb
+        return adapter + (copied if config.get("format") == "adapter-with-base" else 0.0)
+    if kind == "reward-export":
+        return base_gb(facts) + adapter
     if kind not in ("train-reward", "train-policy"):
         return 0.001
     rank = _rank(kind, config)
     known = [one.published_gb * rank / _rank(kind, one.config) for one in basis if one.published_gb]
-    return known[0] if known else ADAPTER_GB_AT_RANK_16 * scale * rank / 16
+    return known[0] if known else adapter * rank / 16
+
+
+def _merges(config: Mapping[str, Any]) -> bool:
+    return bool(config.get("format") == "merged")
 
 
 def _rank(kind: str, config: Mapping[str, Any]) -> float:

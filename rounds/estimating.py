@@ -105,6 +105,7 @@ def facts(db: Database) -> Facts:
         cores=int(seen.get("threads") or wanted_threads()),
         gpu=seen["device"] not in ("cpu", "mps") if "device" in seen else NVIDIA.is_dir(),
         precision=base_precision.held_in(db) or "fp32",
+        base_files_gb=_files_gb(_on_disk(study.base, db.folder)),
         free_memory_gb=memory.available / GIGABYTE,
         total_memory_gb=memory.total / GIGABYTE,
         free_disk_gb=shutil.disk_usage(db.folder).free / GIGABYTE,
@@ -133,6 +134,12 @@ def _on_disk(base: str, study: Path) -> Path | None:
         return sources.on_disk(sources.parse(str(inside) if (inside / "config.json").is_file() else base))
     except UnknownModel:
         return None
+
+
+def _files_gb(base: Path | None) -> float | None:
+    """The weights of a base as they lie on the disk, which is what an export copies."""
+    files = [path for path in base.glob("*.safetensors") if path.is_file()] if base else []
+    return sum(path.stat().st_size for path in files) / GIGABYTE if files else None
 
 
 def _same_environment(db: Database, run: Run, latest: Run) -> bool:

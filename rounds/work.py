@@ -39,7 +39,8 @@ class Facts:
     """What the work depends on besides the settings, and the machine. Disk and memory in units of 10^9 bytes; None
     where the machine does not tell. `sampling_rows`: texts that the study draws together. `completion_tokens`: how long
     texts of this study are on average, None before there are any. `goes_on`: whether the current policy was trained or
-    imported. `promised_disk_gb`: what runs that wait or are at work will leave on the disk.
+    imported. `base_files_gb`: the base's weights as they lie on the disk. `promised_disk_gb`: what runs that wait or
+    are at work will leave there.
     """
 
     parameters: float
@@ -55,6 +56,7 @@ class Facts:
     cores: int = REFERENCE_CORES
     gpu: bool = False
     precision: Precision = "fp32"
+    base_files_gb: float | None = None
     free_memory_gb: float | None = None
     total_memory_gb: float | None = None
     free_disk_gb: float | None = None

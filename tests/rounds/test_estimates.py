@@ -337,3 +337,31 @@ def test_a_hub_model_in_the_cache_is_counted_without_network(tmp_path: Path, mon
 def test_what_stays_on_the_disk_follows_the_rank():
     before = [Ended(2, of("train-policy"), 0, 10.0, published_gb=0.02)]
     assert kept_gb("train-policy", of("train-policy", ppo__lora__rank=128), FACTS, before) == pytest.approx(0.16)
+
+
+def test_an_adapter_grows_with_the_width_and_the_number_of_layers():
+    eight = replace(FACTS, parameters=8 * 135e6)
+    assert kept_gb("train-policy", of("train-policy"), eight) == pytest.approx(4 * 0.02)
+
+
+def test_an_export_writes_the_base_as_it_lies_there_or_merged_in_32_bits():
+    four_bits = replace(FACTS, precision="4bit", base_files_gb=0.27)  # in 16 bits on the disk
+
+    def kept(form: str, facts: Facts = four_bits) -> float:
+        return kept_gb("policy-export", of("policy-export", format=form), facts)
+
+    assert kept("adapter") == pytest.approx(0.02)
+    assert kept("adapter-with-base") == pytest.approx(0.27 + 0.02)
+    assert kept("adapter-with-base", FACTS) == pytest.approx(0.54 + 0.02)  # not fetched yet: at most 32 bits
+    assert kept("merged") == pytest.approx(0.54)
+    held = replace(four_bits, precision="bf16")
+    memory = {form: rough_memory_gb("policy-export", of("policy-export", format=form), held)
+              for form in ("adapter-with-base", "merged")}  # fmt: skip
+    assert memory["merged"] - memory["adapter-with-base"] == pytest.approx(0.54)
+
+
+def test_the_files_of_a_base_are_measured_where_they_lie(tmp_path: Path):
+    folder = weights(tmp_path / "model", "BF16", embedding=[30, 20])
+    assert estimating._files_gb(folder) == pytest.approx(1200e-9, rel=0.2)
+    assert estimating._files_gb(tmp_path) is None
+    assert estimating._files_gb(None) is None

@@ -48,7 +48,7 @@ def test_a_run_that_would_fill_the_disk_fails_in_words_before_it_begins(db: Data
     monkeypatch.setattr(shutil, "disk_usage", lambda _path: SimpleNamespace(total=10**9, used=10**9 - 50, free=50))
     run, began = worked(db, monkeypatch, "train-policy")
     assert (run.status, began) == ("failed", [])
-    assert "too little room on the disk: this run writes up to 0 MB" in str(run.error)
+    assert "too little room on the disk: this run writes up to 3 MB" in str(run.error)
     failure = failures.explain(run.error)
     assert failure is not None
     assert failure.cause == "disk"
@@ -59,9 +59,9 @@ def test_what_waits_is_promised_its_room(db: Database):
     monkey = parse("train-policy")
     for _ in range(3):
         runs.enqueue(db, "policy-export", {**parse("policy-export"), "format": "merged"})
-    # Three merged copies of 200,000 parameters in 32 bits each, and an adapter beside each.
+    # Three merged copies of 200,000 parameters in 32 bits each.
     told = estimating.estimate_run(db, "train-policy", monkey)
-    assert told.promised_disk_gb == pytest.approx(3 * (0.0008 + 0.02 * 2e5 / 135e6), abs=5e-4)
+    assert told.promised_disk_gb == pytest.approx(3 * 0.0008, abs=5e-4)
 
 
 def test_a_run_that_goes_on_has_only_the_rest_to_do(db: Database, monkeypatch: pytest.MonkeyPatch):
