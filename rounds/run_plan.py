@@ -27,7 +27,7 @@ from rounds.policy_settings import ALGORITHMS, not_chosen
 from rounds.resuming import CannotResume
 from rounds.said import Said
 from rounds.setting_fields import Fault
-from rounds.setting_values import pairs
+from rounds.setting_values import pairs, read_toml
 from rounds.settings import SettingsError, StudySettings, parse, parse_all, settings_model
 from rounds.toml_text import toml_of
 
@@ -79,7 +79,8 @@ def resolve(
     own, given = _defaults(db, kind), pairs(overrides)
     asked = parse(kind, given, config_file, defaults=own)
     config = parse(kind, given, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
-    _refuse_idle(given, config)
+    by_hand = setting_fields.flat({**read_toml(config_file), **given})
+    _refuse_idle(by_hand, config)
     if kind == "train-policy":
         _refuse_other_temperature(own, config)
     _check_names(db, config)

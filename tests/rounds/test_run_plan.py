@@ -167,6 +167,15 @@ def test_a_setting_of_an_algorithm_that_is_not_chosen_is_refused(db):
     assert "--set algorithm=rloo --set rloo.steps=3" in run_plan.plan(db, "train-policy", settings).command
 
 
+def test_a_file_with_settings_of_an_algorithm_that_is_not_chosen_is_refused_as_well(db: Database, tmp_path: Path):
+    file = tmp_path / "run.toml"
+    file.write_text("[rloo]\nsteps = 3\n\n[rloo.guards]\nstop = false\n", encoding="utf-8")
+    with pytest.raises(SettingsError, match=r"rloo.steps counts only with algorithm=rloo; this run's is ppo"):
+        run_plan.resolve(db, "train-policy", (), file, expected=["train-reward"])
+    settings = run_plan.resolve(db, "train-policy", ["algorithm=rloo"], file, expected=["train-reward"])
+    assert (settings["rloo"]["steps"], settings["rloo"]["guards"]["stop"]) == (3, False)
+
+
 def test_a_policy_without_weights_is_refused_before_the_run(tmp_path):
     with studies.open_or_create(tmp_path / "study", base="tiny:", create=True) as db:
         policies.external(db, "somebody")
