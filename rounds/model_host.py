@@ -13,13 +13,13 @@ from feedback_store.database import Database
 from language_models import folders
 from language_models.errors import WrongBase
 from rounds import base_precision, studies
+from rounds.own_lora import ADAPTER
 
 if TYPE_CHECKING:
     from language_models.model import BaseIdentity, LanguageModel
     from reward_training.model import RewardModel
 
 KEPT_ADAPTERS = 4
-ADAPTER = "adapter"  # the part of a policy's folder that PEFT reads; the value head lies beside it
 
 
 class UnknownRewardModel(ValueError):

@@ -7,6 +7,7 @@ from typing import Any
 
 from feedback_store.dataset_card import LICENCE_OF_BASE, NOT_STATED
 from feedback_store.policies import Policy
+from language_models.plain_lora import PlainLora
 from rounds import setting_fields
 from rounds.base_names import base_name
 from rounds.settings import PolicyExportSettings, StudySettings
@@ -53,16 +54,18 @@ def card(
     study: StudySettings,
     policy: Policy,
     settings: PolicyExportSettings,
-    served_rank: int | None,
+    adapter: PlainLora,
 ) -> str:
-    """README.md in Markdown with the hub's front matter. `record`: what stands in tastemaker.json."""
+    """README.md in Markdown with the hub's front matter. `record`: what stands in tastemaker.json. `adapter`: the
+    policy's own, also where it was merged.
+    """
     merged, base, made = settings.format == "merged", record["base"], record["made_from"]
     name, algorithm = base_name(study.base), made["algorithm"]
     parts = [
         _front_matter(study.base, algorithm, merged=merged),
         f"# {folder}",
         f"{'A model' if merged else 'A LoRA adapter'} {_maker(policy, algorithm)}.",
-        _loading(folder, policy.name, settings.format, base, served_rank),
+        _loading(folder, policy.name, settings.format, base, adapter.served_rank),
         SAMPLING.format(where=A_TURN if record["sampling"]["system_prompt_is_a_turn"] else NO_TURN),
         _table(_sampling(record["sampling"])),
         "## Its base",
@@ -72,9 +75,9 @@ def card(
         "## What it was made from",
         _table({**_data(made), **_licences(study, settings)}),
         "## Provenance",
-        _table(_provenance(policy, made, record["written_with"])),
+        _table(_provenance(policy, made, adapter, record["written_with"])),
         "## Settings",
-        _table(setting_fields.flat(made["settings"]) if made["settings"] else {}),
+        _table(_settings(made, adapter)),
         CHECKING,
     ]
     return "\n\n".join(parts) + "\n"
@@ -124,7 +127,7 @@ def _maker(policy: Policy, algorithm: str | None) -> str:
     return f"trained by Tastemaker ({algorithm or 'ppo'}) towards a group's taste"
 
 
-def _loading(folder: str, name: str, form: str, base: Mapping[str, Any], rank: int | None) -> str:
+def _loading(folder: str, name: str, form: str, base: Mapping[str, Any], rank: int) -> str:
     if form == "merged":
         return MERGED.format(folder=folder)
     inside = f"{folder}/base"
@@ -143,13 +146,16 @@ def _data(made: Mapping[str, Any]) -> dict[str, Any]:
     }
 
 
-def _provenance(policy: Policy, made: Mapping[str, Any], written_with: Mapping[str, str]) -> dict[str, Any]:
+def _provenance(
+    policy: Policy, made: Mapping[str, Any], adapter: PlainLora, written_with: Mapping[str, str]
+) -> dict[str, Any]:
     kl = policy.metrics.get("kl_nats")
     rewards = [f"{one['weight']:g} × {one['function']}" for one in made["rewards"] or ()]
     rows: dict[str, Any] = {
         "made at, by run": f"{made['made_at']}, {made['run']}",
         "sha256 of the published policy's manifest": made["manifest_sha256"],
         "trained from": ", ".join(made["parents"]) or "the base",
+        "rank, alpha of its adapter": f"{adapter.rank}, {adapter.alpha:g}",
         "reward": " + ".join(rewards) or "none",
         "mean KL to the reference": f"{kl:.2f} nats a completion" if isinstance(kl, float) else "not measured",
     }
@@ -161,6 +167,16 @@ def _provenance(policy: Policy, made: Mapping[str, Any], written_with: Mapping[s
     if policy.imported is not None:
         rows |= {f"imported: {key}": value for key, value in setting_fields.flat(policy.imported).items()}
     return rows | {"written with": ", ".join(f"{library} {number}" for library, number in written_with.items())}
+
+
+def _settings(made: Mapping[str, Any], adapter: PlainLora) -> dict[str, Any]:
+    """The run's; of rank and alpha what its adapter has, which a start may have brought with it."""
+    rows = setting_fields.flat(made["settings"]) if made["settings"] else {}
+    for name, own in (("rank", adapter.rank), ("alpha", adapter.alpha)):
+        setting = f"{made['algorithm'] or 'ppo'}.lora.{name}"
+        if rows.get(setting, own) != own:
+            rows[setting] = f"{own:g} (the settings said {rows[setting]:g}, and it started from an adapter of others)"
+    return rows
 
 
 def _seen(taken: Mapping[str, Any]) -> str:

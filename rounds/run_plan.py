@@ -18,12 +18,12 @@ from feedback_store.database import Database
 from feedback_store.errors import Conflict, InvalidInput
 from language_models import plain_lora
 from language_models.plain_lora import NotPlainLora
-from rounds import estimating, evaluating, presets, resuming, setting_fields, studies
+from rounds import estimating, evaluating, own_lora, presets, resuming, setting_fields, studies
 from rounds.base_names import NotElsewhere
 from rounds.evaluating import CannotEvaluate
 from rounds.exportable import CannotMerge, NothingToExport, exportable
 from rounds.missing import missing_for
-from rounds.policy_settings import ALGORITHMS, not_chosen
+from rounds.policy_settings import ALGORITHMS, not_chosen, training_of
 from rounds.resuming import CannotResume
 from rounds.said import Said
 from rounds.setting_fields import Fault
@@ -86,6 +86,8 @@ def resolve(
     _check_names(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
+    elif kind == "train-policy":
+        _refuse_other_lora(db, by_hand, config)
     missing = missing_for(db, kind, config, expected)
     if missing is not None:
         raise Impossible(missing)
@@ -183,6 +185,21 @@ def _refuse_idle(asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
             raise SettingsError(
                 f"{name} counts only with algorithm={group}; this run's is {config['algorithm']}. Set "
                 f"algorithm={group} as well, or write {config['algorithm']}.{name.partition('.')[2]}."
+            )
+
+
+def _refuse_other_lora(db: Database, asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
+    """Raises SettingsError for a rank or alpha that the adapter does not have which the run goes on training."""
+    start = own_lora.starts_from(db, config)
+    own = own_lora.of_policy(db.folder, start) if start else None
+    wanted = training_of(config)["lora"]
+    for name, value in (own or {}).items():
+        setting = f"{config['algorithm']}.lora.{name}"
+        if start and setting in asked and wanted[name] != value:
+            raise SettingsError(
+                f"{setting} = {wanted[name]:g} is not allowed: {start.name}, which this run starts from, has an "
+                f"adapter whose {name} is {value:g}, and training does not change that. Leave it out, or start from "
+                "the base (start_policy)."
             )
 
 

@@ -30,7 +30,8 @@ from language_models.model import LanguageModel
 from rounds import policy_record, studies
 from rounds.kinds.policy_export import BASE, FORMATS
 from rounds.kinds.policy_import import require_fitting
-from rounds.model_host import ADAPTER, base_source
+from rounds.model_host import base_source
+from rounds.own_lora import ADAPTER
 from rounds.settings import StudySettings
 
 PROMPTS = 8

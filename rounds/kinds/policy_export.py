@@ -20,7 +20,8 @@ from rounds.base_names import hub_id
 from rounds.context import RunContext
 from rounds.export_folder import described, export_folder
 from rounds.exportable import exportable
-from rounds.model_host import ADAPTER, base_source
+from rounds.model_host import base_source
+from rounds.own_lora import ADAPTER
 from rounds.publishing import read_card
 from rounds.settings import PolicyExportSettings
 
@@ -73,7 +74,7 @@ def run(context: RunContext) -> dict[str, Any]:
         _write_around(context, folder, record["sampling"])
         text = json.dumps(record, indent=1, sort_keys=True, ensure_ascii=False)
         (folder / policy_record.FILE).write_text(text + "\n", encoding="utf-8")
-        card = policy_card.card(name, record, context.study, policy, settings, _served_rank(folder))
+        card = policy_card.card(name, record, context.study, policy, settings, plain_lora.read(source))
         (folder / "README.md").write_text(card, encoding="utf-8")
     return {"policy": policy.name, "format": settings.format, **described(context, name)}
 
@@ -132,7 +133,3 @@ def _write_around(context: RunContext, folder: Path, sampling: Mapping[str, Any]
         "pad_token_id": model.pad_id,
     }
     (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n", encoding="utf-8")
-
-
-def _served_rank(folder: Path) -> int | None:
-    return plain_lora.read(folder).served_rank if (folder / plain_lora.WEIGHTS).is_file() else None

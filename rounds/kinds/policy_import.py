@@ -20,7 +20,8 @@ from language_models.plain_lora import NotPlainLora, PlainLora
 from rounds import policy_record
 from rounds.base_names import base_name, hub_id, origin_of
 from rounds.context import RunContext
-from rounds.model_host import ADAPTER, base_source
+from rounds.model_host import base_source
+from rounds.own_lora import ADAPTER
 from rounds.publishing import write_weights
 from rounds.run_plan import imported_name
 from rounds.settings import PolicyImportSettings

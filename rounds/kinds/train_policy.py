@@ -23,12 +23,12 @@ from policy_training import algorithm_registry
 from policy_training.learner import TrainedPolicy, frozen_layers
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
-from rounds import beginnings, environment, estimating, resuming, run_alarms, token_rows
+from rounds import beginnings, environment, estimating, own_lora, resuming, run_alarms, token_rows
 from rounds.algorithm_needs import JUDGED, needs_of
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.drawing import Wanted, as_completion
-from rounds.model_host import ADAPTER
+from rounds.own_lora import ADAPTER
 from rounds.plain import plain
 from rounds.policy_reward import PolicyReward
 from rounds.policy_settings import TrainPolicySettings
@@ -226,8 +226,9 @@ def _computed_before(context: RunContext) -> dict[str, bool]:
 def _after_step(
     context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward | None, start: Policy
 ) -> None:
-    if report.step == 0 and start.folder and (words := _untrained_layers(context, start)):
-        context.log(words, level="warning")
+    if report.step == 0 and start.folder:
+        for words in filter(None, (_untrained_layers(context, start), _own_lora(context, start))):
+            context.log(words, level="warning")
     if report.step == 0 and report.metrics.get("cut_off") == 1.0:
         context.log(_never_ends(context), level="warning")
     elif report.metrics.get("left_out") == 1.0:
@@ -279,6 +280,18 @@ def _untrained_layers(context: RunContext, start: Policy) -> str | None:
         f"{start.name}, which this run starts from, changes none of the lowest {lowest} of {model.layers} layers: they "
         "stay as they are, whatever frozen_share says. To train them too, start from the base, or from a policy that "
         "was trained on all layers."
+    )
+
+
+def _own_lora(context: RunContext, start: Policy) -> str | None:
+    """Words where the adapter that is gone on from has another rank or alpha than the settings ask."""
+    own, asked = own_lora.of_policy(context.study_folder, start), context.settings.training.lora
+    if own is None or not own_lora.otherwise(own, asked.model_dump()):
+        return None
+    return (
+        f"{start.name}, which this run starts from, has an adapter of rank {own['rank']:g} and alpha "
+        f"{own['alpha']:g}: these stay, whatever the settings say (lora: rank {asked.rank}, alpha {asked.alpha:g}). To "
+        "train an adapter of others, start from the base."
     )
 
 

@@ -17,8 +17,10 @@ from language_models.layers import UnknownLayers
 from policy_training.algorithms import ppo
 from rounds import verbs
 from rounds.context import WorkerStopping
+from rounds.run_plan import resolve
+from rounds.settings import SettingsError
 from rounds.worker import Worker
-from tests.builders.policy_studies import done
+from tests.builders.policy_studies import done, with_policy
 from tests.rounds.small_study import judge_everything, new_study, start_run
 
 pytestmark = pytest.mark.usefixtures("one_thread")
@@ -81,6 +83,30 @@ def test_layers_that_the_start_policy_leaves_alone_are_told(tmp_path):
         run = done(db, worker, start_run(db, "train-policy", **FEW, ppo__frozen_share=frozen, start_policy=start))
         assert run.status == "succeeded", run.error
         assert any(one.startswith(words) for one in warnings_of(db, run)) is told
+
+
+def test_a_rank_that_the_start_policy_does_not_have_is_told_or_refused(tmp_path):
+    db, worker = with_policy(tmp_path / "study")  # policy-1 has rank 4 and alpha 8
+    words = (
+        "policy-1, which this run starts from, has an adapter of rank 4 and alpha 8: these stay, whatever the settings "
+        "say (lora: rank 16, alpha 32)."
+    )
+    own = {"ppo__lora__rank": 4, "ppo__lora__alpha": 8}
+    for start, lora, told in (("base", {}, False), ("policy-1", own, False), ("policy-1", {}, True)):
+        run = done(db, worker, start_run(db, "train-policy", **FEW, **lora, start_policy=start))
+        assert run.status == "succeeded", run.error
+        assert any(one.startswith(words) for one in warnings_of(db, run)) is told
+
+    asked = {"start_policy": "policy-1", "rewards": "length_window"}
+    with pytest.raises(SettingsError, match=r"ppo.lora.rank = 8 is not allowed: policy-1, .* adapter whose rank is 4"):
+        resolve(db, "train-policy", {**asked, "ppo.lora.rank": 8})
+    (tmp_path / "run.toml").write_text("[ppo.lora]\nalpha = 64.0\n")
+    with pytest.raises(SettingsError, match=r"ppo.lora.alpha = 64 is not allowed: .* adapter whose alpha is 8"):
+        resolve(db, "train-policy", asked, tmp_path / "run.toml")
+    assert resolve(db, "train-policy", {**asked, "ppo.lora.rank": 4})["ppo"]["lora"]["rank"] == 4
+    assert (
+        resolve(db, "train-policy", {**asked, "start_policy": "base", "ppo.lora.rank": 8})["ppo"]["lora"]["rank"] == 8
+    )
 
 
 def test_a_base_whose_layers_cannot_be_told_apart_is_gone_on_from_all_the_same(tmp_path, monkeypatch):

@@ -68,6 +68,7 @@ def test_an_adapter_names_a_base_on_the_hub_and_says_its_sha256(tmp_path, monkey
     for told in (
         "CC-BY-4.0", "MIT", REVISION, weights["model.safetensors"], base.tokenizer_sha256, "1 × length_window",
         "1.25 nats", "12, 6", "Reply to the request.", "ppo.steps", "--max-lora-rank 8", "base_model: people/tiny",
+        "| rank, alpha of its adapter | 4, 8 |", "| 4 (the settings said 16,", "| 8 (the settings said 32,",
     ):  # fmt: skip
         assert told in card, told
 
