@@ -22,6 +22,9 @@ WIDER = 0.5
 PROCESS_GB = 0.55
 LAYERS_GB_A_TOKEN = 0.0014  # states of all layers kept for a backward pass, and what the heap holds back
 RECOMPUTED_LAYERS_SHARE = 0.1  # a state a layer, and one layer's own at a time
+COMPILED_LAYERS_SHARE = 0.75  # steps that are made into one keep fewer states
+COMPILER_GB = 0.12  # torch's own, from the first update on
+COMPILING_GB = 0.45  # that and the C++ compilers that run before the first update is through
 SCORES_GB = 0.2  # over the vocabulary, of some tokens at a time, and what is derived from them
 SAMPLING_GB_A_TOKEN = 0.006 / 104  # keys and values of a row, by what rows of 40 + 64 tokens took
 ADAPTER_GB_AT_RANK_16 = 0.02
@@ -139,7 +142,7 @@ def sampling_gb(kind: str, config: Mapping[str, Any], facts: Facts) -> float:
 
 
 def update_gb(config: Mapping[str, Any], facts: Facts) -> float:
-    """What an update of the policy holds beside the models: a micro-batch's states and scores."""
+    """What an update of the policy holds beside the models: a micro-batch's states and scores, and the compiler."""
     states = (facts.parameters / REFERENCE_PARAMETERS) ** STATES_POWER
     training = training_of(config)
     layers = LAYERS_GB_A_TOKEN * states * (1 - training.get("frozen_share", 0.0))
@@ -151,7 +154,16 @@ def update_gb(config: Mapping[str, Any], facts: Facts) -> float:
     there = unit * training.get("pairs_per_step", training.get("demonstrations_per_step", rollouts))
     budget = training["tokens_per_batch"]
     most = max(budget, unit, facts.prompt_tokens + budget / 2)  # the last: shared_prompt_batches
-    return float(min(most, max(there / training["minibatches"], unit)) * layers + SCORES_GB)
+    tokens = min(most, max(there / training["minibatches"], unit))
+    if _compiles(config, facts):
+        return float(max(tokens * layers * COMPILED_LAYERS_SHARE + SCORES_GB + COMPILER_GB, COMPILING_GB))
+    return float(tokens * layers + SCORES_GB)
+
+
+def _compiles(config: Mapping[str, Any], facts: Facts) -> bool:
+    """Whether layers go through torch.compile; left to the machine they do on CUDA alone."""
+    wanted = config.get("compute", {}).get("compile")
+    return bool(wanted == "on" or (wanted == "auto" and facts.gpu))
 
 
 def _reward_tokens(reward: Mapping[str, Any], facts: Facts) -> float:
