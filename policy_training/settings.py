@@ -68,9 +68,18 @@ class RewardedSettings(TrainingSettings):
 
     kl_coefficient: float = Field(0.1, ge=0, description="Beta at the start: price of a nat of KL, in score units.")
     kl_target_nats: float = Field(
-        3.0, gt=0, validate_default=True, description="KL to the reference a sequence that the controller steers to."
+        3.0,
+        gt=0,
+        validate_default=True,
+        description="KL to the reference a sequence that the controller steers to, in each run anew from "
+        "kl_coefficient.",
     )
-    kl_horizon: int = Field(200, ge=1, description="Completions over which the controller acts.")
+    kl_horizon: int = Field(
+        200,
+        ge=1,
+        description="Completions over which the controller acts: with 200, and 32 an iteration, beta changes by about "
+        "3 % an iteration at most.",
+    )
     truncated: Literal["penalty", "leave_out", "bootstrap"] = Field(
         "penalty", description="What a completion that was cut off is: an end that costs, nothing, or one that goes on."
     )
