@@ -18,7 +18,7 @@ from feedback_store.runs import Lease, Run
 from language_models import sources
 from language_models.errors import UnknownModel
 from language_models.threads import wanted_threads
-from rounds import base_precision, environment, estimates, resuming, studies
+from rounds import base_precision, environment, estimates, own_lora, resuming, studies
 from rounds.estimates import GIGABYTE, LATEST, Ended, Estimate
 from rounds.evaluating import CannotEvaluate, sides_of
 from rounds.policy_settings import training_of
@@ -160,11 +160,13 @@ def _ended(db: Database, run: Run) -> Ended | None:
         return None
     result = run.result or {}
     if run.kind == "train-policy":
-        config = _with_steps(config, max(1, len(runs.metrics(db, run.id, "steps")) - 1))
+        config = _changed(config, steps=max(1, len(runs.metrics(db, run.id, "steps")) - 1))
         config = {**config, "compute": {**config["compute"], **_switches(db, run)}}
     if run.kind == "evaluate":
         config = {**config, THERE: _texts_there(db, config, list(result.get("policies", ())), run.id)}
     folder = _published_folder(db, result)
+    if run.kind == "train-policy" and folder and (own := own_lora.lora_of(folder)):
+        config = _changed(config, lora=own)
     size = _size(folder) if folder else None
     return Ended(
         id=run.id,
@@ -190,10 +192,15 @@ def _left_to_do(db: Database, kind: str, config: Mapping[str, Any]) -> Mapping[s
         except (CannotEvaluate, InvalidInput):  # which is said elsewhere
             sides = []
         return {**config, THERE: _texts_there(db, config, sides)}
+    if kind != "train-policy":
+        return config
+    start = own_lora.starts_from(db, config)
+    if start and (own := own_lora.of_policy(db.folder, start)):  # its adapter stays as large as it is
+        config = _changed(config, lora=own)
     if config.get("resume_from") is None:
         return config
     done = resuming.step_of(db, runs.get(db, config["resume_from"])) or 0
-    return _with_steps(config, max(0, training_of(config)["steps"] - done))
+    return _changed(config, steps=max(0, training_of(config)["steps"] - done))
 
 
 def _texts_there(db: Database, config: Mapping[str, Any], names: Sequence[str], before: int | None = None) -> int:
@@ -210,9 +217,11 @@ def _texts_there(db: Database, config: Mapping[str, Any], names: Sequence[str], 
     return texts
 
 
-def _with_steps(config: Mapping[str, Any], steps: int) -> dict[str, Any]:
-    """A run that its KL budget ended early did fewer than it was to do."""
-    return {**config, config.get("algorithm", "ppo"): {**training_of(config), "steps": steps}}
+def _changed(config: Mapping[str, Any], **training: Any) -> dict[str, Any]:
+    """A run that its KL budget ended early did fewer steps than it was to do, and its start may have brought another
+    adapter.
+    """
+    return {**config, config.get("algorithm", "ppo"): {**training_of(config), **training}}
 
 
 def _kept_gb(run: Run, facts: Facts) -> float:

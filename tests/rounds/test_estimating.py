@@ -64,6 +64,14 @@ def test_what_waits_is_promised_its_room(db: Database):
     assert told.promised_disk_gb == pytest.approx(3 * 0.0008, abs=5e-4)
 
 
+def test_a_run_that_starts_from_an_adapter_keeps_one_of_its_rank(db: Database, monkeypatch: pytest.MonkeyPatch):
+    policies.add_base(db, source="tiny:", sha256="a", tokenizer_sha256="b", template_sha256="c")
+    config = parse("train-policy", {"start_policy": "base"})
+    usual = estimating.estimate_run(db, "train-policy", config).kept_gb
+    monkeypatch.setattr("rounds.own_lora.of_policy", lambda *_: {"rank": 64, "alpha": 128.0})
+    assert estimating.estimate_run(db, "train-policy", config).kept_gb == pytest.approx(4 * usual, rel=0.01)
+
+
 def test_a_run_that_goes_on_has_only_the_rest_to_do(db: Database, monkeypatch: pytest.MonkeyPatch):
     old = runs.enqueue(db, "train-policy", parse("train-policy"))
     whole = estimating.estimate_run(db, "train-policy", parse("train-policy", {"ppo.steps": 9})).seconds
