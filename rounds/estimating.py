@@ -84,6 +84,16 @@ def predicted(db: Database, run_id: int) -> dict[str, Any] | None:
     return kept[0].values if kept else None
 
 
+def against_predicted(db: Database, run: Run) -> dict[str, float | None]:
+    """What an ended run took, as shares of what it was expected to take; None where one of the two is not known."""
+    told, progress = predicted(db, run.id) or {}, run.progress or {}
+    took = {"seconds": run.seconds_at_work, "memory_gb": progress.get("peak_memory_gb")}
+    return {
+        name: round(value / told[name], 2) if value is not None and told.get(name) else None
+        for name, value in took.items()
+    }
+
+
 def facts(db: Database) -> Facts:
     """The study and the machine as they are now."""
     study = studies.settings(db)

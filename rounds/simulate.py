@@ -19,7 +19,7 @@ from feedback_store.drawing import Asking
 from feedback_store.judgments import NewJudgment
 from feedback_store.questions import Question
 from feedback_store.runs import Run
-from rounds import simulated_annotators, studies, tastes, verbs
+from rounds import estimating, simulated_annotators, studies, tastes, verbs
 from rounds.demo.demo import HOLDOUT_SHARE
 from rounds.policy_settings import training_of
 from rounds.round_report import collapsed, report
@@ -167,6 +167,9 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
         "collapsed": collapsed(figures, kl_held_out, budget_nats),
         "seconds": round(time.monotonic() - began, 1),
         "runs": [sampled.id, rewarded.id, trained.id, evaluation.id],
+        "against_predicted": {
+            run.kind: estimating.against_predicted(it.db, run) for run in (sampled, rewarded, trained, evaluation)
+        },
     }
 
 

@@ -1,6 +1,7 @@
 """What a run will take is kept when it begins, and a disk that is too small ends it in words before it writes."""
 
 import shutil
+from dataclasses import replace
 from collections.abc import Iterator
 from pathlib import Path
 from types import SimpleNamespace
@@ -42,6 +43,10 @@ def test_what_was_predicted_stands_beside_what_it_took(db: Database, monkeypatch
     assert seen["predicted"]["seconds_low"] < seen["predicted"]["seconds"] < seen["predicted"]["seconds_high"]
     waiting = runs.enqueue(db, "sample", parse("sample"))
     assert run_views.run_view(db, waiting.id)["predicted"] is None
+    assert estimating.against_predicted(db, waiting) == {"seconds": None, "memory_gb": None}
+    ended = replace(run, progress={"peak_memory_gb": 1.5 * seen["predicted"]["memory_gb"]})
+    took = pytest.approx(seen["seconds"] / seen["predicted"]["seconds"], abs=0.01)
+    assert estimating.against_predicted(db, ended) == {"seconds": took, "memory_gb": 1.5}
 
 
 def test_a_run_that_would_fill_the_disk_fails_in_words_before_it_begins(db: Database, monkeypatch: pytest.MonkeyPatch):
