@@ -1,8 +1,8 @@
 """What a run will take is kept when it begins, and a disk that is too small ends it in words before it writes."""
 
 import shutil
-from dataclasses import replace
 from collections.abc import Iterator
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
