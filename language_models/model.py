@@ -31,6 +31,7 @@ from language_models.machine import best_device
 from language_models.merging import merged_network
 from language_models.output_layer import OutputLayer
 from language_models.precision import CannotCompute, Compute
+from language_models.saved_for_others import readable_elsewhere
 from language_models.settings import Precision
 from language_models.shared_modules import plain_modules, put_together
 from language_models.sources import BUNDLED_HUB_ID, parse
@@ -213,7 +214,7 @@ class LanguageModel:
 
     def save_network(self, folder: Path) -> None:
         """Writes the network without its adapters, and the tokenizer, into an existing folder, in the layout of
-        `save_pretrained`."""
+        `save_pretrained`, for others to load."""
         network = self._base
         if self.quantised:
             raise CannotCompute(
@@ -227,6 +228,7 @@ class LanguageModel:
         written.load_state_dict({key: plain[key].contiguous() for key in written.state_dict()}, assign=True)
         written.save_pretrained(folder)
         self.tokenizer.save_pretrained(folder)
+        readable_elsewhere(folder)
 
     @contextmanager
     def sampled_from(self, adapter: str | None) -> Iterator[Any]:

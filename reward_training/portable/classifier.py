@@ -18,6 +18,7 @@ from transformers import AutoModelForSequenceClassification, PreTrainedTokenizer
 from language_models.batches import collate, shared_prompt_batches
 from language_models.chat_turns import placed, takes_system
 from language_models.merging import merged_state
+from language_models.saved_for_others import readable_elsewhere
 from reward_training.likelihood import Floats
 from reward_training.model import RewardModel
 from reward_training.portable.ridge import fit_ridge
@@ -59,6 +60,7 @@ def write_classifier(
     classifier.load_state_dict(body)
     classifier.save_pretrained(folder)
     model.trunk.tokenizer.save_pretrained(folder)
+    readable_elsewhere(folder)
     return {"strength": strength, "offset": offset}
 
 

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from language_models import fetch, plain_lora
+from language_models.saved_for_others import readable_elsewhere
 from rounds import base_precision, policy_card, policy_record
 from rounds.base_names import hub_id
 from rounds.context import RunContext
@@ -120,9 +121,13 @@ def _write_base(context: RunContext, base: Path, folder: Path, sampling: Mapping
 
 
 def _write_around(context: RunContext, folder: Path, sampling: Mapping[str, Any]) -> None:
-    """Tokenizer with its chat template, and how the policy is sampled: as it was trained, nothing cut off."""
+    """Tokenizer with its chat template, and how the policy is sampled: as it was trained, nothing cut off.
+
+    What the folder holds already is made readable to older programs as well.
+    """
     model = context.models.model
     model.tokenizer.save_pretrained(folder)
+    readable_elsewhere(folder)
     generation = {
         "do_sample": True,
         "temperature": sampling["temperature"],

@@ -108,6 +108,19 @@ def test_a_module_reads_as_we_do_where_turns_end_by_another_token_and_no_system_
     assert found == pytest.approx(model.score(read), abs=1e-4)
 
 
+def test_what_is_written_names_theta_and_tokenizer_as_older_programs_do(tmp_path: Path) -> None:
+    base = fresh_tiny()
+    base.network.config.rope_parameters["rope_theta"] = 5e5
+    model, read = random_reward(base), texts(24)
+    (tmp_path / "clf").mkdir()
+    write_module(model, tmp_path, system_prompt="Be brief.")
+    write_classifier(model, read, model.score(read), [str(place) for place in range(24)], tmp_path / "clf")
+    for folder in (tmp_path / "base", tmp_path / "clf"):
+        assert json.loads((folder / "config.json").read_text())["rope_theta"] == 5e5
+        told = json.loads((folder / "tokenizer_config.json").read_text())
+        assert told["tokenizer_class"] == "PreTrainedTokenizerFast"
+
+
 def last_states(model: RewardModel, read: list[Text]) -> torch.Tensor:
     """(N, H) the plain way: the adapter's own network, one conversation at a time."""
     trunk, found = model.trunk, []

@@ -166,6 +166,34 @@ def test_a_merged_export_is_a_whole_model(tmp_path):
     assert compare(db.folder, folder, None)["same"]
 
 
+@pytest.mark.parametrize("form", ["adapter-with-base", "merged"])
+def test_older_programs_find_theta_and_a_tokenizer_that_they_know(tmp_path, monkeypatch, form):
+    from transformers import AutoTokenizer
+
+    base = put_tiny_on_hub(monkeypatch, tmp_path)
+    config = json.loads((base / "config.json").read_text())
+    config["rope_parameters"]["rope_theta"] = 5e5
+    (base / "config.json").write_text(json.dumps(config))
+    db, worker = with_policy(tmp_path / "study", str(base))
+    folder = exported(db, worker, format=form)
+    whole = folder if form == "merged" else folder / "base"
+    assert json.loads((whole / "config.json").read_text())["rope_theta"] == 5e5
+    for one in {folder, whole}:
+        told = json.loads((one / "tokenizer_config.json").read_text())
+        assert told["tokenizer_class"] == "PreTrainedTokenizerFast"
+        assert not isinstance(told.get("extra_special_tokens"), list)
+        loaded = AutoTokenizer.from_pretrained(one)
+        assert (
+            loaded("One <|im_end|> two.")["input_ids"]
+            == worker.models.model.tokenizer("One <|im_end|> two.")["input_ids"]
+        )
+    if form == "adapter-with-base":
+        own = folders.file_sha256(base / "model.safetensors")
+        assert folders.file_sha256(whole / "model.safetensors") == own
+    found = compare(db.folder, folder, None)
+    assert found["same"] and found["differs"] == []
+
+
 def test_another_base_is_found_by_logits_and_named(tmp_path):
     db, worker = with_policy(tmp_path / "study")
     folder = exported(db, worker, format="adapter-with-base")
