@@ -1,5 +1,6 @@
 """Turns as tokens of a chat template: what it has a place for, and by which token it ends a turn, which is found out by
-rendering, never by name."""
+rendering, never by name. And what stands for a template where a tokenizer has none.
+"""
 
 import secrets
 from collections.abc import Mapping, Sequence
@@ -11,6 +12,11 @@ from transformers import PreTrainedTokenizerBase
 
 Message = Mapping[str, str]
 MARK = "a system prompt to be found again"
+LINES = "{% for message in messages %}{{ message['content'] + '\n' }}{% endfor %}"
+TRIED = (
+    [{"role": "user", "content": "a b"}],
+    [{"role": "system", "content": ""}, {"role": "user", "content": " c"}, {"role": "assistant", "content": "d\n"}],
+)
 
 
 def placed(turns: Sequence[Message], takes_system: bool) -> list[dict[str, str]]:
@@ -25,12 +31,11 @@ def placed(turns: Sequence[Message], takes_system: bool) -> list[dict[str, str]]
 
 
 def prompt_tokens(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Message]) -> list[int]:
-    """Token ids of turns up to where the completion starts. Without a template they are the contents, each on a line of
-    its own. A control token that somebody wrote out in a turn is text: it neither ends the turn nor begins another.
+    """Token ids of turns up to where the completion starts. Without a template they are `lines`. A control
+    token that somebody wrote out in a turn is text: it neither ends the turn nor begins another.
     """
     if tokenizer.chat_template is None:
-        text = "\n".join(turn["content"] for turn in turns) + "\n"
-        return list(tokenizer(text, split_special_tokens=True)["input_ids"])
+        return list(tokenizer(lines(turns), split_special_tokens=True)["input_ids"])
     written = [turn["content"] for turn in turns]
     if any(token in text for token in _control_tokens(tokenizer) for text in written):
         return _told_apart(tokenizer, turns)
@@ -65,6 +70,26 @@ def _told_apart(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Message]) ->
 def _control_tokens(tokenizer: PreTrainedTokenizerBase) -> set[str]:
     added = (token.content for token in tokenizer.added_tokens_decoder.values() if token.special)
     return {*tokenizer.all_special_tokens, *added}
+
+
+def lines(turns: Sequence[Message]) -> str:
+    """What a tokenizer without a template is given: the contents, each on a line of its own."""
+    return "".join(f"{turn['content']}\n" for turn in turns)
+
+
+def lines_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
+    """A chat template for a tokenizer that has none, which renders `lines` to the same tokens. None where that cannot
+    be: a tokenizer may split a text otherwise behind a token that is written out, or put more around it than a BOS.
+    """
+    wanted = [tokenizer(lines(turns))["input_ids"] for turns in TRIED]
+    for template in (LINES, "{{ bos_token }}" + LINES):
+        found = [
+            tokenizer.apply_chat_template(turns, chat_template=template, add_generation_prompt=True, return_dict=False)
+            for turns in TRIED
+        ]
+        if found == wanted:
+            return template
+    return None
 
 
 def end_of_turn(tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int]) -> int | None:

@@ -10,6 +10,7 @@ from feedback_store.policies import Policy
 from language_models.plain_lora import PlainLora
 from rounds import setting_fields
 from rounds.base_names import base_name
+from rounds.policy_record import TEMPLATE
 from rounds.settings import PolicyExportSettings, StudySettings
 
 ADAPTER = """```python
@@ -24,7 +25,7 @@ tokenizer = AutoTokenizer.from_pretrained("{folder}")
 
 vLLM serves it as well:
 
-    vllm serve {serve} --generation-config {folder} \\
+    vllm serve {serve} --generation-config {folder}{template} \\
         --enable-lora --max-lora-rank {rank} --lora-modules {name}={folder}"""
 
 MERGED = """```python
@@ -40,6 +41,12 @@ Sample at the temperature below, without top-k, top-p or repetition penalty (gen
 that is loaded on its base alone has the base's settings), with the system prompt below {where}: that is what it was
 trained for."""
 A_TURN = "as the first message, also where it is empty"
+LINES = """\
+The base has no chat template. The one that is here, chat_template.jinja, writes the text of each message on a line of
+its own: so it was trained."""
+NO_TEMPLATE = """\
+The base has no chat template, and no template gives the very tokens that it was trained on: write the text of each
+message on a line of its own, the last one too, and let the tokenizer read that."""
 NO_TURN = "before the text of the first message, an empty line between them, as the chat template has no place for one"
 VERIFYING = (
     "`tastemaker policy verify STUDY FOLDER --base MODEL` compares its logits on another copy of the base with the "
@@ -65,8 +72,9 @@ def card(
         _front_matter(study.base, algorithm, merged=merged),
         f"# {folder}",
         f"{'A model' if merged else 'A LoRA adapter'} {_maker(policy, algorithm)}.",
-        _loading(folder, policy.name, settings.format, base, adapter.served_rank),
+        _loading(folder, policy.name, record, adapter.served_rank),
         SAMPLING.format(where=A_TURN if record["sampling"]["system_prompt_is_a_turn"] else NO_TURN),
+        *{"base": [], "lines": [LINES], "none": [NO_TEMPLATE]}[record["sampling"]["chat_template"]],
         _table(_sampling(record["sampling"])),
         "## Its base",
         f"{name}: {base['is']}.",
@@ -127,13 +135,16 @@ def _maker(policy: Policy, algorithm: str | None) -> str:
     return f"trained by Tastemaker ({algorithm or 'ppo'}) towards a group's taste"
 
 
-def _loading(folder: str, name: str, form: str, base: Mapping[str, Any], rank: int) -> str:
+def _loading(folder: str, name: str, record: Mapping[str, Any], rank: int) -> str:
+    form, base = record["format"], record["base"]
     if form == "merged":
         return MERGED.format(folder=folder)
     inside = f"{folder}/base"
     loaded = f'"{base["hub_id"]}", revision="{base["revision"]}"' if form == "adapter" else f'"{inside}"'
     serve = f"{base['hub_id']} --revision {base['revision']}" if form == "adapter" else inside
-    return ADAPTER.format(base=loaded, folder=folder, serve=serve, rank=rank, name=name)
+    written = form == "adapter" and record["sampling"]["chat_template"] == "lines"  # the base's own folder lacks it
+    template = f" \\\n        --chat-template {folder}/{TEMPLATE}" if written else ""
+    return ADAPTER.format(base=loaded, folder=folder, serve=serve, template=template, rank=rank, name=name)
 
 
 def _data(made: Mapping[str, Any]) -> dict[str, Any]:

@@ -8,7 +8,7 @@ import hashlib
 import json
 from collections.abc import Mapping, Sequence
 from pathlib import Path
-from typing import Any
+from typing import Any, Literal
 
 from feedback_store import dataset_card, prompts, provenance, reward_models, runs
 from feedback_store.database import Database
@@ -22,6 +22,9 @@ from rounds.resuming import run_folder
 from rounds.settings import StudySettings
 
 FILE = "tastemaker.json"
+TEMPLATE = "chat_template.jinja"  # as `save_pretrained` calls it
+Template = Literal["base", "lines", "none"]
+"""The base's own; where it has none, one that writes contents on lines of their own, or none that would do so."""
 
 
 def weights_sha256(folder: Path) -> dict[str, str]:
@@ -94,7 +97,7 @@ def made_from(db: Database, policy: Policy) -> dict[str, Any]:
 
 
 def sampling_of(
-    study: StudySettings, card: Mapping[str, Any], stop_ids: Sequence[int], *, takes_system: bool
+    study: StudySettings, card: Mapping[str, Any], stop_ids: Sequence[int], *, takes_system: bool, template: Template
 ) -> dict[str, Any]:
     """How the policy was sampled while it was trained, by its published folder's card: anything else is another
     policy."""
@@ -104,6 +107,7 @@ def sampling_of(
         "max_new_tokens": study.sampling.max_new_tokens,
         "stop_ids": list(stop_ids),
         "system_prompt_is_a_turn": takes_system,
+        "chat_template": template,
     }
 
 

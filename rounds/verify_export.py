@@ -24,6 +24,7 @@ from feedback_store import completions, policies, prompts
 from feedback_store.database import Database
 from feedback_store.policies import Policy
 from language_models import fetch, folders, plain_lora, sources
+from language_models.chat_turns import lines_template
 from language_models.errors import WrongBase
 from language_models.folders import file_sha256
 from language_models.model import LanguageModel
@@ -246,9 +247,14 @@ def _other_tokens(own: LanguageModel, theirs: LanguageModel) -> list[str]:
     found = []
     if own.identity.tokenizer_sha256 != theirs.identity.tokenizer_sha256:
         found.append("its tokenizer has another vocabulary than that of the study's base")
-    if own.identity.template_sha256 != theirs.identity.template_sha256:
+    if own.identity.template_sha256 != theirs.identity.template_sha256 and not _written_for(own, theirs):
         found.append("its chat template is another than that of the study's base")
     return found
+
+
+def _written_for(own: LanguageModel, theirs: LanguageModel) -> bool:
+    """Whether their template is the one that exports of a base without a template get."""
+    return own.tokenizer.chat_template is None and theirs.tokenizer.chat_template == lines_template(own.tokenizer)
 
 
 def main(argv: list[str] | None = None) -> int:

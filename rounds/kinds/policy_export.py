@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from language_models import fetch, plain_lora
+from language_models.chat_turns import lines_template
 from language_models.saved_for_others import readable_elsewhere
 from rounds import base_precision, policy_card, policy_record
 from rounds.base_names import hub_id
@@ -58,6 +59,7 @@ def run(context: RunContext) -> dict[str, Any]:
             read_card(trained),
             sorted(context.models.model.stop_ids),
             takes_system=context.models.model.takes_system,
+            template=_template(context),
         ),
         "made_from": policy_record.made_from(context.db, policy),
         "written_with": {library: version(library) for library in VERSIONS},
@@ -127,6 +129,8 @@ def _write_around(context: RunContext, folder: Path, sampling: Mapping[str, Any]
     """
     model = context.models.model
     model.tokenizer.save_pretrained(folder)
+    if sampling["chat_template"] == "lines":
+        (folder / policy_record.TEMPLATE).write_text(lines_template(model.tokenizer) or "", encoding="utf-8")
     readable_elsewhere(folder)
     generation = {
         "do_sample": True,
@@ -138,3 +142,10 @@ def _write_around(context: RunContext, folder: Path, sampling: Mapping[str, Any]
         "pad_token_id": model.pad_id,
     }
     (folder / "generation_config.json").write_text(json.dumps(generation, indent=2) + "\n", encoding="utf-8")
+
+
+def _template(context: RunContext) -> policy_record.Template:
+    tokenizer = context.models.model.tokenizer
+    if tokenizer.chat_template is not None:
+        return "base"
+    return "none" if lines_template(tokenizer) is None else "lines"

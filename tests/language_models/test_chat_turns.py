@@ -1,8 +1,12 @@
 """System prompts without a place, and ends of turns that nothing tells."""
 
-import pytest
+from pathlib import Path
 
-from language_models.chat_turns import end_of_turn, placed, plain_tokens, prompt_tokens, takes_system
+import pytest
+from tokenizers import processors
+from transformers import PreTrainedTokenizerFast
+
+from language_models.chat_turns import end_of_turn, lines_template, placed, plain_tokens, prompt_tokens, takes_system
 from language_models.model import BaseIdentity, LanguageModel
 from language_models.tiny import END, END_OF_TEXT, START, TEMPLATE, tiny_model, tiny_tokenizer
 
@@ -39,6 +43,43 @@ def test_without_a_template_a_system_prompt_stands_on_a_line_of_its_own(system: 
     assert tokenizer.decode(model.tokens([USER, {"role": "assistant", "content": "Yes?"}, USER], system)) == (
         f"{system}\nHi\nYes?\nHi\n"
     )
+
+
+def with_around(before: str, behind: str = "") -> PreTrainedTokenizerFast:
+    """The tiny tokenizer without a template, that puts special tokens around every text."""
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template, tokenizer.bos_token = None, END_OF_TEXT
+    names = [name for name in (before, behind) if name]
+    tokenizer.backend_tokenizer.post_processor = processors.TemplateProcessing(
+        single=" ".join(name for name in (before, "$A", behind) if name),
+        special_tokens=[(name, tokenizer.convert_tokens_to_ids(name)) for name in names],
+    )
+    return tokenizer
+
+
+@pytest.mark.parametrize("before", ["", END_OF_TEXT], ids=["bare", "bos"])
+@pytest.mark.parametrize("system", [None, "Be brief.", ""])
+def test_a_template_of_lines_gives_the_tokens_that_are_given_without_a_template(
+    tmp_path: Path, before: str, system: str | None
+) -> None:
+    tokenizer = with_around(before)
+    model = LanguageModel(tiny_model(tokenizer), tokenizer, BaseIdentity("tiny:", "weights", "tokenizer", "template"))
+    asked = [USER, {"role": "assistant", "content": "Yes?\n"}, {"role": "user", "content": " {{ 'no' }} <b>"}]
+    wanted = model.tokens(asked, system)
+    assert (wanted[0] == tokenizer.bos_token_id) == bool(before)
+    template = lines_template(tokenizer)
+    assert template is not None and ("bos_token" in template) == bool(before)
+    model.save_network(tmp_path)
+    (tmp_path / "chat_template.jinja").write_text(template)
+    found = LanguageModel.load(str(tmp_path))
+    assert found.tokens(asked, system) == wanted
+    assert (found.end_id, found.takes_system) == (model.end_id, True)
+    turns = asked if system is None else [{"role": "system", "content": system}, *asked]
+    assert found.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False) == wanted
+
+
+def test_there_is_no_template_of_lines_where_more_stands_around_a_text_than_a_bos() -> None:
+    assert lines_template(with_around(END_OF_TEXT, END)) is None
 
 
 def test_what_the_eos_of_the_tokenizer_and_those_of_the_base_name_stops_a_completion() -> None:

@@ -194,6 +194,45 @@ def test_older_programs_find_theta_and_a_tokenizer_that_they_know(tmp_path, monk
     assert found["same"] and found["differs"] == []
 
 
+def without_template(folder: Path) -> Path:
+    (folder / "chat_template.jinja").unlink()
+    return folder
+
+
+@pytest.mark.parametrize("form", ["adapter", "adapter-with-base", "merged"])
+def test_a_base_without_a_chat_template_gets_one_that_gives_the_very_tokens(tmp_path, monkeypatch, form):
+    from transformers import AutoTokenizer
+
+    base = without_template(put_tiny_on_hub(monkeypatch, tmp_path))
+    db, worker = with_policy(tmp_path / "study", HUB if form == "adapter" else str(base))
+    folder = exported(db, worker, format=form)
+    own = worker.models.model
+    assert own.tokenizer.chat_template is None
+    messages = [{"role": "system", "content": ""}, {"role": "user", "content": "hello"}]
+    for one in [folder, *folder.glob("base")]:
+        found = AutoTokenizer.from_pretrained(one)
+        assert found.apply_chat_template(messages, add_generation_prompt=True, return_dict=False) == own.tokens(
+            messages
+        )
+    assert json.loads((folder / "tastemaker.json").read_text())["sampling"]["chat_template"] == "lines"
+    card = (folder / "README.md").read_text()
+    assert "The base has no chat template. The one that is here" in card
+    assert (f"--chat-template {folder.name}/chat_template.jinja" in card) == (form == "adapter")
+    found = compare(db.folder, folder, None)
+    assert found["same"] and found["differs"] == []
+
+
+def test_a_base_that_no_template_would_do_for_is_told_on_the_card(tmp_path, monkeypatch):
+    from rounds.kinds import policy_export
+
+    base = without_template(put_tiny_on_hub(monkeypatch, tmp_path))
+    db, worker = with_policy(tmp_path / "study", str(base))
+    monkeypatch.setattr(policy_export, "lines_template", lambda _: None)
+    folder = exported(db, worker, format="merged")
+    assert not (folder / "chat_template.jinja").exists()
+    assert "no template gives the very tokens" in (folder / "README.md").read_text()
+
+
 def test_another_base_is_found_by_logits_and_named(tmp_path):
     db, worker = with_policy(tmp_path / "study")
     folder = exported(db, worker, format="adapter-with-base")
