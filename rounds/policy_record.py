@@ -18,6 +18,7 @@ from language_models.folders import file_sha256
 from language_models.settings import Precision
 from rounds import beginnings
 from rounds.base_names import hub_id, origin_of
+from rounds.policy_settings import training_of
 from rounds.resuming import run_folder
 from rounds.settings import StudySettings
 
@@ -97,14 +98,23 @@ def made_from(db: Database, policy: Policy) -> dict[str, Any]:
 
 
 def sampling_of(
-    study: StudySettings, card: Mapping[str, Any], stop_ids: Sequence[int], *, takes_system: bool, template: Template
+    study: StudySettings,
+    run: Run | None,
+    card: Mapping[str, Any],
+    stop_ids: Sequence[int],
+    *,
+    takes_system: bool,
+    template: Template,
 ) -> dict[str, Any]:
-    """How the policy was sampled while it was trained, by its published folder's card: anything else is another
-    policy."""
+    """How the policy was sampled while it was trained, by its published folder's card and its run's settings: anything
+    else is another policy. One that came from elsewhere is sampled as the study says."""
+    most = study.sampling.max_new_tokens
+    if run is not None and run.kind == "train-policy":
+        most = training_of(run.config)["sampling"]["max_new_tokens"]
     return {
         "system_prompt": card.get("system_prompt", study.system_prompt),
         "temperature": card.get("temperature", study.sampling.temperature),
-        "max_new_tokens": study.sampling.max_new_tokens,
+        "max_new_tokens": most,
         "stop_ids": list(stop_ids),
         "system_prompt_is_a_turn": takes_system,
         "chat_template": template,

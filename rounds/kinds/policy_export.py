@@ -14,6 +14,7 @@ from importlib.metadata import version
 from pathlib import Path
 from typing import Any
 
+from feedback_store import runs
 from language_models import fetch, plain_lora
 from language_models.chat_turns import lines_template
 from language_models.saved_for_others import readable_elsewhere
@@ -56,6 +57,7 @@ def run(context: RunContext) -> dict[str, Any]:
         ),
         "sampling": policy_record.sampling_of(
             context.study,
+            runs.get(context.db, policy.run_id) if policy.run_id is not None else None,
             read_card(trained),
             sorted(context.models.model.stop_ids),
             takes_system=context.models.model.takes_system,

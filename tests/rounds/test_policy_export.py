@@ -2,6 +2,7 @@
 
 import json
 import shutil
+from dataclasses import replace
 from pathlib import Path
 from unittest import mock
 
@@ -12,7 +13,7 @@ from safetensors.torch import load_file, save_file
 from feedback_store import policies, prompts, runs, study_settings
 from feedback_store.prompts import NewPrompt, from_text
 from language_models import folders
-from rounds import base_precision, studies, verbs, verify_export
+from rounds import base_precision, policy_record, studies, verbs, verify_export
 from rounds.base_names import NotElsewhere
 from rounds.exportable import CannotMerge, NothingToExport
 from rounds.verify_export import INCOMPARABLE, SAME_LOGITS, NoExport, _most_between, compare
@@ -284,14 +285,24 @@ def test_it_tells_what_the_policy_was_trained_with_whatever_the_study_says_since
     worker = Worker(db.folder, lease_seconds=60)
     worker.models.register_base()
     length = [{"function": "length_window", "weight": 1.0, "settings": {"longest": 6}}]
-    few = {"ppo__steps": 1, "shown_prompts": 0, "held_out_prompts": 0, "reference_samples": 4}
+    few = {
+        "ppo__steps": 1,
+        "ppo__sampling__max_new_tokens": 7,
+        "shown_prompts": 0,
+        "held_out_prompts": 0,
+        "reference_samples": 4,
+    }
     assert done(db, worker, start_run(db, "train-policy", rewards=length, **few)).status == "succeeded"
-    studies.change_settings(db, system_prompt="Be someone else.", sampling={"temperature": 1.0})
+    studies.change_settings(db, system_prompt="Be someone else.", sampling={"temperature": 1.0, "max_new_tokens": 99})
     prompts.add(db, [NewPrompt(from_text("It came later."), split="train")], holdout_share=0.2, seed=0)
     folder = exported(db, worker, format="merged")
     record = json.loads((folder / "tastemaker.json").read_text())
     assert (record["sampling"]["system_prompt"], record["sampling"]["temperature"]) == ("Reply to the request.", 0.7)
-    assert json.loads((folder / "generation_config.json").read_text())["temperature"] == 0.7
+    generation = json.loads((folder / "generation_config.json").read_text())
+    assert (generation["temperature"], generation["max_new_tokens"]) == (0.7, 7)
+    imported = replace(runs.listing(db, kind="train-policy")[0], kind="policy-import", config={"name": "formal"})
+    told = policy_record.sampling_of(studies.settings(db), imported, {}, [2], takes_system=True, template="base")
+    assert (told["temperature"], told["max_new_tokens"]) == (1.0, 99)
     assert record["made_from"]["prompts"]["train"] == 3
     assert record["base"]["held_in"] == "fp32"
 
