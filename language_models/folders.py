@@ -35,6 +35,14 @@ def _files(folder: Path) -> list[Path]:
     return sorted(path for path in folder.rglob("*") if path.is_file() and path.name != MANIFEST)
 
 
+def flush_folder(folder: Path) -> None:
+    """Everything in it is on the disk afterwards: files, then folders from the deepest up, then the folder itself."""
+    found = sorted(folder.rglob("*"), reverse=True)
+    files, within = [path for path in found if path.is_file()], [path for path in found if path.is_dir()]
+    for path in [*files, *within, folder]:
+        _flush(path)
+
+
 @contextmanager
 def write_folder(final: Path) -> Iterator[Path]:
     """Yields a temporary folder to fill; on leaving it is given a manifest, flushed, and renamed to `final`.
@@ -49,14 +57,11 @@ def write_folder(final: Path) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        files = _files(temporary)
-        manifest = {str(path.relative_to(temporary)): file_sha256(path) for path in files}
+        manifest = {str(path.relative_to(temporary)): file_sha256(path) for path in _files(temporary)}
         pause_point("inside-checkpoint-write")
         (temporary / MANIFEST).write_text(json.dumps({"sha256": manifest}, indent=1, sort_keys=True))
         pause_point("manifest-written")
-        within = sorted((path for path in temporary.rglob("*") if path.is_dir()), reverse=True)  # the deepest first
-        for path in [*files, temporary / MANIFEST, *within, temporary]:
-            _flush(path)
+        flush_folder(temporary)
         pause_point("folder-flushed")
         os.rename(temporary, final)
         pause_point("folder-renamed")
@@ -78,6 +83,31 @@ def copy_folder(source: Path, final: Path) -> None:
     if manifest_sha256(final) != manifest_sha256(source):
         shutil.rmtree(final)
         raise CorruptFolder(f"The copy of {source.name} differs from it; the disk may be failing")
+
+
+def replace_folder(new: Path, final: Path, aside: Path) -> None:
+    """Flushes a folder and puts it in the place of an older one, if there is any; that is called `aside` in between.
+
+    Whenever this ends early, one of the two is whole: the older one has its name back, or `put_back` gives it back
+    after a kill.
+    """
+    flush_folder(new)
+    try:
+        if final.exists():
+            shutil.rmtree(aside, ignore_errors=True)
+            os.rename(final, aside)
+        os.rename(new, final)
+    except BaseException:
+        put_back(aside, final)
+        raise
+    _flush(final.parent)
+    shutil.rmtree(aside, ignore_errors=True)
+
+
+def put_back(aside: Path, final: Path) -> None:
+    """Gives a folder that was moved aside its name back, unless a newer one has it."""
+    if aside.exists() and not final.exists():
+        os.rename(aside, final)
 
 
 def remove_unfinished(parent: Path, mark: str = "") -> None:

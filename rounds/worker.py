@@ -95,7 +95,7 @@ class Worker:
             if run.status == "running" and run.worker is not None and run.worker != self.name:
                 runs.expire_leases(self.db, run.worker)
         remove_unfinished(self.folder / "models")
-        remove_unfinished(self.folder / "exports", export_folder.MARK)
+        export_folder.clear_unfinished(self.folder / "exports")
 
     def tidy_up(self) -> None:
         """Remove checkpoints that nothing goes on from any more, fold the log of writes back; that it fails is no
