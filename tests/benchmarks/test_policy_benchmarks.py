@@ -93,6 +93,7 @@ def test_cells_of_speed_measure_ours_where_there_is_no_peer(short: Setting) -> N
     assert "--peer" in row["peer"]
 
 
+@pytest.mark.accept
 def test_the_preset_fast_is_measured_beside_all_layers_on_the_same_work(short: Setting) -> None:
     row = policy_speed.CELLS["fast_preset"](short)
     assert row["ours"]["tokens"] == row["all_layers"]["tokens"]

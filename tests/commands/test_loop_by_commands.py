@@ -89,6 +89,7 @@ def judge_everything(folder: Path) -> int:
         return count
 
 
+@pytest.mark.accept
 @pytest.mark.timeout(170)
 def test_the_loop_by_commands(tastemaker, study_folder, worker, tmp_path):
     def succeeded(*words: object) -> dict:

@@ -86,6 +86,7 @@ def judge_all(page, seen: list[str], keys: list[str]) -> int:
     return judged
 
 
+@pytest.mark.accept
 def test_every_text_of_the_corpus_as_prompt_or_response(bare: Database, served: Callable, page):
     texts = [each.text for each in corpus(100_000)]
     assert len(texts) >= 100
