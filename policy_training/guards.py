@@ -16,6 +16,8 @@ from math import sqrt
 from statistics import fmean, stdev
 from typing import Any
 
+from scipy.special import ndtr, stdtrit
+
 from policy_training.settings import GuardSettings
 
 EMPTY_SHARE = 0.05
@@ -142,8 +144,7 @@ def hacking_alarm(proxy_of_best: Reading, proxy: Reading, best: Sequence[float],
     """An alarm where the proxy rose from that of the best policy so far, while the held-out scores fell below that
     one's, both by more than chance. `best`, `now`: held-out scores in the same order of prompts.
     """
-    fall, error = paired_difference(best, now)
-    if has_clearly_grown(proxy_of_best, proxy) and fall > ERRORS * error:
+    if has_clearly_grown(proxy_of_best, proxy) and has_clearly_fallen(best, now):
         return Alarm("hacking", fmean(now), fmean(best))
     return None
 
@@ -153,8 +154,14 @@ def may_follow(best: Sequence[float], now: Sequence[float]) -> bool:
     order of prompts. Training is expected to help, and few prompts cannot rank policies that are alike: taking the
     highest mean would keep an early one by chance.
     """
-    fall, error = paired_difference(best, now)
-    return fall <= ERRORS * error
+    return not has_clearly_fallen(best, now)
+
+
+def has_clearly_fallen(before: Sequence[float], after: Sequence[float]) -> bool:
+    """Whether scores fell, paired by prompt, by more than chance makes of so few: the quantile of Student's t that two
+    standard errors are of the normal distribution (4.5 of three prompts, 2.2 of sixteen)."""
+    fall, error = paired_difference(before, after)
+    return fall > error * float(stdtrit(len(before) - 1, ndtr(ERRORS))) if len(before) > 1 else False
 
 
 def paired_difference(before: Sequence[float], after: Sequence[float]) -> tuple[float, float]:

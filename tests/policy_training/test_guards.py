@@ -264,8 +264,13 @@ def test_a_later_policy_is_kept_where_few_prompts_cannot_tell_it_from_the_best(t
     best, alike, worse = [1.0, 0.2, 0.6, 0.9], [0.4, 0.7, 0.3, 1.1], [0.1, -0.2, 0.3, 0.2]
     # Differences 0.6, -0.5, 0.3, -0.2: mean 0.05 by 0.25; and 0.9, 0.4, 0.3, 0.7: mean 0.575 by 0.14.
     assert (may_follow(best, alike), may_follow(best, worse), may_follow(alike, best)) == (True, False, True)
-    # Differences 0.5, 0.1, 0.4, -0.2: mean 0.2 by 0.158, 1.3 errors; and 0.5, 0.3, 0.4, 0: mean 0.3 by 0.108, 2.8.
-    assert may_follow([0.5, 0.1, 0.4, -0.2], [0.0] * 4) and not may_follow([0.5, 0.3, 0.4, 0.0], [0.0] * 4)
+    # Differences 0.5, 0.3, 0.4, 0: mean 0.3 by 0.108, 2.8 errors; and 0.5, 0.3, 0.4, 0.1: mean 0.325 by 0.085, 3.8. Of
+    # four prompts 3.3 are asked (Student's t of 3 degrees at 0.97725: 3.307), of 16 2.2.
+    assert may_follow([0.5, 0.3, 0.4, 0.0], [0.0] * 4) and not may_follow([0.5, 0.3, 0.4, 0.1], [0.0] * 4)
+    wide = [1.0, -1.0] * 8  # sd 1.033, error 0.258
+    assert not may_follow([0.6 + one for one in wide], [0.0] * 16) and may_follow(
+        [0.5 + one for one in wide], [0.0] * 16
+    )
     assert may_follow([1.0], [0.0]), "one prompt tells nothing"
 
     def scripted(*looks: list[float]) -> RewardFunction:
