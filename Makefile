@@ -14,6 +14,9 @@ PYTHON ?= $(shell for p in python3 python3.14 python3.13 python3.12 python3.11 p
 PIP   := $(BIN)/python -m pip install --disable-pip-version-check --quiet --constraint constraints.txt
 MODEL := smollm2-135m-instruct
 
+# Compiled modules are kept, whatever the shell says: every process that tests start would compile them anew.
+unexport PYTHONDONTWRITEBYTECODE
+
 .PHONY: help install install-dev model browser serve test check format docs accept screenshots bench clean
 
 help: ## this list
