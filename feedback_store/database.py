@@ -313,7 +313,7 @@ def _in_words() -> Iterator[None]:
         if "locked" in said or "busy" in said:
             raise StoreUnavailable(LOCKED) from error
         if "full" in said or "disk I/O" in said:
-            raise StoreFull(
+            raise (StoreFull if "full" in said else StoreUnavailable)(
                 f"The disk refused the write ({said}). Nothing was stored; free some space and try again."
             ) from error
         if "readonly" in said:

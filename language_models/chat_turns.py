@@ -2,6 +2,7 @@
 rendering, never by name. And what stands for a template where a tokenizer has none.
 """
 
+import re
 import secrets
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
@@ -48,22 +49,31 @@ def plain_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 
 
 def _told_apart(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Message]) -> list[int]:
-    """The template's parts with their control tokens, the turns' without: it is rendered with a mark in place of each
-    turn. A template that does not show every turn as it is is read as one text."""
+    """The template's control tokens as such, those that the turns hold as text. Which are which is told by rendering
+    the template with a mark in place of each turn; all else is tokenised as it stands there, between what was written.
+    A template that does not show every turn as it is is read as one text."""
     marks = [f"TURN{secrets.token_hex(8)}" for _ in turns]
     marked = [{**turn, "content": mark} for turn, mark in zip(turns, marks, strict=True)]
     try:
         left = str(tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True))
     except TemplateError:
         left = ""
-    ids: list[int] = []
+    written = re.compile(
+        "(" + "|".join(map(re.escape, sorted(_control_tokens(tokenizer), key=len, reverse=True))) + ")"
+    )
+    parts = [""]  # by turns: as it stands there, a control token that was written out
     for turn, mark in zip(turns, marks, strict=True):
         before, found, left = left.partition(mark)
         if not found:
             return list(tokenizer.apply_chat_template(list(turns), add_generation_prompt=True, return_dict=False))
-        ids += tokenizer(before, add_special_tokens=False)["input_ids"]
-        ids += plain_tokens(tokenizer, turn["content"])
-    return [*ids, *tokenizer(left, add_special_tokens=False)["input_ids"]]
+        first, *rest = written.split(turn["content"])
+        parts[-1] += before + first
+        parts += rest
+    parts[-1] += left
+    ids: list[int] = []
+    for place, part in enumerate(parts):
+        ids += plain_tokens(tokenizer, part) if place % 2 else tokenizer(part, add_special_tokens=False)["input_ids"]
+    return ids
 
 
 @lru_cache(maxsize=4)

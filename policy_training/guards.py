@@ -72,22 +72,23 @@ def reading(values: Sequence[float], prompts: Sequence[int]) -> Reading:
     return Reading(fmean(values), max(_standard_error(values), _standard_error(means)))
 
 
-def jackknifed(figure: Callable[[Sequence[int]], float], prompts: Sequence[int]) -> Reading:
-    """The reading of a figure that is no mean, given how it comes of rows. Its error is told by leaving out one
-    completion after the other, and one prompt after the other with all of its completions (Efron and Stein 1981,
-    https://doi.org/10.1214/aos/1176345462, Eq. 1.2); the larger of the two, as in `reading`.
+Without = Callable[[Sequence[int]], float]
+"""A figure of all completions but those of some rows."""
+
+
+def jackknifed(without: Without, prompts: Sequence[int]) -> Reading:
+    """The reading of a figure that is no mean. Its error is told by leaving out one completion after the other, and one
+    prompt after the other with all of its completions (Efron and Stein 1981, https://doi.org/10.1214/aos/1176345462,
+    Eq. 1.2); the larger of the two, as in `reading`.
     """
-    rows = range(len(prompts))
-    errors = (_left_out_error(figure, rows, out) for out in ([[row] for row in rows], _rows_by_prompt(prompts)))
-    return Reading(figure(rows), max(errors))
+    alone = [[row] for row in range(len(prompts))]
+    return Reading(without([]), max(_left_out_error(without, out) for out in (alone, _rows_by_prompt(prompts))))
 
 
-def _left_out_error(
-    figure: Callable[[Sequence[int]], float], rows: Sequence[int], out: Sequence[Sequence[int]]
-) -> float:
+def _left_out_error(without: Without, out: Sequence[Sequence[int]]) -> float:
     if len(out) < 2:
         return 0.0
-    found = [figure([row for row in rows if row not in left]) for left in out]
+    found = [without(rows) for rows in out]
     return (len(found) - 1) / sqrt(len(found)) * stdev(found)
 
 
@@ -111,8 +112,22 @@ def equal_to_another(token_ids: Sequence[Sequence[int]]) -> list[bool]:
 def distinct_pairs(token_ids: Sequence[Sequence[int]]) -> float:
     """Distinct pairs of neighbouring tokens over all pairs, of the first 24 tokens of each; 1 where there is no
     pair."""
-    pairs = [pair for ids in token_ids for pair in itertools.pairwise(ids[:DISTINCT_TOKENS])]
-    return len(set(pairs)) / len(pairs) if pairs else 1.0
+    return distinct_pairs_without(token_ids)([])
+
+
+def distinct_pairs_without(token_ids: Sequence[Sequence[int]]) -> Without:
+    """`distinct_pairs` of all but some completions, by counting what these hold and not the others once more."""
+    own = [Counter(itertools.pairwise(ids[:DISTINCT_TOKENS])) for ids in token_ids]
+    whole = sum(own, Counter[tuple[int, int]]())
+    pairs = whole.total()
+
+    def without(rows: Sequence[int]) -> float:
+        left = sum((own[row] for row in rows), Counter[tuple[int, int]]())
+        gone = sum(whole[pair] == count for pair, count in left.items())
+        kept = pairs - left.total()
+        return (len(whole) - gone) / kept if kept else 1.0
+
+    return without
 
 
 def alarms_of(usual: Readings, now: Readings, settings: GuardSettings) -> list[Alarm]:

@@ -59,7 +59,7 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
     Goes on from the newest checkpoint, and reports the iteration that it closed once more: a kill may have come between
     the two. Stops before the last iteration once KL a sequence passes the budget, or on an alarm:
     `learner.kept_policy()` is the last policy before that which is not clearly below the best on held-out prompts,
-    where they are given. Raises NothingToTrain without prompts, or where the start is past the budget already.
+    where they are given. Raises NothingToTrain without prompts, or where the start is past a limit that ends runs.
     """
     if not given.prompts:
         raise NothingToTrain("there are no prompts to train on; import prompts, or lower the hold-out share")

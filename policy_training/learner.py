@@ -166,10 +166,8 @@ class Learner:
         self.kept_metrics, self.kept_steps = checkpoint.state["kept_metrics"], checkpoint.state["kept_steps"]
         restore_optimizer(self.optimizer, checkpoint.group("optimizer"))
         self.controller = KLController(checkpoint.state["beta"], self.controller.target_nats, self.controller.horizon)
-        best, usual = (
-            checkpoint.state["best_proxy"],
-            checkpoint.state.get("usual_readings"),
-        )  # a version before had none
+        best = checkpoint.state["best_proxy"]
+        usual = checkpoint.state.get("usual_readings")  # None in those of a version before
         self.best_held_out, self.best_proxy = checkpoint.state["best_held_out"], Reading(**best) if best else None
         self.usual_readings = Readings.told(usual) if usual else None
         self.skipped_in_a_row = checkpoint.state["skipped_in_a_row"]

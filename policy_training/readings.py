@@ -8,7 +8,7 @@ from torch import Tensor
 from language_models.batches import collate, shared_prompt_batches
 from language_models.log_probs import completion_pass
 from language_models.sampling import Sampled, sample
-from policy_training.guards import Readings, distinct_pairs, equal_to_another, jackknifed, reading
+from policy_training.guards import Readings, Without, distinct_pairs_without, equal_to_another, jackknifed, reading
 from policy_training.records import Given, PromptItem
 from policy_training.rollouts import draw_requests
 from policy_training.settings import TrainingSettings
@@ -29,12 +29,20 @@ def readings_of(items: Sequence[PromptItem], sampled: Sequence[Sampled], entropy
     prompts, tokens, nats = [item.id for item in items], [one.token_ids for one in sampled], entropy.tolist()
     shares = {code: reading(whether, prompts) for code, whether in flaws(sampled).items()}
     spread = {
-        "distinct": jackknifed(lambda rows: distinct_pairs([tokens[row] for row in rows]), prompts),
-        "entropy": jackknifed(
-            lambda rows: sum(nats[row] for row in rows) / sum(len(tokens[row]) for row in rows), prompts
-        ),
+        "distinct": jackknifed(distinct_pairs_without(tokens), prompts),
+        "entropy": jackknifed(_ratio_without(nats, [len(ids) for ids in tokens]), prompts),
     }
     return Readings(shares, spread)
+
+
+def _ratio_without(above: Sequence[float], below: Sequence[float]) -> Without:
+    """The ratio of two sums over all rows but some."""
+    whole = sum(above), sum(below)
+
+    def without(rows: Sequence[int]) -> float:
+        return (whole[0] - sum(above[row] for row in rows)) / (whole[1] - sum(below[row] for row in rows))
+
+    return without
 
 
 def reference_readings(given: Given, settings: TrainingSettings) -> Readings:

@@ -23,7 +23,7 @@ from rounds.estimates import GIGABYTE, LATEST, Ended, Estimate
 from rounds.evaluating import CannotEvaluate, sides_of
 from rounds.policy_settings import training_of
 from rounds.settings import SettingsError, parse
-from rounds.work import PROMPT_TOKENS, REFERENCE_PARAMETERS, THERE, Facts
+from rounds.work import GOES_ON, PROMPT_TOKENS, REFERENCE_PARAMETERS, THERE, Facts
 
 PREDICTED_SERIES = "predicted"  # of a run's metrics: what it was expected to take
 TINY_PARAMETERS = 2e5
@@ -100,7 +100,7 @@ def facts(db: Database) -> Facts:
     latest = runs.listing(db, limit=1, status="succeeded")
     seen = environment.read(db, latest[0].id) if latest else {}
     characters = prompts.mean_characters(db)
-    memory, current = psutil.virtual_memory(), policies.current(db)
+    memory = psutil.virtual_memory()
     return Facts(
         parameters=parameters_of(study.base, db.folder),
         judgments=judgments.count(db, purpose="training"),
@@ -111,7 +111,6 @@ def facts(db: Database) -> Facts:
         prompt_tokens=PROMPT_TOKENS if characters is None else TEMPLATE_TOKENS + characters / CHARACTERS_A_TOKEN,
         completion_tokens=completions.mean_tokens(db, latest=TEXTS_LOOKED_AT),
         has_reward=reward_models.latest(db) is not None,
-        goes_on=current is not None and current.folder is not None,
         cores=int(seen.get("threads") or wanted_threads()),
         gpu=seen["device"] not in ("cpu", "mps") if "device" in seen else NVIDIA.is_dir(),
         precision=base_precision.held_in(db) or "fp32",
@@ -133,7 +132,7 @@ def parameters_of(base: str, study: Path) -> float:
     folder = _on_disk(base, study)
     if folder is not None and (counted := sources.parameters(folder)):
         return counted
-    said = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([mMbB])(?![a-zA-Z])", base)
+    said = re.search(r"(?<![\d.])(\d+(?:\.\d+)?)([mMbB])(?![a-zA-Z])", base.partition("@")[0])  # no commit
     return float(said[1]) * UNITS[said[2].lower()] if said else REFERENCE_PARAMETERS
 
 
@@ -171,7 +170,7 @@ def _ended(db: Database, run: Run) -> Ended | None:
     result = run.result or {}
     if run.kind == "train-policy":
         config = _changed(config, steps=max(1, len(runs.metrics(db, run.id, "steps")) - 1))
-        config = {**config, "compute": {**config["compute"], **_switches(db, run)}}
+        config = {**config, "compute": {**config["compute"], **_switches(db, run)}, GOES_ON: _went_on(db, result)}
     if run.kind == "evaluate":
         config = {**config, THERE: _texts_there(db, config, list(result.get("policies", ())), run.id)}
     folder = _published_folder(db, result)
@@ -186,6 +185,12 @@ def _ended(db: Database, run: Run) -> Ended | None:
         memory_gb=run.progress.get("peak_memory_gb") if run.progress else None,
         published_gb=size / GIGABYTE if size else None,
     )
+
+
+def _went_on(db: Database, result: Mapping[str, Any]) -> bool:
+    """Whether the policy that a run made was trained from one that was trained or imported before."""
+    made = policies.by_name(db, str(result["policy"])) if "policy" in result else None
+    return bool(made and made.parent_id and policies.get(db, made.parent_id).folder)
 
 
 def _switches(db: Database, run: Run) -> dict[str, str]:
@@ -208,7 +213,7 @@ def _left_to_do(db: Database, kind: str, config: Mapping[str, Any]) -> Mapping[s
     if start and (own := own_lora.of_policy(db.folder, start)):  # its adapter stays as large as it is
         config = _changed(config, lora=own)
     if config.get("resume_from") is None:
-        return config
+        return {**config, GOES_ON: start is not None and start.folder is not None}
     done = resuming.step_of(db, runs.get(db, config["resume_from"])) or 0
     return _changed(config, steps=max(0, training_of(config)["steps"] - done))
 

@@ -44,7 +44,7 @@ _CAUSES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
     ),
     (
         "disk",
-        r"No space left|disk is full|disk refused the write|too little room on the disk|Errno 28",
+        r"No space left|disk is full|too little room on the disk|Errno 28",
         "The disk is full.",
         ("free_disk", "resume"),
     ),

@@ -43,7 +43,8 @@ def names_of(source: str, policies: Iterable[str] = ()) -> list[str]:
     """The names that a base goes by: the parts of its source that name it, with and without their version, such as
     smollm2 and smollm of `bundled:smollm2-135m-instruct`; and those of the study's policies that are no common word.
     """
-    last = _plain(source).rstrip("/").split("/")[-1].split(":")[-1]
+    unpinned = source.partition("@")[0] if source.startswith("hub:") else source
+    last = _plain(unpinned).rstrip("/").split("/")[-1].split(":")[-1]
     head = re.split(r"[-_.]", last)[0]
     parts = {head, re.sub(r"[\d.]+$", "", head)}
     kept = {part for part in parts if len(part) >= SHORTEST_OWN_NAME and part not in NOT_A_NAME and not part.isdigit()}

@@ -131,7 +131,7 @@ def pin_base(db: Database, base: str, commit: str | None) -> str:
     """Once a base of the hub was loaded, the study's base is that commit, kept from then on: what the hub calls by that
     name tomorrow may be other weights, and every worker would refuse them. A base without a commit is what it was.
     """
-    if commit is None or (source := sources.parse(base)).revision is not None:
+    if commit is None or (source := sources.parse(base)).revision == commit:
         return base
     pinned = str(replace(source, revision=commit))
     with db.transaction():
@@ -171,8 +171,8 @@ def _refuse_other_base(db: Database, base: str | None) -> None:
     if asked.kind == "folder":
         same = own == BASE_FOLDER and _same_files(Path(asked.name), db.folder / BASE_FOLDER)
     else:
-        unpinned = str(replace(sources.parse(own), revision=None)) if own.startswith("hub:") else own
-        same = str(asked) in (own, unpinned)
+        first = study_settings.history(db, SETTING)[0].value["base"]  # a name of the hub was pinned since
+        same = str(asked) in (own, first)
     if not same:
         raise OtherBase(
             f"The study in {db.folder} was made on the base {own}, not on {asked}. "

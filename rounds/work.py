@@ -27,6 +27,7 @@ LIKELIHOOD_PASSES = 3  # the policy and the base at the study's temperature, the
 LEARNED_SHARE = 2 / 3  # of the layers: what a learned reward reads
 PROMPT_TOKENS = 40
 THERE = "texts_there"  # beside the settings of an evaluation: its texts that were drawn before
+GOES_ON = "goes_on"  # beside those of a policy run: it starts from a policy that was trained or imported
 DRAWN_TOGETHER = 64
 REFERENCE_PARAMETERS = 135e6
 REFERENCE_CORES = 2
@@ -38,9 +39,8 @@ GPU_FACTOR = 1 / 30  # not measured
 class Facts:
     """What the work depends on besides the settings, and the machine. Disk and memory in units of 10^9 bytes; None
     where the machine does not tell. `sampling_rows`: texts that the study draws together. `completion_tokens`: how long
-    texts of this study are on average, None before there are any. `goes_on`: whether the current policy was trained or
-    imported. `base_files_gb`: the base's weights as they lie on the disk. `promised_disk_gb`: what runs that wait or
-    are at work will leave there.
+    texts of this study are on average, None before there are any. `base_files_gb`: the base's weights as they lie on
+    the disk. `promised_disk_gb`: what runs that wait or are at work will leave there.
     """
 
     parameters: float
@@ -52,7 +52,6 @@ class Facts:
     prompt_tokens: float = PROMPT_TOKENS
     completion_tokens: float | None = None
     has_reward: bool = False
-    goes_on: bool = False
     cores: int = REFERENCE_CORES
     gpu: bool = False
     precision: Precision = "fp32"
@@ -125,7 +124,7 @@ def policy_seconds(config: Mapping[str, Any], facts: Facts, judgments: int) -> f
         passes += reward_passes * most / config["shaping_every"] / 2
     drawn = _drawn(texts, training["sampling"]["batch_size"], most, facts)
     measured = (steps + 1) * (drawn + texts * passes * whole * READ_TOKEN_SECONDS)
-    if facts.goes_on:
+    if config.get(GOES_ON):
         measured += drawn + texts * whole * READ_TOKEN_SECONDS
     keeps_lower = "pairs_per_step" not in training and "demonstrations_per_step" not in training
     token = _trained_token(training, config.get("compute"), keeps_lower=keeps_lower)

@@ -171,7 +171,8 @@ class Worker:
         while True:
             try:
                 return runs.fail(self.db, lease, in_words(error))
-            except StoreUnavailable:
+            except StoreFull as full:
+                log.warning("That run %s failed is written down as soon as there is space. %s", run.id, full)
                 if self._stop.wait(NO_SPACE_SECONDS):
                     raise
 

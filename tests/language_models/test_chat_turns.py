@@ -3,7 +3,7 @@
 from pathlib import Path
 
 import pytest
-from tokenizers import processors
+from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from language_models.chat_turns import end_of_turn, lines_template, placed, plain_tokens, prompt_tokens, takes_system
@@ -112,6 +112,19 @@ def test_a_control_token_that_somebody_wrote_is_text_in_a_prompt_and_the_templat
     ]
     expected = tokenizer.decode(plain).replace("Hi", injected)
     assert tokenizer.decode(ids) == expected
+
+
+def test_around_a_control_token_that_was_written_the_template_is_tokenised_as_ever() -> None:
+    """A tokenizer that puts a space before each text would else put one before each part of the template."""
+    words = Tokenizer(
+        models.WordLevel({"[u]": 0, "[a]": 1, "\u2581hi": 2, "\u2581": 3, "</s>": 4, "\u2581</s>": 5}, "\u2581")
+    )
+    words.pre_tokenizer = pre_tokenizers.Metaspace()
+    words.add_special_tokens(["[u]", "[a]", "</s>"])
+    template = "{% for message in messages %}[u]{{ message['content'] }}{% endfor %}[a]"
+    tokenizer = PreTrainedTokenizerFast(tokenizer_object=words, eos_token="</s>", chat_template=template)
+    plain = prompt_tokens(tokenizer, [{"role": "user", "content": " hi hi"}])
+    assert prompt_tokens(tokenizer, [{"role": "user", "content": " hi</s> hi"}]) == [*plain[:-2], 5, *plain[-2:]]
 
 
 def test_a_template_that_does_not_show_every_turn_is_read_as_one_text() -> None:

@@ -10,6 +10,8 @@ from typing import Any
 import numpy as np
 import pytest
 import torch
+from hypothesis import given, settings
+from hypothesis import strategies as st
 from pydantic import ValidationError
 
 from language_models.errors import NothingToTrain
@@ -25,6 +27,7 @@ from policy_training.guards import (
     Readings,
     alarms_of,
     distinct_pairs,
+    distinct_pairs_without,
     equal_to_another,
     hacking_alarm,
     has_clearly_grown,
@@ -99,7 +102,8 @@ def test_a_jackknifed_reading_by_hand():
     # Of a mean it gives the standard errors that a reading has.
     values, prompts = [1, 1, 1, 1, 0, 0, 0, 0], [5, 5, 6, 6, 7, 7, 8, 8]
 
-    def mean(rows: Sequence[int]) -> float:
+    def mean(left_out: Sequence[int]) -> float:
+        rows = [row for row in range(8) if row not in left_out]
         return sum(values[row] for row in rows) / len(rows)
 
     assert jackknifed(mean, prompts) == Reading(0.5, pytest.approx(0.288675))
@@ -107,9 +111,18 @@ def test_a_jackknifed_reading_by_hand():
     assert jackknifed(lambda _: 3.0, [5]) == Reading(3.0, 0.0)
     # Numbers 4, 2 of 2, 4 tokens: 6 / 6; without the first 2 / 4, without the second 4 / 2: sd 1.0607, halved by
     # sqrt(1 / 2) and not by sqrt(2).
-    parts = [(4, 2), (2, 4)]
-    ratio = jackknifed(lambda rows: sum(parts[row][0] for row in rows) / sum(parts[row][1] for row in rows), [1, 2])
-    assert ratio == Reading(1.0, pytest.approx(0.75))
+    items = [PromptItem(1, [1]), PromptItem(2, [1])]
+    drawn = [Sampled([7] * tokens, "a", "stop") for tokens in (2, 4)]
+    entropy = readings_of(items, drawn, torch.tensor([4.0, 2.0])).spread["entropy"]
+    assert entropy == Reading(1.0, pytest.approx(0.75))
+
+
+@settings(max_examples=50, deadline=None)
+@given(st.lists(st.lists(st.integers(0, 3), max_size=30), min_size=1, max_size=6), st.data())
+def test_pairs_that_are_left_are_those_of_the_completions_that_are_left(texts: list[list[int]], data: st.DataObject):
+    out = data.draw(st.sets(st.integers(0, len(texts) - 1)))
+    left = [text for row, text in enumerate(texts) if row not in out]
+    assert distinct_pairs_without(texts)(sorted(out)) == distinct_pairs(left)
 
 
 def test_prompts_of_many_or_few_answers_raise_no_alarm_when_they_are_drawn_more_often():

@@ -13,6 +13,7 @@ from rounds.settings import KIND_SETTINGS, parse
 from rounds.work import (
     DRAWN_STEP_SECONDS,
     DRAWN_TOKEN_SECONDS,
+    GOES_ON,
     READ_TOKEN_SECONDS,
     START_SECONDS,
     TRAINED_TOKEN_SECONDS,
@@ -126,7 +127,7 @@ def test_a_policy_s_time_counts_iterations_epochs_and_what_is_computed_again():
 
 def test_where_training_goes_on_the_reference_is_drawn_and_read_once_beside_it():
     config = of("train-policy")
-    plain, on = (work_seconds("train-policy", config, facts, 0) for facts in (FACTS, replace(FACTS, goes_on=True)))
+    plain, on = (work_seconds("train-policy", {**config, GOES_ON: it}, FACTS, 0) for it in (False, True))
     batches = 32 / config["ppo"]["sampling"]["batch_size"]  # 8 prompts x 4 completions
     assert on - plain == pytest.approx(math.ceil(batches) * STEP + 32 * (DRAWN + READ))
 

@@ -90,6 +90,7 @@ def test_what_was_found_is_told():
     [
         ("bundled:smollm2-135m-instruct", ["smollm", "smollm2"]),
         ("hub:Qwen/Qwen2.5-0.5B-Instruct", ["qwen", "qwen2"]),
+        ("hub:openai-community/gpt2@607a30d783dfa663caf39e0663372112b4cfcd7e", ["gpt2"]),
         ("/models/my_model", []),
         ("tiny:", []),
     ],

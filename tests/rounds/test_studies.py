@@ -115,16 +115,17 @@ def test_a_base_folder_that_is_changed_in_place_changes_no_study(tmp_path):
     folders.verify(kept)
 
 
-def test_a_base_of_the_hub_is_the_commit_that_was_first_loaded(tmp_path, monkeypatch):
+@pytest.mark.parametrize("named", [HUB, f"{HUB}@v1"])
+def test_a_base_of_the_hub_is_the_commit_that_was_first_loaded(tmp_path, monkeypatch, named):
     first = put_tiny_on_hub(monkeypatch, tmp_path)
-    with studies.open_or_create(tmp_path / "s", base=HUB, create=True) as db:
+    with studies.open_or_create(tmp_path / "s", base=named, create=True) as db:
         ModelHost(db, studies.settings(db).base).register_base()
         assert studies.settings(db).base == f"{HUB}@{first.name}"
         asked = []
         monkeypatch.setattr(fetch, "_from_hub", lambda source: asked.append(source.revision) or first)
         ModelHost(db, studies.settings(db).base).register_base()  # whatever the branch names by now
         assert set(asked) == {first.name}
-    for again in (HUB, f"{HUB}@{first.name}", None):
+    for again in (named, f"{HUB}@{first.name}", None):
         studies.open_or_create(tmp_path / "s", base=again).close()
     with pytest.raises(studies.OtherBase, match="not on hub:people/tiny@main"):
         studies.open_or_create(tmp_path / "s", base=f"{HUB}@main")
