@@ -117,12 +117,12 @@ def distinct_pairs(token_ids: Sequence[Sequence[int]]) -> float:
 
 def distinct_pairs_without(token_ids: Sequence[Sequence[int]]) -> Without:
     """`distinct_pairs` of all but some completions, by counting what these hold and not the others once more."""
-    own = [Counter(itertools.pairwise(ids[:DISTINCT_TOKENS])) for ids in token_ids]
-    whole = sum(own, Counter[tuple[int, int]]())
+    own = [list(itertools.pairwise(ids[:DISTINCT_TOKENS])) for ids in token_ids]
+    whole = Counter(itertools.chain.from_iterable(own))
     pairs = whole.total()
 
     def without(rows: Sequence[int]) -> float:
-        left = sum((own[row] for row in rows), Counter[tuple[int, int]]())
+        left = Counter(itertools.chain.from_iterable(own[row] for row in rows))
         gone = sum(whole[pair] == count for pair, count in left.items())
         kept = pairs - left.total()
         return (len(whole) - gone) / kept if kept else 1.0
