@@ -107,6 +107,7 @@ def test_alarms_of_a_run_are_told_with_its_end_and_in_the_list(tastemaker, study
     def see_through(db, run, **_):
         lease = runs.claim(db, "worker", lease_seconds=60)
         runs.add_metrics(db, lease, run_alarms.ALARMS, 3, {"entropy": 0.125, "entropy.limit": 0.3})
+        runs.add_metrics(db, lease, "predicted", 0, {"seconds": 262.4, "memory_gb": 2.0})
         runs.succeed(db, lease, {"policy": "policy-1", "alarms": ["entropy"]})
         return runs.get(db, run.id)
 
@@ -115,4 +116,7 @@ def test_alarms_of_a_run_are_told_with_its_end_and_in_the_list(tastemaker, study
     assert told.code == 0
     assert "Alarm at step 3: entropy 0.125, limit 0.300." in told.err
     assert "Look at the texts of the policy before you use it." in told.err
-    assert "succeeded, alarm: entropy" in tastemaker("runs", study).out
+    assert "(train-policy) succeeded, took 0 s (262 s expected)." in told.out
+    listed = tastemaker("runs", study).out
+    assert "succeeded, alarm: entropy" in listed
+    assert "took 0 s (262 s expected)" in " ".join(listed.split())

@@ -17,6 +17,7 @@ def test_every_file_is_an_algorithm_that_a_run_can_choose():
 def test_an_algorithm_says_what_it_is_and_what_it_takes(name: str):
     described = algorithm_registry.describe(name)
     assert "http" in described.about  # its source
+    assert "Left out" in described.about  # and what of it is not there
     assert set(described.needs) <= {"prompts", "reward", "preferences", "demonstrations"}
     chosen = TrainPolicySettings.model_validate({"algorithm": name})
     assert type(chosen.training) is algorithm_registry.settings_class(name)

@@ -114,7 +114,7 @@ def tell(
     if as_json:
         print_json({**plain(started), "gate": gate} if gate else started)
     elif wait:
-        print(f"Run {started.id} ({started.kind}) {started.status}.")
+        print(f"Run {started.id} ({started.kind}) {started.status}{took_words(db, started, before=', ')}.")
         print_result(started.result)
         say_alarms(db, started)
     else:
@@ -233,7 +233,7 @@ def listing(
         ]
         print_json([{**asdict(run), **run_views.row(run), **more} for run, more in zip(found, told, strict=True)])
         return
-    rows = [[run.id, run.kind, status_words(run), how_far(run), run.created_at, run.error] for run in found]
+    rows = [[run.id, run.kind, status_words(run), how_far(db, run), run.created_at, run.error] for run in found]
     print_table(
         ["run", "kind", "status", "progress", "asked at", "error"],
         rows,
@@ -247,11 +247,20 @@ def status_words(run: "Run") -> str:
     return f"{run.status}, alarm: {', '.join(alarms)}" if alarms else run.status
 
 
-def how_far(run: "Run") -> str:
+def how_far(db: "Database", run: "Run") -> str:
     """What it is at; of one that has ended how long it took."""
-    if run.ended_at is None:
-        return progress_words(run.progress)
-    return "" if run.seconds_at_work is None else f"took {run.seconds_at_work:.0f} s"
+    return progress_words(run.progress) if run.ended_at is None else took_words(db, run)
+
+
+def took_words(db: "Database", run: "Run", before: str = "") -> str:
+    """How long it took, and what it was expected to take when it began; nothing where neither is known."""
+    from rounds import estimating
+
+    if run.seconds_at_work is None:
+        return ""
+    told = estimating.predicted(db, run.id)
+    expected = f" ({told['seconds']:.0f} s expected)" if told and run.status == "succeeded" else ""
+    return f"{before}took {run.seconds_at_work:.0f} s{expected}"
 
 
 def progress_words(progress: dict[str, Any] | None) -> str:
