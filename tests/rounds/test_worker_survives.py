@@ -106,7 +106,7 @@ PARENT = """
 import os, subprocess, sys, time
 worker = subprocess.Popen([sys.executable, "-m", "rounds.worker", sys.argv[1], "--parent", str(os.getpid())])
 print(worker.pid, flush=True)
-time.sleep(60)
+time.sleep(200)
 """
 
 
