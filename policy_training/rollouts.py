@@ -4,6 +4,7 @@ step."""
 import time
 from collections.abc import Sequence
 from dataclasses import dataclass, replace
+from typing import Any
 
 import numpy as np
 import torch
@@ -151,8 +152,9 @@ def checked_scores(scores: Sequence[float], items: Sequence[PromptItem]) -> Tens
     return found
 
 
-def _number(score: object) -> float:
+def _number(score: Any) -> float:
+    """What somebody's function gave, as a number; NaN where it is none."""
     try:
-        return float(score)  # type: ignore[arg-type]  # whatever somebody's function gave
+        return float(score)
     except (TypeError, ValueError, OverflowError):
         return float("nan")
