@@ -47,6 +47,12 @@ def harmless(page) -> None:
     assert page.locator(".tm iframe, .tm img, .tm script").count() == 0
 
 
+def test_links_within_the_page_stay_on_it(study: Database, served: Callable, page):
+    open_runs(page, served(study), "")
+    page.get_by_role("link", name="Start a run").click()
+    page.wait_for_url("**/runs#new")
+
+
 def test_a_run_is_started_from_the_form_with_its_plan_beside_it(study: Database, served: Callable, page):
     open_runs(page, served(study), "#new/sample")
     command = page.locator(".tm-command")

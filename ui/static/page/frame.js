@@ -26,6 +26,9 @@ const CONSOLE = [
  * `me` is who is logged in: {name, role, key, accounts, study}. `signal` ends the listeners on the document when the page part is mounted anew.
  */
 export async function openFrame(element, context, page) {
+  // Gradio's page names the folder above as the base of its links: "#new" would lead there, to another page. Of the page
+  // itself all other links are the same.
+  document.querySelector("base")?.setAttribute("href", location.pathname);
   if (element.dataset.mounted) return null;
   element.dataset.mounted = "yes";
   element.classList.remove("prose", "gradio-style"); // our styles are our own
