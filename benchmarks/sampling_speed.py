@@ -16,7 +16,6 @@ import torch
 from transformers import AutoModelForCausalLM
 
 from benchmarks.setting import Setting, peak_gigabytes
-from language_models.batches import collate
 from language_models.fetch import ensure
 from language_models.sampling import SampleRequest, sample
 from language_models.settings import SamplingSettings
@@ -62,7 +61,7 @@ def _sample(setting: Setting, prompts: list[list[int]], new_tokens: int, turn: i
 
 def _generate(setting: Setting, network: Any, prompts: list[list[int]], new_tokens: int, turn: int) -> Drawn:
     model = setting.model
-    batch = collate(prompts, [[] for _ in prompts], model.pad_id, model.device)
+    batch = model.laid_out(prompts, [[] for _ in prompts])
     torch.manual_seed(setting.seed * TURNS + turn)
     began = time.perf_counter()
     with torch.no_grad():

@@ -1,7 +1,7 @@
 """Several LoRA adapters on one shared frozen base, through PEFT's public interface.
 
-PEFT toggles `requires_grad` whenever an adapter is switched; `Adapters` sets it explicitly after each switch, so that
-only the adapter being trained ever changes.
+PEFT toggles `requires_grad` whenever an adapter is switched; `Adapters` has it off but
+for the adapter that is trained.
 """
 
 from collections.abc import Iterator
@@ -10,6 +10,7 @@ from pathlib import Path
 
 import torch
 from peft import LoraConfig, PeftModel, get_peft_model, get_peft_model_state_dict, set_peft_model_state_dict
+from peft.tuners.tuners_utils import BaseTunerLayer
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 from transformers import PreTrainedModel
@@ -34,8 +35,9 @@ class Adapters:
         self.network: PreTrainedModel | PeftModel = network.requires_grad_(False)
         self.base_name = base_name
         self.active: str | None = None
+        self._adapted: list[BaseTunerLayer] = []  # looking for them takes ten times as long as switching them
         self._trained: str | None = None
-        self._trained_from = 0  # the lowest layer whose part of it is trained
+        self._wanting: list[nn.Parameter] = []  # gradients, of the adapter that is trained
 
     @property
     def names(self) -> list[str]:
@@ -130,6 +132,7 @@ class Adapters:
             self.network = network.unload()
         else:
             network.delete_adapter(name)
+        self._find_adapted()
         self._switch(self.active)
 
     def state(self, name: str) -> dict[str, Tensor]:
@@ -151,6 +154,9 @@ class Adapters:
     def using(self, name: str | None) -> Iterator[None]:
         """Forward passes inside see this adapter (None: the base alone); afterwards what was in use before."""
         previous = self.active
+        if name == previous:
+            yield
+            return
         self._switch(name)
         try:
             yield
@@ -162,14 +168,15 @@ class Adapters:
         """Inside, the adapter is in use and its parameters from a layer up, and no others, want gradients."""
         if self._trained is not None:
             raise ValueError(f"adapter {self._trained!r} is being trained; one at a time")
-        with self.using(name):
-            self._trained, self._trained_from = name, from_layer
-            self._set_gradients()
-            try:
-                yield list(self.parameters(name, from_layer=from_layer).values())
-            finally:
-                self._trained = None
-                self._set_gradients()
+        wanting = list(self.parameters(name, from_layer=from_layer).values())
+        self._trained, self._wanting = name, wanting
+        try:
+            with self.using(name):
+                self._switch(name)  # also where it is in use already: its gradients are wanted now
+                yield wanting
+        finally:
+            self._trained, self._wanting = None, []
+            self._switch(self.active)
 
     @staticmethod
     def _layers(network: PeftModel) -> nn.ModuleList:
@@ -192,23 +199,23 @@ class Adapters:
         else:
             self.network = get_peft_model(self.network, config, adapter_name=name)
         self.network.eval()
+        self._find_adapted()
         self._switch(self.active)
 
     def _switch(self, name: str | None) -> None:
+        """Layer by layer: PEFT's own way to switch walks through all modules and all parameters, several times."""
         if name is not None:
-            tuner = self.require(name).base_model
-            tuner.enable_adapter_layers()
-            self.require(name).set_adapter(name)
-        elif isinstance(self.network, PeftModel):
-            self.network.base_model.disable_adapter_layers()
+            self.require(name)
+        for layer in self._adapted:
+            layer.enable_adapters(name is not None)
+            if name is not None:
+                layer.set_adapter(name, inference_mode=True)  # nothing wants gradients
+        for parameter in self._wanting:
+            parameter.requires_grad_(True)
         self.active = name
-        self._set_gradients()
 
-    def _set_gradients(self) -> None:
-        trained = self.parameters(self._trained, from_layer=self._trained_from) if self._trained is not None else {}
-        wanted = {id(parameter) for parameter in trained.values()}
-        for parameter in self.network.parameters():
-            parameter.requires_grad_(id(parameter) in wanted)
+    def _find_adapted(self) -> None:
+        self._adapted = [module for module in self.network.modules() if isinstance(module, BaseTunerLayer)]
 
 
 def _out_and_in(module: nn.Module) -> tuple[int, int]:

@@ -15,10 +15,9 @@ from safetensors.torch import load_file, save_file
 from torch import Tensor, optim
 
 from language_models import folders
-from language_models.errors import CorruptFolder
 from language_models.pause_points import pause_point
 
-TENSORS, STATE = "tensors.safetensors", "state.json"
+NAMES, TENSORS, STATE = "step-*", "tensors.safetensors", "state.json"
 
 
 @dataclass(frozen=True)
@@ -51,7 +50,7 @@ def save_checkpoint(
         pause_point("checkpoint-tensors-written")
         (temporary / STATE).write_text(json.dumps({"step": step, **state}, sort_keys=True))
         pause_point("checkpoint-state-written")
-    for old in sorted(folder.glob("step-*"))[:-keep]:
+    for old in sorted(folder.glob(NAMES))[:-keep]:
         shutil.rmtree(old, ignore_errors=True)
     pause_point("older-checkpoints-removed")
 
@@ -61,14 +60,11 @@ def latest_checkpoint(folder: Path) -> Checkpoint | None:
     if not folder.is_dir():
         return None
     folders.remove_unfinished(folder)
-    for path in sorted(folder.glob("step-*"), reverse=True):
-        try:
-            folders.verify(path)
-        except (CorruptFolder, OSError):  # a disk that fails reads none of it
-            continue
-        state = json.loads((path / STATE).read_text())
-        return Checkpoint(state.pop("step"), load_file(path / TENSORS), state)
-    return None
+    path = folders.newest_whole(folder, NAMES)
+    if path is None:
+        return None
+    state = json.loads((path / STATE).read_text())
+    return Checkpoint(state.pop("step"), load_file(path / TENSORS), state)
 
 
 def optimizer_tensors(optimizer: optim.Optimizer) -> dict[str, Tensor]:

@@ -71,6 +71,18 @@ def write_folder(final: Path) -> Iterator[Path]:
         raise
 
 
+def newest_whole(parent: Path, names: str) -> Path | None:
+    """Of the folders named like `names` the last by name whose files are as they were written, or None. Reads all of
+    it; one that the disk does not give any more is passed over."""
+    for path in sorted(parent.glob(names), reverse=True):
+        try:
+            verify(path)
+        except (CorruptFolder, OSError):
+            continue
+        return path
+    return None
+
+
 def copy_folder(source: Path, final: Path) -> None:
     """Copies a checked folder, flushed and renamed into place as `write_folder` does. Raises CorruptFolder where the
     copy is not what the source's manifest says.

@@ -41,7 +41,16 @@ def _merged_weights(base: nn.Module, adapter: str) -> Iterator[tuple[str, Any, T
     adapters that are loaded beside it."""
     for name, module in base.named_modules():
         if isinstance(module, LoraLayer) and adapter in module.lora_A:
-            plain = module.get_base_layer()
-            with torch.no_grad():
-                weight = plain.weight.clone().add_(module.get_delta_weight(adapter))  # it lies as the base's does
-            yield name, plain, weight
+            yield name, module.get_base_layer(), _merged_weight(module, adapter)
+
+
+@torch.no_grad()
+def _merged_weight(module: Any, adapter: str) -> Tensor:
+    """W + s B A, lying in memory as W does. In 32 bits as one product that begins with W: a matrix of the change,
+    scaled and added, would be written and read three times more."""
+    weight = module.get_base_layer().weight
+    low, high = module.lora_A[adapter].weight, module.lora_B[adapter].weight
+    if {weight.dtype, low.dtype, high.dtype} != {torch.float32}:
+        return torch.as_tensor(weight.clone().add_(module.get_delta_weight(adapter)))
+    factors = (low.T, high.T) if module.fan_in_fan_out else (high, low)  # GPT-2's weights lie transposed
+    return torch.addmm(weight, *factors, alpha=module.scaling[adapter], out=torch.empty_like(weight))

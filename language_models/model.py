@@ -3,7 +3,7 @@
 import copy
 import hashlib
 import json
-from collections.abc import Iterator, Mapping, Sequence
+from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager
 from dataclasses import dataclass, replace
 from functools import cached_property
@@ -23,7 +23,7 @@ from transformers import (
 
 from language_models import folders, layers
 from language_models.adapters import Adapters
-from language_models.batches import Batch
+from language_models.batches import Batch, collate
 from language_models.chat_turns import Message, end_of_turn, placed, plain_tokens, prompt_tokens, takes_system
 from language_models.errors import PromptTooLong
 from language_models.fetch import ensure
@@ -167,6 +167,17 @@ class LanguageModel:
     def text(self, completion_ids: Sequence[int]) -> str:
         """The text of completion tokens, without the EOS."""
         return str(self.tokenizer.decode(list(completion_ids), skip_special_tokens=True))
+
+    def laid_out(self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]]) -> Batch:
+        """B prompts and their completions as this model reads them: padded, on its device (`batches.collate`)."""
+        return collate(prompts, completions, self.pad_id, self.device)
+
+    def in_parts(
+        self, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], parts: Iterable[Sequence[int]]
+    ) -> Iterator[tuple[Sequence[int], Batch]]:
+        """Each part's rows, as `batches.token_batches` or `shared_prompt_batches` chose them, and these laid out."""
+        for rows in parts:
+            yield rows, self.laid_out([prompts[row] for row in rows], [completions[row] for row in rows])
 
     def completion_states(self, batch: Batch) -> Tensor:
         """(B, C, H): the states above the top layer at the completions' own tokens, for models without an output layer

@@ -7,7 +7,7 @@ from typing import Any, Literal
 import torch
 from torch import Tensor
 
-from language_models.batches import collate, distinct
+from language_models.batches import distinct
 from language_models.machine import place_of_doubles
 from language_models.model import LanguageModel
 from language_models.roomy_cache import roomy_cache
@@ -103,7 +103,7 @@ def _sample_batch(
     model: LanguageModel, network: Any, requests: Sequence[SampleRequest], settings: SamplingSettings
 ) -> list[Sampled]:
     prompts, prompt_of = distinct([request.prompt_ids for request in requests])
-    batch = collate(prompts, [[] for _ in prompts], model.pad_id, model.device)
+    batch = model.laid_out(prompts, [[] for _ in prompts])
     drawn_on = place_of_doubles(model.device)
     uniforms = _uniforms(requests, settings.max_new_tokens).to(drawn_on)
     drawn: list[list[int]] = [[] for _ in requests]

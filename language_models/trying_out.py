@@ -6,7 +6,6 @@ module, states that are no key-value cache), and would fail in the middle of a s
 
 import torch
 
-from language_models.batches import collate
 from language_models.errors import UnknownModel
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
@@ -27,7 +26,7 @@ def require_usable(model: LanguageModel) -> None:
             doing = "log-probs of completions"
             _require_same_log_probs(model)
             doing = "states of its lower layers"
-            model.trunk(1).completion_states(collate([PROMPT], [COMPLETION], model.pad_id))
+            model.trunk(1).completion_states(model.laid_out([PROMPT], [COMPLETION]))
             doing = "sampling"
             _sample(model, None)
             doing = "an adapter"
@@ -52,7 +51,7 @@ def _sample(model: LanguageModel, adapter: str | None) -> None:
 
 def _require_same_log_probs(model: LanguageModel) -> None:
     """Those of the parts must be those of the whole network; sixteen bits and fewer round too much to tell."""
-    found = completion_pass(model, collate([PROMPT], [COMPLETION], model.pad_id), 1.0).log_probs[0]
+    found = completion_pass(model, model.laid_out([PROMPT], [COMPLETION]), 1.0).log_probs[0]
     ids = torch.tensor([[*PROMPT, *COMPLETION]], device=model.device)
     whole = torch.log_softmax(model.network(input_ids=ids).logits[0].float(), dim=-1)
     places = range(len(PROMPT) - 1, len(PROMPT) + len(COMPLETION) - 1)

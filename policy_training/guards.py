@@ -12,7 +12,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import sqrt
+from math import isfinite, nan, sqrt
 from statistics import fmean, stdev
 from typing import Any
 
@@ -89,7 +89,7 @@ def _left_out_error(without: Without, out: Sequence[Sequence[int]]) -> float:
     if len(out) < 2:
         return 0.0
     found = [without(rows) for rows in out]
-    return (len(found) - 1) / sqrt(len(found)) * stdev(found)
+    return (len(found) - 1) / sqrt(len(found)) * _spread(found)
 
 
 def _rows_by_prompt(prompts: Sequence[int]) -> list[list[int]]:
@@ -100,7 +100,12 @@ def _rows_by_prompt(prompts: Sequence[int]) -> list[list[int]]:
 
 
 def _standard_error(values: Sequence[float]) -> float:
-    return stdev(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+    return _spread(values) / sqrt(len(values)) if len(values) > 1 else 0.0
+
+
+def _spread(values: Sequence[float]) -> float:
+    """Their standard deviation; no number where one of them is none, for which the library's raises."""
+    return stdev(values) if all(map(isfinite, values)) else nan
 
 
 def equal_to_another(token_ids: Sequence[Sequence[int]]) -> list[bool]:

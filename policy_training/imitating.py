@@ -4,7 +4,7 @@ from collections.abc import Sequence
 
 import torch
 
-from language_models.batches import collate, token_batches
+from language_models.batches import token_batches
 from language_models.errors import NothingToTrain
 from language_models.log_probs import completion_pass
 from policy_training.learner import Learner
@@ -32,19 +32,13 @@ def add_imitation_gradient(
 
     Each token counts as its demonstration's weight; micro-batches only save memory.
     """
-    tokens = sum(len(one.completion_ids) for one in demonstrations)
-    lengths = [len(one.prompt_ids) + len(one.completion_ids) for one in demonstrations]
+    prompts, shown = [one.prompt_ids for one in demonstrations], [one.completion_ids for one in demonstrations]
+    tokens = sum(map(len, shown))
+    lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, shown, strict=True)]
     total, minibatch = 0.0, []
-    for rows in token_batches(lengths, settings.tokens_per_batch):
-        own = [demonstrations[row] for row in rows]
-        batch = collate(
-            [one.prompt_ids for one in own],
-            [one.completion_ids for one in own],
-            learner.model.pad_id,
-            learner.model.device,
-        )
+    for rows, batch in learner.model.in_parts(prompts, shown, token_batches(lengths, settings.tokens_per_batch)):
         log_probs = completion_pass(learner.model, batch, settings.sampling.temperature).log_probs
-        weights = torch.tensor([one.weight for one in own], device=log_probs.device)
+        weights = torch.tensor([demonstrations[row].weight for row in rows], device=log_probs.device)
         share = (weights * imitation_losses(log_probs, batch.completion_mask)).sum() / tokens
         (coefficient * share).backward()
         total += float(share.detach())
@@ -60,8 +54,7 @@ def mixed_imitation(
     """
     if not settings.imitation_coefficient:
         return {}, []
-    counting = demonstrations_that_count(demonstrations)
-    drawn = in_passes(len(counting), settings.imitation_batch, place, (settings.seed, 4))
-    shown = [counting[row] for row in drawn]
+    drawn = in_passes(len(demonstrations), settings.imitation_batch, place, (settings.seed, 4))
+    shown = [demonstrations[row] for row in drawn]
     loss, minibatch = add_imitation_gradient(learner, shown, settings, settings.imitation_coefficient)
     return {"imitation_loss": loss}, minibatch

@@ -13,7 +13,7 @@ from torch import Tensor
 
 from language_models.errors import NothingToTrain
 from language_models.pause_points import pause_point
-from language_models.sampling import Sampled, SampleRequest, sample
+from language_models.sampling import SampleRequest, sample
 from language_models.seeds import completion_seed
 from policy_training.advantages import masked_mean
 from policy_training.episodes import Episodes
@@ -31,7 +31,7 @@ from policy_training.guards import (
 from policy_training.kl import k3_per_sequence, kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.readings import flaws, readings_of, reference_readings
-from policy_training.records import Given, PromptItem, StepReport
+from policy_training.records import Given, StepReport
 from policy_training.rollouts import Rollouts, checked_scores, collect
 from policy_training.settings import RewardedSettings, TrainingSettings
 from policy_training.token_figures import tokens_of
@@ -66,7 +66,7 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
     done, report = learner.resume(given.checkpoint_folder)
     if report is not None:
         given.on_step(
-            StepReport(done - 1, settings.steps, report["metrics"], [], [Alarm(*one) for one in report["alarms"]])
+            StepReport(done - 1, settings.steps, report["metrics"], [Alarm(*one) for one in report["alarms"]])
         )
     for step in range(done, settings.steps + 1):  # the last pass only measures what the last update made
         began = time.monotonic()
@@ -75,7 +75,7 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         measured_at = time.monotonic()
         learner.stopped = _reason_to_stop(alarms, settings, f"at step {step}")
         if step == settings.steps or learner.stopped is not None:
-            given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms))
+            given.on_step(StepReport(step, settings.steps, metrics, alarms))
             return
         learner.decay_rates(step, settings)
         left = learned_from(rollouts, learner, settings, step)
@@ -95,7 +95,7 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
             report = {"metrics": metrics, "alarms": [astuple(one) for one in alarms]}
             learner.save(given.checkpoint_folder, step + 1, report)
         tokens = tokens_of(now, learner)
-        given.on_step(StepReport(step, settings.steps, metrics, _shown(rollouts), alarms, tokens))
+        given.on_step(StepReport(step, settings.steps, metrics, alarms, tokens))
         pause_point("iteration-reported")
 
 
@@ -103,11 +103,12 @@ def _measured(
     learner: Learner, given: Given, settings: TrainingSettings, step: int, rollouts: Rollouts
 ) -> tuple[dict[str, float], list[Alarm]]:
     """Figures of the policy as it is now and what is past its limit; it is kept where it may be published."""
-    metrics = describe(rollouts)
+    metrics = figures_of(rollouts)
     if isinstance(settings, RewardedSettings):
         metrics["beta"] = learner.controller.beta
     if given.reward is not None:
         metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
+        metrics |= given.reward_figures()
     readings = readings_of(rollouts.items, rollouts.sampled, rollouts.entropy.sum(1))
     proxy = _proxy(rollouts, given, settings)
     if learner.usual_readings is None:
@@ -122,7 +123,7 @@ def _measured(
     return metrics, alarms
 
 
-def describe(rollouts: Rollouts) -> dict[str, float]:
+def figures_of(rollouts: Rollouts) -> dict[str, float]:
     """Means over the rollouts: KL a sequence (nats), entropy a token (nats), length in tokens, share cut off."""
     kl = kl_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
     k3 = k3_per_sequence(rollouts.log_probs, rollouts.reference, rollouts.mask)
@@ -207,7 +208,3 @@ def _reason_to_stop(alarms: Sequence[Alarm], settings: TrainingSettings, when: s
         told = ", ".join(f"{alarm.code} {alarm.value:.3g} past {alarm.limit:.3g}" for alarm in lasting)
         return f"alarm {when}: {told}"
     return None
-
-
-def _shown(rollouts: Rollouts, count: int = 2) -> list[tuple[PromptItem, Sampled, float]]:
-    return list(zip(rollouts.items[:count], rollouts.sampled[:count], rollouts.scores[:count].tolist(), strict=True))

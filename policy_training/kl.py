@@ -5,6 +5,8 @@ from dataclasses import dataclass
 import torch
 from torch import Tensor
 
+from policy_training.losses import k3_losses
+
 
 def token_rewards(
     scores: Tensor, log_probs: Tensor, reference: Tensor, mask: Tensor, beta: float, shaping: Tensor | None = None
@@ -37,8 +39,7 @@ def k3_per_sequence(log_probs: Tensor, reference: Tensor, mask: Tensor) -> Tenso
 
     John Schulman's k3, http://joschu.net/blog/kl-approx.html.
     """
-    log_ratio = torch.where(mask, reference - log_probs, 0.0)
-    return (log_ratio.exp() - 1 - log_ratio).sum(1)
+    return torch.where(mask, k3_losses(log_probs, reference), 0.0).sum(1)
 
 
 @dataclass(frozen=True)

@@ -5,7 +5,7 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from language_models.batches import collate, shared_prompt_batches
+from language_models.batches import shared_prompt_batches
 from language_models.log_probs import completion_pass
 from language_models.sampling import Sampled, sample
 from policy_training.guards import Readings, Without, distinct_pairs_without, equal_to_another, jackknifed, reading
@@ -53,9 +53,8 @@ def reference_readings(given: Given, settings: TrainingSettings) -> Readings:
     prompts, completions = [item.token_ids for item in items], [one.token_ids for one in sampled]
     nats = torch.zeros(len(items))
     with torch.no_grad(), model.adapters.using(given.reference_adapter):
-        for rows in shared_prompt_batches(prompts, completions, settings.tokens_per_batch):
-            own = [prompts[row] for row in rows], [completions[row] for row in rows]
-            batch = collate(*own, model.pad_id, model.device)
+        parts = shared_prompt_batches(prompts, completions, settings.tokens_per_batch)
+        for rows, batch in model.in_parts(prompts, completions, parts):
             entropy = completion_pass(model, batch, settings.sampling.temperature, with_entropy=True).entropy
             assert entropy is not None
             nats[rows] = entropy.sum(1).cpu()

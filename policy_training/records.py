@@ -2,7 +2,7 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass, field
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
@@ -90,14 +90,13 @@ class RolloutTokens:
 @dataclass(frozen=True)
 class StepReport:
     """What an iteration looked like; sent after its checkpoint, where it has one, is on disk, and again, without
-    samples, by a run that goes on from there. `alarms`: what went past its limit; `tokens`: a few of the rollouts that
+    tokens, by a run that goes on from there. `alarms`: what went past its limit; `tokens`: a few of the rollouts that
     were learned from.
     """
 
     step: int
     steps: int
     metrics: dict[str, float]
-    samples: list[tuple[PromptItem, Sampled, float]] = field(default_factory=list)
     alarms: list[Alarm] = field(default_factory=list)
     tokens: list[RolloutTokens] = field(default_factory=list)
 
@@ -111,7 +110,8 @@ class Given:
     """What an algorithm is given; what it takes of it, its file says in `NEEDS`.
 
     Trains `adapter` from the policy in `start_folder` (None: from the base). `reference_adapter` names a loaded adapter
-    (None: the base). Training goes on from the newest checkpoint in `checkpoint_folder`.
+    (None: the base). Training goes on from the newest checkpoint in `checkpoint_folder`. `reward_figures`: what
+    there is to tell of the scores that `reward` gave last.
     """
 
     model: LanguageModel
@@ -124,5 +124,6 @@ class Given:
     held_out: HeldOut | None = None
     adapter: str = "trained-policy"
     potential: Potential | None = None
+    reward_figures: Callable[[], Mapping[str, float]] = dict
     preferences: Sequence[Preference] = ()
     demonstrations: Sequence[Demonstration] = ()

@@ -10,7 +10,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from language_models.batches import Batch, collate, shared_prompt_batches, token_batches
+from language_models.batches import Batch, shared_prompt_batches, token_batches
 from language_models.log_probs import completion_pass
 from language_models.pause_points import pause_point
 from language_models.sampling import Sampled, SampleRequest, sample
@@ -86,13 +86,7 @@ def lay_out(
         else:
             together = shared_prompt_batches(prompts, completions, settings.tokens_per_batch)
         micro_batches = []
-        for places in together:
-            batch = collate(
-                [prompts[place] for place in places],
-                [completions[place] for place in places],
-                model.pad_id,
-                model.device,
-            )
+        for places, batch in model.in_parts(prompts, completions, together):
             if learner.frozen:
                 with model.adapters.using(learner.adapter):
                     batch = model.with_lower_states(batch, learner.frozen)
@@ -120,21 +114,22 @@ def collect(given: Given, learner: Learner, settings: TrainingSettings, step: in
     mask = torch.zeros(shape, dtype=torch.bool)
     log_probs, reference, values, entropy = (torch.zeros(shape) for _ in range(4))
     same_below = given.reference_adapter is None and not learner.changes_frozen_layers  # as in the reference
-    with torch.no_grad():
-        for micro in (micro for minibatch in layout for micro in minibatch):
+    micro_batches = [micro for minibatch in layout for micro in minibatch]
+    with torch.no_grad(), model.adapters.using(learner.adapter):
+        for micro in micro_batches:
             width = micro.batch.completion_mask.shape[1]
             mask[micro.rows, :width] = micro.batch.completion_mask.cpu()
-            with model.adapters.using(learner.adapter):
-                own = completion_pass(model, micro.batch, settings.sampling.temperature, with_entropy=True)
+            own = completion_pass(model, micro.batch, settings.sampling.temperature, with_entropy=True)
             log_probs[micro.rows, :width] = own.log_probs.cpu()
             if learner.value_head is not None:
                 values[micro.rows, :width] = (learner.value_head(own.states) * micro.batch.completion_mask).cpu()
             assert own.entropy is not None
             entropy[micro.rows, :width] = own.entropy.cpu()
-            with model.adapters.using(given.reference_adapter):
-                asked = micro.batch if same_below else replace(micro.batch, lower=None)
-                base = completion_pass(model, asked, settings.sampling.temperature)
-            reference[micro.rows, :width] = base.log_probs.cpu()
+    with torch.no_grad(), model.adapters.using(given.reference_adapter):
+        for micro in micro_batches:
+            asked = micro.batch if same_below else replace(micro.batch, lower=None)
+            read = completion_pass(model, asked, settings.sampling.temperature).log_probs
+            reference[micro.rows, : read.shape[1]] = read.cpu()
     pause_point("log-probs-read")
     return Rollouts(items, sampled, layout, scores, mask, log_probs, reference, values, entropy, seconds)
 

@@ -12,7 +12,7 @@ from dataclasses import fields, replace
 import torch
 from torch import Tensor
 
-from language_models.batches import collate, token_batches
+from language_models.batches import token_batches
 from language_models.log_probs import completion_pass
 from language_models.sampling import Sampled
 from policy_training.learner import Learner
@@ -62,13 +62,8 @@ def end_values(rollouts: Rollouts, learner: Learner, settings: RewardedSettings)
     further = [[*rollouts.sampled[row].token_ids, learner.model.pad_id] for row in rows]
     lengths = [len(prompt) + len(tokens) for prompt, tokens in zip(prompts, further, strict=True)]
     with torch.no_grad(), learner.model.adapters.using(learner.adapter):
-        for places in token_batches(lengths, settings.tokens_per_batch):
-            batch = collate(
-                [prompts[place] for place in places],
-                [further[place] for place in places],
-                learner.model.pad_id,
-                learner.model.device,
-            )
+        parts = token_batches(lengths, settings.tokens_per_batch)
+        for places, batch in learner.model.in_parts(prompts, further, parts):
             states = completion_pass(learner.model, batch, settings.sampling.temperature).states
             last = batch.completion_mask.sum(1) - 1
             found = learner.value_head(states[torch.arange(len(places)), last])

@@ -15,7 +15,7 @@ import numpy as np
 import torch
 from numpy.typing import NDArray
 
-from language_models.batches import collate, token_batches
+from language_models.batches import token_batches
 from language_models.model import LanguageModel
 from reward_training.reward_function import Embed, TextKind
 
@@ -65,7 +65,7 @@ class _Vectors:
         filled = [row for row, ids in enumerate(rows) if ids]
         for places in token_batches([len(rows[row]) for row in filled], TOKENS_PER_BATCH):
             own = [filled[place] for place in places]
-            batch = collate([[trunk.pad_id]] * len(own), [rows[row] for row in own], trunk.pad_id, trunk.device)
+            batch = trunk.laid_out([[trunk.pad_id]] * len(own), [rows[row] for row in own])
             states = trunk.completion_states(batch) * batch.completion_mask.unsqueeze(-1)
             vectors[own] = (states.sum(1) / batch.completion_mask.sum(1, keepdim=True)).cpu().double().numpy()
         return vectors, filled

@@ -11,7 +11,7 @@ import torch
 from safetensors.torch import load_file, save_file
 from torch import Tensor, nn
 
-from language_models.batches import Batch, collate, shared_prompt_batches
+from language_models.batches import Batch, shared_prompt_batches
 from language_models.errors import NonFiniteLoss, WrongBase
 from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
@@ -72,21 +72,11 @@ class RewardModel(nn.Module):
         trunk.adapters.add("reward", settings.lora, settings.seed, frozen_layers=frozen)
         return cls(trunk, "reward", settings)
 
-    def batches(self, texts: Sequence[Text]) -> list[tuple[list[int], Batch]]:
+    def batches(self, texts: Sequence[Text]) -> list[tuple[Sequence[int], Batch]]:
         """(which rows, padded batch) within the settings' token budget, texts of a prompt together: it counts once."""
         prompts, completions = self._tokens(texts)
-        return [
-            (
-                rows,
-                collate(
-                    [prompts[row] for row in rows],
-                    [completions[row] for row in rows],
-                    self.trunk.pad_id,
-                    self.trunk.device,
-                ),
-            )
-            for rows in shared_prompt_batches(prompts, completions, self.settings.tokens_per_batch)
-        ]
+        parts = shared_prompt_batches(prompts, completions, self.settings.tokens_per_batch)
+        return list(self.trunk.in_parts(prompts, completions, parts))
 
     def parts(self, pairs: Sequence[Pair]) -> list[list[int]]:
         """Rows of pairs, split so that the texts of each part stay within the token budget: gradients are taken

@@ -122,11 +122,11 @@ class TrainPolicySettings(BaseModel):
             )
         return shaping
 
-    @field_validator("reward_model", "reward_uncertainty_penalty", "length_correction")
+    @field_validator("reward_model", "reward_combination", "reward_uncertainty_penalty", "length_correction")
     @classmethod
     def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
         rewards = info.data.get("rewards")  # None where they are wrong themselves
-        if value and rewards is not None and all(one.function != "learned" for one in rewards):
+        if value and value != "head" and rewards is not None and all(one.function != "learned" for one in rewards):
             raise PydanticCustomError(
                 "fault.not_learned",
                 "{name} = {value} is about the learned reward, and 'learned' is not among the rewards: add it, or "

@@ -16,7 +16,6 @@ from feedback_store import runs
 from feedback_store.database import Database
 from feedback_store.runs import Run
 from language_models import folders
-from language_models.errors import CorruptFolder
 from rounds import beginnings
 from rounds.policy_settings import ALGORITHMS
 from rounds.settings import SettingsError, parse
@@ -47,14 +46,7 @@ def steps(checkpoints: Path) -> list[int]:
 
 def newest_valid(checkpoints: Path) -> Path | None:
     """The newest checkpoint whose files are as they were written, or None. Reads all of it."""
-    for step in reversed(steps(checkpoints)):
-        path = checkpoints / f"step-{step:06d}"
-        try:
-            folders.verify(path)
-        except CorruptFolder:
-            continue
-        return path
-    return None
+    return folders.newest_whole(checkpoints, "step-*")
 
 
 def source_of(db: Database, run: Run) -> Run | None:

@@ -79,12 +79,13 @@ def text_figures(new: Sequence[Completion], base: Sequence[Completion]) -> dict[
 
 
 def collapsed(figures: Mapping[str, Any], kl_nats: float | None, budget_nats: float) -> bool:
-    """Whether a policy has collapsed, against the base: by the guards' limits of empty, equal and repeating texts, or
-    past the KL budget on held-out prompts (that of the texts by which training let it pass is within it always)."""
+    """Whether a policy has collapsed: more empty, equal or repeating texts than the base by the guards' limits, or past
+    the KL budget on held-out prompts (that of the texts by which training let it pass is within it always)."""
     ratio = figures["distinct_2_ratio"]
+    empty, identical = (figures[f"{name}_rate"] - figures[f"{name}_rate_base"] for name in ("empty", "identical"))
     return (
-        figures["empty_rate"] > guards.EMPTY_SHARE
-        or figures["identical_rate"] > guards.IDENTICAL_SHARE
+        empty > guards.EMPTY_SHARE
+        or identical > guards.IDENTICAL_SHARE
         or (ratio is not None and ratio < guards.DISTINCT_SHARE)
         or (kl_nats is not None and kl_nats > budget_nats)
     )

@@ -39,7 +39,7 @@ def row(run: Run) -> dict[str, Any]:
         "seconds": run.seconds_at_work,
         "published": published(run),
         "retries": run.retries_id,
-        "alarms": ((run.result or {}).get("alarms") or []),
+        "alarm_codes": ((run.result or {}).get("alarms") or []),
     }
 
 

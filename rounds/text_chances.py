@@ -16,7 +16,7 @@ from feedback_store import policies
 from feedback_store.completions import Completion
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
-from language_models.batches import collate, token_batches
+from language_models.batches import token_batches
 from language_models.log_probs import completion_pass
 from policy_training.kl import k3_per_sequence, kl_per_sequence
 from rounds.context import RunContext
@@ -50,9 +50,8 @@ def chances(
     said = [model.completion_tokens(one.text, one.finish_reason != "length") for one in texts]
     kl = k3 = base_log_prob = 0.0
     batches = token_batches([len(a) + len(b) for a, b in zip(asked, said, strict=True)], TOKENS_PER_BATCH)
-    for number, rows in enumerate(batches):
+    for number, (_, batch) in enumerate(model.in_parts(asked, said, batches)):
         context.between_steps("reading likelihoods", step=number, steps=len(batches))
-        batch = collate([asked[row] for row in rows], [said[row] for row in rows], model.pad_id, model.device)
         with torch.no_grad():
             with model.adapters.using(None):
                 base_log_prob += float(completion_pass(model, batch, 1.0).log_probs.sum())

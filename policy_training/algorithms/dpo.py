@@ -16,7 +16,7 @@ import numpy as np
 import torch
 from torch import Tensor
 
-from language_models.batches import Batch, collate, token_batches
+from language_models.batches import Batch, token_batches
 from language_models.errors import NothingToTrain
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
@@ -142,7 +142,7 @@ def _micro_batches(pairs: Sequence[Preference], tokens_per_batch: int) -> list[l
 def _batch(model: LanguageModel, pairs: Sequence[Preference]) -> Batch:
     """The chosen completions, behind them the rejected ones in the same order."""
     completions = [pair.chosen_ids for pair in pairs] + [pair.rejected_ids for pair in pairs]
-    return collate([pair.prompt_ids for pair in pairs] * 2, completions, model.pad_id, model.device)
+    return model.laid_out([pair.prompt_ids for pair in pairs] * 2, completions)
 
 
 def _log_probs(model: LanguageModel, batch: Batch, temperature: float) -> Tensor:

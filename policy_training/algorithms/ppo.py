@@ -23,13 +23,14 @@ An iteration, in the order in which it happens (N completions of at most C token
 """
 
 from collections.abc import Mapping
+from dataclasses import replace
 
 from torch import Tensor
 
 from policy_training.advantages import explained_variance, generalised_advantages, whiten
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.episodes import episodes_of
-from policy_training.imitating import mixed_imitation
+from policy_training.imitating import demonstrations_that_count, mixed_imitation
 from policy_training.iterations import Iteration, iterations
 from policy_training.learner import Learner, TrainedPolicy
 from policy_training.losses import clipped, policy_losses, value_losses
@@ -41,7 +42,10 @@ NEEDS = ("prompts", "reward")
 
 
 def train(given: Given, settings: Settings) -> TrainedPolicy:
-    """Trains the given adapter and returns the kept policy."""
+    """Trains the given adapter and returns the kept policy. Raises NothingToTrain where imitation has a weight and
+    nothing to imitate."""
+    if settings.imitation_coefficient:
+        given = replace(given, demonstrations=demonstrations_that_count(given.demonstrations))
     learner = Learner.start(given, settings, value_learning_rate=settings.value_learning_rate)
     with learner.training():
         for now in iterations(learner, given, settings):

@@ -8,7 +8,7 @@ from itertools import accumulate
 
 import torch
 
-from language_models.batches import collate, token_batches
+from language_models.batches import token_batches
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
 from language_models.sampling import Sampled
@@ -20,17 +20,12 @@ def language_score(model: LanguageModel, weight: float, temperature: float, toke
 
     def potential(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[list[float]]:
         rows: list[list[float]] = [[] for _ in sampled]
-        lengths = [len(item.token_ids) + len(one.token_ids) for item, one in zip(items, sampled, strict=True)]
+        prompts, said = [item.token_ids for item in items], [one.token_ids for one in sampled]
+        lengths = [len(prompt) + len(ids) for prompt, ids in zip(prompts, said, strict=True)]
         with torch.no_grad(), model.adapters.using(None):
-            for places in token_batches(lengths, tokens_per_batch):
-                batch = collate(
-                    [items[place].token_ids for place in places],
-                    [sampled[place].token_ids for place in places],
-                    model.pad_id,
-                    model.device,
-                )
+            for places, batch in model.in_parts(prompts, said, token_batches(lengths, tokens_per_batch)):
                 for place, log_probs in zip(places, completion_pass(model, batch, temperature).log_probs, strict=True):
-                    sums = accumulate(log_probs[: len(sampled[place].token_ids)].tolist())
+                    sums = accumulate(log_probs[: len(said[place])].tolist())
                     rows[place] = [0.0, *(weight * total / t for t, total in enumerate(sums, start=1))]
         return rows
 

@@ -11,7 +11,7 @@ from collections.abc import Sequence
 
 import torch
 
-from language_models.batches import collate, token_batches
+from language_models.batches import token_batches
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
 from reward_training.functions.settings.language_model import Settings
@@ -34,10 +34,7 @@ def build(settings: Settings, given: Given) -> RewardFunction:
         lengths = [len(prompt) + len(tokens) for prompt, tokens in zip(asked, written, strict=True)]
         means = [0.0] * len(completions)
         with model.adapters.using(None):
-            for rows in token_batches(lengths, settings.tokens_per_batch):
-                batch = collate(
-                    [asked[row] for row in rows], [written[row] for row in rows], model.pad_id, model.device
-                )
+            for rows, batch in model.in_parts(asked, written, token_batches(lengths, settings.tokens_per_batch)):
                 sums = completion_pass(model, batch, temperature=1.0).log_probs.sum(1)
                 for row, mean in zip(rows, (sums / batch.completion_mask.sum(1)).tolist(), strict=True):
                     means[row] = mean

@@ -15,7 +15,7 @@ import torch
 from torch import Tensor
 from transformers import AutoModelForSequenceClassification, PreTrainedTokenizerBase
 
-from language_models.batches import collate, shared_prompt_batches
+from language_models.batches import shared_prompt_batches
 from language_models.chat_turns import placed, takes_system
 from language_models.merging import merged_state
 from language_models.saved_for_others import readable_elsewhere
@@ -114,9 +114,7 @@ def _last_states(model: RewardModel, texts: Sequence[Text]) -> Floats:
     befores, lasts = [ids[:-1] for ids in rows], [ids[-1:] for ids in rows]
     states: Tensor = torch.zeros(len(rows), trunk.hidden_size, device=trunk.device)
     with trunk.adapters.using(model.adapter):
-        for places in shared_prompt_batches(befores, lasts, model.settings.tokens_per_batch):
-            batch = collate(
-                [befores[row] for row in places], [lasts[row] for row in places], trunk.pad_id, trunk.device
-            )
+        parts = shared_prompt_batches(befores, lasts, model.settings.tokens_per_batch)
+        for places, batch in trunk.in_parts(befores, lasts, parts):
             states[places] = trunk.completion_states(batch)[:, 0]
     return np.asarray(states.cpu().double().numpy())

@@ -86,10 +86,11 @@ def run(context: RunContext) -> dict[str, Any]:
             items,
             reward,
             context.checkpoints,
-            on_step=lambda report: _after_step(context, report, shown, reward, start),
+            on_step=lambda report: _after_step(context, report, shown, start),
             start_folder=context.models.folder_of(start) if start.folder else None,
             reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
+            reward_figures=reward.readings if reward else dict,
             potential=potential_of(settings, training, context.models.model, reward) if reward else None,
             held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out) if reward else None,
             preferences=data.preferences,
@@ -223,9 +224,7 @@ def _computed_before(context: RunContext) -> dict[str, bool]:
     return {}
 
 
-def _after_step(
-    context: RunContext, report: StepReport, shown: ShownTexts, reward: PolicyReward | None, start: Policy
-) -> None:
+def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, start: Policy) -> None:
     if report.step == 0 and start.folder:
         for words in filter(None, (_untrained_layers(context, start), _own_lora(context, start))):
             context.log(words, level="warning")
@@ -237,17 +236,17 @@ def _after_step(
         )
     if token_rows.is_kept(report.step, report.steps):
         token_rows.add(context.folder, report.step, [asdict(one) for one in report.tokens])
+    if report.alarms:  # before a cancel is looked at, for which they may be the reason
+        readings = {alarm.code: alarm.value for alarm in report.alarms}
+        limits = {f"{alarm.code}.limit": alarm.limit for alarm in report.alarms}
+        runs.add_metrics(context.db, context.lease, ALARMS, report.step, {**readings, **limits})
     context.between_steps(
         "improving the policy",
         step=report.step,
         steps=report.steps,
         series="steps",
-        values=plain({**report.metrics, **(reward.readings() if reward else {})}),
+        values=plain(report.metrics),
     )
-    if report.alarms:
-        readings = {alarm.code: alarm.value for alarm in report.alarms}
-        limits = {f"{alarm.code}.limit": alarm.limit for alarm in report.alarms}
-        runs.add_metrics(context.db, context.lease, ALARMS, report.step, {**readings, **limits})
     if "seconds_update" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
         shown.on_the_way(report.step + 1)
 

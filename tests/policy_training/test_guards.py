@@ -313,8 +313,8 @@ def test_past_half_of_the_budget_every_policy_is_looked_at_since_the_next_may_be
     tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ):
     kl = iter([0.0, 500.0, 500.1, 900.0, 1000.1])
-    real = iterations.describe
-    monkeypatch.setattr(iterations, "describe", lambda rollouts: real(rollouts) | {"kl_nats": next(kl)})
+    real = iterations.figures_of
+    monkeypatch.setattr(iterations, "figures_of", lambda rollouts: real(rollouts) | {"kl_nats": next(kl)})
     rarely = SETTINGS.model_copy(update={"guards": GuardSettings(held_out_every=10), "steps": 8})
     trained, reports = run(tmp_path, in_turn(0.0, 1.0, 2.0), rarely)
     assert [report.step for report in reports if "held_out" in report.metrics] == [0, 2, 3]

@@ -138,8 +138,10 @@ def test_what_weighs_nothing_changes_nothing_and_nothing_at_all_is_said(tmp_path
     beside, _ = run(fresh_tiny(), tmp_path / "beside", demonstrations=[*nothing, *shown])
     assert same(weights_of(alone), weights_of(beside))
     for algorithm, settings in ((imitation, SETTINGS), (ppo, MIXED)):
+        model = fresh_tiny()
         with pytest.raises(NothingToTrain, match="no demonstrations"):
-            run(fresh_tiny(), tmp_path / algorithm.__name__, settings, nothing, algorithm=algorithm)
+            run(model, tmp_path / algorithm.__name__, settings, nothing, algorithm=algorithm)
+        assert model.adapters.names == [], "said before anything is drawn"
 
 
 def test_ppo_with_a_weight_on_imitation_is_drawn_to_the_demonstrations_and_without_is_as_it_was(tmp_path: Path) -> None:

@@ -15,7 +15,7 @@ from language_models.settings import LoraSettings, SamplingSettings
 from policy_training.algorithms import ppo, rloo
 from policy_training.algorithms.settings.ppo import Settings as PPOSettings
 from policy_training.algorithms.settings.rloo import Settings as RlooSettings
-from policy_training.iterations import _proxy, describe, iterations
+from policy_training.iterations import _proxy, figures_of, iterations
 from policy_training.kl import KLController
 from policy_training.learner import Learner
 from policy_training.records import Given, PromptItem, StepReport
@@ -59,7 +59,7 @@ def drawn(folder: Path) -> Rollouts:
 
 
 def test_the_price_of_kl_moves_by_the_kl_that_is_shown_and_the_completions_that_were_drawn(tmp_path: Path) -> None:
-    target = 1.1 * describe(drawn(tmp_path))["kl_nats"]  # so that the error is not clipped at the start
+    target = 1.1 * figures_of(drawn(tmp_path))["kl_nats"]  # so that the error is not clipped at the start
     assert target > 0.1
     reports: list[StepReport] = []
     given, learner = started(tmp_path, reports)
@@ -91,7 +91,7 @@ def test_what_is_told_of_rollouts_are_means_over_real_tokens(tmp_path: Path) -> 
     generator = torch.Generator().manual_seed(2)
     own, reference, entropy = (torch.rand(made.mask.shape, generator=generator) for _ in range(3))
     large = [whole.masked_fill(~made.mask, size) for whole, size in ((own, 9.0), (reference, -7.0), (entropy, 50.0))]
-    found = describe(replace(made, log_probs=large[0], reference=large[1], entropy=large[2]))
+    found = figures_of(replace(made, log_probs=large[0], reference=large[1], entropy=large[2]))
     tokens = [(row, t) for row, length in enumerate(lengths) for t in range(length)]
     ratios = [(own[at] - reference[at]).item() for at in tokens]
     assert found["kl_nats"] == pytest.approx(sum(ratios) / 6, abs=1e-5)
@@ -135,4 +135,4 @@ def test_the_share_cut_off_is_by_what_the_sampler_says_whatever_the_length(tmp_p
     assert all(len(one.token_ids) == longest for one in rollouts.sampled[:2])
     ended = [replace(one, finish_reason="stop") for one in rollouts.sampled[:2]]  # by its last token that is allowed
     cut = [Sampled(one.token_ids[:3], one.text, "length") for one in rollouts.sampled[2:]]
-    assert describe(replace(rollouts, sampled=[*ended, *cut]))["cut_off"] == pytest.approx(4 / 6)
+    assert figures_of(replace(rollouts, sampled=[*ended, *cut]))["cut_off"] == pytest.approx(4 / 6)

@@ -68,7 +68,7 @@ def moved(trained: TrainedPolicy) -> bool:
 def test_one_prompt_is_trained_on(tmp_path: Path) -> None:
     trained, reports = train(fresh_tiny(), tmp_path)
     assert moved(trained)
-    assert {item.id for report in reports for item, _, _ in report.samples} == {7}
+    assert {one.prompt_id for report in reports for one in report.tokens} == {7}
 
 
 def test_a_constant_reward_leaves_only_numbers_and_teaches_nothing_of_the_texts(tmp_path: Path) -> None:

@@ -188,15 +188,32 @@ def test_past_the_kl_budget_training_stops_with_the_policy_that_was_within(tmp_p
 
 
 def test_a_kl_that_is_no_number_is_past_the_budget(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    real, looks = iterations.describe, itertools.count()
+    real, looks = iterations.figures_of, itertools.count()
 
     def broken(rollouts: Rollouts) -> dict[str, float]:
         return {**real(rollouts), **({"kl_nats": float("nan")} if next(looks) == 2 else {})}
 
-    monkeypatch.setattr(iterations, "describe", broken)
+    monkeypatch.setattr(iterations, "figures_of", broken)
     trained, reports = run(fresh_tiny(), tmp_path)
     assert [alarm.code for alarm in reports[-1].alarms] == ["kl_budget"]
     assert (reports[-1].step, trained.steps) == (2, 1)
+
+
+def test_weights_that_are_no_numbers_any_more_end_the_run_with_the_policy_before(tmp_path: Path) -> None:
+    model = fresh_tiny()
+
+    def blown_up(report: StepReport) -> None:
+        reports.append(report)
+        if report.step == 1:
+            with torch.no_grad():
+                for parameter in model.adapters.parameters("trained-policy").values():
+                    parameter.fill_(float("nan"))
+
+    reports: list[StepReport] = []
+    trained = ppo.train(Given(model, prompts_of(model), spaces, tmp_path, blown_up), SETTINGS)
+    assert (reports[-1].step, trained.steps) == (2, 1)
+    assert "kl_budget" in [alarm.code for alarm in reports[-1].alarms]
+    assert all(bool(torch.isfinite(one).all()) for one in model.adapters.state("trained-policy").values())
 
 
 def test_a_start_that_is_past_the_budget_already_is_said_in_words(tmp_path: Path) -> None:

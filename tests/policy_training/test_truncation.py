@@ -18,7 +18,7 @@ from policy_training.advantages import generalised_advantages
 from policy_training.algorithms import ppo
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.episodes import Episodes, episodes_of
-from policy_training.iterations import describe
+from policy_training.iterations import figures_of
 from policy_training.kl import kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.potentials.length_progress import length_progress
@@ -163,7 +163,7 @@ def test_cut_off_is_what_the_sampler_says_whatever_the_last_token_is(made: Made,
     expected = cut_off(rollouts.sampled).clone()
     expected[ended], expected[cut] = True, False
     assert cut_off(odd.sampled).tolist() == expected.tolist()
-    assert describe(odd)["cut_off"] == expected.float().mean()
+    assert figures_of(odd)["cut_off"] == expected.float().mean()
     torch.testing.assert_close(rollouts.scores - penalised(odd.scores, odd.sampled, SETTINGS), 1.5 * expected)
     left = learned_from(odd, learner, changed(truncated="leave_out"), 0)
     assert left.sampled == [one for one, out in zip(sampled, expected, strict=True) if not out]

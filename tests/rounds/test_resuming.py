@@ -1,5 +1,6 @@
 """A policy run that was cut off goes on from its newest checkpoint as if it had never been; a retry starts anew."""
 
+import itertools
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -17,7 +18,7 @@ from policy_training.algorithms import ppo
 from policy_training.guards import Reading, Readings
 from policy_training.iterations import Iteration
 from rounds import environment, pruning, resuming, run_plan, run_views, shown_samples, studies, token_rows, verbs
-from rounds.context import RunCancelled
+from rounds.context import RunCancelled, WorkerStopping
 from rounds.kinds import train_policy
 from rounds.publishing import read_card
 from rounds.resuming import CannotResume
@@ -200,9 +201,9 @@ def test_past_the_budget_after_a_resume_what_was_shown_before_training_stays(
 ):
     old = cut_off(worker, monkeypatch, fails, at=2, shown_times=0, held_out_prompts=0)
     new = verbs.retry_run(db, old.id, from_checkpoint=True)
-    describe = iterations.describe
+    describe = iterations.figures_of
     with monkeypatch.context() as patch:
-        patch.setattr(iterations, "describe", lambda rollouts: {**describe(rollouts), "kl_nats": 1000.0})
+        patch.setattr(iterations, "figures_of", lambda rollouts: {**describe(rollouts), "kl_nats": 1000.0})
         worker.work(until_idle=True)
     assert runs.get(db, new.id).status == "succeeded"
     before, after = (shown_samples.read(resuming.run_folder(db.folder, run)) for run in (old.id, new.id))
@@ -236,6 +237,42 @@ def test_a_prompt_that_is_gone_is_said(db: Database):
         train_policy._items(context, [*known[:12], 999])
 
 
+def test_an_alarm_for_which_somebody_cancels_is_kept(worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch):
+    run = verbs.start_run(db, "train-policy", {**SETTINGS, "held_out_prompts": 0})
+    readings = of_entropy(2.0, 0.1)
+
+    def cancelled(*given: Any) -> Readings:
+        found = readings(*given)
+        if found.spread["entropy"].mean < 1:
+            runs.cancel(db, run.id)
+        return found
+
+    with monkeypatch.context() as patch:
+        patch.setattr(iterations, "readings_of", cancelled)
+        worker.work(until_idle=True)
+    assert runs.get(db, run.id).status == "cancelled"
+    assert [alarm["code"] for alarm in run_views.run_view(db, run.id)["alarms"]] == ["entropy"]
+
+
+def test_what_the_parts_of_a_reward_said_is_kept_where_a_kill_falls_between_checkpoint_and_report(
+    worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    run = verbs.start_run(db, "train-policy", {**SETTINGS, "rewards": "learned,length_window", "shown_times": 0})
+    told, times = train_policy._after_step, itertools.count()
+
+    def killed(*given: Any) -> None:
+        if next(times) == 1:
+            raise WorkerStopping
+        told(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_policy, "_after_step", killed)
+        worker.work(until_idle=True)
+    worker.work(until_idle=True)
+    assert runs.get(db, run.id).status == "succeeded"
+    assert [step for step, _ in run_views.curves(db, run.id)["part.length_window"]] == [0, 1, 2, 3]
+
+
 def of_entropy(*looks: float) -> Callable[..., Readings]:
     """Readings of one iteration after the other, with these entropies."""
     found, read = iter(looks), iterations.readings_of
@@ -258,7 +295,7 @@ def test_an_alarm_is_a_row_of_the_run_and_stays_with_the_policy(
     (alarm,) = view["alarms"]
     assert (alarm["step"], alarm["code"], alarm["value"]) == (2, "entropy", 0.1)
     assert alarm["limit"] > 0.1
-    assert run_views.row(runs.get(db, run.id))["alarms"] == ["entropy"]
+    assert run_views.row(runs.get(db, run.id))["alarm_codes"] == ["entropy"]
     made = policies.by_name(db, (runs.get(db, run.id).result or {})["policy"])
     assert made.metrics["alarms"] == ["entropy"]
     assert made.metrics["stopped_early"] == f"alarm at step 2: entropy 0.1 past {alarm['limit']:.3g}"

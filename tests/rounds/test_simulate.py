@@ -213,12 +213,14 @@ def test_the_report_holds_the_tastes_own_figures(tmp_path, fake):
 
 
 def test_a_policy_has_collapsed_past_any_of_the_limits():
-    calm = {"empty_rate": 0.05, "identical_rate": 0.2, "distinct_2_ratio": 0.5}
+    of_base = {"empty_rate_base": 0.0, "identical_rate_base": 0.0}
+    calm = {"empty_rate": 0.05, "identical_rate": 0.2, "distinct_2_ratio": 0.5, **of_base}
     assert not collapsed(calm, 5.0, 5.0)
     assert not collapsed({**calm, "distinct_2_ratio": None}, None, 5.0)
     for worse in ({"empty_rate": 0.06}, {"identical_rate": 0.21}, {"distinct_2_ratio": 0.49}):
         assert collapsed({**calm, **worse}, 1.0, 5.0)
     assert collapsed(calm, 5.1, 5.0)
+    assert not collapsed({**calm, "identical_rate": 0.4, "identical_rate_base": 0.3}, 1.0, 5.0)  # the base says so, too
     texts = [SimpleNamespace(text=text) for text in ("a", "b", "a", "c")]
     assert _identical(texts) == 0.5
 

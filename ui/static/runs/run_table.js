@@ -117,7 +117,7 @@ export class RunTable {
       run.status === "running" && steps > 0
         ? el("progress", { class: "tm-progress", max: steps, value: step, "aria-label": runWords(this.tools, run) })
         : null;
-    const warned = run.alarms.length ? el("span", { class: "tm-chip" }, "⚠ ", words("runs.with_alarms")) : null;
+    const warned = run.alarm_codes.length ? el("span", { class: "tm-chip" }, "⚠ ", words("runs.with_alarms")) : null;
     const how = isActive(run) ? el("span", { class: "tm-run-state" }, progressWords(this.tools, run)) : null;
     return [
       box,
