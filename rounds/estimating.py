@@ -19,6 +19,7 @@ from language_models import sources
 from language_models.errors import UnknownModel
 from language_models.threads import wanted_threads
 from rounds import base_precision, environment, estimates, own_lora, resuming, studies
+from rounds.drawn_alike import draw_seed
 from rounds.estimates import GIGABYTE, LATEST, Ended, Estimate
 from rounds.evaluating import CannotEvaluate, sides_of
 from rounds.policy_settings import training_of
@@ -219,11 +220,15 @@ def _left_to_do(db: Database, kind: str, config: Mapping[str, Any]) -> Mapping[s
 
 
 def _texts_there(db: Database, config: Mapping[str, Any], names: Sequence[str], before: int | None = None) -> int:
-    """How many texts of an evaluation of these policies earlier ones (than run `before`) drew by the same seed."""
+    """How many texts of an evaluation of these policies earlier ones (than run `before`) drew by the same seed, and as
+    the study draws now."""
+    run_seed = draw_seed(db, studies.settings(db), config["seed"])
     earlier = [
         run
         for run in runs.listing(db, LOOKED_AT, kind="evaluate", status="succeeded")
-        if (before is None or run.id < before) and all(run.config.get(name) == config[name] for name in SAME_TEXTS)
+        if (before is None or run.id < before)
+        and all(run.config.get(name) == config[name] for name in SAME_TEXTS)
+        and (run.result or {}).get("run_seed", config["seed"]) == run_seed
     ]
     texts = 0
     for name in names:

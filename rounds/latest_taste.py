@@ -12,6 +12,7 @@ from feedback_store import behind_figures, completions, policies, prompts, rewar
 from feedback_store.completions import Completion
 from feedback_store.database import Database
 from language_models.seeds import completion_seed
+from rounds.drawn_alike import draw_seeds
 from rounds.prompts_looked_at import TASTE_SEED, taste_prompts
 from rounds.refreshed_reward import Refreshed, features_of_completions
 from rounds.settings import TrainRewardSettings
@@ -98,15 +99,21 @@ def _samples(db: Database) -> list[Completion]:
     asked = taste_prompts(db, TrainRewardSettings().taste_prompts)
     policy = policies.current(db)
     while policy is not None:
-        found = [
-            one
-            for prompt in asked
-            for one in completions.listing(db, prompt_id=prompt.id, policy_id=policy.id)
-            if one.sample_index is not None and one.seed == completion_seed(TASTE_SEED, prompt.id, one.sample_index)
-        ]
+        found = [one for prompt in asked for one in _of_one_prompt(db, prompt.id, policy.id)]
         if found:
             return found
         policy = policies.get(db, policy.parent_id) if policy.parent_id is not None else None
+    return []
+
+
+def _of_one_prompt(db: Database, prompt_id: int, policy_id: int) -> list[Completion]:
+    """What a policy wrote for it to be looked at; where the study draws otherwise since, the newest that there are."""
+    there = [
+        one for one in completions.listing(db, prompt_id=prompt_id, policy_id=policy_id) if one.sample_index is not None
+    ]
+    for seed in draw_seeds(db, TASTE_SEED):
+        if own := [one for one in there if one.seed == completion_seed(seed, prompt_id, one.sample_index or 0)]:
+            return own
     return []
 
 

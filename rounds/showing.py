@@ -14,6 +14,7 @@ from reward_training.records import Text
 from rounds import shown_samples
 from rounds.context import RunContext
 from rounds.drawing import Wanted, complete, draw_with, storable
+from rounds.drawn_alike import draw_seed
 from rounds.policy_reward import PolicyReward
 from rounds.prompts_looked_at import chosen_prompts
 from rounds.shown_samples import ShownSample
@@ -33,7 +34,8 @@ class ShownTexts:
             chosen = prompts.listing(context.db, ids=sorted({one.prompt_id for one in kept}))
         else:
             chosen = chosen_prompts(prompts.listing(context.db, split="holdout"), settings.shown_prompts, SEED)
-        self.wanted = [Wanted(prompt, start, SEED, 0) for prompt in chosen]
+        run_seed = draw_seed(context.db, context.study, SEED)
+        self.wanted = [Wanted(prompt, start, run_seed, 0) for prompt in chosen]
         self.there = {one.step for one in kept}
         self.to_show = shown_samples.steps_to_show(settings.training.steps, settings.shown_times)
         if self.wanted and 0 not in self.there:

@@ -12,6 +12,7 @@ from reward_training.settings import RewardSettings
 from rounds.computing_features import features_of
 from rounds.context import RunContext
 from rounds.drawing import Wanted, complete
+from rounds.drawn_alike import draw_seed
 from rounds.kept_features import key_of
 from rounds.prompts_looked_at import TASTE_SAMPLES, TASTE_SEED, taste_prompts
 from rounds.texts import text_of
@@ -22,7 +23,8 @@ def taste_samples(context: RunContext, number: int) -> list[tuple[Wanted, Comple
     writer = policies.current(context.db)
     assert writer is not None  # the base was registered when the worker started
     chosen = taste_prompts(context.db, number)
-    wanted = [Wanted(prompt, writer, TASTE_SEED, place) for prompt in chosen for place in range(TASTE_SAMPLES)]
+    seed = draw_seed(context.db, context.study, TASTE_SEED)
+    wanted = [Wanted(prompt, writer, seed, place) for prompt in chosen for place in range(TASTE_SAMPLES)]
     drawn = complete(context, wanted, phase="sampling for your taste so far")
     texts = [text_of(one.prompt, completion, context.study) for one, completion in zip(wanted, drawn, strict=True)]
     keys = {key_of(text) for text in texts}

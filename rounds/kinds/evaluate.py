@@ -18,6 +18,7 @@ from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from rounds.context import RunContext
 from rounds.drawing import Wanted, complete
+from rounds.drawn_alike import draw_seed
 from rounds.evaluating import sides_of
 from rounds.evaluation_texts import ask_people
 from rounds.plain import plain
@@ -47,8 +48,9 @@ def run(context: RunContext) -> dict[str, Any]:
         )
     reward_model = _reward_model(context)
     blind = _ask_people(context, reward_model) if settings.blind.judgments else None
+    run_seed = draw_seed(context.db, context.study, settings.seed)
     wanted = [
-        Wanted(prompt, policy, settings.seed, index)
+        Wanted(prompt, policy, run_seed, index)
         for policy in chosen
         for prompt in asked
         for index in range(settings.samples)
@@ -62,6 +64,7 @@ def run(context: RunContext) -> dict[str, Any]:
         "split": settings.split,
         "prompts": len(asked),
         "samples": settings.samples,
+        "run_seed": run_seed,
         "reward_model": reward_model,
         "prompt_ids": [prompt.id for prompt in asked],
         **({"blind": blind} if blind else {}),

@@ -23,10 +23,12 @@ def found_of(monkeypatch) -> Callable[..., list[tuple[int, int]]]:
 
     def found(number: int, already: int, **more: int) -> list[tuple[int, int]]:
         there = [drawn(one) for one in PASSES[:already]]
+        monkeypatch.setattr(reference_samples, "draw_seed", lambda db, study, seed: seed)
+        monkeypatch.setattr(reference_samples, "drawn_as_now", lambda db, study: lambda one: True)
         monkeypatch.setattr(reference_samples.prompts, "listing", lambda db, split: PROMPTS)
         monkeypatch.setattr(reference_samples.completions, "listing", lambda db, policy_id: there)
         monkeypatch.setattr(reference_samples, "complete", lambda context, wanted, phase: list(map(drawn, wanted)))
-        texts = reference_samples.reference_samples(SimpleNamespace(db=None), number, REFERENCE, **more)
+        texts = reference_samples.reference_samples(SimpleNamespace(db=None, study=None), number, REFERENCE, **more)
         return [(one.prompt_id, one.seed) for _, one in texts]
 
     return found
