@@ -16,9 +16,9 @@ def randomise(model: LanguageModel, adapter: str, seed: int, scale: float = 0.3)
             parameter.copy_(torch.randn(parameter.shape, generator=generator) * scale)
 
 
-def fresh_tiny(pad_is_eos: bool = False) -> LanguageModel:
+def fresh_tiny(pad_is_eos: bool = False, numbers: torch.dtype = torch.float32) -> LanguageModel:
     tokenizer = tiny_tokenizer()
-    network = tiny_model(tokenizer)
+    network = tiny_model(tokenizer).to(numbers)
     if pad_is_eos:
         tokenizer.pad_token = tokenizer.eos_token
     return LanguageModel(network, tokenizer, BaseIdentity("tiny:", "weights", "tokenizer", "template"))

@@ -20,8 +20,7 @@ from tiny_models import MESSAGES, fresh_tiny, randomise
 
 
 def halved() -> LanguageModel:
-    plain = fresh_tiny()
-    model = LanguageModel(plain.network.to(torch.bfloat16), plain.tokenizer, plain.identity)
+    model = fresh_tiny(numbers=torch.bfloat16)
     model.adapters.add("policy", LoraSettings(rank=4, alpha=8), 0)
     randomise(model, "policy", 0)
     return model

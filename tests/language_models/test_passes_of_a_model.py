@@ -59,8 +59,7 @@ def test_two_stacks_of_one_length_cannot_be_told_apart() -> None:
 
 
 def test_log_probs_of_a_base_in_16_bits_are_made_in_32() -> None:
-    plain = fresh_tiny()
-    model = LanguageModel(plain.network.to(torch.bfloat16), plain.tokenizer, plain.identity)
+    model = fresh_tiny(numbers=torch.bfloat16)
     batch = collate([[5, 6, 7]], [[9, 10, 2]], model.pad_id)
     states = model.predicting_states(batch)[0]
     found, entropy = model.output.chosen(states, batch.completion_ids[0], 0.7, with_entropy=True)

@@ -9,6 +9,10 @@ import pytest
 import torch
 from torch import Tensor
 
+from language_models.batches import collate
+from language_models.log_probs import completion_pass
+from language_models.model import LanguageModel
+from language_models.precision import Compute
 from language_models.settings import LoraSettings, SamplingSettings
 from policy_training import updates
 from policy_training.algorithms.settings.ppo import Settings
@@ -42,14 +46,17 @@ def move(learner: Learner, seed: int) -> None:
 @pytest.fixture
 def made(tmp_path: Path) -> Made:
     """Ragged rollouts of an adapter and a value head that hold random weights."""
-    model = fresh_tiny()
-    items = [PromptItem(n, model.tokens([{"role": "user", "content": "word " * n}])) for n in range(4)]
-    given = Given(model, items, lambda _, done: [0.0] * len(done), tmp_path, lambda _: None)
-    learner = Learner.start(given, SETTINGS, value_learning_rate=SETTINGS.value_learning_rate)
-    move(learner, 1)
-    rollouts = collect(given, learner, SETTINGS, 0)
+    given, learner, rollouts = made_with(fresh_tiny(), SETTINGS, tmp_path)
     assert len(set(rollouts.mask.sum(1).tolist())) > 2
     return given, learner, rollouts
+
+
+def made_with(model: LanguageModel, settings: Settings, folder: Path) -> Made:
+    items = [PromptItem(n, model.tokens([{"role": "user", "content": "word " * n}])) for n in range(4)]
+    given = Given(model, items, lambda _, done: [0.0] * len(done), folder, lambda _: None)
+    learner = Learner.start(given, settings, value_learning_rate=settings.value_learning_rate)
+    move(learner, 1)
+    return given, learner, collect(given, learner, settings, 0)
 
 
 def seen_of(learner: Learner, rollouts: Rollouts) -> list[Seen]:
@@ -77,6 +84,52 @@ def test_before_the_first_step_log_probs_and_values_are_bit_equal_to_those_of_th
         assert torch.equal(seen.log_probs, seen.old)
     assert (rollouts.values[rollouts.mask] != 0).all()
     assert rollouts.values[rollouts.mask].std() > 1e-3, "they differ from token to token"
+
+
+@pytest.mark.parametrize(
+    ("numbers", "frozen_share"),
+    [(torch.float32, 0.0), (torch.float32, 0.5), (torch.bfloat16, 0.0)],
+    ids=["32 bits", "frozen", "16 bits"],
+)
+def test_they_are_bit_equal_too_where_layers_are_computed_again(
+    tmp_path: Path, numbers: torch.dtype, frozen_share: float
+) -> None:
+    model = fresh_tiny(numbers=numbers)
+    settings = SETTINGS.model_copy(update={"frozen_share": frozen_share, "minibatches": 1, "tokens_per_batch": 1000})
+    with model.computed(Compute(recompute=True)):
+        _, learner, rollouts = made_with(model, settings, tmp_path)
+        kept = seen_of(learner, rollouts)
+    assert sorted(int(row) for seen in kept for row in seen.rows) == list(range(16))
+    for seen in kept:
+        assert len({rollouts.items[row].id for row in seen.rows.tolist()}) < len(seen.rows), "rows share a prompt"
+        assert torch.equal(seen.log_probs, seen.old)
+        assert torch.equal(torch.where(seen.mask, seen.values, 0.0), *seen.of(rollouts.values))
+
+
+def test_the_gradient_is_that_of_the_mean_loss_over_the_real_tokens_of_the_mini_batch(made: Made) -> None:
+    given, learner, rollouts = made
+    model, temperature = given.model, SETTINGS.sampling.temperature
+    weights = torch.randn(rollouts.mask.shape, generator=torch.Generator().manual_seed(3))
+    parameters, counts = list(model.adapters.parameters(given.adapter).values()), set[int]()
+    for minibatch in rollouts.minibatches:
+        with learner.training():
+            accumulate(
+                learner, minibatch, rollouts, temperature, lambda seen: (seen.log_probs * seen.of(weights)[0], {})
+            )
+            found = [parameter.grad for parameter in parameters]
+            rows = [int(row) for micro in minibatch for row in micro.rows]
+            tokens = [rollouts.sampled[row].token_ids for row in rows]
+            counts.add(sum(map(len, tokens)))
+            loss = torch.zeros(())
+            for row, said in zip(rows, tokens, strict=True):
+                alone = collate([rollouts.items[row].token_ids], [said], model.pad_id)
+                log_probs = completion_pass(model, alone, temperature).log_probs[0]
+                loss = loss + (weights[row, : len(said)] * log_probs).sum() / sum(map(len, tokens))
+            expected = torch.autograd.grad(loss, parameters)
+        for ours, theirs in zip(found, expected, strict=True):
+            torch.testing.assert_close(ours, theirs, atol=1e-6, rtol=1e-4)
+        assert max(float(one.abs().max()) for one in expected) > 1e-3
+    assert len(counts) > 1, "mini-batches of several sizes"
 
 
 def test_figures_and_approximate_kl_are_means_over_the_real_tokens_of_the_mini_batch(made: Made) -> None:
