@@ -12,7 +12,6 @@ import pytest
 import torch
 
 from language_models.errors import NonFiniteLoss, NothingToTrain
-from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
 from language_models.precision import Compute
 from language_models.sampling import Sampled
@@ -53,6 +52,7 @@ def run(
     settings: Settings = SETTINGS,
     reward: RewardFunction = spaces,
     cut_at: int | None = None,
+    prompts: int = 6,
 ) -> tuple[TrainedPolicy, list[StepReport]]:
     reports: list[StepReport] = []
 
@@ -61,7 +61,7 @@ def run(
         if report.step == cut_at:
             raise InterruptedError
 
-    return ppo.train(Given(model, prompts_of(model), reward, folder, on_step), settings), reports
+    return ppo.train(Given(model, prompts_of(model)[:prompts], reward, folder, on_step), settings), reports
 
 
 @pytest.fixture
@@ -86,9 +86,14 @@ def test_every_row_is_in_one_micro_batch_and_the_eos_is_trained_on(
 
 
 def test_the_value_head_starts_at_zero_and_kl_at_the_start_is_zero(tmp_path: Path) -> None:
-    _, reports = run(fresh_tiny(), tmp_path)
-    assert reports[0].metrics["kl_nats"] == 0.0
-    assert ScalarHead(4)(torch.ones(2, 4)).tolist() == [0.0, 0.0]
+    model = fresh_tiny()
+    given = Given(model, prompts_of(model), spaces, tmp_path, lambda _: None)
+    learner = Learner.start(given, SETTINGS, value_learning_rate=1e-3)
+    head = [value for name, value in learner.weights().items() if name.startswith("value_head.")]
+    assert len(head) == 2 and not any(value.any() for value in head)
+    rollouts = collect(given, learner, SETTINGS, 0)
+    assert not rollouts.values.any()
+    assert iterations.figures_of(rollouts)["kl_nats"] == 0.0
 
 
 def test_the_loss_of_a_token_is_the_clipped_one_with_returns_of_unwhitened_advantages(
@@ -156,6 +161,24 @@ def test_a_flipped_bit_in_the_newest_checkpoint_resumes_from_the_one_before(tmp_
     tensors.write_bytes(data)
     resumed, rest = run(fresh_tiny(), tmp_path / "cut")
     assert [report.step for report in rest] == [0, 1, 2, 3]
+    assert same(weights_of(resumed), weights_of(uncut))
+
+
+def test_a_run_that_is_cut_some_steps_after_its_checkpoint_ends_bit_equal(tmp_path: Path) -> None:
+    """And within a pass over the prompts."""
+    short = SamplingSettings(max_new_tokens=8, batch_size=6)
+    settings = SETTINGS.model_copy(
+        update={"prompts_per_step": 3, "epochs": 1, "minibatches": 1, "checkpoint_every": 2, "sampling": short}
+    )
+    uncut, reports = run(fresh_tiny(), tmp_path / "uncut", settings, prompts=5)
+    with pytest.raises(InterruptedError):
+        run(fresh_tiny(), tmp_path / "cut", settings, cut_at=2, prompts=5)
+    assert [folder.name for folder in (tmp_path / "cut").iterdir()] == ["step-000002"]
+    torch.manual_seed(9)
+    resumed, rest = run(fresh_tiny(), tmp_path / "cut", settings, prompts=5)
+    assert [report.step for report in rest] == [1, 2, 3]
+    assert [one.tokens for one in rest[1:]] == [one.tokens for one in reports[2:]] != [[], []]
+    assert (resumed.steps, resumed.metrics) == (uncut.steps, uncut.metrics)
     assert same(weights_of(resumed), weights_of(uncut))
 
 
