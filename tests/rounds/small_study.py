@@ -30,9 +30,9 @@ FEW_STEPS = {
 }
 
 
-def new_study(folder: Path, *, train: int = 12, holdout: int = 6, base: str = "tiny:") -> Database:
+def new_study(folder: Path, *, train: int = 12, holdout: int = 6, base: str = "tiny:", **sampling: float) -> Database:
     """A study on the tiny model with a few prompts."""
-    db = studies.open_or_create(folder, base=base, create=True, sampling={"max_new_tokens": 12})
+    db = studies.open_or_create(folder, base=base, create=True, sampling={"max_new_tokens": 12, **sampling})
     new = [
         NewPrompt(from_text(f"Say something about thing {place}."), split="train" if place < train else "holdout")
         for place in range(train + holdout)

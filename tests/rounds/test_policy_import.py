@@ -15,7 +15,7 @@ from feedback_store.errors import Conflict
 from language_models import folders
 from language_models.plain_lora import NotPlainLora
 from language_models.settings import LoraSettings
-from rounds import studies, verbs
+from rounds import policy_reward, studies, verbs
 from rounds.kinds import train_reward
 from rounds.settings import SettingsError
 from rounds.worker import Worker
@@ -39,7 +39,7 @@ def export(tmp_path_factory) -> Path:
 
 @pytest.fixture(scope="module")
 def study(tmp_path_factory) -> Database:
-    return new_study(tmp_path_factory.mktemp("own") / "study")
+    return new_study(tmp_path_factory.mktemp("own") / "study", temperature=1.3)
 
 
 @pytest.fixture(scope="module")
@@ -117,8 +117,14 @@ def test_an_export_of_another_study_becomes_a_policy_with_its_origin(study, work
     assert config["base_model_name_or_path"] != "./base"
 
 
-def test_training_from_it_measures_kl_to_it_and_so_do_the_next_rounds(study, worker, imported):
-    model = worker.models.model
+def test_training_from_it_measures_kl_to_it_and_so_do_the_next_rounds(study, worker, imported, monkeypatch):
+    model, scaled_on, samples_of = worker.models.model, [], policy_reward.reference_samples
+
+    def watched(context, number, reference, **more):
+        scaled_on.append(reference.name)
+        return samples_of(context, number, reference, **more)
+
+    monkeypatch.setattr(policy_reward, "reference_samples", watched)
     for name, parent in (("policy-1", "imported-formal"), ("policy-2", "policy-1")):
         run = done(study, worker, start_run(study, "train-policy", **ONE_STEP))
         assert run.status == "succeeded", run.error
@@ -133,7 +139,8 @@ def test_training_from_it_measures_kl_to_it_and_so_do_the_next_rounds(study, wor
     made = study.value(
         "SELECT COUNT(*) FROM completions WHERE policy_id = ? AND sample_index IS NOT NULL", [imported.id]
     )
-    assert made >= 8, "scores have their zero on texts of the reference"
+    assert made >= 8
+    assert scaled_on == ["imported-formal"] * 2, "scores have their zero and unit on texts of the reference"
     assert {"trained-policy", "reference-policy"}.isdisjoint(model.adapters.names)
     held = model.adapters.state(worker.models.adapter(imported))
     written = load_file(study.folder / imported.folder / "adapter" / "adapter_model.safetensors")

@@ -8,10 +8,12 @@ import torch
 from safetensors.torch import load_file
 
 from feedback_store import annotators, completions, judgments, policies, preferences, provenance, questions, runs
+from feedback_store import prompts as prompt_rows
 from feedback_store.database import Database
 from feedback_store.judgments import NewJudgment
 from policy_training.algorithms import dpo
 from policy_training.records import Given, Preference
+from policy_training.settings import TrainingSettings
 from rounds import run_plan, run_views, shown_samples, training_data, verbs
 from rounds.kinds import train_policy
 from rounds.resuming import run_folder
@@ -39,7 +41,7 @@ def settings_of(algorithm: str, **more: object) -> dict[str, object]:
 @pytest.fixture(scope="module")
 def worker(tmp_path_factory) -> Worker:
     """A judged study without a reward model: decided pairs, a tie, an improved completion, a superseded answer."""
-    db = new_study(tmp_path_factory.mktemp("straight") / "study")
+    db = new_study(tmp_path_factory.mktemp("straight") / "study", temperature=1.3)
     worker = Worker(db.folder, lease_seconds=5)
     worker.models.register_base()
     with pytest.raises(Impossible, match="DPO needs decided judgments on training prompts"):
@@ -115,17 +117,19 @@ def test_without_a_reward_a_policy_is_published_with_the_judgments_that_made_it(
 
 
 def given_of(worker: Worker, settings: dict[str, object], monkeypatch: pytest.MonkeyPatch) -> Given:
-    """What the algorithm was given in a run."""
-    seen: list[Given] = []
+    """What the algorithm was given in a run, at the temperature of the study."""
+    seen: list[tuple[Given, TrainingSettings]] = []
     real = train_policy.algorithm_registry.trainer
 
     def spying(name: str):
-        return lambda given, own: seen.append(given) or real(name)(given, own)
+        return lambda given, own: seen.append((given, own)) or real(name)(given, own)
 
     with monkeypatch.context() as patch:
         patch.setattr(train_policy.algorithm_registry, "trainer", spying)
         trained(worker, settings)
-    return seen[0]
+    [(given, own)] = seen
+    assert own.sampling.temperature == 1.3
+    return given
 
 
 def test_pairs_and_demonstrations_are_what_was_said_on_training_prompts(
@@ -207,6 +211,19 @@ def test_with_a_reward_model_scores_are_shown_and_people_weigh_as_it_relies_on_t
     curves = run_views.curves(db, trained(worker, mixed).id)
     assert len(curves["imitation_loss"]) == FEW["steps"]
     assert runs.judgments_of(db, runs.listing(db, kind="train-policy")[0].id) == on_training_prompts(db)
+
+
+def test_a_policy_is_trained_on_all_training_prompts_and_chosen_by_some_that_are_held_out(
+    worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    train, held_out = ({one.id for one in prompt_rows.listing(db, split=split)} for split in ("train", "holdout"))
+    settings = {**settings_of("ppo", steps=1), "rewards": ["length_window"], "held_out_prompts": 4}
+    given = given_of(worker, settings, monkeypatch)
+    assert sorted(one.id for one in given.prompts) == sorted(train)
+    assert given.held_out is not None
+    chosen_by = [one.id for one in given.held_out.prompts]
+    assert len(chosen_by) == len(set(chosen_by)) == 4 < len(held_out)
+    assert set(chosen_by) < held_out and train.isdisjoint(held_out)
 
 
 def test_a_judgment_counts_as_much_as_who_gave_it_is_relied_on(monkeypatch: pytest.MonkeyPatch) -> None:
