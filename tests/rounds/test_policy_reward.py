@@ -6,7 +6,7 @@ from types import SimpleNamespace
 
 import pytest
 
-from feedback_store import policies, run_records, runs
+from feedback_store import policies, preferences, prompts, run_records, runs
 from feedback_store.database import Database
 from policy_training.algorithms import ppo
 from reward_training import length_correction
@@ -72,19 +72,24 @@ def several(study, folder) -> runs.Run:
     return run
 
 
-def looked_into(study, folder, look, **more) -> runs.Run:
-    """A run on the learned reward alone; `look(reward, items, sampled, texts, scores)` at each batch of completions."""
-    plain = PolicyReward.__call__
+def looked_into(study, folder, look, rewards=("learned",), **more) -> runs.Run:
+    """A run; `look(reward, items, sampled, texts, scores)` at each batch of completions, `texts` with what the study
+    holds of their prompts."""
+    plain, asked = PolicyReward.__call__, {one.id: one.messages for one in prompts.listing(study)}
+    system = {"role": "system", "content": studies.settings(study).system_prompt}
 
     def looking(self, items, sampled):
         scores = plain(self, items, sampled)
-        texts = [Text(item.payload, storable(one.text), one.finished) for item, one in zip(items, sampled, strict=True)]
+        texts = [
+            Text([system, *asked[item.id]], storable(one.text), one.finished)
+            for item, one in zip(items, sampled, strict=True)
+        ]
         look(self, items, sampled, texts, scores)
         return scores
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(PolicyReward, "__call__", looking)
-        run = trained(study, folder, ["learned"], **more)
+        run = trained(study, folder, [*rewards], **more)
     assert run.status == "succeeded", run.error
     return run
 
@@ -152,9 +157,19 @@ def test_what_it_was_made_of_is_written_down(study, several, folder):
     assert runs.judgments_of(study, several.id)  # the good answers came from these
 
 
-def test_texts_without_a_good_answer_are_counted(study, several):
-    lines = " ".join(line.text for line in run_records.logs(study, several.id))
-    assert "prompts have a good answer to be compared with" in lines
+def test_texts_without_a_good_answer_are_counted_and_no_others(study, folder):
+    decided = {one.prompt_id for one in preferences.derive(study) if one.outcome != "tie" and one.split == "train"}
+    seen = []
+
+    def look(reward, items, *_):
+        without = sum(item.id not in decided for item in items)
+        assert 0 < without < len(items)
+        seen.append((reward.readings()["unscored.bleu"], without / len(items)))
+
+    run = looked_into(study, folder, look, ["length_window", "bleu"])
+    assert seen and all(told == expected for told, expected in seen)
+    lines = [line.text for line in run_records.logs(study, run.id)]
+    assert any("prompts have a good answer to be compared with" in line for line in lines)
 
 
 @pytest.mark.parametrize(
