@@ -116,6 +116,22 @@ def test_how_to_sample_is_read_by_transformers(tmp_path, monkeypatch):
     assert ids == worker.models.model.tokens(messages)
 
 
+@pytest.mark.parametrize("form", ["adapter", "adapter-with-base", "merged"])
+def test_no_way_of_sampling_comes_over_from_the_base(tmp_path, monkeypatch, form):
+    from transformers import GenerationConfig
+
+    base = put_tiny_on_hub(monkeypatch, tmp_path)
+    of_base = {"repetition_penalty": 1.3, "top_p": 0.8, "min_p": 0.1}
+    (base / "generation_config.json").write_text(json.dumps(of_base))
+    db, worker = with_policy(tmp_path / "study", HUB)
+    folder = exported(db, worker, format=form)
+    for one in [folder, *folder.glob("base")]:
+        found = GenerationConfig.from_pretrained(one)
+        assert found.repetition_penalty in (None, 1.0)
+        assert found.top_p in (None, 1.0)
+        assert found.min_p is None
+
+
 @pytest.mark.parametrize("base", ["tiny:", "folder"])
 def test_an_adapter_alone_is_refused_where_its_base_is_nowhere_else(tmp_path, monkeypatch, base):
     if base == "folder":
