@@ -149,7 +149,7 @@ def test_training_from_it_measures_kl_to_it_and_so_do_the_next_rounds(study, wor
 
 def test_kl_to_the_base_is_another_number(study, worker, imported):
     """The control of the test above: measured to the base, the imported policy is not at zero."""
-    from policy_training.iterations import describe
+    from policy_training.iterations import figures_of
     from policy_training.learner import Learner
     from policy_training.records import Given, PromptItem
     from policy_training.rollouts import collect
@@ -162,7 +162,7 @@ def test_kl_to_the_base_is_another_number(study, worker, imported):
     settings = TrainPolicySettings().ppo.model_copy(update={"prompts_per_step": 1})
     learner = Learner.start(given, settings)
     try:
-        assert describe(collect(given, learner, settings, 0))["kl_k3_nats"] > 0.1
+        assert figures_of(collect(given, learner, settings, 0))["kl_k3_nats"] > 0.1
     finally:
         model.adapters.remove(given.adapter)
 
