@@ -2,11 +2,11 @@
 
     score(x) = sum_i weight_i * (part_i(x) - mean_i) / sd_i
 
-with mean_i and sd_i of part i on samples of the study's starting policy, so that a weight means the same whatever
+with mean_i and sd_i of part i on samples of the reference policy, so that a weight means the same whatever
 unit a part has, and the price of KL keeps its meaning (rewards of several objectives are combined so by Ramamurthy et
 al. 2022, https://arxiv.org/abs/2210.01241, without the normalisation). A part that says nothing of a completion (it
-gave None, or the text is in a language that it does not know) adds 0: neither better nor worse than the starting
-policy's mean. It gets callables and imports no function.
+gave None, or the text is in a language that it does not know) adds 0: neither better nor worse than the reference's
+mean. It gets callables and imports no function.
 """
 
 from __future__ import annotations

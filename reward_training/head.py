@@ -1,9 +1,9 @@
 """The linear head on averaged features: a ridge Bradley-Terry-Davidson fit, its strength picked by cross-validation.
 
-Free of torch. With few judgments this head carries the reward: 576 features averaged over a completion's tokens, at
-two thirds of the depth, already tell tastes apart; the adapter is trained from there (linear probing first, then
-fine-tuning: Kumar et al. 2022, https://arxiv.org/abs/2202.10054, show that fine-tuning from a random head distorts
-the features).
+Free of torch. With few judgments this head carries the reward: states averaged over a completion's tokens, at two
+thirds of the depth, with words and length (2 H + 1 features, 1,153 of the bundled model), already tell tastes apart;
+the adapter is trained from there (linear probing first, then fine-tuning: Kumar et al. 2022,
+https://arxiv.org/abs/2202.10054, show that fine-tuning from a random head distorts the features).
 """
 
 from collections.abc import Sequence

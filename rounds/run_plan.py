@@ -154,7 +154,8 @@ def own_settings(db: Database, kind: str) -> dict[str, Any]:
 
 
 def _defaults(db: Database, kind: str) -> dict[str, Any]:
-    """What the study says for a kind of run. Seeds differ between the runs of a study and between studies."""
+    """What the study says for a kind of run. Seeds differ between the runs of a study, and for its first thousand runs
+    from those of a study with another seed."""
     study: StudySettings = studies.settings(db)
     latest = run_rows.listing(db, limit=1)
     seed = study.seed * SEEDS_OF_A_STUDY + (latest[0].id + 1 if latest else 1)
