@@ -17,7 +17,8 @@ HEAD = """# Settings
 
 A default stands in one place, the settings model. A run takes, later over earlier: defaults, what the study sets, a
 preset (`--preset`), a TOML file (`--config`), `--set KEY=VALUE`. The resolved values are stored with the run. Dots lead
-into a part: `tastemaker run STUDY train-policy --set ppo.steps=20`. A wrong key or value is refused in words, with what is allowed.
+into a part: `tastemaker run STUDY train-policy --set ppo.steps=20`. A wrong key or value is refused in words, with
+what is allowed.
 
 What the study says stands in place of some defaults. `seed` of a sample, reward or policy run: the study's seed × 1,000
 + the run's number, so that runs of a study differ; to repeat one, or to compare algorithms on equal terms, give the

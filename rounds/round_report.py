@@ -40,8 +40,8 @@ def reward_figures(base: Sequence[Completion], rewards: dict[int, float], taste:
 def share_figures(
     new: Sequence[Completion], base: Sequence[Completion], taste: Taste, seed: int
 ) -> dict[str, float | int]:
-    """The mean over prompts of the share of its pairs of texts in which the taste prefers the new policy to the base, ties
-    half, and the most that it could be."""
+    """The mean over prompts of the share of its pairs of texts in which the taste prefers the new policy to the base,
+    ties half, and the most that it could be."""
     scores = [_scores_by_prompt(new, taste), _scores_by_prompt(base, taste)]
     share = statistics.preferred_share(scores[0], scores[1], seed)
     return {
