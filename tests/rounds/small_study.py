@@ -112,7 +112,7 @@ def _work(arguments: list[str], settings: dict[str, str]) -> None:
     sys.exit(main(arguments))
 
 
-def wait_for(condition: Callable[[], object], seconds: float = 90.0) -> None:
+def wait_for(condition: Callable[[], object], seconds: float = 180.0) -> None:
     """Until the condition holds; fails after `seconds`."""
     until = time.monotonic() + seconds
     while not condition():
