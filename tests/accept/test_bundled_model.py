@@ -12,13 +12,12 @@ pytestmark = [pytest.mark.accept, pytest.mark.timeout(1700)]
 SHORT = os.environ.get("ACCEPT") == "short"
 MOST_CUT_OFF = 0.10
 SMALL_RUNS = (
-    "train-policy.ppo.steps=1",
+    "train-policy.ppo.steps=2",
     "train-policy.ppo.prompts_per_step=4",
-    "train-policy.held_out_prompts=4",
     "train-policy.shown_prompts=2",
     "train-reward.reference_samples=16",
-    "evaluate.prompts=8",
-    "evaluate.samples=1",
+    "evaluate.prompts=12",
+    "evaluate.samples=2",
 )
 
 
@@ -50,7 +49,7 @@ def test_few_of_the_demo_answers_are_cut_off(model):
     from rounds.settings import StudySettings
 
     settings = StudySettings(base=model.identity.source)
-    prompts = demo.prompts()[:: 6 if SHORT else 1]
+    prompts = demo.prompts()[:: 3 if SHORT else 1]
     requests = [
         sampling.SampleRequest(
             model.tokens([{"role": "system", "content": settings.system_prompt}, *prompt.messages]),
