@@ -1,7 +1,7 @@
 """Several LoRA adapters on one shared frozen base, through PEFT's public interface.
 
-PEFT toggles `requires_grad` whenever an adapter is switched; `Adapters` has it off but
-for the adapter that is trained.
+PEFT toggles `requires_grad` whenever an adapter is switched; `Adapters` has it off, but for parameters of the adapter
+that is trained.
 """
 
 from collections.abc import Iterator

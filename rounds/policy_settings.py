@@ -126,7 +126,8 @@ class TrainPolicySettings(BaseModel):
     @classmethod
     def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
         rewards = info.data.get("rewards")  # None where they are wrong themselves
-        if value and value != "head" and rewards is not None and all(one.function != "learned" for one in rewards):
+        is_default = value == cls.model_fields[info.field_name or ""].default
+        if not is_default and rewards is not None and all(one.function != "learned" for one in rewards):
             raise PydanticCustomError(
                 "fault.not_learned",
                 "{name} = {value} is about the learned reward, and 'learned' is not among the rewards: add it, or "

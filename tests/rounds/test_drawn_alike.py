@@ -4,7 +4,7 @@ from typing import Any
 
 import pytest
 
-from feedback_store import completions, policies
+from feedback_store import completions, policies, study_settings
 from feedback_store.completions import Completion
 from rounds import estimating, latest_taste, studies
 from rounds.drawn_alike import draw_seed, draw_seeds
@@ -88,8 +88,10 @@ def test_seeds_are_what_was_asked_until_the_study_draws_otherwise(worker):
     studies.change_settings(db, refill=False)
     assert draw_seed(db, studies.settings(db), 7) == 7, "nothing about how texts are drawn"
     studies.change_settings(db, system_prompt="Other.")
-    assert draw_seed(db, studies.settings(db), 7) != 7
-    assert draw_seeds(db, 7) == [draw_seed(db, studies.settings(db), 7), 7]
+    other = draw_seed(db, studies.settings(db), 7)
+    assert other != 7
+    study_settings.put(db, studies.SETTING, {**studies.settings(db).model_dump(mode="json"), "of_before": 1})
+    assert draw_seeds(db, 7) == [other, 7], "also with settings that a version before had"
 
 
 def test_the_taste_shown_is_of_the_newest_texts(worker):
