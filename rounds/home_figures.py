@@ -345,6 +345,7 @@ SAID: dict[str, dict[str, str]] = {
     "no_judgments": {"n": "judgments.all", "least": "advice.fewest"},
     "few_judgments": {"n": "judgments.all", "more": "advice.known"},
     "reward_unknown": {"n": "reward.decided"},
+    "reward_unproven": {"n": "reward.judgments"},
     **{
         code: {
             "accuracy": "reward.accuracy", "half": "reward.half", "n": "reward.decided",

@@ -16,6 +16,7 @@ from feedback_store.runs import Run
 from rounds import blind_results, studies, worker_lock
 from rounds.next_step import Action, Facts, NextStep, RewardView, actions, advise, told_apart
 from rounds.settings import StudySettings
+from rounds.unproven_reward import is_unproven
 
 TRAININGS = ("train-reward", "train-policy")
 LATEST_RUNS = 30
@@ -66,6 +67,7 @@ class PolicyRunView(_View):
     entropy_nats: float | None
     cut_off: float | None
     stopped_early: str | None
+    alarms: list[str] = Field(description="codes of what went past its limit")
 
 
 class ResultView(_View):
@@ -214,6 +216,7 @@ def _reward(db: Database, study: StudySettings) -> RewardView | None:
         length_baseline=baseline,
         cannot_tell=cannot_tell,
         more_judgments=more,
+        unproven=is_unproven(reward.metrics),
     )
 
 
@@ -230,7 +233,10 @@ def _policy_run(listing: list[Policy]) -> PolicyRunView | None:
     figures = ("score", "kl_nats", "length_tokens", "entropy_nats", "cut_off", "reward_model", "stopped_early")
     assert policy.run_id is not None
     return PolicyRunView(
-        run_id=policy.run_id, policy=policy.name, **{name: policy.metrics.get(name) for name in figures}
+        run_id=policy.run_id,
+        policy=policy.name,
+        alarms=policy.metrics.get("alarms") or [],
+        **{name: policy.metrics.get(name) for name in figures},
     )
 
 

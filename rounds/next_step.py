@@ -58,6 +58,7 @@ class RewardView(BaseModel):
     length_baseline: float | None
     cannot_tell: bool
     more_judgments: int | None = Field(description="judgments, about, until it could be told from the length baseline")
+    unproven: bool = Field(False, description="whether it cannot be told from chance on pairs that it was not made of")
 
 
 class Facts(BaseModel):
@@ -116,7 +117,8 @@ def advise(facts: Facts) -> NextStep:
         return _step("judge" if facts.ready else "wait", "training", words, run=facts.active[training], kind=training)
     if facts.reward and not facts.reward_was_used and facts.since_reward < FIRST_JUDGMENTS:
         said = _of_reward(facts.reward)
-        return NextStep(kind="train-policy", **said.model_dump())
+        first_more = said.code == "reward_unproven" and facts.ready > 0
+        return NextStep(kind="judge" if first_more else "train-policy", **said.model_dump())
     if facts.since_reward >= FIRST_JUDGMENTS:
         return _train(facts)
     return _judge(facts)
@@ -195,6 +197,12 @@ def _warning(kind: str, facts: Facts) -> Said | None:
 def _of_reward(reward: RewardView) -> Said:
     """How far the latest reward can be trusted."""
     few = reward.decided < FEWEST_HELD_OUT
+    if few and reward.unproven:
+        words = (
+            "{reward} is trained, but {n} judgments cannot tell it from chance on pairs that it was not trained on: a "
+            "policy may gain nothing by it, or get worse. Judge more pairs first."
+        )
+        return say("reward_unproven", words, reward=reward.name, n=reward.judgments)
     if few or reward.accuracy is None or reward.low is None or reward.high is None or reward.length_baseline is None:
         words = "{reward} is trained. Too few judgments on random held-out pairs ({n}) to say how good it is."
         return say("reward_unknown", words, reward=reward.name, n=reward.decided)

@@ -163,6 +163,7 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
         "kl_held_out_nats": kl_held_out,
         "kl_budget_nats": budget_nats,
         "stopped_early": new.metrics.get("stopped_early"),
+        "alarms": new.metrics.get("alarms", []),
         **figures,
         "collapsed": collapsed(figures, kl_held_out, budget_nats),
         "seconds": round(time.monotonic() - began, 1),

@@ -8,7 +8,7 @@ looked at side by side; what it wrote on the way is kept in the run's folder.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict
+from dataclasses import asdict, replace
 from typing import Any
 
 from feedback_store import completions, policies, prompts, reward_models, runs
@@ -20,10 +20,11 @@ from language_models.machine import capabilities, free_memory_gb
 from language_models.pause_points import pause_point
 from language_models.precision import Compute, choose_compute
 from policy_training import algorithm_registry
+from policy_training.guards import Alarm
 from policy_training.learner import TrainedPolicy, frozen_layers
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
-from rounds import beginnings, environment, estimating, own_lora, resuming, run_alarms, token_rows
+from rounds import beginnings, environment, estimating, own_lora, resuming, run_alarms, token_rows, unproven_reward
 from rounds.algorithm_needs import JUDGED, needs_of
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
@@ -86,7 +87,7 @@ def run(context: RunContext) -> dict[str, Any]:
             items,
             reward,
             context.checkpoints,
-            on_step=lambda report: _after_step(context, report, shown, start),
+            on_step=lambda report: _after_step(context, _with_doubts(context, report, row), shown, start),
             start_folder=context.models.folder_of(start) if start.folder else None,
             reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
@@ -222,6 +223,23 @@ def _computed_before(context: RunContext) -> dict[str, bool]:
         if set(environment.CHOSEN) <= set(kept):
             return {name: bool(kept[name]) for name in environment.CHOSEN}
     return {}
+
+
+def _with_doubts(context: RunContext, report: StepReport, row: RewardRow | None) -> StepReport:
+    """The first report with an alarm where the reward that is trained on cannot be told from chance."""
+    if report.step > 0 or row is None or "learned" not in needs_of(context.settings.model_dump(mode="json")):
+        return report
+    least = unproven_reward.surely_right(row.metrics)
+    if least is None or not unproven_reward.is_unproven(row.metrics):
+        return report
+    context.log(
+        f"{row.name} cannot be told from chance yet: on pairs that it was not trained on it is surely right in "
+        f"{least:.2f} of them only, and a coin is in {unproven_reward.CHANCE}. The policy may gain nothing by it, or "
+        "get worse, and held-out scores, which are the same reward's, would not show it: compare it with its parent "
+        "blind before it is used, and judge more pairs.",
+        level="warning",
+    )
+    return replace(report, alarms=[*report.alarms, Alarm(unproven_reward.CODE, least, unproven_reward.CHANCE)])
 
 
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, start: Policy) -> None:

@@ -117,7 +117,7 @@ def _policy(db: Database, base: Policy) -> Policy:
     for step in range(6):
         readings = {"score": step / 4, "kl_nats": step / 3, "length_tokens": 20.0 + step, "entropy_nats": 2 - step / 9}
         runs.add_metrics(db, lease, "steps", step, readings)
-    metrics = {**readings, "reward_model": "reward-1"}
+    metrics = {**readings, "reward_model": "reward-1", "alarms": ["hacking"]}
     return policies.publish(
         db,
         lease,

@@ -20,6 +20,8 @@ WEAK = reward(
     accuracy=0.68, low=0.59, high=0.77, decided=96, length_baseline=0.64, cannot_tell=True, more_judgments=220
 )
 
+UNPROVEN = reward(judgments=56, accuracy=0.8, low=0.4, high=1.0, decided=5, cannot_tell=True, unproven=True)
+
 
 @pytest.mark.parametrize(
     ("given", "kind", "code"),
@@ -35,6 +37,8 @@ WEAK = reward(
         ({"active": {"train-policy": 8}, "ready": 0}, "wait", "training"),
         ({"judgments": 60, "reward": reward()}, "train-policy", "reward_good"),
         ({"judgments": 60, "reward": WEAK}, "train-policy", "reward_weak"),
+        ({"judgments": 56, "reward": UNPROVEN}, "judge", "reward_unproven"),
+        ({"judgments": 56, "reward": UNPROVEN, "ready": 0}, "train-policy", "reward_unproven"),
         (
             {"judgments": 60, "reward": reward(), "reward_was_used": True, "is_base": False, "policy": "policy-1"},
             "judge",
@@ -107,6 +111,19 @@ def test_a_weak_reward_warns_before_a_policy_run():
     warning = possible(judgments=60, reward=WEAK)["train-policy"].warning
     assert warning is not None
     assert warning.code == "reward_weak"
+
+
+def test_an_unproven_reward_warns_and_a_word_on_enough_held_out_pairs_goes_before_it():
+    action = possible(judgments=56, reward=UNPROVEN)["train-policy"]
+    assert action.possible
+    assert action.warning is not None
+    assert action.warning.reason == (
+        "reward-1 is trained, but 56 judgments cannot tell it from chance on pairs that it was not trained on: a "
+        "policy may gain nothing by it, or get worse. Judge more pairs first."
+    )
+    told = possible(judgments=60, reward=WEAK.model_copy(update={"unproven": True}))["train-policy"].warning
+    assert told is not None
+    assert told.code == "reward_weak"
 
 
 def test_a_reward_can_be_told_apart_where_its_interval_lies_above_the_baseline():

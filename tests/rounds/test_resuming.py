@@ -17,7 +17,18 @@ from policy_training import iterations
 from policy_training.algorithms import ppo
 from policy_training.guards import Reading, Readings
 from policy_training.iterations import Iteration
-from rounds import environment, pruning, resuming, run_plan, run_views, shown_samples, studies, token_rows, verbs
+from rounds import (
+    environment,
+    pruning,
+    resuming,
+    run_plan,
+    run_views,
+    shown_samples,
+    studies,
+    token_rows,
+    unproven_reward,
+    verbs,
+)
 from rounds.context import RunCancelled, WorkerStopping
 from rounds.kinds import train_policy
 from rounds.publishing import read_card
@@ -31,6 +42,12 @@ pytestmark = pytest.mark.usefixtures("one_thread")
 
 SETTINGS = {**FEW_STEPS["train-policy"], "ppo.seed": 5, "shown_times": 2, "shaping": "reward", "shaping_weight": 0.1}
 SPLITS = ("train", "holdout")
+
+
+@pytest.fixture(autouse=True)
+def proven(monkeypatch: pytest.MonkeyPatch) -> None:
+    """Of as few judgments as are here a reward cannot be told from chance, which would be an alarm in all of this."""
+    monkeypatch.setattr(unproven_reward, "surely_right", lambda metrics: 0.9)
 
 
 @pytest.fixture(scope="module")
@@ -300,6 +317,36 @@ def test_an_alarm_is_a_row_of_the_run_and_stays_with_the_policy(
     assert made.metrics["alarms"] == ["entropy"]
     assert made.metrics["stopped_early"] == f"alarm at step 2: entropy 0.1 past {alarm['limit']:.3g}"
     assert any("the policy after 1 of 3 steps" in line.text for line in run_records.logs(db, run.id))
+
+
+@pytest.mark.parametrize("cut", [False, True])
+def test_a_reward_that_cannot_be_told_from_chance_is_an_alarm_once_and_holds_no_policy_back(
+    worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch, cut: bool
+):
+    run = verbs.start_run(db, "train-policy", {**SETTINGS, "held_out_prompts": 0})
+    told, times = train_policy._after_step, itertools.count()
+
+    def killed(*given: Any) -> None:
+        if cut and next(times) == 0:
+            raise WorkerStopping
+        told(*given)
+
+    with monkeypatch.context() as patch:
+        patch.setattr(train_policy, "_after_step", killed)
+        patch.setattr(unproven_reward, "surely_right", lambda metrics: 0.4)
+        worker.work(until_idle=True)
+        worker.work(until_idle=True)
+    view = run_views.run_view(db, run.id)
+    assert [(one["step"], one["code"], one["value"], one["limit"]) for one in view["alarms"]] == [
+        (0, "unproven_reward", 0.4, 0.5)
+    ]
+    made = policies.by_name(db, view["published"]["policy"])
+    assert made.metrics["alarms"] == ["unproven_reward"]
+    assert made.metrics["stopped_early"] is None
+    assert verbs.loop_state(db).policy_run.alarms == ["unproven_reward"]
+    (line,) = {line.text for line in run_records.logs(db, run.id) if "chance" in line.text}
+    assert "reward-1 cannot be told from chance yet" in line
+    assert "surely right in 0.40 of them only, and a coin is in 0.5" in line
 
 
 def test_a_policy_that_is_the_one_it_started_from_is_told(

@@ -108,6 +108,7 @@ def test_hostile_samples_are_inert(study: Database, served: Callable, page):
 def test_every_number_says_where_it_comes_from(study: Database, served: Callable, page):
     figured_study.fill(study)
     open_console(page, served(study))
+    assert page.get_by_text("⚠ An alarm was raised: the run says which").is_visible()
     names = home_walk.walk(page)
     assert {
         "round", "prompts.train", "prompts.holdout", "pairs.ready", "pairs.judged", "judgments.all", "judgments.new",

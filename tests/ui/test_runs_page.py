@@ -145,13 +145,21 @@ def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     figures = {"kl": [0.5, -0.25, None], "advantage": [1.5, -0.75, 0.0]}
     row = {"prompt_id": held_out[0], "finished": True, "score": 0.5, "rewarded": 0.25, "beta": 0.1}
     token_rows.add(folder, 1, [{**row, "tokens": [HOSTILE, "\n", ""], "figures": figures}])
-    for step, code, value, limit in ((1, "distinct", 0.2, 0.4), (2, "kl_budget", None, 5.0)):
+    for step, code, value, limit in (
+        (0, "unproven_reward", 0.25, 0.5),
+        (1, "distinct", 0.2, 0.4),
+        (2, "kl_budget", None, 5.0),
+    ):
         run_records.add_metrics(study, lease, run_alarms.ALARMS, step, {code: value, f"{code}.limit": limit})
     open_runs(page, served(study), f"#{lease.run_id}")
     expect(page.get_by_text("3 of 9")).to_be_visible()
     alarms = page.locator(".tm-failure").get_by_role("listitem")
     expect(alarms).to_have_text(
-        [re.compile("^Step 1: 0.2 of .*at least 0.4"), re.compile(r"^Step 2: KL \? nats, past the budget of 5\.")]
+        [
+            re.compile(r"^Step 0: the reward cannot be told from chance yet.* in 0\.25 only; 0\.5 is chance"),
+            re.compile("^Step 1: 0.2 of .*at least 0.4"),
+            re.compile(r"^Step 2: KL \? nats, past the budget of 5\."),
+        ]
     )
     tokens = page.get_by_role("listbox", name="Token by token")
     expect(tokens.locator("[aria-selected=true]")).to_have_text(HOSTILE)

@@ -27,6 +27,7 @@ FIGURES = {
     "empty_rate": "empty",
     "identical_rate": "equal to another",
     "distinct_2_ratio": "different word pairs, new to base",
+    "alarms": "alarms of the policy's run",
     "collapsed": "collapsed",
     "seconds": "seconds",
 }

@@ -56,6 +56,7 @@ export class LoopCards {
       run && this.line("card.training.length", { n: ["policy_run.length_tokens", number(run.length_tokens, 0)] }),
       run?.entropy_nats != null &&
         this.line("card.training.entropy", { n: ["policy_run.entropy_nats", number(run.entropy_nats)] }),
+      run?.alarms.length ? this.words("card.training.alarms") : null,
       run && [el("a", { href: `/runs#${run.run_id}`, "data-run": run.run_id }, this.words("card.training.run"))],
     ]);
     this.fill("result", ...this.result(result));
