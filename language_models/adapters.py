@@ -19,10 +19,9 @@ from transformers.pytorch_utils import Conv1D
 from language_models.errors import UnknownAdapter
 from language_models.layers import stack_of
 from language_models.lora_linear import LoraLinear
-from language_models.plain_lora import NotPlainLora, beyond_matrices
+from language_models.plain_lora import WEIGHTS, NotPlainLora, beyond_matrices
 from language_models.settings import LoraSettings
 
-WEIGHTS = "adapter_model.safetensors"
 LINEAR = (nn.Linear, Conv1D)
 """What PEFT's "all-linear" adapts; the second, GPT-2's, keeps its weights transposed."""
 

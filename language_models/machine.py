@@ -11,10 +11,9 @@ from pathlib import Path
 import psutil
 import torch
 
-from language_models.precision import Capabilities, Device
+from language_models.precision import GIGABYTE, Capabilities, Device
 
 PACKAGES = ("torch", "transformers", "peft", "tastemaker")
-GIGABYTE = 1e9
 
 
 def best_device() -> torch.device:

@@ -17,6 +17,8 @@ from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from language_models.safetensors_heads import NotWhole, TensorHead, heads_of
+
 CONFIG, WEIGHTS = "adapter_config.json", "adapter_model.safetensors"
 SERVED_RANKS = (1, 8, 16, 32, 64, 128, 256, 320, 512)
 """Values that vLLM allows for its setting max_lora_rank; an adapter may have any rank up to it."""
@@ -66,14 +68,14 @@ def read(folder: Path) -> PlainLora:
     heads = _heads(folder)
     rank = config.get("r")
     sides: dict[str, dict[str, tuple[int, ...]]] = {}
-    for name, (dtype, shape) in heads.items():
+    for name, head in heads.items():
         found = _NAME.fullmatch(name)
         if found is None:
             faults.append(f"it holds {name!r}, which is no LoRA matrix of a linear layer")
             continue
-        if dtype not in FLOATS:
-            faults.append(f"{name} is of type {dtype}; allowed are {', '.join(FLOATS)}")
-        sides.setdefault(found["module"], {})[found["side"]] = shape
+        if head.dtype not in FLOATS:
+            faults.append(f"{name} is of type {head.dtype}; allowed are {', '.join(FLOATS)}")
+        sides.setdefault(found["module"], {})[found["side"]] = head.shape
     layers = {}
     for module, shapes in sides.items():
         a, b = shapes.get("A", ()), shapes.get("B", ())
@@ -130,7 +132,7 @@ def beyond_matrices(config: Mapping[str, Any]) -> list[str]:
     return [f"it uses {words}" for name, words in _NO.items() if config.get(name)]
 
 
-def _heads(folder: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
+def _heads(folder: Path) -> dict[str, TensorHead]:
     """Type and shape of each tensor by its name."""
     path = folder / WEIGHTS
     if not path.is_file():
@@ -138,15 +140,6 @@ def _heads(folder: Path) -> dict[str, tuple[str, tuple[int, ...]]]:
         why = f"it has {', '.join(others)}, and nothing is unpickled here" if others else "there is none"
         raise NotPlainLora(f"The weights in {folder.name!r} have to be {WEIGHTS}: {why}.")
     try:
-        size = path.stat().st_size - 8
-        with path.open("rb") as file:
-            length = int.from_bytes(file.read(8), "little")
-            if not 0 < length <= size:
-                raise ValueError("its head is longer than the file")
-            head = json.loads(file.read(length))
-        entries = {name: one for name, one in head.items() if name != "__metadata__"}
-        if max((one["data_offsets"][1] for one in entries.values()), default=0) != size - length:
-            raise ValueError("it was cut short")
-        return {name: (str(one["dtype"]), tuple(one["shape"])) for name, one in entries.items()}
-    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        return heads_of(path)
+    except (OSError, NotWhole) as error:
         raise NotPlainLora(f"{folder.name}/{WEIGHTS} is no safetensors file that can be read ({error}).") from error

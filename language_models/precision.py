@@ -12,6 +12,7 @@ from typing import Literal
 from language_models.settings import ComputeSettings, Precision, Switch, WantedPrecision
 
 Device = Literal["cuda", "mps", "cpu"]
+GIGABYTE = 1e9  # bytes: what memory and disk are told in
 
 BYTES_A_PARAMETER: dict[Precision, float] = {"fp32": 4.0, "bf16": 2.0, "4bit": 0.6}
 """Of a base's weights; in 4 bits with a scale for each block, embeddings and norms in 16 (not measured on a GPU)."""

@@ -10,6 +10,7 @@ from pathlib import Path
 from typing import Literal
 
 from language_models.errors import UnknownModel
+from language_models.safetensors_heads import NotWhole, heads_of
 
 BUNDLED_NAME = "smollm2-135m-instruct"
 BUNDLED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
@@ -104,25 +105,12 @@ def _indexed(folder: Path) -> set[str]:
 
 
 def _is_whole(file: Path) -> bool:
-    """Whether a safetensors file has a head (8 bytes of its length, then JSON) and as many bytes as that tells."""
-    return _shapes(file) is not None
-
-
-def _shapes(file: Path) -> list[list[int]] | None:
-    """The shapes of a safetensors file's tensors, by its head alone; None where it is not whole."""
-    with file.open("rb") as opened:
-        size = file.stat().st_size - 8
-        length = int.from_bytes(opened.read(8), "little")
-        if not 0 < length <= size:
-            return None
-        try:
-            head = json.loads(opened.read(length))
-            tensors = [entry for name, entry in head.items() if name != "__metadata__"]
-            end = max((entry["data_offsets"][1] for entry in tensors), default=0)
-            shapes = [[int(side) for side in entry["shape"]] for entry in tensors]
-        except (ValueError, LookupError, TypeError, AttributeError):
-            return None
-    return shapes if end == size - length else None
+    """Whether a safetensors file has a head and as many bytes as that tells."""
+    try:
+        heads_of(file)
+    except NotWhole:
+        return False
+    return True
 
 
 def parameters(folder: Path) -> int:
@@ -132,10 +120,9 @@ def parameters(folder: Path) -> int:
     try:
         names = ["model.safetensors"] if (folder / "model.safetensors").is_file() else sorted(_indexed(folder))
         files = [folder / name for name in names] or sorted(folder.glob("*.safetensors"))
-        found = [_shapes(file) for file in files]
-    except (OSError, UnknownModel):
+        return sum(prod(one.shape) for file in files for one in heads_of(file).values())
+    except (OSError, UnknownModel, NotWhole):
         return 0
-    return 0 if None in found else sum(prod(shape) for shapes in found for shape in shapes or ())
 
 
 def bundled_wheel() -> Path | None:

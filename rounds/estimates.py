@@ -11,7 +11,7 @@ from dataclasses import dataclass, field
 from statistics import median
 from typing import Any
 
-from language_models.precision import BYTES_A_PARAMETER
+from language_models.precision import BYTES_A_PARAMETER, GIGABYTE
 from rounds.policy_settings import training_of
 from rounds.work import DRAWN_TOGETHER, REFERENCE_PARAMETERS, START_SECONDS, Facts, texts_a_prompt, work_seconds
 
@@ -31,7 +31,6 @@ ADAPTER_GB_AT_RANK_16 = 0.02
 CHECKPOINT_ADAPTERS = 4  # weights, those that are kept, two moments
 CHECKPOINTS_AT_ONCE = 3
 STATES_POWER = 2 / 3  # width and number of layers grow together: parameters by the cube, states (LoRA) by the square
-GIGABYTE = 1e9
 
 
 @dataclass(frozen=True)

@@ -17,10 +17,11 @@ from feedback_store.errors import InvalidInput
 from feedback_store.runs import Lease, Run
 from language_models import sources
 from language_models.errors import UnknownModel
+from language_models.precision import GIGABYTE
 from language_models.threads import wanted_threads
 from rounds import base_precision, environment, estimates, own_lora, resuming, studies
 from rounds.drawn_alike import draw_seed
-from rounds.estimates import GIGABYTE, LATEST, Ended, Estimate
+from rounds.estimates import LATEST, Ended, Estimate
 from rounds.evaluating import CannotEvaluate, sides_of
 from rounds.policy_settings import training_of
 from rounds.settings import SettingsError, parse

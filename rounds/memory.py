@@ -12,7 +12,8 @@ from contextlib import suppress
 from pathlib import Path
 from typing import Any
 
-GIGABYTE = 1e9
+from language_models.precision import GIGABYTE
+
 STATUS, RESET = Path("/proc/self/status"), Path("/proc/self/clear_refs")
 RESET_PEAK = "5"  # proc(5), clear_refs: the peak of the resident set starts anew
 

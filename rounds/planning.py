@@ -16,9 +16,9 @@ from feedback_store import check_questions, recent_work, reward_models
 from feedback_store.database import Database
 from feedback_store.recent_work import RecentWork
 from rounds import studies
+from rounds.policy_results import Z
 from rounds.settings import SettingsError, StudySettings
 
-Z = NormalDist().inv_cdf(0.975)
 POWER = NormalDist().inv_cdf(0.8)
 FEWEST_RECENT = 50
 """Answers of a study from which its own shares and pace are taken in place of the rules of thumb."""

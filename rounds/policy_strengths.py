@@ -24,9 +24,9 @@ from numpy.typing import NDArray
 from scipy.optimize import minimize
 
 from reward_training.likelihood import FIRST, OUTCOMES, SECOND, TIE, davidson, outcome_probabilities
+from rounds.policy_results import Z
 
 RIDGE = 0.01
-Z = 1.959963984540054
 NO_TIES = -30.0  # log nu at which a tie has no probability
 Floats = NDArray[np.float64]
 

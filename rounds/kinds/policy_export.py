@@ -25,7 +25,7 @@ from rounds.export_folder import described, export_folder
 from rounds.exportable import exportable
 from rounds.model_host import base_source
 from rounds.own_lora import ADAPTER
-from rounds.publishing import read_card
+from rounds.publishing import VERSIONS, read_card
 from rounds.settings import PolicyExportSettings
 
 BASE = "base"  # the base's folder within an export
@@ -33,7 +33,6 @@ LOCAL_BASE = f"./{BASE}"  # relative to the export, and no name on the hub
 BASE_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json")
 FORMATS = {"adapter": "", "adapter-with-base": "-with-base", "merged": "-merged"}
 """What is behind the policy's name in the folder's."""
-VERSIONS = ("torch", "transformers", "peft")
 
 
 def run(context: RunContext) -> dict[str, Any]:
