@@ -118,6 +118,17 @@ def curves(db: Database, run_id: int, most: int = MOST_POINTS) -> dict[str, list
     return found
 
 
+def every_step(db: Database, run_ids: Sequence[int]) -> list[dict[str, Any]]:
+    """All readings of all steps of some runs, {run, step, reading: value}, in the order asked for; none left out, as
+    for a program. Raises InvalidInput for a run that is not there."""
+    known = [run_rows.get(db, one) for one in dict.fromkeys(run_ids)]
+    return [
+        {"run": run.id, "step": metric.step, **metric.values}
+        for run in known
+        for metric in run_records.metrics(db, run.id, "steps")
+    ]
+
+
 def compared(db: Database, run_ids: Sequence[int]) -> dict[str, Any]:
     """Several runs with their curves, for one plot, in the order asked for; each once. Raises InvalidInput."""
     return {"runs": [{**row(run_rows.get(db, one)), "curves": curves(db, one)} for one in dict.fromkeys(run_ids)]}

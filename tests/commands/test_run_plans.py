@@ -7,7 +7,7 @@ import pytest
 
 from feedback_store import runs
 from feedback_store.database import Database
-from rounds import run_alarms
+from rounds import run_alarms, verbs
 from ui.commands.output import as_text
 from ui.commands.runs import print_result
 
@@ -120,3 +120,25 @@ def test_alarms_of_a_run_are_told_with_its_end_and_in_the_list(tastemaker, study
     listed = tastemaker("runs", study).out
     assert "succeeded, alarm: entropy" in listed
     assert "took 0 s (262 s expected)" in " ".join(listed.split())
+
+
+def test_curves_of_runs_are_a_table_in_the_order_asked_for(tastemaker, study, refused):
+    with Database.open(study) as db:
+        for score, more in ((0.25, {}), (1.5, {"entropy_nats": None})):
+            run = verbs.start_run(db, "train-policy", {"rewards": "novelty"})
+            lease = runs.claim(db, "worker", lease_seconds=60)
+            for step in (0, 1):
+                runs.add_metrics(db, lease, "steps", step, {"score": score + step, **more})
+            runs.succeed(db, lease, {})
+    told = tastemaker("curves", study, run.id, run.id - 1, run.id)
+    assert told.out.splitlines() == [
+        "run,step,score,entropy_nats",
+        f"{run.id},0,1.5,",
+        f"{run.id},1,2.5,",
+        f"{run.id - 1},0,0.25,",
+        f"{run.id - 1},1,1.25,",
+    ]
+    assert tastemaker("curves", study, run.id, "--json").json[1] == {
+        "run": run.id, "step": 1, "score": 2.5, "entropy_nats": None
+    }  # fmt: skip
+    assert "There is no run 99" in refused("curves", study, 99)

@@ -1,4 +1,5 @@
-"""`run` starts a run, `runs` shows them, `cancel` stops one, `retry` starts one again."""
+"""`run` starts a run, `runs` shows them, `curves` what they read on the way, `cancel` stops one, `retry` starts one
+again."""
 
 from dataclasses import asdict
 from pathlib import Path
@@ -239,6 +240,26 @@ def listing(
         rows,
         empty="No runs yet: `tastemaker run` starts one.",
     )
+
+
+def curves(
+    study: Study,
+    numbers: Annotated[list[int], typer.Argument(help="Runs by number.", metavar="RUN...", show_default=False)],
+    as_json: AsJson = False,
+) -> None:
+    """What runs read at each step, as CSV: a row a step, a column a reading; empty where a run has no such reading."""
+    import csv
+    import sys
+
+    from rounds import run_views, studies
+
+    rows = run_views.every_step(studies.open_or_create(study), numbers)
+    if as_json:
+        print_json(rows)
+        return
+    writer = csv.DictWriter(sys.stdout, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer.writeheader()
+    writer.writerows(rows)
 
 
 def status_words(run: "Run") -> str:
