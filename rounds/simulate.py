@@ -42,17 +42,30 @@ class SimulationFailed(ValueError):
 
 
 @dataclass(frozen=True)
+class _Asked:
+    """What a simulation is asked for, checked. `prompts`: a file of them, None for the demo's."""
+
+    folder: Path
+    rounds: int
+    pairs: int
+    taste: Taste
+    crew: Sequence[SimulatedAnnotator]
+    seed: int
+    prompts: Path | None
+    base: str | None
+    precision: str | None
+    overrides: dict[str, dict[str, str]]
+    functions: Path | None
+    say: Progress
+
+
+@dataclass(frozen=True)
 class Simulation:
     """What stays the same over the rounds."""
 
     db: Database
     worker: WorkerSupervisor
-    taste: Taste
-    crew: Sequence[SimulatedAnnotator]
-    pairs: int
-    seed: int
-    overrides: dict[str, dict[str, str]]
-    say: Progress
+    asked: _Asked
 
 
 def simulate(
@@ -83,45 +96,31 @@ def simulate(
     file = Path(prompts) if prompts is not None else None
     if file is not None and not file.is_file():
         raise SettingsError(f"There is no file of prompts {str(file)!r}.")
-    return _rounds(
-        Path(folder),
-        rounds,
-        file,
-        (base, precision),
-        settings,
-        (chosen, crew, pairs, seed),
-        functions,
-        on_progress or (lambda _: None),
-    )
+    asked = _Asked(
+        folder=Path(folder), rounds=rounds, pairs=pairs, taste=chosen, crew=crew, seed=seed, prompts=file, base=base,
+        precision=precision, overrides=settings, functions=functions, say=on_progress or (lambda _: None),
+    )  # fmt: skip
+    return _rounds(asked)
 
 
-def _rounds(
-    folder: Path,
-    rounds: int,
-    file: Path | None,
-    model: tuple[str | None, str | None],
-    overrides: dict[str, dict[str, str]],
-    chosen: tuple[Taste, list[SimulatedAnnotator], int, int],
-    functions: Path | None,
-    say: Progress,
-) -> Iterator[dict[str, Any]]:
-    taste, crew, pairs, seed = chosen
-    fields = {"seed": seed, "refill": False, "holdout_share": HOLDOUT_SHARE}
-    base, precision = model
-    with studies.open_or_create(folder, base=base, precision=precision, create=True, demo=file is None, **fields) as db:
+def _rounds(asked: _Asked) -> Iterator[dict[str, Any]]:
+    fields = {"seed": asked.seed, "refill": False, "holdout_share": HOLDOUT_SHARE}
+    with studies.open_or_create(
+        asked.folder, base=asked.base, precision=asked.precision, create=True, demo=asked.prompts is None, **fields
+    ) as db:
         _refuse_unfinished(db)
-        if "candidates" not in overrides.get("sample", {}):
+        if "candidates" not in asked.overrides.get("sample", {}):
             _refuse_rankings("asked.candidates", studies.settings(db).asked.candidates)
-        if file is not None:
-            exchange.import_file(db, file, "prompts")
+        if asked.prompts is not None:
+            exchange.import_file(db, asked.prompts, "prompts")
         studies.change_settings(db, by="simulate", refill=False)
-        names = [one.name for one in crew]
-        setup = {"taste": taste.__name__, "annotators": names, "pairs": pairs, "seed": seed}
+        names = [one.name for one in asked.crew]
+        setup = {"taste": asked.taste.__name__, "annotators": names, "pairs": asked.pairs, "seed": asked.seed}
         study_settings.put(db, "simulation", setup, by="simulate")
-        with start_worker_if_none(db.folder, functions=functions) as worker:
-            simulation = Simulation(db, worker, taste, crew, pairs, seed, overrides, say)
-            for number in range(1, rounds + 1):
-                yield {"round": number, **setup, **_round(simulation, number, rounds)}
+        with start_worker_if_none(db.folder, functions=asked.functions) as worker:
+            simulation = Simulation(db, worker, asked)
+            for number in range(1, asked.rounds + 1):
+                yield {"round": number, **setup, **_round(simulation, number)}
 
 
 def _refuse_unfinished(db: Database) -> None:
@@ -135,11 +134,11 @@ def _refuse_unfinished(db: Database) -> None:
         )
 
 
-def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
+def _round(it: Simulation, number: int) -> dict[str, Any]:
     """One round: sample, judge, train the reward, train the policy, evaluate."""
     began = time.monotonic()
-    where = f"round {number} of {rounds}"
-    sampled = _see_through(it, where, "sample", {"pairs": it.pairs, "overlap_share": 0.0})
+    where = f"round {number} of {it.asked.rounds}"
+    sampled = _see_through(it, where, "sample", {"pairs": it.asked.pairs, "overlap_share": 0.0})
     judged = _judge(it, where, sampled)
     rewarded = _see_through(it, where, "train-reward", {"taste_prompts": 0})  # nobody looks on
     reward = (rewarded.result or {})["reward_model"]
@@ -147,11 +146,11 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
     new = policies.by_name(it.db, (trained.result or {})["policy"])
     base = policies.base(it.db)
     assert base is not None  # the worker registered it before it took up a run
-    plan = {"policies": [base.name, new.name], "reward_model": reward, "seed": it.seed + 1}
+    plan = {"policies": [base.name, new.name], "reward_model": reward, "seed": it.asked.seed + 1}
     sizes = {"prompts": EVALUATED_PROMPTS, "samples": EVALUATED_SAMPLES}
     evaluation = _see_through(it, where, "evaluate", {**plan, **sizes})
-    it.say(f"{where}: computing the report")
-    figures = report(it.db, evaluation, base, new, it.taste, it.seed)
+    it.asked.say(f"{where}: computing the report")
+    figures = report(it.db, evaluation, base, new, it.asked.taste, it.asked.seed)
     budget_nats = training_of(trained.config)["kl_budget_nats"]
     kl_held_out = (evaluation.result or {})["policies"][new.name].get("kl_nats")
     return {
@@ -176,9 +175,9 @@ def _round(it: Simulation, number: int, rounds: int) -> dict[str, Any]:
 
 def _see_through(it: Simulation, where: str, kind: str, settings: dict[str, Any]) -> Run:
     """Queue a run and wait until it has succeeded. Raises SimulationFailed with the run's own words."""
-    run, restarts = verbs.start_run(it.db, kind, {**settings, **it.overrides.get(kind, {})}), it.worker.restarts
+    run, restarts = verbs.start_run(it.db, kind, {**settings, **it.asked.overrides.get(kind, {})}), it.worker.restarts
     while run.status in ("queued", "running"):
-        it.say(f"{where}: {kind}, {_progress(run, it.worker)}")
+        it.asked.say(f"{where}: {kind}, {_progress(run, it.worker)}")
         if run.status == "queued" and it.worker.restarts - restarts >= STARTS_IN_VAIN:
             raise SimulationFailed(f"No worker comes up for run {run.id} ({kind}). {it.worker.state}.")
         time.sleep(POLL_SECONDS)
@@ -203,11 +202,11 @@ def _progress(run: Run, worker: WorkerSupervisor) -> str:
 def _judge(it: Simulation, where: str, sampled: Run) -> int:
     """Every comparison of a sample run judged once, by whom it was dealt to; returns how many judgments that made."""
     ids = {row.id for row in comparisons.listing(it.db, run_id=sampled.id)}
-    hands = simulated_annotators.share_out(sorted(ids), it.crew, it.seed)
+    hands = simulated_annotators.share_out(sorted(ids), it.asked.crew, it.asked.seed)
     made = 0
-    for annotator in it.crew:
+    for annotator in it.asked.crew:
         person = annotator_rows.ensure(it.db, annotator.name, "simulated").id
-        it.say(f"{where}: {annotator.name} judges {len(hands[annotator.name])} pairs")
+        it.asked.say(f"{where}: {annotator.name} judges {len(hands[annotator.name])} pairs")
         while batch := _handed_out(it, person, hands[annotator.name]):
             for question in batch:
                 made += _answer(it, annotator, person, question) in ids
@@ -222,8 +221,8 @@ def _handed_out(it: Simulation, person: int, ids: list[int]) -> list[Question]:
 def _answer(it: Simulation, annotator: SimulatedAnnotator, person: int, question: Question) -> int:
     """Judge one question and store the answer as a person's is stored; returns the comparison's id."""
     comparison = comparisons.get(it.db, question.comparison_public_id)
-    left, right = (Seen(one.text, it.taste(one.text, one.cut_off)) for one in question.completions)
-    draw = simulated_annotators.generator(it.seed, annotator.name, comparison.id)
+    left, right = (Seen(one.text, it.asked.taste(one.text, one.cut_off)) for one in question.completions)
+    draw = simulated_annotators.generator(it.asked.seed, annotator.name, comparison.id)
     answer = simulated_annotators.judge(annotator.profile, left, right, draw)
     ranks = [rank for _, rank in sorted(zip(question.shown, answer.ranks_as_shown(), strict=True))]
     new = NewJudgment(
