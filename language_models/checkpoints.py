@@ -36,7 +36,8 @@ class Checkpoint:
 def save_checkpoint(
     folder: Path, step: int, groups: Mapping[str, Mapping[str, Tensor]], state: dict[str, Any], keep: int = 2
 ) -> None:
-    """Writes `folder`/step-N atomically, then removes all but the `keep` newest."""
+    """Writes `folder`/step-N atomically, then removes all but the `keep` newest. What is there of later steps failed
+    its check, or training would have gone on from it: it goes as well."""
     tensors = {
         f"{group}/{name}": tensor.detach().cpu().contiguous()
         for group, named in groups.items()
@@ -50,8 +51,10 @@ def save_checkpoint(
         pause_point("checkpoint-tensors-written")
         (temporary / STATE).write_text(json.dumps({"step": step, **state}, sort_keys=True))
         pause_point("checkpoint-state-written")
-    for old in sorted(folder.glob(NAMES))[:-keep]:
-        shutil.rmtree(old, ignore_errors=True)
+    there = sorted(folder.glob(NAMES))
+    kept = [path for path in there if path <= final][-keep:]
+    for other in {*there} - {*kept}:
+        shutil.rmtree(other, ignore_errors=True)
     pause_point("older-checkpoints-removed")
 
 

@@ -12,7 +12,7 @@ import itertools
 from collections import Counter
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
-from math import isfinite, nan, sqrt
+from math import inf, isfinite, nan, sqrt
 from statistics import fmean, stdev
 from typing import Any
 
@@ -63,11 +63,13 @@ class Readings:
         return cls(*({code: Reading(**one) for code, one in kept[part].items()} for part in ("shares", "spread")))
 
 
-def reading(values: Sequence[float], prompts: Sequence[int]) -> Reading:
+def reading(values: Sequence[float], prompts: Sequence[int], among: int) -> Reading:
     """The mean of one value a completion. Its error is the larger of that over completions and that over the means of
-    prompts (of equally many completions): those of a prompt are alike, and another iteration draws other prompts. Of
-    one prompt there is no second mean.
+    prompts (of equally many completions): those of a prompt are alike, and another iteration draws other prompts, of
+    the `among` that the run has.
     """
+    if _says_nothing(prompts, among):
+        return Reading(fmean(values), inf)
     means = [fmean(values[row] for row in rows) for rows in _rows_by_prompt(prompts)]
     return Reading(fmean(values), max(_standard_error(values), _standard_error(means)))
 
@@ -76,11 +78,18 @@ Without = Callable[[Sequence[int]], float]
 """A figure of all completions but those of some rows."""
 
 
-def jackknifed(without: Without, prompts: Sequence[int]) -> Reading:
+def _says_nothing(prompts: Sequence[int], among: int) -> bool:
+    """Whether nothing tells what others would be: there is one completion, or all are of one prompt of several."""
+    return len(prompts) < 2 or (among > 1 and len(set(prompts)) < 2)
+
+
+def jackknifed(without: Without, prompts: Sequence[int], among: int) -> Reading:
     """The reading of a figure that is no mean. Its error is told by leaving out one completion after the other, and one
     prompt after the other with all of its completions (Efron and Stein 1981, https://doi.org/10.1214/aos/1176345462,
     Eq. 1.2); the larger of the two, as in `reading`.
     """
+    if _says_nothing(prompts, among):
+        return Reading(without([]), inf)
     alone = [[row] for row in range(len(prompts))]
     return Reading(without([]), max(_left_out_error(without, out) for out in (alone, _rows_by_prompt(prompts))))
 

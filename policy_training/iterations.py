@@ -109,7 +109,7 @@ def _measured(
     if given.reward is not None:
         metrics |= {"score": float(rollouts.scores.mean()), "score_sd": float(rollouts.scores.std(unbiased=False))}
         metrics |= given.reward_figures()
-    readings = readings_of(rollouts.items, rollouts.sampled, rollouts.entropy.sum(1))
+    readings = readings_of(rollouts.items, rollouts.sampled, rollouts.entropy.sum(1), len(given.prompts))
     proxy = _proxy(rollouts, given, settings)
     if learner.usual_readings is None:
         is_reference = step == 0 and given.start_folder is None and given.reference_adapter is None  # B is 0
@@ -142,7 +142,7 @@ def _proxy(rollouts: Rollouts, given: Given, settings: TrainingSettings) -> Read
     if given.reward is None:
         return None
     scores = penalised(rollouts.scores, rollouts.sampled, settings)
-    return reading(scores.tolist(), [item.id for item in rollouts.items])
+    return reading(scores.tolist(), [item.id for item in rollouts.items], len(given.prompts))
 
 
 def _is_watched(given: Given, settings: TrainingSettings) -> bool:

@@ -23,14 +23,14 @@ def flaws(sampled: Sequence[Sampled]) -> dict[str, list[bool]]:
     }
 
 
-def readings_of(items: Sequence[PromptItem], sampled: Sequence[Sampled], entropy: Tensor) -> Readings:
-    """Readings of N completions, row by row of their prompts; `entropy`: (N,) nats, summed over the tokens of each,
-    under the policy that drew them."""
+def readings_of(items: Sequence[PromptItem], sampled: Sequence[Sampled], entropy: Tensor, among: int) -> Readings:
+    """Readings of N completions, row by row of their prompts, which are drawn `among` so many; `entropy`: (N,) nats,
+    summed over the tokens of each, under the policy that drew them."""
     prompts, tokens, nats = [item.id for item in items], [one.token_ids for one in sampled], entropy.tolist()
-    shares = {code: reading(whether, prompts) for code, whether in flaws(sampled).items()}
+    shares = {code: reading(whether, prompts, among) for code, whether in flaws(sampled).items()}
     spread = {
-        "distinct": jackknifed(distinct_pairs_without(tokens), prompts),
-        "entropy": jackknifed(_ratio_without(nats, [len(ids) for ids in tokens]), prompts),
+        "distinct": jackknifed(distinct_pairs_without(tokens), prompts, among),
+        "entropy": jackknifed(_ratio_without(nats, [len(ids) for ids in tokens]), prompts, among),
     }
     return Readings(shares, spread)
 
@@ -58,4 +58,4 @@ def reference_readings(given: Given, settings: TrainingSettings) -> Readings:
             entropy = completion_pass(model, batch, settings.sampling.temperature, with_entropy=True).entropy
             assert entropy is not None
             nats[rows] = entropy.sum(1).cpu()
-    return readings_of(items, sampled, nats)
+    return readings_of(items, sampled, nats, len(given.prompts))

@@ -291,7 +291,7 @@ class PolicyReward:
 
     def _write_down(self) -> None:
         fixed: dict[str, Any] = {"parts": {one["name"]: one for one in self.provenance()}}
-        if self.row is not None and self._length.slope != 0:
+        if self.row is not None and self.context.settings.length_correction > 0:
             fixed["length"] = asdict(self._length)
         if "_earlier" in self.__dict__:
             fixed |= {"earlier_until": self._until, "reference_ids": self._reference_ids}

@@ -41,7 +41,12 @@ def run_folder(study: Path, run_id: int) -> Path:
 def steps(checkpoints: Path) -> list[int]:
     """The steps that there are finished checkpoints of, in order."""
     found = (path for path in checkpoints.glob("step-*") if (path / folders.MANIFEST).is_file())
-    return sorted(int(path.name.removeprefix("step-")) for path in found if path.name[5:].isdigit())
+    return sorted(step_named(path) for path in found if path.name[5:].isdigit())
+
+
+def step_named(checkpoint: Path) -> int:
+    """The step that a checkpoint's folder is named after."""
+    return int(checkpoint.name.removeprefix("step-"))
 
 
 def newest_valid(checkpoints: Path) -> Path | None:

@@ -6,10 +6,12 @@ The prompt is the unit that is resampled, because completions of one prompt are 
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
 from itertools import combinations
 
 import numpy as np
+
+from rounds.policy_results import MANY_PROMPTS, wilson
 
 RESAMPLES = 4000
 
@@ -63,14 +65,19 @@ def preferred_share(new: Mapping[int, Sequence[float]], base: Mapping[int, Seque
     """The part of prompts in which scores of `new` beat those of `base`, ties half.
 
     For a prompt: the mean of `beats` over all pairs of a new and a base completion. Keys are prompt ids; prompts that
-    either side lacks are left out.
+    either side lacks are left out. Of fewer than MANY_PROMPTS, or where all say the same, the interval is Wilson's with
+    a trial a prompt: a bootstrap would know nothing but what these few say.
     """
     shares = [
         float(np.mean([beats(a, b) for a in new[prompt] for b in base[prompt]]))
         for prompt in sorted(new.keys() & base.keys())
         if len(new[prompt]) and len(base[prompt])
     ]
-    return ratio_over_prompts(shares, [1] * len(shares), seed)
+    found = ratio_over_prompts(shares, [1] * len(shares), seed)
+    if found.n >= MANY_PROMPTS and found.low < found.high:
+        return found
+    low, high = wilson(found.value, found.n)
+    return replace(found, low=low, high=high)
 
 
 def highest_share(base: Mapping[int, Sequence[float]], best: float, seed: int) -> float:

@@ -24,7 +24,7 @@ def take_over(context: RunContext) -> None:
         raise resuming.CannotResume(
             f"Run {old} has no checkpoint any more that is whole, so this run cannot go on from it. Start it anew."
         )
-    step = int(newest.name.removeprefix("step-"))
+    step = resuming.step_named(newest)
     runs.take_over_metrics(context.db, context.lease, old, below=step)
     (context.folder / shown_samples.FILE).unlink(missing_ok=True)
     shown_samples.add(context.folder, [one for one in shown_samples.read(folder) if one.step <= step])

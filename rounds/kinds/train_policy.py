@@ -33,7 +33,7 @@ from rounds.own_lora import ADAPTER
 from rounds.plain import plain
 from rounds.policy_reward import PolicyReward
 from rounds.policy_settings import TrainPolicySettings
-from rounds.prompts_looked_at import chosen_prompts
+from rounds.prompts_looked_at import HELD_OUT, chosen_prompts
 from rounds.publishing import write_weights
 from rounds.run_alarms import ALARMS
 from rounds.shaping_potential import potential_of
@@ -43,7 +43,6 @@ from rounds.texts import with_system_prompt
 from rounds.training_data import training_data
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
-HELD_OUT_SEED = -2  # draws the prompts that decide which policy is kept: others than those shown or evaluated first
 CUTS = {
     "penalty": ": all pay the truncation penalty alike",
     "leave_out": ": all are left out, and nothing is learned from them",
@@ -70,6 +69,7 @@ def run(context: RunContext) -> dict[str, Any]:
     items = _items(context, began.prompt_ids)
     if settings.resume_from is not None:
         take_over(context)
+    _say_what_is_passed_over(context)
     data = training_data(context, began, items, row)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
@@ -108,6 +108,20 @@ def run(context: RunContext) -> dict[str, Any]:
         for name in {TRAINED, REFERENCE} & {*adapters.names}:
             adapters.remove(name)
     return {"policy": policy.name}
+
+
+def _say_what_is_passed_over(context: RunContext) -> None:
+    """Checkpoints that fail their check are no secret: the disk may be failing."""
+    there = resuming.steps(context.checkpoints)
+    newest = resuming.newest_valid(context.checkpoints) if there else None
+    damaged = [step for step in there if newest is None or step > resuming.step_named(newest)]
+    if damaged:
+        then = f"goes on from step {resuming.step_named(newest)}" if newest else "begins anew"
+        context.log(
+            f"Checkpoints are not as they were written (of step {', '.join(map(str, damaged))}), so it {then}. Look at "
+            "the disk.",
+            level="warning",
+        )
 
 
 def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginning]:
@@ -159,7 +173,7 @@ def _held_out_ids(context: RunContext) -> list[int]:
     """The prompts of every look at held-out ones: neither the reward nor the policy is trained on them."""
     settings: TrainPolicySettings = context.settings
     known = prompts.listing(context.db, split="holdout")
-    return [one.id for one in chosen_prompts(known, settings.held_out_prompts, HELD_OUT_SEED)]
+    return [one.id for one in chosen_prompts(known, settings.held_out_prompts, HELD_OUT)]
 
 
 def _items(context: RunContext, ids: Sequence[int]) -> list[PromptItem]:

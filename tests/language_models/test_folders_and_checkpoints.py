@@ -65,6 +65,18 @@ def test_the_newest_valid_checkpoint_is_used_and_few_are_kept(tmp_path: Path) ->
     assert older is not None and older.step == 3
 
 
+def test_new_checkpoints_take_the_place_of_damaged_ones_of_later_steps(tmp_path: Path) -> None:
+    for step in (9, 10):
+        save_checkpoint(tmp_path, step, {"weights": {"w": torch.ones(2)}}, {})
+        (tmp_path / f"step-{step:06d}/state.json").write_text("{}")
+    assert latest_checkpoint(tmp_path) is None  # so that training begins anew
+    for step in (1, 2):
+        save_checkpoint(tmp_path, step, {"weights": {"w": torch.ones(2)}}, {})
+        newest = latest_checkpoint(tmp_path)
+        assert newest is not None and newest.step == step
+    assert sorted(path.name for path in tmp_path.iterdir()) == ["step-000001", "step-000002"]
+
+
 @pytest.mark.parametrize("name", ["tensors.safetensors", "state.json", folders.MANIFEST])
 def test_a_flipped_bit_in_any_byte_of_a_checkpoint_is_found(tmp_path: Path, name: str) -> None:
     for step in (1, 2):

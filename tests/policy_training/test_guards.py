@@ -1,6 +1,7 @@
 """Guards: what counts as collapse, what as chance, and which policy a run returns."""
 
 import itertools
+import math
 import sys
 from collections.abc import Sequence
 from dataclasses import replace
@@ -68,16 +69,17 @@ def test_the_spread_of_texts_by_hand():
 def test_a_reading_by_hand():
     # Two completions of each of four prompts. Over completions: sd 0.5345, error 0.189; over prompts' means (1, 1, 0,
     # 0): sd 0.5774, error 0.2887, the larger.
-    assert reading([1, 1, 1, 1, 0, 0, 0, 0], [5, 5, 6, 6, 7, 7, 8, 8]) == Reading(0.5, pytest.approx(0.288675))
+    assert reading([1, 1, 1, 1, 0, 0, 0, 0], [5, 5, 6, 6, 7, 7, 8, 8], 9) == Reading(0.5, pytest.approx(0.288675))
     # Spread evenly all prompts' means are 0.5: what counts are the completions.
-    assert reading([1, 0] * 4, [5, 5, 6, 6, 7, 7, 8, 8]) == Reading(0.5, pytest.approx(0.1889822))
-    assert reading([1, 0, 1, 0], [5, 5, 5, 5]) == Reading(0.5, pytest.approx(0.288675))
-    assert reading([3.0], [5]) == Reading(3.0, 0.0)
+    assert reading([1, 0] * 4, [5, 5, 6, 6, 7, 7, 8, 8], 9) == Reading(0.5, pytest.approx(0.1889822))
+    assert reading([1, 0, 1, 0], [5, 5, 5, 5], 1) == Reading(0.5, pytest.approx(0.288675))
+    assert reading([1, 0, 1, 0], [5, 5, 5, 5], 2) == Reading(0.5, math.inf)
+    assert reading([3.0], [5], 1) == Reading(3.0, math.inf)
 
 
 def of_32(share: float) -> Reading:
     """That share of four completions of each of eight prompts, as even as it goes."""
-    return reading([place < 32 * share for place in range(32)], [place % 8 for place in range(32)])
+    return reading([place < 32 * share for place in range(32)], [place % 8 for place in range(32)], 8)
 
 
 def test_a_share_has_to_grow_past_its_limit_by_more_than_chance():
@@ -92,7 +94,7 @@ def test_prompts_that_always_end_so_raise_no_alarm_when_they_are_drawn_more_ofte
     """A fifth of the prompts is always cut off and the policy never changes: of 400 comparisons of an iteration of 8
     prompts with another 2 look like a change. Counting the 32 completions as so many proofs 37 would."""
     drawn = np.random.default_rng(0).random((800, 8)) < 0.2
-    readings = [reading(np.repeat(row, 4).tolist(), np.repeat(np.arange(8), 4).tolist()) for row in drawn]
+    readings = [reading(np.repeat(row, 4).tolist(), np.repeat(np.arange(8), 4).tolist(), 8) for row in drawn]
     pairs = zip(readings[::2], readings[1::2], strict=True)
     raised = sum(has_clearly_grown(first, now, 0.05) for first, now in pairs)
     assert raised < 10
@@ -106,14 +108,15 @@ def test_a_jackknifed_reading_by_hand():
         rows = [row for row in range(8) if row not in left_out]
         return sum(values[row] for row in rows) / len(rows)
 
-    assert jackknifed(mean, prompts) == Reading(0.5, pytest.approx(0.288675))
-    assert jackknifed(mean, [5, 6, 7, 8, 5, 6, 7, 8]) == Reading(0.5, pytest.approx(0.1889822))
-    assert jackknifed(lambda _: 3.0, [5]) == Reading(3.0, 0.0)
+    assert jackknifed(mean, prompts, 9) == Reading(0.5, pytest.approx(0.288675))
+    assert jackknifed(mean, [5, 6, 7, 8, 5, 6, 7, 8], 9) == Reading(0.5, pytest.approx(0.1889822))
+    assert jackknifed(lambda _: 3.0, [5], 1) == Reading(3.0, math.inf)
+    assert jackknifed(mean, [5] * 8, 2) == Reading(0.5, math.inf)
     # Numbers 4, 2 of 2, 4 tokens: 6 / 6; without the first 2 / 4, without the second 4 / 2: sd 1.0607, halved by
     # sqrt(1 / 2) and not by sqrt(2).
     items = [PromptItem(1, [1]), PromptItem(2, [1])]
     drawn = [Sampled([7] * tokens, "a", "stop") for tokens in (2, 4)]
-    entropy = readings_of(items, drawn, torch.tensor([4.0, 2.0])).spread["entropy"]
+    entropy = readings_of(items, drawn, torch.tensor([4.0, 2.0]), 2).spread["entropy"]
     assert entropy == Reading(1.0, pytest.approx(0.75))
 
 
@@ -139,7 +142,7 @@ def test_prompts_of_many_or_few_answers_raise_no_alarm_when_they_are_drawn_more_
             for item in items
         ]
         nats = torch.tensor([len(text) * (1.5 if len(text) == 24 else 0.1) for text in texts])
-        return replace(readings_of(items, [Sampled(text, "a", "stop") for text in texts], nats), shares=CALM.shares)
+        return replace(readings_of(items, [Sampled(text, "a", "stop") for text in texts], nats, 9), shares=CALM.shares)
 
     pairs = [(drawn(), drawn()) for _ in range(300)]
     assert sum(bool(alarms_of(first, now, GuardSettings())) for first, now in pairs) < 5

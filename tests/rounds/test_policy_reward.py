@@ -108,6 +108,13 @@ def test_the_default_gives_the_numbers_of_the_reward_model_alone(study, folder):
     assert settings.parse("train-policy")["rewards"] == [{"function": "learned", "weight": 1.0, "settings": {}}]
 
 
+def test_a_flat_line_of_length_is_written_down_so_that_no_later_attempt_fits_another(study, folder, monkeypatch):
+    monkeypatch.setattr(length_correction, "fit", lambda *_: length_correction.LengthCorrection(0.0, 0.0))
+    run = trained(study, folder, ["learned"], length_correction=1.0)
+    assert run.status == "succeeded", run.error
+    assert resuming.reward_of(study.folder, run.id)["length"] == {"slope": 0.0, "centre": 0.0}
+
+
 def test_doubt_and_length_come_off_the_learned_reward_of_whole_texts_and_of_such_as_are_not(study, folder):
     seen = []
 

@@ -213,6 +213,25 @@ def test_a_checkpoint_that_is_damaged_fails_the_run_in_words(
     assert f"Run {old.id} has no checkpoint" in (ended.error or "")
 
 
+def test_damaged_checkpoints_that_an_attempt_passes_over_are_told(
+    worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    def stops(run_id: int) -> None:
+        if not damaged:
+            for folder in (db.folder / "runs" / str(run_id) / "checkpoints").iterdir():
+                damaged.append(folder.name)
+                (folder / "state.json").write_text("{}")
+            raise WorkerStopping
+
+    damaged: list[str] = []
+    run = cut_off(worker, monkeypatch, stops, at=2)
+    worker.work(until_idle=True)
+    assert damaged == ["step-000001", "step-000002"] or damaged == ["step-000002", "step-000001"]
+    assert runs.get(db, run.id).status == "succeeded"
+    lines = [line.text for line in run_records.logs(db, run.id)]
+    assert "Checkpoints are not as they were written (of step 1, 2), so it begins anew. Look at the disk." in lines
+
+
 def test_past_the_budget_after_a_resume_what_was_shown_before_training_stays(
     worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch
 ):

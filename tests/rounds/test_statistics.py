@@ -4,6 +4,7 @@ import math
 
 import pytest
 
+from rounds.policy_results import wilson
 from rounds.statistics import (
     Completion,
     accuracy,
@@ -31,6 +32,19 @@ def test_a_policy_against_itself_has_a_share_of_one_half():
     scores = {prompt: [0.1 * prompt, 0.3, 0.3] for prompt in range(20)}
     share = preferred_share(scores, scores, seed=0)
     assert share.value == pytest.approx(0.5)
+
+
+def test_few_prompts_and_such_as_all_say_the_same_have_wilsons_interval():
+    for prompts in (2, 40):
+        one = preferred_share(
+            {place: [1] for place in range(prompts)}, {place: [0] for place in range(prompts)}, seed=0
+        )
+        assert (one.value, one.low, one.high) == (1.0, *wilson(1.0, prompts))
+    assert one.low == pytest.approx(0.8909, abs=1e-4)  # 40 of 40; 2 of 2 would say 0.2
+    few = preferred_share({place: [place % 4] for place in range(20)}, {place: [1] for place in range(20)}, seed=0)
+    assert (few.value, few.low, few.high) == (0.625, *wilson(0.625, 20))
+    many = preferred_share({place: [place % 4] for place in range(40)}, {place: [1] for place in range(40)}, seed=0)
+    assert wilson(0.625, 40)[0] < many.low < 0.55  # ties half spread less than wins and losses
 
 
 def test_prompts_that_one_side_lacks_are_left_out():
