@@ -65,8 +65,7 @@ class RewardPosterior:
         """Raises NoPosterior where an earlier version wrote the reward model."""
         if not (folder / FILE).is_file():
             raise NoPosterior(
-                f"{folder.name} does not say how sure it is: an earlier version trained it. Train the reward again, or "
-                "set reward_uncertainty_penalty=0 and reward_combination=head."
+                f"{folder.name} does not say how sure it is: an earlier version trained it. Train the reward again."
             )
         kept = {name: part.astype(np.float64) for name, part in load_file(folder / FILE).items()}
         log_nu, precision, sd = (float(value) for value in kept["log_nu_precision_sd"])

@@ -169,12 +169,14 @@ class PolicyReward:
         """The reward model's scores, less what the run's settings take off for what it is not sure of."""
         assert self.row is not None
         models, settings = self.context.models, self.context.settings
-        return scorer(
-            models.reward(self.row),
-            models.folder(self.row.folder),
-            settings.reward_combination,
-            settings.reward_uncertainty_penalty,
-        )
+        model, folder = models.reward(self.row), models.folder(self.row.folder)
+        try:
+            return scorer(model, folder, settings.reward_combination, settings.reward_uncertainty_penalty)
+        except NoPosterior as error:
+            if settings.reward_combination != "head":
+                raise
+            self._warn(f"Scores are without a price for what the reward does not know: {error}")
+            return scorer(model, folder, "head", 0.0)
 
     @cached_property
     def _doubt(self) -> Callable[[Sequence[Text]], float]:

@@ -72,7 +72,7 @@ class TrainPolicySettings(BaseModel):
     reward_model: str | None = Field(None, description="name of the reward model, such as reward-2; none: the latest")
     reward_combination: Combination = Field("head", description="which heads count: its own, or an ensemble's")
     reward_uncertainty_penalty: float = Field(
-        0.0, ge=0, le=100, description="standard deviations taken off each score (of an ensemble: variances)"
+        1.0, ge=0, le=100, description="standard deviations taken off each score (of an ensemble: variances)"
     )
     shaping: Literal["reward", "language_model", "length"] | None = Field(
         None, description="potential whose differences are added to the rewards on the way; the optimum stays"
@@ -126,8 +126,8 @@ class TrainPolicySettings(BaseModel):
     @classmethod
     def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
         rewards = info.data.get("rewards")  # None where they are wrong themselves
-        is_default = value == cls.model_fields[info.field_name or ""].default
-        if not is_default and rewards is not None and all(one.function != "learned" for one in rewards):
+        is_idle = value in (cls.model_fields[info.field_name or ""].default, 0)
+        if not is_idle and rewards is not None and all(one.function != "learned" for one in rewards):
             raise PydanticCustomError(
                 "fault.not_learned",
                 "{name} = {value} is about the learned reward, and 'learned' is not among the rewards: add it, or "

@@ -12,6 +12,7 @@ from policy_training.algorithms import ppo
 from reward_training import length_correction
 from reward_training.cautious import scorer
 from reward_training.records import Text
+from reward_training.reward_posterior import NoPosterior, RewardPosterior
 from rounds import resuming, reward_sources, run_plan, settings, shown_samples, studies
 from rounds.drawing import storable
 from rounds.policy_reward import PolicyReward
@@ -28,7 +29,7 @@ OWN = {
     "same": "def reward(prompts, completions):\n    return [3.0] * len(completions)\n",
     "fails": "def reward(prompts, completions):\n    return [text['x'] for text in completions]\n",
 }
-FEW = {"ppo__steps": 1, "shown_prompts": 2, "shown_times": 0, "reference_samples": 8}
+FEW = {"ppo__steps": 1, "shown_prompts": 2, "shown_times": 0, "reference_samples": 8, "reward_uncertainty_penalty": 0}
 
 
 @pytest.fixture(scope="module")
@@ -94,7 +95,7 @@ def looked_into(study, folder, look, rewards=("learned",), **more) -> runs.Run:
     return run
 
 
-def test_the_default_gives_the_numbers_of_the_reward_model_alone(study, folder):
+def test_with_nothing_taken_off_the_numbers_are_those_of_the_reward_model_alone(study, folder):
     seen = []
 
     def look(reward, _items, _sampled, texts, scores):
@@ -105,7 +106,39 @@ def test_the_default_gives_the_numbers_of_the_reward_model_alone(study, folder):
     assert all(ours == theirs for ours, theirs in seen)
     [metric, *_] = run_records.metrics(study, run.id, "steps")
     assert not [name for name in metric.values if name.startswith("part.")]
-    assert settings.parse("train-policy")["rewards"] == [{"function": "learned", "weight": 1.0, "settings": {}}]
+
+
+def test_by_default_a_text_is_worth_less_by_one_deviation_of_its_score(study, folder):
+    plain = settings.parse("train-policy")
+    assert plain["rewards"] == [{"function": "learned", "weight": 1.0, "settings": {}}]
+    assert plain["reward_uncertainty_penalty"] == 1.0
+    seen = []
+
+    def look(reward, _items, _sampled, texts, scores):
+        model, saved = reward.context.models.reward(reward.row), reward.context.models.folder(reward.row.folder)
+        seen.append((scores, scorer(model, saved, "head", 1.0)(texts)))
+
+    run = looked_into(study, folder, look, reward_uncertainty_penalty=plain["reward_uncertainty_penalty"])
+    part = resuming.reward_of(study.folder, run.id)["parts"]["learned"]
+    for scores, cautious in seen:
+        assert scores == pytest.approx([(one - part["mean"]) / part["sd"] for one in cautious], abs=1e-4)
+
+
+def test_a_reward_of_a_version_that_did_not_say_how_sure_it_is_still_trains_a_policy(study, folder, monkeypatch):
+    def none(folder):
+        raise NoPosterior(f"{folder.name} does not say how sure it is: an earlier version trained it.")
+
+    monkeypatch.setattr(RewardPosterior, "load", none)
+    run = trained(study, folder, ["learned"], reward_uncertainty_penalty=1.0)
+    assert run.status == "succeeded", run.error
+    said = [line.text for line in run_records.logs(study, run.id) if "does not say how sure it is" in line.text]
+    assert [words.split(":")[0] for words in said] == [
+        "Scores are without a price for what the reward does not know",
+        "Held-out scores are without a penalty for what the reward does not know",
+    ]
+    refused = trained(study, folder, ["learned"], reward_combination="worst")
+    assert refused.status == "failed"
+    assert "does not say how sure it is" in refused.error
 
 
 def test_a_flat_line_of_length_is_written_down_so_that_no_later_attempt_fits_another(study, folder, monkeypatch):

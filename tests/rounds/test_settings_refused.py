@@ -75,6 +75,7 @@ def test_a_switch_is_true_or_false(field: SettingField):
         ({"ppo.kl_budget_nats": 2.0}, "kl_target_nats = 3 is above kl_budget_nats = 2"),
         ({"rewards": "length_window", "reward_model": "reward-1"}, "reward_model = reward-1 is about the learned"),
         ({"rewards": "length_window", "reward_uncertainty_penalty": 0.5}, "'learned' is not among the rewards"),
+        ({"rewards": "length_window", "length_correction": 1.0}, "'learned' is not among the rewards"),
         ({"rewards": "length_window", "length_correction": 0.5}, "length_correction = 0.5 is about the learned reward"),
         ({"rewards": "length_window", "reward_combination": "mean"}, "reward_combination = mean is about the learned"),
         ({"rewards": "length_window", "shaping": "reward"}, "'learned' is not among the rewards"),
@@ -108,3 +109,8 @@ def test_an_algorithm_that_trains_on_no_rollouts_may_draw_fewer_than_it_takes_st
 def test_what_is_resolved_is_accepted_again():
     for kind in ("train-policy", "train-reward"):
         assert parse(kind, parse(kind)) == parse(kind)
+
+
+def test_what_takes_nothing_off_is_accepted_without_the_learned_reward_too():
+    """Runs of versions whose default was 0 say so in full; they are retried with what they say."""
+    assert parse("train-policy", {"rewards": "length_window", "reward_uncertainty_penalty": 0})["rewards"]
