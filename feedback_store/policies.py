@@ -127,11 +127,13 @@ def publish(
     manifest_sha256: str,
     metrics: dict[str, Any],
     result: dict[str, Any] | None = None,
+    unchanged: bool = False,
     now: str | None = None,
 ) -> Policy:
     """Store a trained policy, end its run as succeeded, make it current and open the next round: all in one fenced
     transaction. Where a person chose the current policy while the run was at work, their choice stays, and the run's
-    result names it (STAYS_CURRENT).
+    result names it (STAYS_CURRENT). So does the current one where the policy is `unchanged`, no other than its parent,
+    and the study has moved on from that.
 
     `folder` is relative to the study and in its place already. The run's result is `result` plus policy_id, policy and
     metrics. The same run publishing again gets the row that it made. Raises LeaseLost for a worker that lost its run,
@@ -157,11 +159,16 @@ def publish(
         )  # fmt: skip
         policy = get(db, int(cursor.lastrowid))
         outcome = {**(result or {}), "policy_id": policy.id, "policy": policy.name, "metrics": policy.metrics}
-        chosen = _chosen_while_at_work(db, runs.get(db, lease.run_id))
+        chosen, why = (
+            _chosen_while_at_work(db, runs.get(db, lease.run_id)),
+            "somebody chose it while this run was at work",
+        )
+        if chosen is None and unchanged and (now_current := current(db)) is not None and now_current.id != parent_id:
+            chosen, why = now_current, f"the new one is no other than {parent.name}"
         if chosen is not None:
             outcome[STAYS_CURRENT] = chosen.name
             said = (
-                f"{name} is published, and {chosen.name} stays current: somebody chose it while this run was at work. "
+                f"{name} is published, and {chosen.name} stays current: {why}. "
                 f"`tastemaker policy use STUDY {name}` makes the new one current."
             )
             runs.log(db, lease, said, now=moment)

@@ -206,7 +206,7 @@ def _runs(db: Database, now: str) -> Iterator[Finding]:
     for path in _visible(db.folder / "runs"):
         if path.name not in status:
             yield Finding(False, "No row knows this run.", f"runs/{path.name}", "Move the folder away.")
-        elif status[path.name] in ("succeeded", "cancelled") and (path / CHECKPOINTS).is_dir():
+        elif status[path.name] == "succeeded" and (path / CHECKPOINTS).is_dir():
             yield Finding(
                 False,
                 "A run that came to its end left its checkpoints.",

@@ -89,14 +89,17 @@ def settings_to_resume(db: Database, run: Run) -> dict[str, Any]:
     source = source_of(db, run)
     began = beginnings.read(run_folder(db.folder, source.id)) if source else None
     if source is None or began is None:
-        why = "has no checkpoint to go on from"
         if run.kind not in RESUMABLE:
             why = f"cannot be gone on from: of all kinds only {', '.join(RESUMABLE)} can, others take minutes"
         elif run.status not in ENDED_EARLY:
             why = "has no checkpoint to go on from: only a run that failed or was cancelled can be gone on from"
-        raise CannotResume(
-            f"Run {run.id} ({run.kind}, {run.status}) {why}. Start it anew: tastemaker retry STUDY {run.id}."
-        )
+        else:
+            why = (
+                "has no checkpoint to go on from: it ended before its first one, or a later run of its kind has "
+                "succeeded, after which none is kept"
+            )
+        again = f"tastemaker retry STUDY {run.id}" if run.status in ENDED_EARLY else f"tastemaker run STUDY {run.kind}"
+        raise CannotResume(f"Run {run.id} ({run.kind}, {run.status}) {why}. Start it anew: {again}.")
     settings = parse(run.kind, run.config)
     return {**settings, **began.names(), "resume_from": source.id}
 

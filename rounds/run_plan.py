@@ -7,7 +7,7 @@ the row.
 from __future__ import annotations
 
 import shlex
-from collections.abc import Iterable, Mapping
+from collections.abc import Collection, Iterable, Mapping
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -70,7 +70,7 @@ def resolve(
     config_file: Path | str | None = None,
     *,
     preset: str | None = None,
-    expected: Iterable[str] = (),
+    expected: Collection[str] = (),
 ) -> dict[str, Any]:
     """The complete settings of a run; later wins: the study's own, the preset, the file, `overrides`.
 
@@ -84,6 +84,8 @@ def resolve(
     if kind == "train-policy":
         _refuse_other_temperature(own, config)
     _check_names(db, config)
+    if kind == "train-policy" and "train-reward" not in expected:
+        _refuse_missing_heads(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
     elif kind == "train-policy":
@@ -202,6 +204,21 @@ def _refuse_other_lora(db: Database, asked: Mapping[str, Any], config: Mapping[s
                 f"adapter whose {name} is {value:g}, and training does not change that. Leave it out, or start from "
                 "the base (start_policy)."
             )
+
+
+def _refuse_missing_heads(db: Database, config: Mapping[str, Any]) -> None:
+    """Raises SettingsError for a combination of heads that the reward model was trained without."""
+    how = config["reward_combination"]
+    known = reward_models.listing(db)
+    row = next((one for one in reversed(known) if config["reward_model"] in (None, one.name)), None)
+    if how == "head" or row is None:
+        return
+    reward = run_rows.get(db, row.run_id).config.get("reward") or {}
+    if not (reward.get("ensemble") or {}).get("members"):
+        raise SettingsError(
+            f"reward_combination = {how!r} is not allowed: {row.name} was trained without further heads. Train it "
+            "again with reward.ensemble.members=5, or leave this at head."
+        )
 
 
 def _refuse_other_temperature(own: Mapping[str, Any], config: Mapping[str, Any]) -> None:

@@ -378,8 +378,10 @@ def _publish(
             base_sha256=context.models.identity.sha256,
             manifest_sha256=manifest,
             metrics=metrics,
+            unchanged=trained.steps == 0,
             result={
                 **made_from,
+                "kept_steps": trained.steps,
                 "alarms": metrics["alarms"],
                 "shown_prompts": [one.prompt.id for one, _ in drawn],
             },

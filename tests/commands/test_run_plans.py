@@ -2,14 +2,16 @@
 
 import json
 import shlex
+from dataclasses import replace
 
 import pytest
 
-from feedback_store import runs
+from feedback_store import reward_models, runs
 from feedback_store.database import Database
 from rounds import run_alarms, verbs
 from ui.commands.output import as_text
 from ui.commands.runs import print_result
+from ui.commands.waiting import left_words
 
 
 def failed(study, error: str = "NonFiniteLoss: loss was not finite") -> int:
@@ -130,6 +132,7 @@ def test_curves_of_runs_are_a_table_in_the_order_asked_for(tastemaker, study, re
             for step in (0, 1):
                 runs.add_metrics(db, lease, "steps", step, {"score": score + step, **more})
             runs.succeed(db, lease, {})
+        without = verbs.start_run(db, "sample", {"pairs": 2})
     told = tastemaker("curves", study, run.id, run.id - 1, run.id)
     assert told.out.splitlines() == [
         "run,step,score,entropy_nats",
@@ -142,3 +145,45 @@ def test_curves_of_runs_are_a_table_in_the_order_asked_for(tastemaker, study, re
         "run": run.id, "step": 1, "score": 2.5, "entropy_nats": None
     }  # fmt: skip
     assert "There is no run 99" in refused("curves", study, 99)
+    assert tastemaker("curves", study, without.id).out == "run,step\n"
+
+
+def test_a_policy_that_is_no_other_than_its_start_is_told_and_what_stays_current(tastemaker, study, monkeypatch):
+    result = {"policy": "policy-9", "parent": "base", "kept_steps": 0, "stays_current": "policy-8"}
+
+    def see_through(db, run, **_):
+        runs.succeed(db, runs.claim(db, "worker", lease_seconds=60), result)
+        return runs.get(db, run.id)
+
+    monkeypatch.setattr("ui.commands.waiting.see_through", see_through)
+    told = tastemaker("run", study, "train-policy", "--set", "rewards=novelty", "--wait")
+    assert "policy-9 is no other than base, which the run started from" in told.err
+    assert "policy-8 stays current." in told.err
+    result |= {"kept_steps": 2}
+    told = tastemaker("run", study, "train-policy", "--set", "rewards=novelty", "--wait")
+    assert "no other than" not in told.err
+
+
+def test_a_combination_of_heads_that_the_reward_lacks_is_refused_before_the_run(tastemaker, study, refused):
+    with Database.open(study) as db:
+        for members in (5, 0):
+            run = runs.enqueue(db, "train-reward", {"reward": {"ensemble": {"members": members}}})
+            lease = runs.claim(db, "worker", lease_seconds=60)
+            while lease.run_id != run.id:
+                runs.succeed(db, lease, {})
+                lease = runs.claim(db, "worker", lease_seconds=60)
+            hashes = {"base_sha256": "a", "manifest_sha256": "m"}
+            reward_models.publish(db, lease, folder=f"models/reward-{members}", metrics={}, **hashes)
+    asked = ("run", study, "train-policy", "--dry-run", "--set", "reward_combination=worst")
+    assert "reward_combination = 'worst' is not allowed: reward-2 was trained without further heads" in refused(*asked)
+    assert tastemaker(*asked, "--set", "reward_model=reward-1").code == 0
+
+
+def test_a_run_that_nobody_waits_for_any_more_says_what_becomes_of_it(study):
+    with Database.open(study) as db:
+        run = verbs.start_run(db, "train-policy", {"rewards": "novelty"})
+        waits = left_words(study, run)
+        assert f"waits in the queue: the next worker takes it up (`tastemaker worker {study} --until-idle`)" in waits
+        assert f"`tastemaker cancel {study} {run.id}` ends it." in waits
+        assert "goes on in the worker that is at work" in left_words(study, replace(run, status="running"))
+        assert left_words(study, replace(run, status="failed")) == f"Run {run.id} (train-policy) failed."

@@ -194,6 +194,13 @@ def test_what_runs_and_killed_writers_leave_is_told(sound: Database) -> None:
     assert told == {(name, False) for name in names}
 
 
+def test_checkpoints_of_a_cancelled_run_are_no_leftovers_for_it_may_be_gone_on_from(sound: Database) -> None:
+    (sound.folder / "runs/1/checkpoints").mkdir(parents=True)
+    assert "runs/1/checkpoints" in {one.where for one in found(sound)}
+    sound.execute("UPDATE runs SET status = 'cancelled' WHERE id = 1")
+    assert "runs/1/checkpoints" not in {one.where for one in found(sound)}
+
+
 def test_a_run_whose_worker_is_gone_is_told(sound: Database) -> None:
     (finding,) = study_check.check(sound.folder, now="2026-11-23T10:10:00.000Z")
     assert (finding.fault, finding.where) == (False, "runs/3")

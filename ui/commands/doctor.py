@@ -30,7 +30,7 @@ DISK_GB = 2.0
 TORCH_PROBE = """
 import json, torch
 device = "cuda" if torch.cuda.is_available() else "mps" if torch.backends.mps.is_available() else "cpu"
-print(json.dumps({"version": torch.__version__, "device": device, "threads": torch.get_num_threads()}))
+print(json.dumps({"version": torch.__version__, "device": device}))
 """
 
 
@@ -92,12 +92,18 @@ def sqlite() -> Finding:
 
 
 def torch_device() -> Finding:
+    from language_models.threads import wanted_threads
+
     done = subprocess.run([sys.executable, "-c", TORCH_PROBE], capture_output=True, text=True, check=False)
     if done.returncode != 0:
         last = (done.stderr.strip().splitlines() or ["no reason given"])[-1]
         return Finding("torch", "cannot be loaded", False, last)
     seen: dict[str, Any] = json.loads(done.stdout.strip().splitlines()[-1])
-    return Finding("torch", f"{seen['version']}, device {seen['device']}, {seen['threads']} threads", True)
+    try:
+        threads = wanted_threads()
+    except ValueError as error:
+        return Finding("torch", f"{seen['version']}, device {seen['device']}", False, str(error))
+    return Finding("torch", f"{seen['version']}, device {seen['device']}, {threads} threads", True)
 
 
 def model() -> Finding:

@@ -118,6 +118,7 @@ def tell(
         print(f"Run {started.id} ({started.kind}) {started.status}{took_words(db, started, before=', ')}.")
         print_result(started.result)
         say_alarms(db, started)
+        say_unchanged(started)
     else:
         print(f"Run {started.id} ({started.kind}) is queued. `tastemaker runs {study}` shows how it goes.")
     if wait and started.status != "succeeded":
@@ -202,6 +203,17 @@ def say_alarms(db: "Database", run: "Run") -> None:
         say("Look at the texts of the policy before you use it.")
 
 
+def say_unchanged(run: "Run") -> None:
+    """That a policy run made nothing new; nothing where it did."""
+    result = run.result or {}
+    if result.get("kept_steps") == 0:
+        stays = result.get("stays_current")
+        say(
+            f"{result['policy']} is no other than {result['parent']}, which the run started from: every later policy "
+            f"was past a limit or clearly worse on held-out prompts.{f' {stays} stays current.' if stays else ''}"
+        )
+
+
 def print_result(result: dict[str, Any] | None) -> None:
     """The plain figures and names of a run's result, and of the policy that it made."""
     from ui.commands.output import print_fields
@@ -257,7 +269,9 @@ def curves(
     if as_json:
         print_json(rows)
         return
-    writer = csv.DictWriter(sys.stdout, list(dict.fromkeys(name for row in rows for name in row)), lineterminator="\n")
+    writer = csv.DictWriter(
+        sys.stdout, list(dict.fromkeys(["run", "step", *(name for row in rows for name in row)])), lineterminator="\n"
+    )
     writer.writeheader()
     writer.writerows(rows)
 
@@ -270,7 +284,10 @@ def status_words(run: "Run") -> str:
 
 def how_far(db: "Database", run: "Run") -> str:
     """What it is at; of one that has ended how long it took."""
-    return progress_words(run.progress) if run.ended_at is None else took_words(db, run)
+    if run.ended_at is not None:
+        return took_words(db, run)
+    waits = {"seconds_left": None} if run.status == "queued" else {}
+    return progress_words({**run.progress, **waits}) if run.progress else ""
 
 
 def took_words(db: "Database", run: "Run", before: str = "") -> str:
@@ -312,3 +329,6 @@ def cancel(
         print_json(run)
     else:
         print(f"Run {run.id} ({run.kind}) is {'asked to stop' if run.status == 'running' else run.status}.")
+        if run.kind == "train-policy" and run.started_at:
+            again = f"tastemaker retry {study} {run.id} --from-checkpoint"
+            print(f"Until a later policy run has succeeded `{again}` goes on from its newest checkpoint.")

@@ -5,6 +5,8 @@ import time
 from pathlib import Path
 from typing import TYPE_CHECKING, Any
 
+from ui.commands.output import say
+
 if TYPE_CHECKING:
     from feedback_store.database import Database
     from feedback_store.runs import Run
@@ -25,12 +27,26 @@ def see_through(db: "Database", run: "Run", *, quiet: bool, functions: Path | No
     from rounds import supervisor
     from ui.commands.runs import progress_words
 
-    with supervisor.start_worker_if_none(db.folder, functions=functions), Progress(quiet=quiet) as progress:
-        while run.status not in ENDED:
-            progress.show(f"run {run.id} {run.kind}: {progress_words(run.progress) or run.status}")
-            time.sleep(POLL_SECONDS)
-            run = runs.get(db, run.id)
+    try:
+        with supervisor.start_worker_if_none(db.folder, functions=functions), Progress(quiet=quiet) as progress:
+            while run.status not in ENDED:
+                progress.show(f"run {run.id} {run.kind}: {progress_words(run.progress) or run.status}")
+                time.sleep(POLL_SECONDS)
+                run = runs.get(db, run.id)
+    except KeyboardInterrupt:
+        say(left_words(db.folder, runs.get(db, run.id)))
+        raise
     return run
+
+
+def left_words(study: Path, run: "Run") -> str:
+    """What becomes of a run that nobody waits for any more."""
+    if run.status in ENDED:
+        return f"Run {run.id} ({run.kind}) {run.status}."
+    goes_on = "goes on in the worker that is at work"
+    if run.status == "queued":
+        goes_on = f"waits in the queue: the next worker takes it up (`tastemaker worker {study} --until-idle`)"
+    return f"Run {run.id} ({run.kind}) {goes_on}. `tastemaker cancel {study} {run.id}` ends it."
 
 
 def require_success(run: "Run") -> dict[str, Any]:
