@@ -182,8 +182,8 @@ def test_a_combination_of_heads_that_the_reward_lacks_is_refused_before_the_run(
 def test_a_run_that_nobody_waits_for_any_more_says_what_becomes_of_it(study):
     with Database.open(study) as db:
         run = verbs.start_run(db, "train-policy", {"rewards": "novelty"})
-        waits = left_words(study, run)
+        waits = left_words(study, replace(run, status="running"), others=False)
         assert f"waits in the queue: the next worker takes it up (`tastemaker worker {study} --until-idle`)" in waits
         assert f"`tastemaker cancel {study} {run.id}` ends it." in waits
-        assert "goes on in the worker that is at work" in left_words(study, replace(run, status="running"))
-        assert left_words(study, replace(run, status="failed")) == f"Run {run.id} (train-policy) failed."
+        assert "is for the worker that is at work" in left_words(study, run, others=True)
+        assert left_words(study, replace(run, status="failed"), others=False) == f"Run {run.id} (train-policy) failed."

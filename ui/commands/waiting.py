@@ -24,9 +24,10 @@ def see_through(db: "Database", run: "Run", *, quiet: bool, functions: Path | No
     folder of own reward functions for a worker that is started.
     """
     from feedback_store import runs
-    from rounds import supervisor
+    from rounds import supervisor, worker_lock
     from ui.commands.runs import progress_words
 
+    others = worker_lock.beating(db.folder) is not None  # a worker that stays where this command ends
     try:
         with supervisor.start_worker_if_none(db.folder, functions=functions), Progress(quiet=quiet) as progress:
             while run.status not in ENDED:
@@ -34,17 +35,18 @@ def see_through(db: "Database", run: "Run", *, quiet: bool, functions: Path | No
                 time.sleep(POLL_SECONDS)
                 run = runs.get(db, run.id)
     except KeyboardInterrupt:
-        say(left_words(db.folder, runs.get(db, run.id)))
+        say(left_words(db.folder, runs.get(db, run.id), others=others))
         raise
     return run
 
 
-def left_words(study: Path, run: "Run") -> str:
-    """What becomes of a run that nobody waits for any more."""
+def left_words(study: Path, run: "Run", *, others: bool) -> str:
+    """What becomes of a run that nobody waits for any more. `others`: there is a worker beside the one that was started
+    to wait, which ends and gives the run back."""
     if run.status in ENDED:
         return f"Run {run.id} ({run.kind}) {run.status}."
-    goes_on = "goes on in the worker that is at work"
-    if run.status == "queued":
+    goes_on = "is for the worker that is at work"
+    if not others:
         goes_on = f"waits in the queue: the next worker takes it up (`tastemaker worker {study} --until-idle`)"
     return f"Run {run.id} ({run.kind}) {goes_on}. `tastemaker cancel {study} {run.id}` ends it."
 
