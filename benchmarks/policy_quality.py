@@ -46,17 +46,18 @@ POLICY = "trained-policy"
 
 def gain(
     setting: Setting, algorithm: str, *, learned: bool = True, permuted: bool = False, fast: bool = False,
-    taste: str = "lists",
+    taste: str = "lists", judgments: int = JUDGMENTS, penalty: float = PENALTY,
 ) -> dict[str, Any]:  # fmt: skip
     """One algorithm with its default settings, on the learned reward or on the taste itself (the ceiling); what learns
     straight from judgments gets these, and the learned reward tells which policy is kept. `permuted`: every answer is
-    given to another pair, so that there is nothing to learn and the share has to stay at a half. `fast`: the preset."""
+    given to another pair, so that there is nothing to learn and the share has to stay at a half. `fast`: the preset.
+    `penalty`: standard deviations of a text's score, where it is not known, that are taken off it."""
     task = Task(setting, taste)
-    judged = task.judgments(setting.trials(JUDGMENTS, 12))
+    judged = task.judgments(setting.trials(judgments, 12))
     if permuted:
         order = np.random.default_rng(setting.seed).permutation(len(judged))
         judged = [replace(one, outcome=judged[place].outcome) for one, place in zip(judged, order, strict=True)]
-    reward = task.learned(judged, PENALTY) if learned else task.true(judged)
+    reward = task.learned(judged, penalty) if learned else task.true(judged)
     settings = {"steps": setting.trials(STEPS, 2)} | (SHORT if setting.short else {})
     settings |= fast_settings(algorithm) if fast else {}
     trained = _trained(task, algorithm, reward, settings, reward, judged)
@@ -198,6 +199,8 @@ SHORT = {"prompts_per_step": 2, "samples_per_prompt": 2, "minibatches": 1}
 CELLS: dict[str, Callable[[Setting], dict[str, Any]]] = {
     **{name: partial(gain, algorithm=name) for name in algorithm_registry.names()},
     "ppo_fast": partial(gain, algorithm="ppo", fast=True),
+    "ppo_few": partial(gain, algorithm="ppo", taste="mix", judgments=FEW_JUDGMENTS),
+    "ppo_few_plain": partial(gain, algorithm="ppo", taste="mix", judgments=FEW_JUDGMENTS, penalty=0.0),
     "ppo_learned_taste": partial(gain, algorithm="ppo", taste=LEARNED),
     "ppo_permuted": partial(gain, algorithm="ppo", permuted=True),
     "ppo_true_taste": partial(gain, algorithm="ppo", learned=False),

@@ -159,24 +159,27 @@ def publish(
         )  # fmt: skip
         policy = get(db, int(cursor.lastrowid))
         outcome = {**(result or {}), "policy_id": policy.id, "policy": policy.name, "metrics": policy.metrics}
-        chosen, why = (
-            _chosen_while_at_work(db, runs.get(db, lease.run_id)),
-            "somebody chose it while this run was at work",
-        )
-        if chosen is None and unchanged and (now_current := current(db)) is not None and now_current.id != parent_id:
-            chosen, why = now_current, f"the new one is no other than {parent.name}"
-        if chosen is not None:
-            outcome[STAYS_CURRENT] = chosen.name
-            said = (
-                f"{name} is published, and {chosen.name} stays current: {why}. "
-                f"`tastemaker policy use STUDY {name}` makes the new one current."
-            )
-            runs.log(db, lease, said, now=moment)
-        runs.succeed(db, lease, outcome, now=moment)
-        if chosen is None:
+        stays = _stays_current(db, lease, policy, parent if unchanged else None, moment)
+        runs.succeed(db, lease, outcome | ({STAYS_CURRENT: stays.name} if stays else {}), now=moment)
+        if stays is None:
             study_settings.put(db, CURRENT, policy.id, by=f"{BY_RUN} {lease.run_id}", now=moment)
             rounds.begin_next(db, policy.id, now=moment)
         return policy
+
+
+def _stays_current(db: Database, lease: runs.Lease, new: Policy, same_as: Policy | None, now: str) -> Policy | None:
+    """The policy whose place a new one does not take, which the run's log says; None where it does. `same_as`: its
+    parent, where it is no other than that."""
+    stays, why = _chosen_while_at_work(db, runs.get(db, lease.run_id)), "somebody chose it while this run was at work"
+    if stays is None and same_as is not None and (there := current(db)) is not None and there.id != same_as.id:
+        stays, why = there, f"the new one is no other than {same_as.name}"
+    if stays is not None:
+        said = (
+            f"{new.name} is published, and {stays.name} stays current: {why}. "
+            f"`tastemaker policy use STUDY {new.name}` makes the new one current."
+        )
+        runs.log(db, lease, said, now=now)
+    return stays
 
 
 def _chosen_while_at_work(db: Database, run: runs.Run) -> Policy | None:

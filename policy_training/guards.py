@@ -34,7 +34,8 @@ ERRORS = 2.0  # standard errors beyond which a difference is not taken for chanc
 
 @dataclass(frozen=True)
 class Alarm:
-    """Something that went past its limit. Codes: empty, identical, cut_off, distinct, entropy, hacking, kl_budget."""
+    """Something that went past its limit. Codes: empty, identical, cut_off, distinct, entropy, hacking, kl_budget;
+    unproven_reward, which is of the reward and not of the policy (rounds/unproven_reward.py)."""
 
     code: str
     value: float

@@ -84,8 +84,6 @@ def resolve(
     if kind == "train-policy":
         _refuse_other_temperature(own, config)
     _check_names(db, config)
-    if kind == "train-policy" and "train-reward" not in expected:
-        _refuse_missing_heads(db, config)
     if kind == "train-policy" and config["resume_from"] is not None:
         config = resuming.require_same_work(db, config)
     elif kind == "train-policy":
@@ -93,6 +91,8 @@ def resolve(
     missing = missing_for(db, kind, config, expected)
     if missing is not None:
         raise Impossible(missing)
+    if kind == "train-policy" and config["reward_combination"] != "head":
+        _refuse_missing_heads(db, config, expected)
     if kind == "policy-export":
         exportable(db, config["policy"], config["format"])
     if kind == "policy-import" and config["name"] is not None:
@@ -206,18 +206,19 @@ def _refuse_other_lora(db: Database, asked: Mapping[str, Any], config: Mapping[s
             )
 
 
-def _refuse_missing_heads(db: Database, config: Mapping[str, Any]) -> None:
-    """Raises SettingsError for a combination of heads that the reward model was trained without."""
-    how = config["reward_combination"]
+def _refuse_missing_heads(db: Database, config: Mapping[str, Any], expected: Collection[str]) -> None:
+    """Raises SettingsError for a combination of heads that the reward model was trained without. Of one that is still
+    to be trained nothing is known."""
+    coming = {*expected, *(run.kind for run in run_rows.active(db))}
+    if config["reward_model"] is None and "train-reward" in coming:
+        return
     known = reward_models.listing(db)
     row = next((one for one in reversed(known) if config["reward_model"] in (None, one.name)), None)
-    if how == "head" or row is None:
-        return
-    reward = run_rows.get(db, row.run_id).config.get("reward") or {}
-    if not (reward.get("ensemble") or {}).get("members"):
+    reward = (run_rows.get(db, row.run_id).config.get("reward") or {}) if row else {}
+    if row and not (reward.get("ensemble") or {}).get("members"):
         raise SettingsError(
-            f"reward_combination = {how!r} is not allowed: {row.name} was trained without further heads. Train it "
-            "again with reward.ensemble.members=5, or leave this at head."
+            f"reward_combination = {config['reward_combination']!r} is not allowed: {row.name} was trained without "
+            "further heads. Train it again with reward.ensemble.members=5, or leave this at head."
         )
 
 

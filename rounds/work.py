@@ -123,6 +123,8 @@ def policy_seconds(config: Mapping[str, Any], facts: Facts, judgments: int) -> f
     elif config["shaping"] == "reward":  # read anew so many times, from half of the text on average
         passes += reward_passes * most / config["shaping_every"] / 2
     drawn = _drawn(texts, training["sampling"]["batch_size"], most, facts)
+    scaled = config["reference_samples"] if config["reward_uncertainty_penalty"] else 0  # zero and unit are taken anew
+    scaled_seconds = scaled * reward_passes * whole * READ_TOKEN_SECONDS
     measured = (steps + 1) * (drawn + texts * passes * whole * READ_TOKEN_SECONDS)
     if config.get(GOES_ON):
         measured += drawn + texts * whole * READ_TOKEN_SECONDS
@@ -138,7 +140,7 @@ def policy_seconds(config: Mapping[str, Any], facts: Facts, judgments: int) -> f
     )
     shown = min(config["shown_prompts"], facts.holdout_prompts)
     shown_seconds = (2 + config["shown_times"]) * _drawn(shown, DRAWN_TOGETHER, most, facts)
-    return measured + trained + looked + shown_seconds
+    return scaled_seconds + measured + trained + looked + shown_seconds
 
 
 def _trained_texts(training: Mapping[str, Any], rollouts: int) -> float:

@@ -244,7 +244,7 @@ def _with_doubts(context: RunContext, report: StepReport, row: RewardRow | None)
     if report.step > 0 or row is None or "learned" not in needs_of(context.settings.model_dump(mode="json")):
         return report
     least = unproven_reward.surely_right(row.metrics)
-    if least is None or not unproven_reward.is_unproven(row.metrics):
+    if least is None or least > unproven_reward.CHANCE:
         return report
     context.log(
         f"{row.name} cannot be told from chance yet: on pairs that it was not trained on it is surely right in "

@@ -10,7 +10,7 @@ from feedback_store import reward_models, runs
 from feedback_store.database import Database
 from rounds import run_alarms, verbs
 from ui.commands.output import as_text
-from ui.commands.runs import print_result
+from ui.commands.runs import how_far, print_result
 from ui.commands.waiting import left_words
 
 
@@ -187,3 +187,39 @@ def test_a_run_that_nobody_waits_for_any_more_says_what_becomes_of_it(study):
         assert f"`tastemaker cancel {study} {run.id}` ends it." in waits
         assert "is for the worker that is at work" in left_words(study, run, others=True)
         assert left_words(study, replace(run, status="failed"), others=False) == f"Run {run.id} (train-policy) failed."
+
+
+def test_a_run_that_waits_promises_no_time_and_one_that_is_cancelled_says_until_when_it_can_be_gone_on_from(
+    tastemaker, study
+):
+    with Database.open(study) as db:
+        run = verbs.start_run(db, "train-policy", {"rewards": "novelty"})
+        lease = runs.claim(db, "worker", lease_seconds=60)
+        while lease.run_id != run.id:
+            runs.succeed(db, lease, {})
+            lease = runs.claim(db, "worker", lease_seconds=60)
+        runs.heartbeat(
+            db, lease, lease_seconds=60, progress={"phase": "p", "step": 3, "steps": 9, "seconds_left": 41.0}
+        )
+        assert how_far(db, runs.get(db, run.id)) == "p 3/9 41 s left"
+        runs.release(db, lease)
+        assert how_far(db, runs.get(db, run.id)) == "p 3/9"
+    told = tastemaker("cancel", study, run.id).out
+    assert (
+        f"Until a later policy run has succeeded `tastemaker retry {study} {run.id} --from-checkpoint` goes on" in told
+    )
+
+
+def test_a_head_that_is_still_to_be_trained_is_not_asked_of_the_one_that_is_there(tastemaker, study, refused):
+    with Database.open(study) as db:
+        run = runs.enqueue(db, "train-reward", {"reward": {"ensemble": {"members": 0}}})
+        lease = runs.claim(db, "worker", lease_seconds=60)
+        while lease.run_id != run.id:
+            runs.succeed(db, lease, {})
+            lease = runs.claim(db, "worker", lease_seconds=60)
+        reward_models.publish(db, lease, folder="models/reward-1", metrics={}, base_sha256="a", manifest_sha256="m")
+        asked = ("run", study, "train-policy", "--dry-run", "--set", "reward_combination=worst")
+        assert "reward-1 was trained without further heads" in refused(*asked)
+        runs.enqueue(db, "train-reward", {"reward": {"ensemble": {"members": 5}}})
+        assert tastemaker(*asked).code == 0
+        assert "reward-1 was trained without" in refused(*asked, "--set", "reward_model=reward-1")

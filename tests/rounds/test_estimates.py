@@ -24,6 +24,7 @@ from rounds.work import (
 FACTS = Facts(parameters=135e6, judgments=100, train_prompts=50, holdout_prompts=20, max_new_tokens=64)
 STEP, DRAWN = 64 * DRAWN_STEP_SECONDS, 64 * DRAWN_TOKEN_SECONDS  # seconds a batch, and a text in it
 READ, TRAINED = 104 * READ_TOKEN_SECONDS, 104 * TRAINED_TOKEN_SECONDS  # seconds a text with its prompt
+SCALED = 64 * READ * 2 / 3  # the reference's texts, on which a reward less its doubt gets zero and unit
 
 
 def of(kind: str, **overrides: object) -> dict:
@@ -109,14 +110,15 @@ def test_a_policy_s_time_counts_iterations_epochs_and_what_is_computed_again():
 
     # 32 texts a step: drawn in a batch, read under policy and reference, and in two thirds of the layers as reward.
     measured = STEP + 32 * DRAWN + 32 * READ * (2 + 2 / 3)
-    assert seconds() == pytest.approx(6 * measured + 5 * 32 * 2 * TRAINED)
-    assert seconds(ppo__steps=1, ppo__epochs=4) == pytest.approx(2 * measured + 32 * 4 * TRAINED)
+    assert seconds() == pytest.approx(SCALED + 6 * measured + 5 * 32 * 2 * TRAINED)
+    assert seconds() - seconds(reward_uncertainty_penalty=0) == pytest.approx(SCALED)
+    assert seconds(ppo__steps=1, ppo__epochs=4) == pytest.approx(SCALED + 2 * measured + 32 * 4 * TRAINED)
     again = seconds(ppo__steps=1, ppo__epochs=4, compute__gradient_checkpointing="on")
-    assert again == pytest.approx(2 * measured + 32 * 4 * TRAINED * 4 / 3)
+    assert again == pytest.approx(SCALED + 2 * measured + 32 * 4 * TRAINED * 4 / 3)
     assert seconds(rewards="length_window") == pytest.approx(6 * (measured - 32 * READ * 2 / 3) + 5 * 32 * 2 * TRAINED)
     # Half of the layers frozen: read once for policy and reference together, and in no epoch.
     kept = measured - 32 * READ / 2
-    assert seconds(ppo__frozen_share=0.5) == pytest.approx(6 * kept + 5 * 32 * 2 * TRAINED / 2)
+    assert seconds(ppo__frozen_share=0.5) == pytest.approx(SCALED + 6 * kept + 5 * 32 * 2 * TRAINED / 2)
     # Held-out prompts are looked at on steps 0, 2, 4 and at the end; people are shown texts of steps 0 and 5 and twice.
     assert seconds(held_out_prompts=8) - seconds() == pytest.approx(4 * (STEP + 8 * DRAWN + 8 * READ * 2 / 3))
     assert seconds(shown_prompts=8) - seconds() == pytest.approx(4 * (STEP + 8 * DRAWN))
@@ -135,7 +137,7 @@ def test_where_training_goes_on_the_reference_is_drawn_and_read_once_beside_it()
 def test_an_algorithm_counts_by_its_own_group():
     grpo = of("train-policy", algorithm="grpo", shown_prompts=0, held_out_prompts=0)
     measured = STEP + 32 * DRAWN + 32 * READ * (2 + 2 / 3)  # 4 prompts of 8 samples
-    assert work_seconds("train-policy", grpo, FACTS, 0) == pytest.approx(6 * measured + 5 * 32 * TRAINED)
+    assert work_seconds("train-policy", grpo, FACTS, 0) == pytest.approx(SCALED + 6 * measured + 5 * 32 * TRAINED)
 
 
 def test_memory_follows_precision_micro_batch_and_what_is_computed_again():
