@@ -92,6 +92,12 @@ def backup(study: Path | str, to: Path | str, *, now: str | None = None, on_prog
     return made
 
 
+def left_behind(study: Path | str) -> list[str]:
+    """The runs of a study whose checkpoints no backup holds, by their numbers: what is restored starts them anew."""
+    steps = Path(study).glob(f"runs/*/{CHECKPOINTS}/step-*")
+    return sorted({path.parent.parent.name for path in steps}, key=lambda name: (len(name), name))
+
+
 def restore(source: Path | str, study: Path | str, *, on_progress: Progress | None = None) -> Backup:
     """Make a study from a backup; every file is checked first, and the study appears whole or not at all.
 

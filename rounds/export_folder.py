@@ -9,7 +9,8 @@ from collections.abc import Iterator
 from contextlib import contextmanager
 from pathlib import Path
 
-from language_models.folders import file_sha256, put_back, remove_unfinished, replace_folder
+from language_models.folders import put_back, remove_unfinished, replace_folder
+from rounds import checksums
 from rounds.context import RunContext
 
 MARK = "run~"
@@ -31,7 +32,7 @@ def export_folder(context: RunContext, name: str) -> Iterator[Path]:
     temporary.mkdir()
     try:
         yield temporary
-        _write_sums(temporary)
+        checksums.write(temporary)
         context.check()
         replace_folder(temporary, final, exports / f"{ASIDE}{name}")
     finally:
@@ -51,9 +52,3 @@ def described(context: RunContext, name: str) -> dict[str, object]:
     folder = context.study_folder / "exports" / name
     files = sorted(str(path.relative_to(folder)) for path in folder.rglob("*") if path.is_file())
     return {"folder": str(folder.relative_to(context.study_folder)), "files": files}
-
-
-def _write_sums(folder: Path) -> None:
-    files = sorted(path for path in folder.rglob("*") if path.is_file())
-    lines = [f"{file_sha256(path)}  {path.relative_to(folder)}" for path in files]
-    (folder / "SHA256SUMS").write_text("\n".join(lines) + "\n", encoding="utf-8")

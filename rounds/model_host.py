@@ -26,10 +26,6 @@ class UnknownRewardModel(ValueError):
     """A reward model that the study does not have."""
 
 
-class UnknownModelFolder(ValueError):
-    """A model was named that does not lie in the study's folder."""
-
-
 def base_source(study_folder: Path, base: str) -> str:
     """The study's base as something that loads: a folder inside the study is named relative to it."""
     inside = study_folder / base
@@ -107,20 +103,6 @@ class ModelHost:
         assert policy.folder is not None
         self._require(policy.base_sha256, policy.name)
         return self.folder(policy.folder)
-
-    def beside(self, name: str) -> Path:
-        """A model from elsewhere that lies in STUDY/models. Raises UnknownModelFolder with what there is."""
-        models = self._db.folder / "models"
-        own = {policy.folder for policy in policies.listing(self._db)} | {
-            row.folder for row in reward_models.listing(self._db)
-        }
-        known = sorted(
-            path.parent.name for path in models.glob("*/config.json") if f"models/{path.parent.name}" not in own
-        )
-        if name not in known:
-            have = ", ".join(known) or "none; put a folder with config.json there"
-            raise UnknownModelFolder(f"There is no model {name!r} in the study's folder models. There are: {have}.")
-        return models / name
 
     def adapter(self, policy: policies.Policy) -> str | None:
         """The name by which the policy's adapter is loaded; None for the base. Raises WrongBase and CorruptFolder."""

@@ -38,7 +38,7 @@ from reward_training.reward_function import (
     was_finished,
 )
 from reward_training.reward_posterior import NoPosterior
-from rounds import own_functions, resuming
+from rounds import models_beside, own_functions, resuming
 from rounds.context import RunContext
 from rounds.drawing import storable
 from rounds.policy_settings import TrainPolicySettings
@@ -148,7 +148,7 @@ class PolicyReward:
         models = self.context.models
 
         def folder(wanted: str) -> Path:
-            path = models.beside(wanted)
+            path = models_beside.folder_of(self.context.db, wanted)
             self._hashes[name] = _sha256_of(path)
             return path
 

@@ -13,8 +13,7 @@ from feedback_store.completions import Completion
 from feedback_store.database import Database
 from feedback_store.policies import Policy
 from feedback_store.runs import Run
-from language_models import plain_lora
-from rounds import evaluating, policy_record, presets, resuming, run_plan, studies
+from rounds import evaluating, presets, resuming, run_checks, run_plan, studies
 from rounds import loop_state as loop
 from rounds.loop_state import LoopState
 from rounds.run_plan import Impossible as Impossible
@@ -23,11 +22,6 @@ from rounds.settings import StudySettings
 PRIORITIES = {"sample": 10}
 """Runs that a person waits for come first; all others in the order in which they were asked for."""
 BATCH_OF_REFILL = 8
-ADAPTER_FILES = (
-    plain_lora.CONFIG, plain_lora.WEIGHTS, policy_record.FILE, "tokenizer.json", "tokenizer_config.json",
-    "chat_template.jinja", "special_tokens_map.json", "vocab.json", "merges.txt",
-)  # fmt: skip
-"""What is read of an adapter's folder."""
 INPUT = "input.jsonl"  # in a run's folder: the file that it scores
 IMPORTED_ADAPTER = "adapter"  # in a run's folder: the adapter that it imports
 
@@ -173,7 +167,7 @@ def _copy_adapter(source: Path, db: Database, run: Run) -> None:
     """Adapter, record and tokenizer; nothing else of the folder."""
     folder = resuming.run_folder(db.folder, run.id) / IMPORTED_ADAPTER
     folder.mkdir(parents=True, exist_ok=True)
-    for name in ADAPTER_FILES:
+    for name in run_checks.ADAPTER_FILES:
         if (source / name).is_file():
             shutil.copyfile(source / name, folder / name)
 

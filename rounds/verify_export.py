@@ -26,9 +26,8 @@ from feedback_store.policies import Policy
 from language_models import fetch, folders, plain_lora, sources
 from language_models.chat_turns import lines_template
 from language_models.errors import WrongBase
-from language_models.folders import file_sha256
 from language_models.model import LanguageModel
-from rounds import policy_record, studies
+from rounds import checksums, policy_record, studies
 from rounds.kinds.policy_export import BASE, FORMATS
 from rounds.kinds.policy_import import require_fitting
 from rounds.model_host import base_source
@@ -218,15 +217,9 @@ def _finite(value: float) -> float | None:
 def _changed_files(folder: Path) -> list[str]:
     """Files that are not as they were written."""
     try:
-        lines = (folder / "SHA256SUMS").read_text(encoding="utf-8").splitlines()
+        return checksums.changed(folder)
     except OSError:
         return ["it has no SHA256SUMS"]
-    said = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
-    return [
-        f"{name} is not as it was written" if (folder / name).is_file() else f"{name} is missing"
-        for name, digest in said.items()
-        if not (folder / name).is_file() or file_sha256(folder / name) != digest
-    ]
 
 
 def _other_base(record: dict[str, Any], own: Path, model: LanguageModel, source: str | None) -> list[str]:

@@ -6,7 +6,7 @@ tell says nothing.
 
 from collections.abc import Sequence
 
-from pydantic import Field
+from pydantic import Field, field_validator
 
 from reward_training.languages import known_languages, long_enough, probability
 from reward_training.reward_function import (
@@ -15,7 +15,6 @@ from reward_training.reward_function import (
     Given,
     Prompt,
     RewardFunction,
-    RewardFunctionError,
     Scores,
 )
 
@@ -26,13 +25,16 @@ NEEDS = ()
 class Settings(FunctionSettings):
     wanted: str = Field("en", pattern="^[a-z]{2,3}$", description="ISO 639 code of the language, such as en or zh")
 
+    @field_validator("wanted")
+    @classmethod
+    def _is_told_apart(cls, wanted: str) -> str:
+        known = known_languages()
+        if wanted not in known:
+            raise ValueError(f"languages that are told apart are {', '.join(known)}")
+        return wanted
+
 
 def build(settings: Settings, given: Given) -> RewardFunction:
-    """Raises RewardFunctionError for a language that is not told apart."""
-    known = known_languages()
-    if settings.wanted not in known:
-        raise RewardFunctionError(f"language: wanted = {settings.wanted!r} is not known. Known: {', '.join(known)}.")
-
     def reward(prompts: Sequence[Prompt], completions: Sequence[str]) -> Scores:
         return [probability(text, settings.wanted) if long_enough(text) else None for text in completions]
 

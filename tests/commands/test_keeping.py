@@ -70,6 +70,17 @@ def test_damaged_weights_are_told_of_while_the_backup_is_made(tastemaker, study,
     shutil.rmtree(study)
 
 
+def test_a_backup_tells_which_runs_checkpoints_it_leaves_behind(tastemaker, study, tmp_path):
+    assert "checkpoints" not in tastemaker("backup", study, tmp_path / "without").err
+    for run, step in ((11, 4), (2, 1), (2, 2)):
+        (study / "runs" / str(run) / "checkpoints" / f"step-{step}").mkdir(parents=True)
+    made = tastemaker("backup", study, tmp_path / "kept")
+    assert made.code == 0
+    assert "checkpoints (here those of run 2, 11)" in made.err
+    assert not list((tmp_path / "kept").rglob("step-*"))
+    shutil.rmtree(study)
+
+
 def test_a_bar_shows_how_far_it_is_on_a_terminal_only(tastemaker, study, tmp_path, monkeypatch):
     assert tastemaker("backup", study, tmp_path / "one").err == ""
     monkeypatch.setattr("sys.stderr.isatty", lambda: True)

@@ -15,7 +15,7 @@ from feedback_store.errors import Conflict
 from language_models import folders
 from language_models.plain_lora import NotPlainLora
 from language_models.settings import LoraSettings
-from rounds import policy_reward, studies, verbs
+from rounds import policy_reward, run_plan, studies, verbs
 from rounds.kinds import train_reward
 from rounds.settings import SettingsError
 from rounds.worker import Worker
@@ -252,6 +252,7 @@ def test_an_adapter_of_other_weights_is_refused_by_their_sha256(study, worker, e
     record = json.loads((other / "tastemaker.json").read_text())
     record["base"]["weights_sha256"]["model.safetensors"] = "f" * 64
     (other / "tastemaker.json").write_text(json.dumps(record))
+    (other / "SHA256SUMS").unlink()
     run = bring(study, worker, other, vouched=True)
     assert run.status == "failed"
     assert (
@@ -345,3 +346,18 @@ def test_two_imports_that_were_asked_for_under_one_name_do_not_touch_each_other(
     assert runs.get(study, first.id).status == "succeeded"
     made = policies.by_name(study, "imported-twice")
     assert folders.verify(study.folder / made.folder) == made.manifest_sha256
+
+
+def test_a_file_that_is_not_as_its_checksums_say_is_refused_before_the_run(study, export, tmp_path):
+    copy = tmp_path / "copy"
+    shutil.copytree(export, copy)
+    (copy / "README.md").write_text("Notes of one's own are nobody's business.")
+    run_plan.resolve(study, "policy-import", {"folder": str(copy)})
+    weights = copy / "adapter_model.safetensors"
+    flipped = bytearray(weights.read_bytes())
+    flipped[-1] ^= 1
+    weights.write_bytes(flipped)
+    with pytest.raises(SettingsError, match=r"by its SHA256SUMS, adapter_model.safetensors is not as it was written"):
+        run_plan.resolve(study, "policy-import", {"folder": str(copy)})
+    (copy / "SHA256SUMS").unlink()
+    run_plan.resolve(study, "policy-import", {"folder": str(copy)})

@@ -28,6 +28,11 @@ def backup(
         made = backups.backup(study, to, on_progress=on_progress)
     for name in made.damaged:
         say(f"{study / name} is damaged, and so is the copy of it. `tastemaker check {study}` says more.")
+    if runs := backups.left_behind(study):
+        say(
+            f"No backup holds checkpoints (here those of run {', '.join(runs)}): a study that is restored from it "
+            "starts such a run anew."
+        )
     if as_json:
         print_json(made)
         return

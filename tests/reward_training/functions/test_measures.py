@@ -218,7 +218,9 @@ def test_the_language_wanted():
     assert chinese < 0.1
     assert scores("language", texts[1:2], wanted="zh")[0] > 0.7
     assert short is None
-    with pytest.raises(RewardFunctionError, match="wanted = 'xxx' is not known"):
+    with pytest.raises(
+        RewardFunctionError, match=r"wanted = 'xxx' is not allowed: languages that are told apart are .* zh"
+    ):
         scores("language", ["a"], wanted="xxx")
 
 

@@ -1,0 +1,99 @@
+"""Settings that count only beside another one: asked for without it they would change nothing, which nobody wants."""
+
+from __future__ import annotations
+
+from collections.abc import Callable, Collection, Mapping
+from dataclasses import dataclass
+from typing import Any
+
+from rounds import setting_fields
+from rounds.policy_settings import ALGORITHMS
+from rounds.setting_fields import Fault
+from rounds.settings import settings_model
+
+KEY = "fault.idle"
+ZERO_WEIGHT = "fault.zero_weight"
+
+
+@dataclass(frozen=True)
+class _CountsWith:
+    """A setting counts where `other` passes `counts`; `needed` says which values do. Names within an algorithm's group
+    stand without it.
+    """
+
+    name: str
+    other: str
+    needed: str
+    counts: Callable[[Any], bool]
+
+
+def _some(value: Any) -> bool:
+    return bool(value)
+
+
+_RULES = {
+    "train-policy": (
+        _CountsWith("shaping_weight", "shaping", "reward, language_model or length", _some),
+        _CountsWith("shaping_every", "shaping", "reward", lambda value: value == "reward"),
+        _CountsWith("held_out_penalty", "held_out_prompts", "1 or more", _some),
+        _CountsWith("guards.held_out_every", "held_out_prompts", "1 or more", _some),
+        _CountsWith("imitation_batch", "imitation_coefficient", "above 0", _some),
+        _CountsWith("demonstrations", "imitation_coefficient", "above 0", _some),
+        _CountsWith("improved_weight", "imitation_coefficient", "above 0", _some),
+        _CountsWith("truncation_penalty", "truncated", "penalty", lambda value: value == "penalty"),
+        _CountsWith("kl_target_nats", "kl_coefficient", "above 0", _some),
+        _CountsWith("kl_horizon", "kl_coefficient", "above 0", _some),
+    ),
+    "evaluate": (
+        _CountsWith("blind.stop_rule", "blind.judgments", "1 or more", _some),
+        _CountsWith("blind.best_of", "blind.judgments", "1 or more", _some),
+        _CountsWith("blind.error", "blind.stop_rule", "sequential", lambda value: value == "sequential"),
+        _CountsWith("blind.best_of_texts", "blind.best_of", "the name of a policy or more", _some),
+    ),
+}
+
+
+def faults(kind: str, asked: Collection[str], config: Mapping[str, Any]) -> dict[str, Fault]:
+    """What of the settings that were `asked` for, by dotted names, counts for nothing in the resolved ones; empty where
+    all do. What is asked for as it would be anyway, or as nothing (0), is let through.
+    """
+    rules = _RULES.get(kind, ())
+    if not rules:
+        return {}
+    resolved = setting_fields.flat(config)
+    usual = setting_fields.flat(settings_model(kind)().model_dump(mode="json"))
+    found = {}
+    for name in asked:
+        if not resolved.get(name) or resolved[name] == usual.get(name):
+            continue
+        group, own = _parted(name)
+        for rule in rules:
+            other = rule.other if rule.other in resolved else f"{group}{rule.other}"
+            if rule.name == own and other in resolved and not rule.counts(resolved[other]):
+                found[name] = _fault(name, resolved[name], other, rule.needed, resolved[other])
+    if "rewards" in asked:
+        for part in config.get("rewards", ()):
+            if part["weight"] == 0:
+                found["rewards"] = _zero_weight(part["function"])
+    return found
+
+
+def _parted(name: str) -> tuple[str, str]:
+    """The algorithm's group in front of a name, with its dot, and the rest."""
+    group, _, rest = name.partition(".")
+    return (f"{group}.", rest) if group in ALGORITHMS else ("", name)
+
+
+def _fault(name: str, value: Any, other: str, needed: str, present: Any) -> Fault:
+    typed, there = setting_fields.as_typed(value), setting_fields.as_typed(present) or "none"
+    words = f"{name} = {typed} counts only where {other} is {needed}; it is {there}. Change that, or leave this out."
+    values = {"name": name, "value": typed, "other": other, "needed": needed, "present": there}
+    return Fault(words, KEY, values)
+
+
+def _zero_weight(function: str) -> Fault:
+    words = (
+        f"{function} has the weight 0 in rewards, so it would be computed and count for nothing. Leave it out, or "
+        "give it a weight."
+    )
+    return Fault(words, ZERO_WEIGHT, {"function": function})
