@@ -8,23 +8,21 @@ looked at side by side; what it wrote on the way is kept in the run's folder.
 from __future__ import annotations
 
 from collections.abc import Sequence
-from dataclasses import asdict, replace
+from dataclasses import asdict
 from typing import Any
 
 from feedback_store import completions, policies, prompts, reward_models, runs
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from feedback_store.reward_models import RewardModel as RewardRow
-from language_models.layers import UnknownLayers
 from language_models.machine import capabilities, free_memory_gb
 from language_models.pause_points import pause_point
 from language_models.precision import Compute, choose_compute
 from policy_training import algorithm_registry
-from policy_training.guards import Alarm
-from policy_training.learner import TrainedPolicy, frozen_layers
+from policy_training.learner import TrainedPolicy
 from policy_training.records import Given, HeldOut, PromptItem, StepReport
 from policy_training.settings import TrainingSettings
-from rounds import beginnings, environment, estimating, own_lora, resuming, run_alarms, token_rows, unproven_reward
+from rounds import beginnings, environment, estimating, policy_warnings, resuming, run_alarms, token_rows
 from rounds.algorithm_needs import JUDGED, needs_of
 from rounds.beginnings import Beginning
 from rounds.context import RunContext
@@ -43,11 +41,6 @@ from rounds.texts import with_system_prompt
 from rounds.training_data import training_data
 
 TRAINED = "trained-policy"  # the adapter's name while it is trained
-CUTS = {
-    "penalty": ": all pay the truncation penalty alike",
-    "leave_out": ": all are left out, and nothing is learned from them",
-    "bootstrap": ": the value head's word stands for the score of all",
-}
 REFERENCE = "reference-policy"  # that of a frozen copy of the adapter that the line of policies started from
 
 
@@ -69,7 +62,7 @@ def run(context: RunContext) -> dict[str, Any]:
     items = _items(context, began.prompt_ids)
     if settings.resume_from is not None:
         take_over(context)
-    _say_what_is_passed_over(context)
+    policy_warnings.of_passed_over_checkpoints(context)
     data = training_data(context, began, items, row)
     context.report("loading the reward model")
     adapters = context.models.model.adapters
@@ -87,7 +80,9 @@ def run(context: RunContext) -> dict[str, Any]:
             items,
             reward,
             context.checkpoints,
-            on_step=lambda report: _after_step(context, _with_doubts(context, report, row), shown, start),
+            on_step=lambda report: _after_step(
+                context, policy_warnings.with_doubts(context, report, row), shown, start
+            ),
             start_folder=context.models.folder_of(start) if start.folder else None,
             reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
@@ -102,26 +97,12 @@ def run(context: RunContext) -> dict[str, Any]:
         pause_point("training-ended")
         if trained.stopped_early:
             context.log(f"Training stopped early: {trained.stopped_early}.")
-        _say_what_is_published(context, trained, start)
+        policy_warnings.of_what_is_published(context, trained, start)
         policy = _publish(context, trained, start, row, reward, shown)
     finally:
         for name in {TRAINED, REFERENCE} & {*adapters.names}:
             adapters.remove(name)
     return {"policy": policy.name}
-
-
-def _say_what_is_passed_over(context: RunContext) -> None:
-    """Checkpoints that fail their check are no secret: the disk may be failing."""
-    there = resuming.steps(context.checkpoints)
-    newest = resuming.newest_valid(context.checkpoints) if there else None
-    damaged = [step for step in there if newest is None or step > resuming.step_named(newest)]
-    if damaged:
-        then = f"goes on from step {resuming.step_named(newest)}" if newest else "begins anew"
-        context.log(
-            f"Checkpoints are not as they were written (of step {', '.join(map(str, damaged))}), so it {then}. Look at "
-            "the disk.",
-            level="warning",
-        )
 
 
 def _begin_with(context: RunContext) -> tuple[Policy, RewardRow | None, Beginning]:
@@ -239,33 +220,8 @@ def _computed_before(context: RunContext) -> dict[str, bool]:
     return {}
 
 
-def _with_doubts(context: RunContext, report: StepReport, row: RewardRow | None) -> StepReport:
-    """The first report with an alarm where the reward that is trained on cannot be told from chance."""
-    if report.step > 0 or row is None or "learned" not in needs_of(context.settings.model_dump(mode="json")):
-        return report
-    least = unproven_reward.surely_right(row.metrics)
-    if least is None or least > unproven_reward.CHANCE:
-        return report
-    context.log(
-        f"{row.name} cannot be told from chance yet: on pairs that it was not trained on it is surely right in "
-        f"{least:.2f} of them only, and a coin is in {unproven_reward.CHANCE}. The policy may gain nothing by it, or "
-        "get worse, and held-out scores, which are the same reward's, would not show it: compare it with its parent "
-        "blind before it is used, and judge more pairs.",
-        level="warning",
-    )
-    return replace(report, alarms=[*report.alarms, Alarm(unproven_reward.CODE, least, unproven_reward.CHANCE)])
-
-
 def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, start: Policy) -> None:
-    if report.step == 0 and start.folder:
-        for words in filter(None, (_untrained_layers(context, start), _own_lora(context, start))):
-            context.log(words, level="warning")
-    if report.step == 0 and report.metrics.get("cut_off") == 1.0:
-        context.log(_never_ends(context), level="warning")
-    elif report.metrics.get("left_out") == 1.0:
-        context.log(
-            f"Every completion of step {report.step} was cut off and left out: it taught nothing.", level="warning"
-        )
+    policy_warnings.of_a_step(context, report, start, TRAINED)
     if token_rows.is_kept(report.step, report.steps):
         token_rows.add(context.folder, report.step, [asdict(one) for one in report.tokens])
     if report.alarms:  # before a cancel is looked at, for which they may be the reason
@@ -281,65 +237,6 @@ def _after_step(context: RunContext, report: StepReport, shown: ShownTexts, star
     )
     if "seconds_update" in report.metrics:  # there was an update: that of step 0 makes the policy after one step
         shown.on_the_way(report.step + 1)
-
-
-def _never_ends(context: RunContext) -> str:
-    tokens = context.settings.training.sampling.max_new_tokens
-    if not context.models.model.stop_ids:
-        return (
-            "The base has no token that ends a text, so every completion is cut off, and nothing can teach the policy "
-            f"to stop: all are {tokens} tokens long."
-        )
-    meaning = CUTS.get(getattr(context.settings.training, "truncated", ""), "")
-    return (
-        f"Not one completion of the first step ended by itself within {tokens} tokens{meaning}. Ask for shorter "
-        "answers in the prompts or the system prompt, or allow more new tokens (sampling.max_new_tokens)."
-    )
-
-
-def _untrained_layers(context: RunContext, start: Policy) -> str | None:
-    """Words where the adapter that is gone on from leaves more of the layers alone than the settings do; None of a base
-    whose layers cannot be told apart: there nobody can have left some alone."""
-    model = context.models.model
-    try:
-        lowest = model.adapters.lowest_layer(TRAINED)
-    except UnknownLayers:
-        return None
-    if lowest <= frozen_layers(model, context.settings.training):
-        return None
-    return (
-        f"{start.name}, which this run starts from, changes none of the lowest {lowest} of {model.layers} layers: they "
-        "stay as they are, whatever frozen_share says. To train them too, start from the base, or from a policy that "
-        "was trained on all layers."
-    )
-
-
-def _own_lora(context: RunContext, start: Policy) -> str | None:
-    """Words where the adapter that is gone on from has another rank or alpha than the settings ask."""
-    own, asked = own_lora.of_policy(context.study_folder, start), context.settings.training.lora
-    if own is None or not own_lora.otherwise(own, asked.model_dump()):
-        return None
-    return (
-        f"{start.name}, which this run starts from, has an adapter of rank {own['rank']:g} and alpha "
-        f"{own['alpha']:g}: these stay, whatever the settings say (lora: rank {asked.rank}, alpha {asked.alpha:g}). To "
-        "train an adapter of others, start from the base."
-    )
-
-
-def _say_what_is_published(context: RunContext, trained: TrainedPolicy, start: Policy) -> None:
-    steps = context.settings.training.steps
-    if trained.steps == 0:
-        context.log(
-            f"Every policy that was looked at is past a limit or clearly worse on held-out prompts than {start.name}, "
-            "which this run started from: what is published is the same. Judge more pairs, or take smaller steps "
-            "(learning_rate).",
-            level="warning",
-        )
-    elif trained.steps < steps:
-        context.log(
-            f"What is published is the policy after {trained.steps} of {steps} steps, the last that is within the "
-            "limits and not clearly worse on held-out prompts than the best."
-        )
 
 
 def _publish(

@@ -1,6 +1,7 @@
 """A policy run that was cut off goes on from its newest checkpoint as if it had never been; a retry starts anew."""
 
 import itertools
+import threading
 from collections.abc import Callable
 from dataclasses import replace
 from types import SimpleNamespace
@@ -29,7 +30,7 @@ from rounds import (
     unproven_reward,
     verbs,
 )
-from rounds.context import RunCancelled, WorkerStopping
+from rounds.context import RunCancelled, RunContext, WorkerStopping
 from rounds.kinds import train_policy
 from rounds.publishing import read_card
 from rounds.resuming import CannotResume
@@ -275,16 +276,24 @@ def test_a_prompt_that_is_gone_is_said(db: Database):
 
 def test_an_alarm_for_which_somebody_cancels_is_kept(worker: Worker, db: Database, monkeypatch: pytest.MonkeyPatch):
     run = verbs.start_run(db, "train-policy", {**SETTINGS, "held_out_prompts": 0})
-    readings = of_entropy(2.0, 0.1)
+    readings, look = of_entropy(2.0, 0.1), RunContext.check
+    asked = threading.Event()
 
     def cancelled(*given: Any) -> Readings:
         found = readings(*given)
         if found.spread["entropy"].mean < 1:
             runs.cancel(db, run.id)
+            asked.set()
         return found
+
+    def at_once(context: RunContext) -> None:  # the heartbeat tells within 0.3 s, when a tiny run may be done
+        if asked.is_set():
+            context.heartbeat.cancelled.set()
+        look(context)
 
     with monkeypatch.context() as patch:
         patch.setattr(iterations, "readings_of", cancelled)
+        patch.setattr(RunContext, "check", at_once)
         worker.work(until_idle=True)
     assert runs.get(db, run.id).status == "cancelled"
     assert [alarm["code"] for alarm in run_views.run_view(db, run.id)["alarms"]] == ["entropy"]
