@@ -219,23 +219,7 @@ def _commit(
         if row not in picks or place in picks[row][0]
     }
     named = [names_its_writer(context, texts) for _, texts in asked]
-    from_reserve = batch[0] in plan.reserve
-    counts = {
-        "planned": 0 if from_reserve else len(batch),
-        "reserve_training": sum(not pair.holdout for pair in batch) if from_reserve else 0,
-        "reserve_holdout": sum(pair.holdout for pair in batch) if from_reserve else 0,
-        "comparisons": len(asked),
-        "holdout": sum(pair.holdout for pair, _ in asked),
-        "against_previous": sum(
-            pair.against_previous and any(one.policy_id == plan.previous_id for one in texts) for pair, texts in asked
-        ),
-        "chosen": len(picks),
-        "held_back": sum(named),
-        "equal": sum(_fault(texts) == "equal" for texts in drawn),
-        "empty": sum(_fault(texts) == "empty" for texts in drawn),
-        "drawn": sum(map(len, drawn)),
-        "cut_off": sum(one.finish_reason == "length" for texts in drawn for one in texts),
-    }
+    counts = _counts(plan, batch, drawn, asked) | {"chosen": len(picks), "held_back": sum(named)}
     with context.db.transaction():
         keep(context, kept)
         ids = iter(completions.add(context.db, [one for _, texts in asked for one in texts], lease=context.lease))
@@ -256,6 +240,30 @@ def _commit(
         comparisons.add(context.db, new, lease=context.lease)
         runs.add_metrics(context.db, context.lease, "batches", number, counts)
     return counts
+
+
+def _counts(
+    plan: Plan,
+    batch: list[PlannedPair],
+    drawn: list[list[NewCompletion]],
+    asked: list[tuple[PlannedPair, list[NewCompletion]]],
+) -> dict[str, Any]:
+    """What became of a batch: `drawn` for its pairs in their order, of which `asked` could be used."""
+    from_reserve = batch[0] in plan.reserve
+    return {
+        "planned": 0 if from_reserve else len(batch),
+        "reserve_training": sum(not pair.holdout for pair in batch) if from_reserve else 0,
+        "reserve_holdout": sum(pair.holdout for pair in batch) if from_reserve else 0,
+        "comparisons": len(asked),
+        "holdout": sum(pair.holdout for pair, _ in asked),
+        "against_previous": sum(
+            pair.against_previous and any(one.policy_id == plan.previous_id for one in texts) for pair, texts in asked
+        ),
+        "equal": sum(_fault(texts) == "equal" for texts in drawn),
+        "empty": sum(_fault(texts) == "empty" for texts in drawn),
+        "drawn": sum(map(len, drawn)),
+        "cut_off": sum(one.finish_reason == "length" for texts in drawn for one in texts),
+    }
 
 
 def _picks(
