@@ -3,6 +3,7 @@
 import ast
 import json
 import re
+import tomllib
 from pathlib import Path
 
 import pytest
@@ -109,6 +110,15 @@ def test_every_make_target_of_a_page_exists():
     for page in PAGES:
         for name in re.findall(r"(?:^ {4}|`)make ([a-z-]+)", page.read_text(encoding="utf-8"), re.M):
             assert name in targets, f"{page.name}: make {name}"
+
+
+def test_what_is_cited_is_what_is_installed():
+    cited = (REPOSITORY / "CITATION.cff").read_text(encoding="utf-8")
+    own = tomllib.loads((REPOSITORY / "pyproject.toml").read_text(encoding="utf-8"))["project"]
+    assert re.findall(r"^(version|license): (.+)$", cited, re.M) == [
+        ("version", own["version"]),
+        ("license", own["license"]),
+    ]
 
 
 def test_buttons_that_the_readme_names_are_on_the_pages():
