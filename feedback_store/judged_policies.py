@@ -1,7 +1,8 @@
 """What people said of two policies without knowing which wrote what.
 
 Counted are comparisons of purpose training that were drawn at random (current against previous), and evaluations that
-are not sealed any more, without those of the best of several texts: that is another side than the policy.
+are not sealed any more, as they stood when they were unsealed, without those of the best of several texts: that is
+another side than the policy.
 """
 
 import json
@@ -63,25 +64,27 @@ _BEST_OF_OR_SEALED = """
 SELECT 1 FROM evaluation_pairs e JOIN evaluations v ON v.id = e.evaluation_id
 JOIN evaluation_sides s ON s.evaluation_id = e.evaluation_id AND s.side IN (e.first_side, e.second_side)
 WHERE e.comparison_id = c.id AND (v.unsealed_at IS NULL OR s.best_of > 1)"""
-# What was said once the result could be seen, in answer to a pair that was held over the end or as an edit.
-_AFTER_THE_END = """
-SELECT 1 FROM evaluation_pairs e WHERE e.comparison_id = c.id
-AND NOT EXISTS (SELECT 1 FROM evaluation_judgments s WHERE s.judgment_id = j.id)"""
+# Of an evaluation what counted when it was unsealed: who has seen the result neither adds to it nor takes from it.
+_COUNTED_AT_THE_END = """
+SELECT 1 FROM evaluation_judgments s WHERE s.judgment_id = j.id
+AND NOT EXISTS (SELECT 1 FROM exclusions x WHERE x.annotator_id = j.annotator_id AND x.ended_at IS NULL)"""
 _COUNTS = f"""
-j.ranks IS NOT NULL AND ((c.purpose = 'training' AND c.is_random = 1)
-  OR (c.purpose = 'evaluation' AND NOT EXISTS ({_BEST_OF_OR_SEALED}) AND NOT EXISTS ({_AFTER_THE_END})))"""
+j.ranks IS NOT NULL AND (
+  (EXISTS (SELECT 1 FROM counted_judgments n WHERE n.id = j.id) AND ((c.purpose = 'training' AND c.is_random = 1)
+    OR (c.purpose = 'evaluation' AND NOT EXISTS (SELECT 1 FROM evaluation_pairs e WHERE e.comparison_id = c.id))))
+  OR (c.purpose = 'evaluation' AND EXISTS ({_COUNTED_AT_THE_END}) AND NOT EXISTS ({_BEST_OF_OR_SEALED})))"""
 _OF_CANDIDATES = """
 (SELECT json_group_array({what}) FROM (SELECT m.policy_id, LENGTH(m.text) AS size FROM candidates k JOIN completions m
   ON m.id = k.completion_id WHERE k.comparison_id = c.id ORDER BY k.position))"""
 OF_TWO = f"""
 SELECT j.id, c.prompt_id, c.split, j.ranks, j.shown, {_OF_CANDIDATES.format(what="policy_id")} AS policies
-FROM policy_pairs p JOIN comparisons c ON c.id = p.comparison_id JOIN counted_judgments j ON j.comparison_id = c.id
+FROM policy_pairs p JOIN comparisons c ON c.id = p.comparison_id JOIN judgments j ON j.comparison_id = c.id
 WHERE p.policy_id = :low AND p.other_id = :high AND {_COUNTS}
 ORDER BY p.comparison_id DESC LIMIT :latest"""
 AMONG_OWN = f"""
 SELECT j.id, c.id AS comparison_id, c.prompt_id, c.split, j.ranks, j.shown, j.strength, p.language, p.tags,
   {_OF_CANDIDATES.format(what="policy_id")} AS policies, {_OF_CANDIDATES.format(what="size")} AS sizes
-FROM comparisons c JOIN prompts p ON p.id = c.prompt_id JOIN counted_judgments j ON j.comparison_id = c.id
+FROM comparisons c JOIN prompts p ON p.id = c.prompt_id JOIN judgments j ON j.comparison_id = c.id
 WHERE c.id IN (SELECT DISTINCT o.comparison_id FROM policy_pairs o
     JOIN policies a ON a.id = o.policy_id AND a.kind <> 'external'
     JOIN policies b ON b.id = o.other_id AND b.kind <> 'external' ORDER BY o.comparison_id DESC LIMIT :latest)

@@ -168,12 +168,26 @@ def test_who_has_seen_the_result_changes_it_no_more(based: Database, evaluation:
     base_preferred(based, judge, 1)
     base_preferred(based, judge, 2, "bob")
     evaluations.unseal(based, evaluation.id, why="early", by="annotator 1")
+    sides = [side.policy_id for side in evaluation.sides]
+
+    def told() -> list[list[int]]:
+        """The judgments by the evaluation's own page, by Home and the gate, and by all judgments together."""
+        together = judged_policies.of_two(based, *sides), judged_policies.among_own(based)
+        return [
+            sorted(one.judgment_id for one in found) for found in (evaluations.judged(based, evaluation.id), *together)
+        ]
+
     before = evaluations.judged(based, evaluation.id)
+    counted = told()
+    assert counted[0] == counted[1] == counted[2]
+    assert len(counted[0]) == 2
     judge(based, 1, [2, 1])  # changes the mind
     judgments.undo(based, ensure(based, "bob").id, "undo")
     assert evaluations.judged(based, evaluation.id) == before
+    assert told() == counted
     exclusions.leave_out(based, annotator_id=ensure(based, "bob").id, reason="left clicks", by="lead")
     assert [one.comparison_id for one in evaluations.judged(based, evaluation.id)] == [1]
+    assert [len(found) for found in told()] == [1, 1, 1]
 
 
 def test_what_cannot_be_started_is_refused_in_words(based: Database, evaluation: Evaluation) -> None:
