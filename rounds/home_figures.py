@@ -252,7 +252,7 @@ def _of_result(db: Database, state: LoopState) -> list[Figure]:
         Figure(
             "result.half", (result.high - result.low) / 2, "derived", inputs=("result.share", "result.of"),
             rule="half of the 95 % interval (of the sequential rule where an evaluation could end by it; else Wilson's,"
-            " by prompt where there are many)",
+            " by prompt from 10 prompts on)",
         ),
         Figure(
             "result.more", result.more_judgments, "derived", inputs=("result.share", "result.of"),

@@ -1,14 +1,17 @@
-"""New against old, judged blind: what people's judgments of two policies say, and how sure it is. Pure; numpy only.
+"""New against old, judged blind: what people's judgments of two policies say, and how sure it is. Pure; no torch.
 
 A tie counts half. The interval is one of two, both with the prompt as the unit that is drawn, for judgments of one
 prompt are alike:
 
 - *Wilson's*, with continuity correction (R. Newcombe, "Two-sided confidence intervals for the single proportion",
-  Statistics in Medicine 1998, method 4), on the effective number of judgments: few judgments, or all of them alike. It
+  Statistics in Medicine 1998, method 4), on the effective number of judgments: few prompts, or nearly all alike. It
   stays inside 0 to 1 and is wide where nothing is known. Without the correction four wins of four would do to tell two
   policies apart, which equal ones reach in an eighth of cases; with it, it takes six (one in 32).
-- *by prompt*, share ± 1.96 standard errors of a ratio over prompts (W. Cochran, Sampling Techniques, 1977, section
-  6.3), what a bootstrap over prompts comes to where there are many: from 30 prompts with at least five wins and losses.
+- *by prompt*, share ± t standard errors of a ratio over prompts (W. Cochran, Sampling Techniques, 1977, section 6.3; t
+  is Student's of the prompts less one), what a bootstrap over prompts comes to where there are many: from 10 prompts
+  with at least five wins and losses. It is never narrower than Wilson's of as many judgments, each of its own prompt:
+  prompts that happen to agree prove nothing. Simulated with 10 to 60 prompts of 1 to 10 judgments, equal and unequal
+  prompts, it held the true share in 93 to 99 % of cases.
 
 Both are for one look. Who looks after each judgment and stops when the interval leaves a half is wrong more often than
 one time in twenty: rounds/stop_rule.py is for that, and rounds/blind_results.py takes the interval of its boundary
@@ -25,10 +28,11 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
+from scipy.special import stdtrit
 
 SCORES = {"win": 1.0, "tie": 0.5, "loss": 0.0}
 Z = 1.959963984540054  # of a two-sided 95 % interval
-MANY_PROMPTS = 30
+MANY_PROMPTS = 10
 FEWEST_OF_A_KIND = 5
 MOST_MORE = 10_000
 Floats = NDArray[np.float64]
@@ -54,7 +58,8 @@ class PolicyResult:
     """`share`: of judgments that the newer policy won, ties half; None without any, and then the interval is 0 to 1.
 
     `cannot_tell`: a half lies inside the interval. `more_judgments`: about how many more it would take, were the share
-    to stay what it is; 0 where it can be told, None where the share is a half or it would take more than 10,000.
+    to stay what it is; 0 where it can be told, None where the share is a half, where it would take more than 10,000, or
+    where more judgments of the same prompts would not do.
     `first_shown_share`: how often the text that was shown first won, ties half. `held_out`: judgments on prompts that
     neither policy was trained on. `looked`: some judgments are of an evaluation that could end because of what they
     said; the interval is not adjusted for that, and too narrow. Of a ranking of several texts all pairs together are
@@ -126,20 +131,36 @@ def _estimate(score: Floats, weight: Floats, prompt_ids: Sequence[int], judgment
     share = float((score * weight).sum() / total)
     _, place = np.unique(np.asarray(prompt_ids), return_inverse=True)
     by_prompt = np.bincount(place, weights=weight)
+    prompts = len(by_prompt)
     few = min((weight * (score == value)).sum() for value in (1.0, 0.0)) < FEWEST_OF_A_KIND
-    if len(by_prompt) < MANY_PROMPTS or few:
+    if prompts < MANY_PROMPTS or few:
         number = total**2 / float((by_prompt**2).sum())  # prompts, where all weigh alike (Kish 1965)
         low, high = wilson(share, number)
         needed = _needed(abs(share - 0.5))
-        more = None if needed is None else (needed - number) * judgments / number
+        stuck = prompts < MANY_PROMPTS and judgments >= 2 * prompts  # more of the same prompts would tell nothing
+        more = None if needed is None or stuck else needed - number
         return share, low, high, "wilson", _more(low, high, more)
-    groups = len(by_prompt)
-    residual = np.bincount(place, weights=weight * (score - share))
-    error = math.sqrt(groups / (groups - 1) * float((residual**2).sum())) / total
-    low, high = max(share - Z * error, 0.0), min(share + Z * error, 1.0)
-    ahead = abs(share - 0.5)
-    more = None if ahead == 0 else ((Z * error / ahead) ** 2 - 1) * judgments
+    residual = weight * (score - share)
+    correction = prompts / (prompts - 1)
+    error = math.sqrt(correction * float((np.bincount(place, weights=residual) ** 2).sum())) / total
+    alone = math.sqrt(correction * float((residual**2).sum())) / total  # were each judgment of its own prompt
+    t = float(stdtrit(prompts - 1, 0.975))
+    least, most = wilson(share, total**2 / float((weight**2).sum()))
+    low, high = max(min(share - t * error, least), 0.0), min(max(share + t * error, most), 1.0)
+    more = _more_by_prompt(abs(share - 0.5) / t, error, alone, judgments, judgments / prompts)
     return share, low, high, "by prompt", _more(low, high, more)
+
+
+def _more_by_prompt(allowed: float, error: float, alone: float, judgments: int, of_each: float) -> float | None:
+    """Judgments to come until the standard error is what is `allowed`, on these prompts; None where that is never.
+
+    With m judgments of each of G prompts error^2 = b / G + w / (G m), between prompts and within, and `alone`^2 is
+    (b + w) / (G m): only the second part falls with more judgments.
+    """
+    between = max(error**2 - alone**2, 0.0) * (of_each / (of_each - 1) if of_each > 1 else 0.0)
+    within = max(error**2, alone**2) - between
+    room = allowed**2 - between
+    return within / room * judgments - judgments if room > 0 else None
 
 
 def _needed(ahead: float) -> float | None:

@@ -11,9 +11,10 @@ from itertools import combinations
 
 import numpy as np
 
-from rounds.policy_results import MANY_PROMPTS, wilson
+from rounds.policy_results import wilson
 
 RESAMPLES = 4000
+MANY_PROMPTS = 30
 
 
 @dataclass(frozen=True)

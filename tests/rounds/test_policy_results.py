@@ -101,6 +101,36 @@ def test_many_judgments_give_the_interval_of_a_bootstrap_over_prompts() -> None:
     assert (result.low, result.high) == pytest.approx(tuple(np.quantile(shares, [0.025, 0.975])), abs=0.01)
 
 
+def on_prompts(prompts: int, each: int, share: float) -> list[BlindJudgment]:
+    """`each` judgments of every prompt, the wins spread evenly over them."""
+    outcomes = ["win" if int((n + 1) * share) > int(n * share) else "loss" for n in range(prompts * each)]
+    return [BlindJudgment(n, n // each, True, outcome) for n, outcome in enumerate(outcomes)]  # type: ignore[arg-type]
+
+
+def test_more_judgments_of_few_prompts_tell_more_and_the_promise_is_kept() -> None:
+    few = summarise(on_prompts(20, 2, 0.6))
+    assert few.interval == "by prompt" and few.cannot_tell and few.more_judgments is not None
+    each = -(-(40 + few.more_judgments) // 20)
+    assert not summarise(on_prompts(20, each + 1, 0.6)).cannot_tell
+    assert summarise(on_prompts(20, each - 1, 0.6)).cannot_tell
+    many = summarise(on_prompts(20, 50, 0.65))
+    assert not many.cannot_tell
+    # Prompts that agree by chance prove nothing: no narrower than 650 of 1,000 prompts.
+    assert (many.low, many.high) == pytest.approx(wilson(0.65, 1000))
+
+
+def test_where_prompts_differ_more_judgments_of_the_same_ones_are_no_help() -> None:
+    # 13 of 20 prompts are won always, the others never: that is 13 of 20, however often it is said.
+    split = [BlindJudgment(n, n % 20, True, "win" if n % 20 < 13 else "loss") for n in range(400)]
+    result = summarise(split)
+    assert result.cannot_tell and result.more_judgments is None
+    # By hand: sd of the prompts sqrt(20 / 19 * 0.65 * 0.35) = 0.489, over sqrt(20) = 0.1094, times t(19) = 2.093.
+    assert (result.low, result.high) == pytest.approx((0.65 - 0.229, 0.65 + 0.229), abs=5e-4)
+    assert summarise(split[:20]).more_judgments is not None, "of each prompt once: others may be asked"
+    few = [BlindJudgment(n, n % 5, True, "win" if n % 5 < 3 else "loss") for n in range(100)]
+    assert summarise(few).cannot_tell and summarise(few).more_judgments is None
+
+
 def test_what_was_shown_first_is_told() -> None:
     said = [
         BlindJudgment(1, 1, True, "win", True),
