@@ -25,14 +25,12 @@ from rounds.policy_settings import training_of
 from rounds.round_report import collapsed, report
 from rounds.settings import KIND_SETTINGS, SettingsError, parse
 from rounds.simulated_annotators import Seen, SimulatedAnnotator
-from rounds.supervisor import WorkerSupervisor, require_folder, start_worker_if_none
+from rounds.supervisor import STARTS_IN_VAIN, WorkerSupervisor, require_folder, start_worker_if_none
 from rounds.tastes import Taste
 
 EVALUATED_PROMPTS = 112
 EVALUATED_SAMPLES = 4
 POLL_SECONDS = 0.25
-STARTS_IN_VAIN = 3
-"""A worker that ends so often before it takes up a run will not come up."""
 
 Progress = Callable[[str], None]
 

@@ -41,6 +41,10 @@ class NoSuchFolder(ValueError):
     """The folder of own reward functions is not there."""
 
 
+STARTS_IN_VAIN = 3
+"""A worker that ends so often before it takes up a run will not come up."""
+
+
 class WorkerSupervisor:
     """One worker process (`python -m rounds.worker`), started again with growing pauses when it dies.
 

@@ -54,6 +54,8 @@ def test_own_functions_are_handed_on_to_the_worker_that_starts(tastemaker, db: D
     given: list[Path | None] = []
 
     class Watched:
+        state, restarts = "running", 0
+
         def __enter__(self) -> "Watched":
             return self
 

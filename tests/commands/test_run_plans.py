@@ -2,13 +2,14 @@
 
 import json
 import shlex
+import sys
 from dataclasses import replace
 
 import pytest
 
 from feedback_store import reward_models, runs
 from feedback_store.database import Database
-from rounds import run_alarms, verbs
+from rounds import run_alarms, supervisor, verbs
 from ui.commands.output import as_text
 from ui.commands.runs import how_far, print_result
 from ui.commands.waiting import left_words
@@ -46,6 +47,17 @@ def test_a_dry_run_shows_small_settings_as_they_are_typed(tastemaker, study):
     assert values["rloo.learning_rate"] == "0.0005"
     [part] = json.loads(values["rewards"])
     assert (part["function"], part["weight"], part["settings"]["longest"]) == ("length_window", 1.0, 60)
+
+
+def test_a_wait_for_a_worker_that_does_not_come_up_ends_with_its_words(tastemaker, study, monkeypatch):
+    ends = [sys.executable, "-c", "import sys; sys.exit('worker: there is no model in models/gone')"]
+    monkeypatch.setattr(supervisor, "worker_command", lambda *_args, **_given: ends)
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.3)
+    ended = tastemaker("run", study, "sample", "--wait")
+    assert ended.code == 1
+    assert "No worker comes up for run 1 (sample), which stays in the queue" in ended.err
+    assert "worker: there is no model in models/gone" in ended.err
+    assert [run["status"] for run in tastemaker("runs", study, "--json").json] == ["queued"]
 
 
 def test_a_run_that_has_ended_shows_how_long_it_took_and_what_its_policy_came_to(tastemaker, study, capsys):

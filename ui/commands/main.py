@@ -27,6 +27,7 @@ from ui.commands import (
     simulation,
     study_settings,
     tokens,
+    waiting,
 )
 
 LARGEST_NUMBER = 2**63 - 1  # that the store takes
@@ -79,7 +80,7 @@ def main(arguments: Sequence[str] | None = None) -> None:
             raise
         if words:
             print(f"tastemaker: {words}", file=sys.stderr)
-        sys.exit(130 if isinstance(error, typer.Abort) else 2)
+        sys.exit(130 if isinstance(error, typer.Abort) else 1 if isinstance(error, waiting.RunFailed) else 2)
     sys.exit(code if isinstance(code, int) else 0)
 
 

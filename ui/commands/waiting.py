@@ -21,7 +21,8 @@ class RunFailed(ValueError):
 
 def see_through(db: "Database", run: "Run", *, quiet: bool, functions: Path | None = None) -> "Run":
     """Waits until the run has ended and returns it. The run outlives Ctrl-C: it stays in the queue. `functions`: the
-    folder of own reward functions for a worker that is started.
+    folder of own reward functions for a worker that is started. Raises RunFailed, in the worker's last words, where
+    none comes up.
     """
     from feedback_store import runs
     from rounds import supervisor, worker_lock
@@ -29,9 +30,18 @@ def see_through(db: "Database", run: "Run", *, quiet: bool, functions: Path | No
 
     others = worker_lock.beating(db.folder) is not None  # a worker that stays where this command ends
     try:
-        with supervisor.start_worker_if_none(db.folder, functions=functions), Progress(quiet=quiet) as progress:
+        with (
+            supervisor.start_worker_if_none(db.folder, functions=functions) as worker,
+            Progress(quiet=quiet) as progress,
+        ):
             while run.status not in ENDED:
-                progress.show(f"run {run.id} {run.kind}: {progress_words(run.progress) or run.status}")
+                waits = run.status == "queued"
+                now = f"queued ({worker.state})" if waits else progress_words(run.progress) or run.status
+                progress.show(f"run {run.id} {run.kind}: {now}")
+                if waits and worker.restarts >= supervisor.STARTS_IN_VAIN:
+                    raise RunFailed(
+                        f"No worker comes up for run {run.id} ({run.kind}), which stays in the queue. {worker.state}."
+                    )
                 time.sleep(POLL_SECONDS)
                 run = runs.get(db, run.id)
     except KeyboardInterrupt:
