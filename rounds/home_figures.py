@@ -136,7 +136,8 @@ def _of_reward(db: Database, state: LoopState) -> list[Figure]:
         Figure(
             "reward.more", reward.more_judgments, "derived",
             inputs=("reward.accuracy", "reward.low", "reward.length_baseline", "reward.decided"),
-            rule="decided ((accuracy - low) / (accuracy - baseline))^2 - decided, / share of held-out questions",
+            rule="decided ((accuracy - low) / (accuracy - max(baseline, 1/2)))^2 - decided,"
+            " / share of held-out questions",
         ),
     ]  # fmt: skip
 
@@ -351,7 +352,9 @@ SAID: dict[str, dict[str, str]] = {
             "accuracy": "reward.accuracy", "half": "reward.half", "n": "reward.decided",
             "baseline": "reward.length_baseline", "more": "reward.more",
         }
-        for code in ("reward_good", "reward_weak", "reward_no_better")
+        for code in (
+            "reward_good", "reward_weak", "reward_no_better", "reward_weak_chance", "reward_no_better_chance",
+        )
     },
 }  # fmt: skip
 """The figure behind each number of what the next step says, by its code."""

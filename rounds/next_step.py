@@ -13,6 +13,7 @@ from typing import Any, Literal
 from pydantic import BaseModel, ConfigDict, Field
 
 from rounds.said import NO_PROMPTS, NO_REWARD, Said, say
+from rounds.unproven_reward import CHANCE
 
 FIRST_JUDGMENTS = 12
 """New judgments from which training is advised."""
@@ -88,15 +89,17 @@ FEWEST_HELD_OUT = 10
 def told_apart(
     accuracy: float | None, low: float | None, baseline: float | None, decided: int, holdout_share: float
 ) -> tuple[bool, int | None]:
-    """Whether accuracy cannot be told from "longer wins" yet, and about how many more judgments it would take.
+    """Whether accuracy cannot be told from "longer wins" yet, or from chance where that is better, and about how many
+    more judgments it would take.
 
     The half-width of an interval falls with the root of the pairs; a share `holdout_share` of judgments is on held-out
     prompts. No number where the reward is not better than the baseline at all.
     """
     if accuracy is None or low is None or baseline is None:
         return True, None
-    ahead = accuracy - max(baseline, 0.5)
-    if low > max(baseline, 0.5):
+    rival = max(baseline, CHANCE)
+    ahead = accuracy - rival
+    if low > rival:
         return False, 0
     if ahead <= 0 or holdout_share <= 0:
         return True, None
@@ -217,10 +220,13 @@ def _of_reward(reward: RewardView) -> Said:
     words = "{reward} is right on {accuracy} ± {half} of {n} held-out pairs; 'longer wins' on {baseline}."
     if not reward.cannot_tell:
         return say("reward_good", words, **numbers)
+    rival = ""
+    if reward.length_baseline < CHANCE:  # what it is held against then, as told_apart does
+        rival, words = "_chance", "{reward} is right on {accuracy} ± {half} of {n} held-out pairs; a coin on 0.50."
     if reward.more_judgments is None:
-        return say("reward_no_better", words + " It is no better than that: expect little gain.", **numbers)
+        return say(f"reward_no_better{rival}", words + " It is no better than that: expect little gain.", **numbers)
     words += " The two cannot be told apart yet: expect little gain. About {more} more judgments would tell."
-    return say("reward_weak", words, **numbers)
+    return say(f"reward_weak{rival}", words, **numbers)
 
 
 def _again(kind: str) -> Kind:

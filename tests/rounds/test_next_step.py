@@ -126,6 +126,19 @@ def test_an_unproven_reward_warns_and_a_word_on_enough_held_out_pairs_goes_befor
     assert told.code == "reward_weak"
 
 
+def test_a_reward_is_held_against_chance_where_longer_wins_is_worse_than_that():
+    less = {"length_baseline": 0.1, "accuracy": 0.62, "low": 0.48, "high": 0.76, "cannot_tell": True}
+    weak = possible(judgments=60, reward=WEAK.model_copy(update={**less, "more_judgments": 9}))["train-policy"].warning
+    none = possible(judgments=60, reward=WEAK.model_copy(update={**less, "more_judgments": None}))[
+        "train-policy"
+    ].warning
+    assert (weak.code, none.code) == ("reward_weak_chance", "reward_no_better_chance")
+    for told in (weak, none):
+        assert "is right on 0.62 ± 0.14" in told.reason and "a coin on 0.50" in told.reason
+        assert "longer wins" not in told.reason
+    assert told_apart(0.62, 0.48, 0.10, 40, 0.15) == told_apart(0.62, 0.48, 0.5, 40, 0.15)
+
+
 def test_a_reward_can_be_told_apart_where_its_interval_lies_above_the_baseline():
     assert told_apart(0.8, 0.7, 0.6, 60, 0.15) == (False, 0)
     assert told_apart(0.8, 0.55, 0.6, 60, 0.15)[0]
