@@ -88,7 +88,7 @@ def start(
     return evaluations.get(db, evaluation.id)
 
 
-def evaluated(db: Database, rewards: dict[str, float]) -> Run:
+def evaluated(db: Database, rewards: dict[str, float], split: str = "holdout") -> Run:
     """An evaluate run whose texts got these rewards by policy."""
     if reward_models.latest(db) is None:
         runs.enqueue(db, "train-reward", {})
@@ -96,11 +96,11 @@ def evaluated(db: Database, rewards: dict[str, float]) -> Run:
         assert lease is not None
         hashes = {"base_sha256": "a" * 64, "manifest_sha256": "d" * 64}
         reward_models.publish(db, lease, folder="models/reward-1", metrics={}, **hashes)
-    run = verbs.start_run(db, "evaluate")
+    run = verbs.start_run(db, "evaluate", {"split": split})
     lease = runs.claim(db, "worker", lease_seconds=60, kinds=["evaluate"])
     assert lease is not None and lease.run_id == run.id
     lines = []
-    for prompt in prompts.listing(db, "holdout")[:4]:
+    for prompt in prompts.listing(db, split)[:4]:
         for name, reward in rewards.items():
             new = NewCompletion(prompt.id, policies.by_name(db, name).id, f"{name} on {prompt.id}", 0, run.id)
             [one] = completions.add(db, [new], lease=lease)
@@ -117,7 +117,9 @@ def evaluated(db: Database, rewards: dict[str, float]) -> Run:
         }
         for name, reward in rewards.items()
     }  # fmt: skip
-    runs.succeed(db, lease, {"policies": figures, "reward_model": "reward-1", "prompts": 4, "samples": 1})
+    runs.succeed(
+        db, lease, {"policies": figures, "reward_model": "reward-1", "prompts": 4, "samples": 1, "split": split}
+    )
     return runs.get(db, run.id)
 
 

@@ -52,7 +52,13 @@ def test_policies_are_told_with_what_made_them_and_their_figures(client: TestCli
     assert (newest["parent"], newest["depth"], base["parent"], base["depth"]) == ("base", 1, None, 0)
     assert (newest["reward_model"], newest["run"], newest["current"]) == ("reward-1", 1, True)
     assert newest["figures"]["perplexity"] == 9.5 and newest["figures"]["best_of_reward"] == 1.3
-    assert newest["figures"]["run"] == runs.listing(db, kind="evaluate")[0].id
+    measured = runs.listing(db, kind="evaluate")[0]
+    assert (newest["figures"]["run"], newest["figures"]["seed"]) == (measured.id, measured.config["seed"])
+    evaluation_studies.evaluated(
+        db, {"policy-1": 9.0}, split="train"
+    )  # says nothing of texts that it was not trained on
+    again = client.get("/api/policies").json()["policies"][0]["figures"]
+    assert (again["run"], again["mean_reward"]) == (measured.id, 1.0)
     assert newest["trained"]["kl_nats"] == 1.2
     assert len(client.get("/api/policies?page=1&size=1").json()["policies"]) == 1
 

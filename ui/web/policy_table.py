@@ -80,13 +80,22 @@ def evaluation_row(db: Database, one: Evaluation, read: Callable[[str | None], s
 
 
 def _evaluated(db: Database) -> dict[str, dict[str, Any]]:
-    """The latest automatic figures by policy, with the run that they are of."""
+    """The latest automatic figures on held-out prompts by policy, with the run that they are of and what tells whether
+    those of two runs are of the same prompts."""
     found: dict[str, dict[str, Any]] = {}
     for run in runs.listing(db, limit=LATEST_RUNS, kind="evaluate"):
         result = run.result or {}
-        for name, figures in (result.get("policies") or {}).items() if run.status == "succeeded" else ():
-            known = {"run": run.id, "as_of": run.ended_at, "reward_model": result.get("reward_model")}
-            found.setdefault(name, {**figures, **known, "split": result.get("split"), "prompts": result.get("prompts")})
+        if run.status != "succeeded" or result.get("split", "holdout") != "holdout":
+            continue
+        known = {
+            "run": run.id,
+            "as_of": run.ended_at,
+            "reward_model": result.get("reward_model"),
+            "prompts": result.get("prompts"),
+            "seed": run.config.get("seed"),
+        }
+        for name, figures in (result.get("policies") or {}).items():
+            found.setdefault(name, {**figures, **known})
     return found
 
 

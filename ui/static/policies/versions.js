@@ -166,9 +166,10 @@ export class Versions {
   }
 }
 
-/** Parts of the reward say something only between policies that one reward model scored. */
+/** Parts of the reward say something only between policies whose texts on the same prompts one reward model scored. */
 function same(before, after) {
-  return before.reward_model !== null && before.reward_model === after.reward_model;
+  if (before.reward_model === null) return false;
+  return ["reward_model", "prompts", "seed"].every((key) => before[key] === after[key]);
 }
 
 function signed(value) {
