@@ -17,7 +17,8 @@ ZERO_WEIGHT = "fault.zero_weight"
 
 @dataclass(frozen=True)
 class _CountsWith:
-    """A setting counts where `other` passes `counts`; `needed` says which values do. Names within an algorithm's group
+    """A setting counts where `other` passes `counts`; `needed` says which values do, by a code of NEEDED or as one
+    value. Names within an algorithm's group
     stand without it.
     """
 
@@ -27,28 +28,37 @@ class _CountsWith:
     counts: Callable[[Any], bool]
 
 
+NEEDED = {
+    "potential": "reward, language_model or length",
+    "above_0": "above 0",
+    "from_1": "1 or more",
+    "named": "the name of a policy or more",
+}
+"""Words of values that are needed, by the code under which pages say them."""
+
+
 def _some(value: Any) -> bool:
     return bool(value)
 
 
 _RULES = {
     "train-policy": (
-        _CountsWith("shaping_weight", "shaping", "reward, language_model or length", _some),
+        _CountsWith("shaping_weight", "shaping", "potential", _some),
         _CountsWith("shaping_every", "shaping", "reward", lambda value: value == "reward"),
-        _CountsWith("held_out_penalty", "held_out_prompts", "1 or more", _some),
-        _CountsWith("guards.held_out_every", "held_out_prompts", "1 or more", _some),
-        _CountsWith("imitation_batch", "imitation_coefficient", "above 0", _some),
-        _CountsWith("demonstrations", "imitation_coefficient", "above 0", _some),
-        _CountsWith("improved_weight", "imitation_coefficient", "above 0", _some),
+        _CountsWith("held_out_penalty", "held_out_prompts", "from_1", _some),
+        _CountsWith("guards.held_out_every", "held_out_prompts", "from_1", _some),
+        _CountsWith("imitation_batch", "imitation_coefficient", "above_0", _some),
+        _CountsWith("demonstrations", "imitation_coefficient", "above_0", _some),
+        _CountsWith("improved_weight", "imitation_coefficient", "above_0", _some),
         _CountsWith("truncation_penalty", "truncated", "penalty", lambda value: value == "penalty"),
-        _CountsWith("kl_target_nats", "kl_coefficient", "above 0", _some),
-        _CountsWith("kl_horizon", "kl_coefficient", "above 0", _some),
+        _CountsWith("kl_target_nats", "kl_coefficient", "above_0", _some),
+        _CountsWith("kl_horizon", "kl_coefficient", "above_0", _some),
     ),
     "evaluate": (
-        _CountsWith("blind.stop_rule", "blind.judgments", "1 or more", _some),
-        _CountsWith("blind.best_of", "blind.judgments", "1 or more", _some),
+        _CountsWith("blind.stop_rule", "blind.judgments", "from_1", _some),
+        _CountsWith("blind.best_of", "blind.judgments", "from_1", _some),
         _CountsWith("blind.error", "blind.stop_rule", "sequential", lambda value: value == "sequential"),
-        _CountsWith("blind.best_of_texts", "blind.best_of", "the name of a policy or more", _some),
+        _CountsWith("blind.best_of_texts", "blind.best_of", "named", _some),
     ),
 }
 
@@ -85,10 +95,13 @@ def _parted(name: str) -> tuple[str, str]:
 
 
 def _fault(name: str, value: Any, other: str, needed: str, present: Any) -> Fault:
-    typed, there = setting_fields.as_typed(value), setting_fields.as_typed(present) or "none"
-    words = f"{name} = {typed} counts only where {other} is {needed}; it is {there}. Change that, or leave this out."
-    values = {"name": name, "value": typed, "other": other, "needed": needed, "present": there}
-    return Fault(words, KEY, values)
+    present = present or (None if isinstance(present, list) else present)
+    typed, there = setting_fields.as_typed(value), setting_fields.as_typed(present)
+    words = (
+        f"{name} = {typed} counts only where {other} is {NEEDED.get(needed, needed)}; it is {there}. Change that, or "
+        "leave this out."
+    )
+    return Fault(words, KEY, {"name": name, "value": value, "other": other, "needed": needed, "present": present})
 
 
 def _zero_weight(function: str) -> Fault:

@@ -12,6 +12,7 @@ from rounds import idle_settings, run_plan
 from rounds.models_beside import UnknownModelFolder
 from rounds.settings import SettingsError, parse
 from tests.rounds.small_study import new_study
+from ui.pages import site
 
 LEARNED_FOR_NOTHING = json.dumps([{"function": "learned", "weight": 0}, "length_window"])
 IDLE = [
@@ -52,8 +53,7 @@ def test_a_form_is_told_the_field_and_the_words_of_its_language(db: Database):
     assert list(found) == ["shaping_weight"]
     assert found["shaping_weight"].key == "fault.idle"
     assert found["shaping_weight"].values == {
-        "name": "shaping_weight", "value": "2.0", "other": "shaping", "needed": "reward, language_model or length",
-        "present": "none",
+        "name": "shaping_weight", "value": 2.0, "other": "shaping", "needed": "potential", "present": None,
     }  # fmt: skip
     assert run_plan.faults(db, "train-policy", {"shaping_weight": 2.0, "shaping": "length"}) == {}
     [part] = run_plan.faults(db, "train-policy", {"rewards": LEARNED_FOR_NOTHING}).values()
@@ -68,6 +68,14 @@ def test_what_it_would_be_anyway_or_nothing_is_let_through(db: Database):
 def test_a_part_of_no_weight_is_refused(db: Database):
     with pytest.raises(SettingsError, match="learned has the weight 0 in rewards"):
         run_plan.resolve(db, "train-policy", {"rewards": LEARNED_FOR_NOTHING})
+
+
+@pytest.mark.parametrize("language", ["en", "zh"])
+def test_every_value_that_is_needed_has_its_words(language: str):
+    words = json.loads((site.STATIC / "languages" / f"{language}.json").read_text(encoding="utf-8"))
+    assert {f"fault.needed.{code}" for code in idle_settings.NEEDED} == {
+        key for key in words if key.startswith("fault.needed.")
+    }
 
 
 def test_imitation_alone_has_its_demonstrations():

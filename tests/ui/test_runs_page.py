@@ -133,6 +133,19 @@ def test_time_and_memory_stand_against_what_was_predicted_with_what_it_was_compu
     harmless(page)
 
 
+@pytest.mark.parametrize(("kept", "chosen"), [(0, False), (2, True)])
+def test_a_policy_that_is_no_other_than_its_start_is_said_to_be_so(
+    study: Database, served: Callable, page, kept: int, chosen: bool
+):
+    lease = a_policy_run(study)
+    runs.succeed(study, lease, {"parent": "policy-1", "kept_steps": kept, "stays_current": "policy-2"})
+    open_runs(page, served(study), f"#{lease.run_id}")
+    facts = page.locator(".tm-facts").first
+    expect(facts).to_contain_text("policy-2 stays")
+    expect(facts.get_by_text("the new policy is no other than policy-1")).to_have_count(0 if chosen else 1)
+    expect(facts.get_by_text("somebody chose it")).to_have_count(1 if chosen else 0)
+
+
 def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     study: Database, served: Callable, page
 ):

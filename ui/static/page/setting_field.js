@@ -28,8 +28,11 @@ export function faultWords(page, about, { words, key, values }) {
 
 /** Names of settings and of their values among the values of a fault, as the form says them. */
 function namedValues(page, values) {
-  const said = { name: (name) => labelOf(page, name), algorithm: (name) => valueWords(page, name) };
-  return Object.fromEntries(Object.entries(values).map(([key, value]) => [key, said[key]?.(value) ?? value]));
+  const label = (name) => labelOf(page, name);
+  const value = (one) => valueWords(page, one);
+  const needed = (code) => (page.has(`fault.needed.${code}`) ? page.words(`fault.needed.${code}`) : value(code));
+  const said = { name: label, other: label, algorithm: value, value, present: value, needed };
+  return Object.fromEntries(Object.entries(values).map(([key, one]) => [key, said[key]?.(one) ?? one]));
 }
 
 const number =

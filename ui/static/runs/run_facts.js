@@ -20,7 +20,8 @@ export function runFacts(tools, run) {
     ["predicted", predictedWords(words, run.predicted)],
     ["against", againstWords(words, run)],
     ["made", madeWords(tools, run.published)],
-    ["stays_current", staysWords(words, run.result?.stays_current)],
+    ["unchanged", run.result?.kept_steps === 0 ? words("runs.unchanged", { name: run.result.parent }) : null],
+    ["stays_current", staysWords(words, run.result ?? {})],
     ["attempt", run.attempt > 1 ? words("runs.attempts", { n: run.attempt, most: run.max_attempts }) : null],
     ["memory", memoryWords(run.progress.peak_memory_gb)],
     ["gpu_memory", memoryWords(run.progress.peak_gpu_memory_gb)],
@@ -38,9 +39,10 @@ export function runFacts(tools, run) {
   );
 }
 
-/** Which policy a person chose while the run was at work: it was left current. */
-function staysWords(words, name) {
-  return name ? words("runs.stays_current", { name }) : null;
+/** Which policy was left current: a person chose it while the run was at work, or the new one is no other than its start. */
+function staysWords(words, { stays_current: name, kept_steps: kept }) {
+  if (!name) return null;
+  return words(kept === 0 ? "runs.stays_unchanged" : "runs.stays_current", { name });
 }
 
 /** The time and memory that a run was expected to take when it began. */
