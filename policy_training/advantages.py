@@ -17,11 +17,13 @@ def leave_one_out_centred(scores: Tensor, group_of: Sequence[int]) -> Tensor:
     A control variate that leaves the gradient unbiased, since the others do not depend on the row's own actions (Kool,
     van Hoof, Welling 2019, "Buy 4 REINFORCE samples, get a baseline for free"): an easy prompt is not taken for a
     good answer. A row that is alone in its group has nothing to be held against and becomes 0: left as it is it would
-    stand on another scale than all that are centred.
+    stand on another scale than all that are centred. In a group of equal scores all are exactly 0: whitening, and Adam
+    after it, would blow up what rounding left.
     """
-    same = _same_group(scores, group_of).to(scores.dtype)
-    others = same.sum(1) - 1
-    mean = (same @ scores - scores) / others.clamp(min=1)
+    groups = _Groups(scores, group_of)
+    scores = scores - groups.first(scores)
+    others = groups.size - 1
+    mean = (groups.sum(scores) - scores) / others.clamp(min=1)
     return torch.where(others > 0, scores - mean, 0.0)
 
 
@@ -81,11 +83,10 @@ def group_normalised(scores: Tensor, group_of: Sequence[int], epsilon: float = 1
     its size). In a group of equal scores, or of one, all are exactly 0. `epsilon` is above the noise of a learned
     reward in 32 bits, which would else be blown up to an advantage of 1 where a group's texts are the same.
     """
-    same = _same_group(scores, group_of)
-    size = same.sum(1)
-    differences = torch.where(same, scores.unsqueeze(1) - scores.unsqueeze(0), 0.0)  # [i, j]: score i less score j
-    centred = differences.sum(1) / size  # by differences: what is equal is equal to the bit
-    variance = torch.where(same, centred.unsqueeze(0) ** 2, 0.0).sum(1) / size
+    groups = _Groups(scores, group_of)
+    scores = scores - groups.first(scores)
+    centred = scores - groups.sum(scores) / groups.size
+    variance = groups.sum(centred**2) / groups.size
     return centred / (variance.sqrt() + epsilon)
 
 
@@ -106,12 +107,13 @@ def leave_one_out_baselines(returns: Tensor, mask: Tensor, group_of: Sequence[in
 
     Else it does not depend on the row's own actions, so the gradient stays unbiased.
     """
-    others = _same_group(returns, group_of) & ~torch.eye(len(returns), dtype=torch.bool, device=returns.device)
-    weights = others.to(returns.dtype)
-    count = weights @ mask.to(returns.dtype)
-    means = (weights @ torch.where(mask, returns, 0.0)) / count.clamp(min=1)
-    found = torch.where(count > 0, means, means[:, :1])
-    return torch.where(mask, torch.where(others.any(1, keepdim=True), found, returns), 0.0)
+    groups = _Groups(returns, group_of)
+    level = groups.first(returns[:, :1])  # taken off before sums are: what is equal stays equal to the bit
+    own, real = torch.where(mask, returns - level, 0.0), mask.to(returns.dtype)
+    count = groups.sum(real) - real
+    means = (groups.sum(own) - own) / count.clamp(min=1)
+    found = level + torch.where(count > 0, means, means[:, :1])
+    return torch.where(mask, torch.where(groups.size.unsqueeze(1) > 1, found, returns), 0.0)
 
 
 def n_step_advantages(
@@ -139,7 +141,23 @@ def n_step_advantages(
     return torch.where(mask, returns - values, 0.0), returns
 
 
-def _same_group(like: Tensor, group_of: Sequence[int]) -> Tensor:
-    """(N, N) bool: whether two rows are of one group."""
-    groups = torch.as_tensor(list(group_of), device=like.device)
-    return groups.unsqueeze(0) == groups.unsqueeze(1)
+class _Groups:
+    """Sums over the rows of each group, given back to every row of it; memory grows with the rows, not their square."""
+
+    def __init__(self, like: Tensor, group_of: Sequence[int]) -> None:
+        first_rows: dict[int, int] = {}
+        for row, group in enumerate(group_of):
+            first_rows.setdefault(group, row)
+        place = {group: number for number, group in enumerate(first_rows)}
+        self._index = torch.tensor([place[group] for group in group_of], dtype=torch.long, device=like.device)
+        self._firsts = torch.tensor(list(first_rows.values()), dtype=torch.long, device=like.device)
+        self.size = self.sum(torch.ones(len(like), dtype=like.dtype, device=like.device))
+
+    def sum(self, values: Tensor) -> Tensor:
+        """(N, ...) -> (N, ...) the sum over the row's group."""
+        totals = values.new_zeros(len(self._firsts), *values.shape[1:])
+        return totals.index_add(0, self._index, values)[self._index]
+
+    def first(self, values: Tensor) -> Tensor:
+        """(N, ...) -> (N, ...) the value of the first row of the row's group."""
+        return values[self._firsts][self._index]

@@ -3,7 +3,14 @@ import torch
 from hypothesis import given, settings
 from hypothesis import strategies as st
 
-from policy_training.advantages import generalised_advantages, leave_one_out_centred, masked_mean, whiten
+from policy_training.advantages import (
+    generalised_advantages,
+    group_normalised,
+    leave_one_out_baselines,
+    leave_one_out_centred,
+    masked_mean,
+    whiten,
+)
 from policy_training.kl import KLController, completion_rewards, k3_per_sequence, kl_per_sequence, token_rewards
 from policy_training.losses import approximate_kl, clipped, policy_losses, value_losses
 from ragged_batches import ragged
@@ -55,6 +62,22 @@ def test_without_end_values_every_end_is_a_real_one() -> None:
 def test_the_leave_one_out_baseline_leaves_the_row_out_and_a_lone_row_is_held_against_nothing() -> None:
     centred = leave_one_out_centred(torch.tensor([1.0, 5.0, 3.0, 7.0, 4.0]), [8, 9, 8, 6, 8])
     torch.testing.assert_close(centred, torch.tensor([1 - 3.5, 0.0, 3 - 2.5, 0.0, 4 - 2.0]))
+
+
+def test_equal_scores_of_a_group_are_equal_to_the_bit_once_they_are_centred() -> None:
+    for score in (2.9, 1.7, -0.61, 1e6 / 3):
+        scores = torch.tensor([score] * 7 + [5.0])
+        assert leave_one_out_centred(scores, [3] * 7 + [4]).tolist() == [0.0] * 8
+        returns, mask = scores[:7, None].repeat(1, 3), torch.ones(7, 3, dtype=torch.bool)
+        assert torch.equal(leave_one_out_baselines(returns, mask, [3] * 7), returns)
+
+
+def test_the_memory_of_baselines_grows_with_the_rows() -> None:
+    scores = torch.randn(200_000, generator=torch.Generator().manual_seed(0))
+    groups = [row // 8 for row in range(len(scores))]
+    expected = scores.view(-1, 8) - (scores.view(-1, 8).sum(1, keepdim=True) - scores.view(-1, 8)) / 7
+    torch.testing.assert_close(leave_one_out_centred(scores, groups), expected.flatten())  # N x N would be 40 billion
+    assert group_normalised(scores, groups).view(-1, 8).sum(1).abs().max() < 1e-3
 
 
 def test_whitening_sees_real_tokens_only_and_takes_the_mean_off() -> None:
