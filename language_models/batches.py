@@ -13,6 +13,9 @@ from torch import Tensor
 
 from language_models.upper_layers import LowerStates
 
+LIKE_LENGTH = 16
+"""Tokens by which prompts may differ that count as of like length: then those of completions decide."""
+
 
 @dataclass(frozen=True)
 class Batch:
@@ -75,16 +78,25 @@ def distinct(prompts: Sequence[Sequence[int]]) -> tuple[list[tuple[int, ...]], l
     return list(place), rows
 
 
-def token_batches(lengths: Sequence[int], tokens_per_batch: int) -> list[list[int]]:
-    """Splits row indices into batches of like length whose padded size stays within `tokens_per_batch` (at least one
-    row)."""
+def token_batches(
+    prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], tokens_per_batch: int
+) -> list[list[int]]:
+    """Splits row indices into batches whose size stays within `tokens_per_batch` (at least one row): rows times the
+    widest prompt and the longest completion, as `collate` pads them. Prompts of like length stand together, among them
+    completions of like length.
+    """
+    order = sorted(
+        range(len(prompts)),
+        key=lambda row: (-(len(prompts[row]) // LIKE_LENGTH), -len(completions[row]), -len(prompts[row]), row),
+    )
     batches: list[list[int]] = []
-    widest = 0
-    for index in sorted(range(len(lengths)), key=lambda i: (-lengths[i], i)):
-        if not batches or (len(batches[-1]) + 1) * widest > tokens_per_batch:
+    width = longest = 0
+    for row in order:
+        width, longest = max(width, len(prompts[row])), max(longest, len(completions[row]))
+        if not batches or (len(batches[-1]) + 1) * (width + longest) > tokens_per_batch:
             batches.append([])
-            widest = lengths[index]
-        batches[-1].append(index)
+            width, longest = len(prompts[row]), len(completions[row])
+        batches[-1].append(row)
     return batches
 
 

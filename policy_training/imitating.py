@@ -34,9 +34,8 @@ def add_imitation_gradient(
     """
     prompts, shown = [one.prompt_ids for one in demonstrations], [one.completion_ids for one in demonstrations]
     tokens = sum(map(len, shown))
-    lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, shown, strict=True)]
     total, minibatch = 0.0, []
-    for rows, batch in learner.model.in_parts(prompts, shown, token_batches(lengths, settings.tokens_per_batch)):
+    for rows, batch in learner.model.in_parts(prompts, shown, token_batches(prompts, shown, settings.tokens_per_batch)):
         log_probs = completion_pass(learner.model, batch, settings.sampling.temperature).log_probs
         weights = torch.tensor([demonstrations[row].weight for row in rows], device=log_probs.device)
         share = (weights * imitation_losses(log_probs, batch.completion_mask)).sum() / tokens

@@ -80,11 +80,8 @@ def lay_out(
     for part in np.array_split(order, min(settings.minibatches, len(items))):
         prompts = [items[row].token_ids for row in part]
         completions = [sampled[row].token_ids for row in part]
-        if model.recomputes:
-            lengths = [len(prompt) + len(completion) for prompt, completion in zip(prompts, completions, strict=True)]
-            together = token_batches(lengths, settings.tokens_per_batch)
-        else:
-            together = shared_prompt_batches(prompts, completions, settings.tokens_per_batch)
+        split = token_batches if model.recomputes else shared_prompt_batches
+        together = split(prompts, completions, settings.tokens_per_batch)
         micro_batches = []
         for places, batch in model.in_parts(prompts, completions, together):
             if learner.frozen:

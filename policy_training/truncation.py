@@ -60,9 +60,8 @@ def end_values(rollouts: Rollouts, learner: Learner, settings: RewardedSettings)
     rows = cut_off(rollouts.sampled).nonzero().squeeze(-1).tolist()
     prompts = [rollouts.items[row].token_ids for row in rows]
     further = [[*rollouts.sampled[row].token_ids, learner.model.pad_id] for row in rows]
-    lengths = [len(prompt) + len(tokens) for prompt, tokens in zip(prompts, further, strict=True)]
     with torch.no_grad(), learner.model.adapters.using(learner.adapter):
-        parts = token_batches(lengths, settings.tokens_per_batch)
+        parts = token_batches(prompts, further, settings.tokens_per_batch)
         for places, batch in learner.model.in_parts(prompts, further, parts):
             states = completion_pass(learner.model, batch, settings.sampling.temperature).states
             last = batch.completion_mask.sum(1) - 1

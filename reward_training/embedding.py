@@ -63,9 +63,9 @@ class _Vectors:
         rows = [trunk.tokenizer(str(text), add_special_tokens=False)["input_ids"][:LONGEST] for text in texts]
         vectors = np.zeros((len(rows), trunk.hidden_size))
         filled = [row for row, ids in enumerate(rows) if ids]
-        for places in token_batches([len(rows[row]) for row in filled], TOKENS_PER_BATCH):
+        before, shown = [[trunk.pad_id]] * len(filled), [rows[row] for row in filled]
+        for places, batch in trunk.in_parts(before, shown, token_batches(before, shown, TOKENS_PER_BATCH)):
             own = [filled[place] for place in places]
-            batch = trunk.laid_out([[trunk.pad_id]] * len(own), [rows[row] for row in own])
             states = trunk.completion_states(batch) * batch.completion_mask.unsqueeze(-1)
             vectors[own] = (states.sum(1) / batch.completion_mask.sum(1, keepdim=True)).cpu().double().numpy()
         return vectors, filled

@@ -49,7 +49,7 @@ def chances(
     asked = [model.tokens(known[one.prompt_id].messages, study.system_prompt) for one in texts]
     said = [model.completion_tokens(one.text, one.finish_reason != "length") for one in texts]
     kl = k3 = base_log_prob = 0.0
-    batches = token_batches([len(a) + len(b) for a, b in zip(asked, said, strict=True)], TOKENS_PER_BATCH)
+    batches = token_batches(asked, said, TOKENS_PER_BATCH)
     for number, (_, batch) in enumerate(model.in_parts(asked, said, batches)):
         context.between_steps("reading likelihoods", step=number, steps=len(batches))
         with torch.no_grad():

@@ -135,8 +135,8 @@ def _figures(shifts: Tensor, pairs: Sequence[Preference]) -> dict[str, float]:
 
 def _micro_batches(pairs: Sequence[Preference], tokens_per_batch: int) -> list[list[int]]:
     """Pairs of like length, so that both completions of each stay within the budget."""
-    lengths = [2 * (len(one.prompt_ids) + max(len(one.chosen_ids), len(one.rejected_ids))) for one in pairs]
-    return token_batches(lengths, tokens_per_batch)
+    longer = [max(one.chosen_ids, one.rejected_ids, key=len) for one in pairs]
+    return token_batches([one.prompt_ids for one in pairs], longer, tokens_per_batch // 2)
 
 
 def _batch(model: LanguageModel, pairs: Sequence[Preference]) -> Batch:

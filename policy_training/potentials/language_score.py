@@ -21,9 +21,8 @@ def language_score(model: LanguageModel, weight: float, temperature: float, toke
     def potential(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[list[float]]:
         rows: list[list[float]] = [[] for _ in sampled]
         prompts, said = [item.token_ids for item in items], [one.token_ids for one in sampled]
-        lengths = [len(prompt) + len(ids) for prompt, ids in zip(prompts, said, strict=True)]
         with torch.no_grad(), model.adapters.using(None):
-            for places, batch in model.in_parts(prompts, said, token_batches(lengths, tokens_per_batch)):
+            for places, batch in model.in_parts(prompts, said, token_batches(prompts, said, tokens_per_batch)):
                 for place, log_probs in zip(places, completion_pass(model, batch, temperature).log_probs, strict=True):
                     sums = accumulate(log_probs[: len(said[place])].tolist())
                     rows[place] = [0.0, *(weight * total / t for t, total in enumerate(sums, start=1))]

@@ -31,10 +31,9 @@ def build(settings: Settings, given: Given) -> RewardFunction:
         written = [
             model.completion_tokens(text, was_finished(text) is not False)[: settings.longest] for text in completions
         ]
-        lengths = [len(prompt) + len(tokens) for prompt, tokens in zip(asked, written, strict=True)]
         means = [0.0] * len(completions)
         with model.adapters.using(None):
-            for rows, batch in model.in_parts(asked, written, token_batches(lengths, settings.tokens_per_batch)):
+            for rows, batch in model.in_parts(asked, written, token_batches(asked, written, settings.tokens_per_batch)):
                 sums = completion_pass(model, batch, temperature=1.0).log_probs.sum(1)
                 for row, mean in zip(rows, (sums / batch.completion_mask.sum(1)).tolist(), strict=True):
                     means[row] = mean

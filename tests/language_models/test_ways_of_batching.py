@@ -19,7 +19,7 @@ def test_an_empty_prompt_is_refused_also_beside_others() -> None:
 
 
 def test_rows_that_fill_a_budget_to_the_last_token_stay_together() -> None:
-    assert token_batches([10, 10, 10, 10], 20) == [[0, 1], [2, 3]]
+    assert token_batches([[1] * 6] * 4, [[2] * 4] * 4, 20) == [[0, 1], [2, 3]]
     assert shared_prompt_batches([[1] * 10, [2] * 10], [[3] * 5, [3] * 5], 30) == [[0, 1]]
 
 
