@@ -211,17 +211,25 @@ class LanguageModel:
         each row the place of its prompt among them, and (B, C - 1, H) of completions. `fed`: (B, T - 1 or more, ...) by
         the name under which a network takes it."""
         width, end = batch.prompt_width, batch.input_ids.shape[1] - 1
-        rows, (prompts, _) = len(batch.input_ids), batch.prompts
+        rows, (prompts, prompt_of) = len(batch.input_ids), batch.prompts
+        if end == width:  # completions of one token: nothing but prompts is read
+            states = self._together(layers, fed, batch, prompts, end)
+            return states, prompt_of, states.new_empty(rows, 0, states.shape[-1])
         saved = (rows - len(prompts)) * width
-        if not (self.recomputes or end == width or saved <= PASS_COSTS):
+        if not (self.recomputes or saved <= PASS_COSTS):
             return _prompts_once(layers, fed, batch, end)
-        states = layers(
-            **{name: one[:, :end] for name, one in fed.items()},
-            attention_mask=batch.attention_mask[:, :end],
-            position_ids=batch.position_ids[:, :end],
+        states = self._together(layers, fed, batch, slice(None), end)
+        return states[:, :width], list(range(rows)), states[:, width:]
+
+    @staticmethod
+    def _together(layers: Layers, fed: Mapping[str, Tensor], batch: Batch, rows: list[int] | slice, end: int) -> Tensor:
+        """(rows, end, H): what `layers` make of the columns before `end` in one pass."""
+        return layers(
+            **{name: one[rows, :end] for name, one in fed.items()},
+            attention_mask=batch.attention_mask[rows, :end],
+            position_ids=batch.position_ids[rows, :end],
             use_cache=False,
         )
-        return states[:, :width], list(range(rows)), states[:, width:]
 
     def save_network(self, folder: Path) -> None:
         """Writes the network without its adapters, and the tokenizer, into an existing folder, in the layout of

@@ -34,6 +34,19 @@ def test_completions_of_one_token_behind_a_shared_prompt_have_the_log_probs_of_r
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
 
 
+def test_completions_of_one_token_cost_their_prompt_once(tiny: LanguageModel) -> None:
+    seen: list[int] = []
+    _, stack = stack_of(tiny.network, tiny.layers)
+    handle = stack[0].register_forward_pre_hook(lambda _, given: seen.append(given[0].shape[:2].numel()))
+    batch = collate([LONG, LONG, LONG[1:], LONG], [[9], [10], [2], [9]], tiny.pad_id)
+    try:
+        with torch.no_grad():
+            completion_pass(tiny, batch, 0.7)
+    finally:
+        handle.remove()
+    assert seen == [2 * len(LONG)]
+
+
 def test_layers_are_computed_again_also_where_rows_share_a_prompt(tiny: LanguageModel) -> None:
     batch = collate([LONG] * 3, [[9, 2], [10], [11, 12, 2]], tiny.pad_id)
     plain, expected = update(tiny, batch)
