@@ -27,22 +27,24 @@ def demonstrations_that_count(demonstrations: Sequence[Demonstration]) -> list[D
 def add_imitation_gradient(
     learner: Learner, demonstrations: Sequence[Demonstration], settings: TrainingSettings, coefficient: float = 1.0
 ) -> tuple[float, list[MicroBatch]]:
-    """Adds to the parameters' gradients that of `coefficient` times the mean cross-entropy a token of a mini-batch, and
-    returns that mean, nats, with the mini-batch as it went through the model.
+    """Adds to the parameters' gradients that of `coefficient` times the weighted cross-entropies of a mini-batch's
+    tokens over their number, each token by its demonstration's weight (whose mean over all demonstrations is 1).
 
-    Each token counts as its demonstration's weight; micro-batches only save memory.
+    Returns their weighted mean, nats a token, with the mini-batch as it went through the model. Micro-batches only save
+    memory.
     """
     prompts, shown = [one.prompt_ids for one in demonstrations], [one.completion_ids for one in demonstrations]
     tokens = sum(map(len, shown))
+    weighted = sum(one.weight * len(one.completion_ids) for one in demonstrations)
     total, minibatch = 0.0, []
     for rows, batch in learner.model.in_parts(prompts, shown, token_batches(prompts, shown, settings.tokens_per_batch)):
         log_probs = completion_pass(learner.model, batch, settings.sampling.temperature).log_probs
         weights = torch.tensor([demonstrations[row].weight for row in rows], device=log_probs.device)
         share = (weights * imitation_losses(log_probs, batch.completion_mask)).sum() / tokens
         (coefficient * share).backward()
-        total += float(share.detach())
+        total += float(share.detach()) * tokens
         minibatch.append(MicroBatch(torch.tensor(rows), batch))
-    return total, minibatch
+    return total / weighted, minibatch
 
 
 def mixed_imitation(

@@ -95,6 +95,8 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
             report = {"metrics": metrics, "alarms": [astuple(one) for one in alarms]}
             learner.save(given.checkpoint_folder, step + 1, report)
         tokens = tokens_of(now, learner)
+        for done_with in (left, rollouts):  # what frozen layers made of them goes before the next are computed
+            done_with.minibatches.clear()
         given.on_step(StepReport(step, settings.steps, metrics, alarms, tokens))
         pause_point("iteration-reported")
 

@@ -27,9 +27,10 @@ def value_losses(values: Tensor, old: Tensor, returns: Tensor, clip: float) -> T
 
 
 def approximate_kl(log_probs: Tensor, old: Tensor) -> Tensor:
-    """(N, C) k3 of old to new policy a token, never negative: (ratio - 1) - log ratio."""
+    """(N, C) k3 of old to new policy a token, never negative: (ratio - 1) - log ratio. By expm1: of ratios near 1
+    rounding would leave nothing of it, or less than nothing."""
     log_ratio = log_probs - old
-    return log_ratio.exp() - 1 - log_ratio
+    return (torch.expm1(log_ratio) - log_ratio).clamp(min=0)
 
 
 def clipped(log_probs: Tensor, old: Tensor, clip: float) -> Tensor:

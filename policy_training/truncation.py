@@ -34,7 +34,7 @@ def penalised(scores: Tensor, sampled: Sequence[Sampled], settings: TrainingSett
 
 def learned_from(rollouts: Rollouts, learner: Learner, settings: TrainingSettings, step: int) -> Rollouts:
     """The rollouts without those that are left out, laid out anew, padded to the longest that stays; there may be
-    none."""
+    none. Where some are, the given ones lose their layout, so that what frozen layers made of them is held once."""
     if not isinstance(settings, RewardedSettings) or settings.truncated != "leave_out":
         return rollouts
     rows = (~cut_off(rollouts.sampled)).nonzero().squeeze(-1)
@@ -43,6 +43,7 @@ def learned_from(rollouts: Rollouts, learner: Learner, settings: TrainingSetting
     items, sampled = ([whole[row] for row in rows] for whole in (rollouts.items, rollouts.sampled))
     tensors = {one.name: getattr(rollouts, one.name) for one in fields(rollouts)}
     kept = {name: value[rows] for name, value in tensors.items() if isinstance(value, Tensor)}
+    rollouts.minibatches.clear()
     longest = max((len(one.token_ids) for one in sampled), default=0)
     kept = {name: value[:, :longest] if value.ndim == 2 else value for name, value in kept.items()}
     layout = lay_out(learner, items, sampled, settings, step) if len(rows) else []

@@ -30,6 +30,8 @@ from policy_training.records import Given, Preference
 from policy_training.rollouts import MicroBatch
 
 NEEDS = ("prompts", "preferences")
+EQUAL_NATS = 1e-4
+"""What rounding makes of a log-prob that is read in batches of two layouts lies below."""
 
 
 def train(given: Given, settings: Settings) -> TrainedPolicy:
@@ -117,14 +119,15 @@ def _weighted_losses(shifts: Tensor, pairs: Sequence[Preference], nu: float, set
 
 
 def _figures(shifts: Tensor, pairs: Sequence[Preference]) -> dict[str, float]:
-    """Of the decided pairs of an iteration, by their weights: the share that the policy has right (of an equal one:
-    half), and how far it moved from the reference, nats."""
+    """Of the decided pairs of an iteration, by their weights: the share that the policy has right (half of one
+    within EQUAL_NATS), and how far it moved from the reference, nats."""
     weights = torch.tensor([0.0 if pair.tie else pair.weight for pair in pairs])
     if not weights.any():
         return {}
     shares = weights / weights.sum()
     margins = shifts[:, 0] - shifts[:, 1]
-    right = (margins > 0).float() + 0.5 * (margins == 0).float()
+    equal = margins.abs() < EQUAL_NATS
+    right = torch.where(equal, 0.5, (margins > 0).float())
     return {
         "preference_accuracy": float(shares @ right),
         "preference_margin_nats": float(shares @ margins),

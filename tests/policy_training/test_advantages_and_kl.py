@@ -135,3 +135,13 @@ def test_value_loss_takes_the_worse_of_clipped_and_unclipped() -> None:
 def test_approximate_kl_is_zero_where_nothing_changed_and_positive_elsewhere() -> None:
     assert approximate_kl(torch.tensor([-1.0]), torch.tensor([-1.0])).item() == 0.0
     assert approximate_kl(torch.tensor([-1.0, -3.0]), torch.tensor([-2.0, -2.0])).min() > 0
+
+
+def test_approximate_kl_of_small_changes_is_neither_lost_nor_negative() -> None:
+    draw = torch.Generator().manual_seed(0)
+    old = -0.01 * torch.rand(5000, generator=draw)
+    new = old * (1 + 1e-3 * torch.randn(5000, generator=draw))
+    change = new.double() - old.double()
+    found, exact = approximate_kl(new, old), torch.expm1(change) - change
+    assert found.min() >= 0
+    assert found.double().sum().item() == pytest.approx(exact.sum().item(), rel=0.02)

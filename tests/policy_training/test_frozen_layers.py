@@ -1,8 +1,10 @@
 """Training with frozen lower layers: exact, also from a start that has changed them."""
 
+import weakref
 from collections.abc import Sequence
 from dataclasses import replace
 from pathlib import Path
+from typing import Any
 
 import pytest
 import torch
@@ -13,11 +15,13 @@ from language_models.adapters import WEIGHTS
 from language_models.errors import NothingToTrain
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
+from language_models.upper_layers import LowerStates
+from policy_training import rollouts, truncation
 from policy_training.algorithms import ppo
 from policy_training.algorithms.settings.ppo import Settings
 from policy_training.learner import ADAPTER, Learner, frozen_layers
 from policy_training.records import Given, PromptItem
-from policy_training.rollouts import Rollouts, collect
+from policy_training.rollouts import MicroBatch, Rollouts, collect
 from policy_training.updates import Seen, accumulate
 from tiny_models import fresh_tiny, randomise
 from trained_weights import weights_of
@@ -93,6 +97,34 @@ def test_a_run_trains_the_upper_layers_alone_and_goes_on_from_its_own_policy(tmp
     trained.save(tmp_path / "policy")
     assert (tmp_path / "policy" / ADAPTER).is_dir()
     Learner.start(given_for(tmp_path / "two", tmp_path / "policy"), SETTINGS)
+
+
+@pytest.mark.parametrize("truncated", ["penalty", "leave_out"])
+def test_what_frozen_layers_made_of_an_iteration_is_gone_before_the_next(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch, truncated: str
+) -> None:
+    kept: list[weakref.ref[LowerStates]] = []
+    laid_out, drawn = rollouts.lay_out, rollouts.sample
+    seen: list[int] = []
+
+    def watched(*given: Any) -> list[list[MicroBatch]]:
+        seen.append(sum(one() is not None for one in kept))
+        found = laid_out(*given)
+        kept.extend(weakref.ref(micro.batch.lower) for part in found for micro in part if micro.batch.lower)
+        return found
+
+    def one_cut(*given: Any) -> list[Sampled]:
+        found = drawn(*given)
+        return [replace(one, finish_reason="length" if place == 0 else "stop") for place, one in enumerate(found)]
+
+    monkeypatch.setattr(rollouts, "lay_out", watched)
+    monkeypatch.setattr(truncation, "lay_out", watched)
+    monkeypatch.setattr(rollouts, "sample", one_cut)
+    settings = SETTINGS.model_copy(update={"steps": 3, "truncated": truncated, "kl_budget_nats": 1e4})
+    ppo.train(given_for(tmp_path), settings)
+    assert len(kept) >= 3
+    assert len(seen) == (4 if truncated == "penalty" else 7)
+    assert seen == [0] * len(seen)
 
 
 def test_a_start_that_changes_frozen_layers_keeps_what_it_does_there(tmp_path: Path) -> None:

@@ -120,11 +120,18 @@ def gradient_of(demonstrations: Sequence[Demonstration], folder: Path, tokens: i
 def test_the_gradient_does_not_hang_on_micro_batches_and_follows_weight_and_coefficient(tmp_path: Path) -> None:
     shown = demonstrations_of(fresh_tiny())
     loss, expected = gradient_of(shown, tmp_path)
+    each = [
+        (one.weight * len(one.completion_ids), gradient_of([one], tmp_path / str(place))[0])
+        for place, one in enumerate(shown)
+    ]
+    assert loss == pytest.approx(sum(weight * own for weight, own in each) / sum(weight for weight, _ in each))
+    assert min(own for _, own in each) < loss < max(own for _, own in each)
     for tokens in (64, 200):
         other, gradient = gradient_of(shown, tmp_path, tokens)
         assert other == pytest.approx(loss)
         torch.testing.assert_close(gradient, expected, atol=1e-6, rtol=1e-4)
-    _, doubled = gradient_of([replace(one, weight=2 * one.weight) for one in shown], tmp_path)
+    same_mean, doubled = gradient_of([replace(one, weight=2 * one.weight) for one in shown], tmp_path)
+    assert same_mean == pytest.approx(loss)
     torch.testing.assert_close(doubled, 2 * expected, atol=1e-6, rtol=1e-4)
     same_loss, halved = gradient_of(shown, tmp_path, coefficient=0.5)
     assert same_loss == pytest.approx(loss), "the figure is that without the coefficient"
