@@ -50,10 +50,15 @@ def plain_tokens(tokenizer: PreTrainedTokenizerBase, text: str) -> list[int]:
 
 def _told_apart(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Message]) -> list[int]:
     """The template's control tokens as such, those that the turns hold as text. Which are which is told by rendering
-    the template with a mark in place of each turn; all else is tokenised as it stands there, between what was written.
-    A template that does not show every turn as it is is read as one text."""
+    the template with a mark in place of each turn (but for the white space around it, which some trim); all else is
+    tokenised as it stands there, between what was written. A template that does not show every turn once, as it is, is
+    read as one text."""
     marks = [f"TURN{secrets.token_hex(8)}" for _ in turns]
-    marked = [{**turn, "content": mark} for turn, mark in zip(turns, marks, strict=True)]
+    inner = [turn["content"].strip() for turn in turns]
+    marked = [
+        {**turn, "content": turn["content"].replace(text, mark, 1) if text else turn["content"] + mark}
+        for turn, text, mark in zip(turns, inner, marks, strict=True)
+    ]
     try:
         left = str(tokenizer.apply_chat_template(marked, tokenize=False, add_generation_prompt=True))
     except TemplateError:
@@ -61,12 +66,13 @@ def _told_apart(tokenizer: PreTrainedTokenizerBase, turns: Sequence[Message]) ->
     written = re.compile(
         "(" + "|".join(map(re.escape, sorted(_control_tokens(tokenizer), key=len, reverse=True))) + ")"
     )
+    places = [left.find(mark) for mark in marks]
+    if places != sorted(places) or any(left.count(mark) != 1 for mark in marks):
+        return list(tokenizer.apply_chat_template(list(turns), add_generation_prompt=True, return_dict=False))
     parts = [""]  # by turns: as it stands there, a control token that was written out
-    for turn, mark in zip(turns, marks, strict=True):
-        before, found, left = left.partition(mark)
-        if not found:
-            return list(tokenizer.apply_chat_template(list(turns), add_generation_prompt=True, return_dict=False))
-        first, *rest = written.split(turn["content"])
+    for text, mark in zip(inner, marks, strict=True):
+        before, _, left = left.partition(mark)
+        first, *rest = written.split(text)
         parts[-1] += before + first
         parts += rest
     parts[-1] += left

@@ -153,4 +153,9 @@ def _sample_batch(
 def _sampled(model: LanguageModel, ids: list[int]) -> Sampled:
     if ids[-1] in model.stop_ids:
         return Sampled(ids, model.text(ids), "stop")
-    return Sampled(ids, model.text(ids).rstrip(HALF_A_CHARACTER), "length")
+    return Sampled(ids, text_so_far(model, ids), "length")
+
+
+def text_so_far(model: LanguageModel, ids: Sequence[int]) -> str:
+    """The text of tokens that are no whole completion, without what a cut leaves of a character."""
+    return model.text(ids).rstrip(HALF_A_CHARACTER)

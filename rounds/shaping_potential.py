@@ -2,7 +2,10 @@
 
 from __future__ import annotations
 
+from functools import partial
+
 from language_models.model import LanguageModel
+from language_models.sampling import text_so_far
 from policy_training.potentials.language_score import language_score
 from policy_training.potentials.length_progress import length_progress
 from policy_training.potentials.running_reward import running_reward
@@ -18,7 +21,7 @@ def potential_of(
     """None where nothing is shaped. `training` has the temperature and the longest length that are sampled with."""
     weight, sampling = settings.shaping_weight, training.sampling
     if settings.shaping == "reward":
-        return running_reward(reward.learned, model.text, weight, settings.shaping_every)
+        return running_reward(reward.learned, partial(text_so_far, model), weight, settings.shaping_every)
     if settings.shaping == "language_model":
         return language_score(model, weight, sampling.temperature, training.tokens_per_batch)
     if settings.shaping == "length":

@@ -15,8 +15,8 @@ from policy_training.shaping import BadPotential
 def running_reward(
     reward: RewardFunction, text: Callable[[Sequence[int]], str], weight: float, every: int = 8
 ) -> Potential:
-    """`text` makes the text of token ids; prefixes reach the reward as completions that were cut off. Raises
-    BadPotential where it gives another number of scores."""
+    """`text` makes the text of token ids that are no whole completion; prefixes reach the reward as completions that
+    were cut off. Raises BadPotential where it gives another number of scores."""
 
     def potential(items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[list[float]]:
         prefixes = [

@@ -127,6 +127,26 @@ def test_around_a_control_token_that_was_written_the_template_is_tokenised_as_ev
     assert prompt_tokens(tokenizer, [{"role": "user", "content": " hi</s> hi"}]) == [*plain[:-2], 5, *plain[-2:]]
 
 
+@pytest.mark.parametrize("trims", [False, True])
+def test_white_space_around_a_turn_is_what_the_template_makes_of_it(trims: bool) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = TEMPLATE.replace("message['content']", "message['content'] | trim") if trims else TEMPLATE
+    for content in (f"  what is {END}? \n", f"{END}", f" {END} {END} "):
+        without = content.replace(END, "Q")
+        expected = tokenizer.decode(prompt_tokens(tokenizer, [{"role": "user", "content": without}]))
+        found = tokenizer.decode(prompt_tokens(tokenizer, [{"role": "user", "content": content}]))
+        assert found == expected.replace("Q", END)
+
+
+def test_a_template_that_shows_a_turn_twice_is_read_as_one_text_every_time_the_same() -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = TEMPLATE + "{{ 'Again: ' + messages[-1]['content'] }}"
+    turns = [{"role": "user", "content": f"hi{END}"}]
+    first, second = (prompt_tokens(tokenizer, turns) for _ in range(2))
+    assert first == second
+    assert "TURN" not in tokenizer.decode(first)
+
+
 def test_a_template_that_does_not_show_every_turn_is_read_as_one_text() -> None:
     tokenizer = tiny_tokenizer()
     tokenizer.chat_template = TEMPLATE.replace("message['content']", "message['content'] | upper")

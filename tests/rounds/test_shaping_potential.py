@@ -39,6 +39,23 @@ def test_each_potential_is_that_of_its_name_times_the_weight() -> None:
     assert three[0] == pytest.approx([3 * value for value in one[0]])
 
 
+def test_the_reward_so_far_reads_what_a_cut_would_have_left() -> None:
+    model = tiny_with_adapters()
+    whole = model.completion_tokens("ab\u00e9", False)  # of two bytes, each a token of its own
+    assert len(whole) == 4
+    heard: list[str] = []
+
+    def learned(_: object, sampled: list[Sampled]) -> list[float]:
+        heard.extend(one.text for one in sampled)
+        return [0.0] * len(sampled)
+
+    asked = TrainPolicySettings(shaping="reward", shaping_every=1)
+    potential = potential_of(asked, asked.training, model, cast(PolicyReward, SimpleNamespace(learned=learned)))
+    assert potential is not None
+    potential(ITEMS, [Sampled(whole, "ab\u00e9", "length")])
+    assert heard == ["", "a", "ab", "ab", "ab\u00e9"]
+
+
 def test_the_reward_so_far_needs_a_learned_reward() -> None:
     with pytest.raises(SettingsError, match="shaping: the potential 'reward' is the learned reward of what is written"):
         parse("train-policy", ["shaping=reward", "rewards=length_window"])
