@@ -103,6 +103,12 @@ class Judged:
     weight: float = 1.0
 
 
+def require_number(sides: Sequence[tuple[int, int]]) -> None:
+    """Raises InvalidInput where an evaluation cannot have these sides (policy id, best of how many)."""
+    if not 2 <= len(sides) <= MOST_SIDES or len(set(sides)) != len(sides):
+        raise InvalidInput(f"An evaluation needs 2 to {MOST_SIDES} different sides; it has {len(set(sides))}.")
+
+
 def start(
     db: Database,
     sides: Sequence[tuple[int, int]],
@@ -116,8 +122,7 @@ def start(
     now: str | None = None,
 ) -> Evaluation:
     """Store an evaluation of `sides` (policy id, best of how many), sealed from now on. Raises InvalidInput."""
-    if not 2 <= len(sides) <= MOST_SIDES or len(set(sides)) != len(sides):
-        raise InvalidInput(f"An evaluation needs 2 to {MOST_SIDES} different sides; it has {len(set(sides))}.")
+    require_number(sides)
     with db.transaction():
         cursor = db.execute(
             "INSERT INTO evaluations (run_id, seed, wanted, stop_rule, error, started_by, created_at)"

@@ -60,16 +60,14 @@ def begin(db: Database, run: Run, *, seed: int, by: str) -> Evaluation:
 
     Raises CannotEvaluate, InvalidInput.
     """
-    blind = run.config["blind"]
-    sides = [(policy.id, 1) for policy in sides_of(db, run.config["policies"])]
-    best_of = [(writer(db, name).id, int(blind["best_of_texts"])) for name in blind["best_of"]]
-    if best_of and reward_models.latest(db) is None:
+    blind, sides = run.config["blind"], _sides(db, run.config)
+    if blind["best_of"] and reward_models.latest(db) is None:
         raise CannotEvaluate("The best of several texts is the best by the reward, and there is no reward model yet.")
     if not prompts.count(db, "holdout"):
         raise CannotEvaluate("There are no held-out prompts to judge policies on. Import more prompts.")
     return evaluations.start(
         db,
-        list(dict.fromkeys([*sides, *best_of])),
+        sides,
         run_id=run.id,
         wanted=int(blind["judgments"]),
         stop_rule=blind["stop_rule"],
@@ -87,11 +85,33 @@ def sides_of(db: Database, names: list[str]) -> list[Policy]:
     return [older, newer]
 
 
+def require_sides(db: Database, config: Mapping[str, Any]) -> None:
+    """Raises CannotEvaluate or InvalidInput where an evaluate run with these settings would have no sides, or a blind
+    one too few."""
+    sides_of(db, config["policies"])
+    if config["blind"]["judgments"]:
+        evaluations.require_number(_sides(db, config))
+
+
+def _sides(db: Database, config: Mapping[str, Any]) -> list[tuple[int, int]]:
+    """The sides of a blind evaluation: policy id, and of how many texts the best by the reward is taken."""
+    blind = config["blind"]
+    sides = [(policy.id, 1) for policy in sides_of(db, config["policies"])]
+    best_of = [(writer(db, name).id, int(blind["best_of_texts"])) for name in blind["best_of"]]
+    return list(dict.fromkeys([*sides, *best_of]))
+
+
 def current_and_parent(db: Database) -> tuple[Policy, Policy]:
     """The current policy and the one that it was trained from. Raises CannotEvaluate where it is the base."""
     current = policies.current(db)
     if current is None or current.parent_id is None:
-        raise CannotEvaluate("There is only the base so far, and nothing to compare it with. Train a policy first.")
+        others = [policy.name for policy in policies.listing(db) if policy.folder is not None]
+        if current is None or not others:
+            raise CannotEvaluate("There is only the base so far, and nothing to compare it with. Train a policy first.")
+        raise CannotEvaluate(
+            f"The current policy is {current.name}, which has no parent to be compared with. Name two policies "
+            f"(policies={current.name},{others[-1]}), or make another one current (policy use)."
+        )
     return current, policies.get(db, current.parent_id)
 
 

@@ -147,7 +147,7 @@ def loop_state(db: Database) -> LoopState:
     active = runs.active(db)
     pairs, reward, used = _pairs(db), _reward(db, study), _reward_was_used(db, listing)
     counts = PromptCounts(train=prompts.count(db, "train"), holdout=prompts.count(db, "holdout"))
-    facts = _facts(study, counts, current, pairs, reward, used, active, latest)
+    facts = _facts(study, counts, current, listing, pairs, reward, used, active, latest)
     beat = worker_lock.beating(db.folder)
     return LoopState(
         base=study.base,
@@ -253,6 +253,7 @@ def _facts(
     study: StudySettings,
     counts: PromptCounts,
     current: Policy | None,
+    known: list[Policy],
     pairs: PairCounts,
     reward: RewardView | None,
     used: bool,
@@ -263,6 +264,9 @@ def _facts(
         prompts=counts.train + counts.holdout,
         policy=current.name if current else None,
         is_base=current is None or current.kind == "base" or current.imported is not None,
+        has_parent=current is not None and current.parent_id is not None,
+        has_weights=current is not None and current.folder is not None,
+        others=any(one.folder is not None and one != current for one in known),
         ready=pairs.ready,
         judgments=pairs.judged_total,
         since_reward=pairs.since_reward,

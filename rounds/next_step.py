@@ -69,7 +69,10 @@ class Facts(BaseModel):
 
     prompts: int
     policy: str | None
-    is_base: bool = True
+    is_base: bool = Field(True, description="whether nothing was trained below the start of the line of policies")
+    has_parent: bool = False
+    has_weights: bool = False
+    others: bool = Field(False, description="whether there are other policies with weights than the current one")
     ready: int
     judgments: int
     since_reward: int
@@ -181,8 +184,11 @@ def _impossible(kind: str, facts: Facts) -> Said | None:
         return say("no_judgments", words, n=facts.judgments, least=FEWEST_JUDGMENTS)
     if kind == "train-policy" and facts.reward is None and "train-reward" not in facts.active:
         return NO_REWARD
-    if kind in ("evaluate", "policy-export") and (facts.policy is None or facts.is_base):
-        return say("only_base", "There is only the base so far: train a policy first.")
+    if (kind == "evaluate" and not facts.has_parent) or (kind == "policy-export" and not facts.has_weights):
+        if not facts.others:
+            return say("only_base", "There is only the base so far: train a policy first.")
+        words = "The current policy is the base as it came. Make another one current, or name policies in the settings."
+        return say("base_is_current", words)
     return None
 
 

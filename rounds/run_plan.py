@@ -17,7 +17,7 @@ from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from feedback_store.errors import Conflict, InvalidInput
 from language_models.plain_lora import NotPlainLora
-from rounds import estimating, idle_settings, presets, resuming, run_checks, setting_fields, studies
+from rounds import estimating, evaluating, idle_settings, presets, resuming, run_checks, setting_fields, studies
 from rounds.base_names import NotElsewhere
 from rounds.evaluating import CannotEvaluate
 from rounds.exportable import CannotMerge, NothingToExport, exportable
@@ -95,12 +95,19 @@ def resolve(
         raise Impossible(missing)
     if kind == "train-policy" and config["reward_combination"] != "head":
         run_checks.refuse_missing_heads(db, config, expected)
+    if kind == "evaluate" and (config["policies"] or not _is_coming(db, "train-policy", expected)):
+        evaluating.require_sides(db, config)
     if kind == "policy-export":
         exportable(db, config["policy"], config["format"])
     if kind == "policy-import" and config["name"] is not None:
         policies.require_free(db, imported_name(config["name"]))
     run_checks.require_input(kind, config)
     return config
+
+
+def _is_coming(db: Database, kind: str, expected: Collection[str]) -> bool:
+    """Whether a run of the kind waits or runs, or is to have ended before."""
+    return kind in expected or bool(run_rows.active(db, kind))
 
 
 def imported_name(name: str) -> str:

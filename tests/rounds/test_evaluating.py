@@ -22,12 +22,13 @@ from feedback_store import (
 )
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
-from rounds import annotating, evaluating, evaluation_figures, loop_state, verbs
+from rounds import annotating, evaluating, evaluation_figures, loop_state, run_plan, verbs
 from rounds.blind_results import held_at_every_look, result_of
 from rounds.evaluating import CannotEvaluate
 from rounds.policy_results import BlindJudgment, summarise
 from rounds.settings import SettingsError
 from rounds.stop_rule import boundary
+from tests.rounds.small_study import new_study
 
 
 @pytest.fixture
@@ -87,6 +88,20 @@ def test_what_cannot_be_evaluated_is_refused_and_nothing_is_queued(db: Database)
     assert len(runs.listing(db)) == before and evaluations.count(db) == 0
 
 
+def test_an_evaluation_without_sides_is_refused_before_the_run(db: Database, tmp_path: Path) -> None:
+    with pytest.raises(InvalidInput, match="2 to 8 different sides; it has 1"):
+        run_plan.resolve(db, "evaluate", {"policies": "base", "blind.judgments": 8})
+    policies.use(db, 1)
+    with pytest.raises(CannotEvaluate, match=r"The current policy is base.*policies=base,policy-1"):
+        run_plan.resolve(db, "evaluate")
+    run_plan.resolve(db, "evaluate", {"policies": "base,policy-1"})
+    with new_study(tmp_path / "fresh") as fresh:
+        policies.add_base(fresh, source="t", sha256="a" * 64, tokenizer_sha256="b" * 64, template_sha256="c" * 64)
+        with pytest.raises(CannotEvaluate, match="only the base so far"):
+            run_plan.resolve(fresh, "evaluate")
+        run_plan.resolve(fresh, "evaluate", expected=["train-policy"])
+
+
 def test_it_is_unsealed_when_its_number_is_reached_and_the_rest_is_asked_no_more(db: Database) -> None:
     evaluation = evaluation_studies.start(db, wanted=4, pairs=9)
     answer(db, newer, 3)
@@ -143,7 +158,7 @@ def test_a_gate_without_anything_to_go_by_says_what_is_missing(db: Database) -> 
     with pytest.raises(CannotEvaluate, match=r"did not evaluate policy-1.*Leave `policies` out"):
         evaluating.gate(db, run)
     policies.use(db, 1)
-    with pytest.raises(CannotEvaluate, match="only the base so far"):
+    with pytest.raises(CannotEvaluate, match=r"The current policy is base.*policies=base,policy-1"):
         evaluating.gate(db, run)
 
 

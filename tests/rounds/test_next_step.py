@@ -97,6 +97,13 @@ def test_what_has_nothing_to_work_on_is_impossible_and_says_why():
     assert now["evaluate"].code == "only_base"
 
 
+def test_with_the_base_current_beside_others_it_is_said_what_to_do():
+    now = possible(judgments=60, others=True)
+    assert (now["evaluate"].code, now["policy-export"].code) == ("base_is_current", "base_is_current")
+    imported = possible(judgments=60, has_parent=True, has_weights=True)
+    assert imported["evaluate"].possible and imported["policy-export"].possible
+
+
 def test_a_policy_can_be_queued_behind_a_reward_that_is_being_trained():
     assert possible(judgments=20, active={"train-reward": 5})["train-policy"].possible
 

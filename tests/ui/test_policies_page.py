@@ -75,6 +75,13 @@ def test_a_blind_evaluation_is_started_and_stays_sealed(db: Database, opened: Ca
     opened("evaluations")
     expect(page.get_by_text("No evaluation yet.")).to_be_visible()
     expect(page.get_by_label("policy-1")).to_be_checked()
+    for name in ("base", "policy-1"):
+        page.get_by_label(name, exact=True).first.uncheck()
+    page.get_by_role("button", name="Start the evaluation").press("Enter")
+    expect(page.get_by_text("Tick at least one policy.")).to_be_visible()
+    assert evaluations.listing(db) == []
+    for name in ("base", "policy-1"):
+        page.get_by_label(name, exact=True).first.check()
     page.get_by_label("Judgments", exact=True).fill("30")
     expect(page.get_by_text("30 judgments take people about 10 min")).to_be_visible()
     page.get_by_label("When it ends").select_option("sequential")

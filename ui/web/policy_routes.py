@@ -109,7 +109,8 @@ def all_of_them(request: Request, person: Researcher, page: Page = 0, size: Size
 def start(request: Request, person: Researcher, body: EvaluationBody) -> dict[str, Any]:
     """Queue the run that draws the texts of a blind evaluation, which is sealed from now on."""
     study = study_of(request)
-    blind = body.model_dump(include={"judgments", "stop_rule", "best_of", "best_of_texts"})
+    counted = {"judgments", "stop_rule", *({"best_of", "best_of_texts"} if body.best_of else ())}
+    blind = body.model_dump(include=counted)
     settings = {"policies": body.policies, "blind": blind}
     run = verbs.start_run(study.db, "evaluate", settings, by=actor(person))
     return _row(study, person, evaluations.of_run(study.db, run.id))

@@ -60,7 +60,9 @@ export class StartForm {
     judgments.addEventListener("input", () => setText(effort, effortWords(words, Number(judgments.value) || 0, each)));
     const failed = el("p", { class: "tm-field-error", role: "alert" });
     const send = async () => {
-      setText(failed, "");
+      // Without a name the server takes the current policy and its parent, which is not what an empty list says.
+      setText(failed, sides.chosen().length ? "" : words("policies.choose_side"));
+      if (!sides.chosen().length) return;
       try {
         this.started(
           await this.ask("/api/evaluations", {
