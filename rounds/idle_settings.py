@@ -9,7 +9,7 @@ from typing import Any
 from rounds import setting_fields
 from rounds.policy_settings import ALGORITHMS
 from rounds.setting_fields import Fault
-from rounds.settings import settings_model
+from rounds.settings import SettingsError, settings_model
 
 KEY = "fault.idle"
 ZERO_WEIGHT = "fault.zero_weight"
@@ -86,6 +86,12 @@ def faults(kind: str, asked: Collection[str], config: Mapping[str, Any]) -> dict
             if part["weight"] == 0:
                 found["rewards"] = _zero_weight(part["function"])
     return found
+
+
+def require_none(kind: str, asked: Collection[str], config: Mapping[str, Any]) -> None:
+    """Raises SettingsError for the first of these faults."""
+    for fault in faults(kind, asked, config).values():
+        raise SettingsError(fault.words)
 
 
 def _parted(name: str) -> tuple[str, str]:

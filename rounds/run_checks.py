@@ -49,18 +49,22 @@ def refuse_other_lora(db: Database, asked: Mapping[str, Any], config: Mapping[st
 
 
 def refuse_missing_heads(db: Database, config: Mapping[str, Any], expected: Collection[str]) -> None:
-    """Raises SettingsError for a combination of heads that the reward model was trained without. Of one that is still
-    to be trained nothing is known."""
-    coming = {*expected, *(run.kind for run in run_rows.active(db))}
-    if config["reward_model"] is None and "train-reward" in coming:
-        return
+    """Raises SettingsError for a combination of heads that the reward model is, or will have been, trained without. Of
+    a run that is only expected nothing is known."""
+    waiting = run_rows.active(db, "train-reward")
     known = reward_models.listing(db)
     row = next((one for one in reversed(known) if config["reward_model"] in (None, one.name)), None)
-    reward = (run_rows.get(db, row.run_id).config.get("reward") or {}) if row else {}
-    if row and not (reward.get("ensemble") or {}).get("members"):
+    if config["reward_model"] is None and waiting:
+        last = max(waiting, key=lambda run: run.id)
+        what, reward = f"run {last.id} (train-reward) trains it", last.config.get("reward") or {}
+    elif row is None or (config["reward_model"] is None and "train-reward" in expected):
+        return
+    else:
+        what, reward = f"{row.name} was trained", run_rows.get(db, row.run_id).config.get("reward") or {}
+    if not (reward.get("ensemble") or {}).get("members"):
         raise SettingsError(
-            f"reward_combination = {config['reward_combination']!r} is not allowed: {row.name} was trained without "
-            "further heads. Train it again with reward.ensemble.members=5, or leave this at head."
+            f"reward_combination = {config['reward_combination']!r} is not allowed: {what} without further heads. "
+            "Train one with reward.ensemble.members=5, or leave this at head."
         )
 
 

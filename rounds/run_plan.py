@@ -81,8 +81,7 @@ def resolve(
     config = parse(kind, given, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
     by_hand = setting_fields.flat({**read_toml(config_file), **given})
     run_checks.refuse_other_algorithms(by_hand, config)
-    for fault in idle_settings.faults(kind, by_hand, config).values():
-        raise SettingsError(fault.words)
+    idle_settings.require_none(kind, by_hand, config)
     if kind == "train-policy":
         run_checks.refuse_other_temperature(own, config)
     run_checks.check_names(db, config)

@@ -8,6 +8,7 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
+from contextlib import suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
@@ -19,7 +20,7 @@ from feedback_store.drawing import Asking
 from feedback_store.judgments import NewJudgment
 from feedback_store.questions import Question
 from feedback_store.runs import Run
-from rounds import estimating, simulated_annotators, studies, tastes, verbs
+from rounds import estimating, idle_settings, run_checks, run_plan, simulated_annotators, studies, tastes, verbs
 from rounds.demo.demo import HOLDOUT_SHARE
 from rounds.policy_settings import training_of
 from rounds.round_report import collapsed, report
@@ -85,7 +86,8 @@ def simulate(
 
     The study is made where there is none (prompts: the demo's, or a file). `overrides` are KIND.KEY=VALUE; `functions`
     is the folder of own reward functions for the worker. A wrong taste, annotator, setting or folder raises before
-    anything is made; a failed run raises SimulationFailed.
+    anything is made, what the study refuses of the settings before the first round; a failed run raises
+    SimulationFailed.
     """
     require_folder(functions)
     chosen = tastes.taste(taste)
@@ -112,6 +114,7 @@ def _rounds(asked: _Asked) -> Iterator[dict[str, Any]]:
         if asked.prompts is not None:
             exchange.import_file(db, asked.prompts, "prompts")
         studies.change_settings(db, by="simulate", refill=False)
+        _refuse_early(db, asked)
         names = [one.name for one in asked.crew]
         setup = {"taste": asked.taste.__name__, "annotators": names, "pairs": asked.pairs, "seed": asked.seed}
         study_settings.put(db, "simulation", setup, by="simulate")
@@ -119,6 +122,14 @@ def _rounds(asked: _Asked) -> Iterator[dict[str, Any]]:
             simulation = Simulation(db, worker, asked)
             for number in range(1, asked.rounds + 1):
                 yield {"round": number, **setup, **_round(simulation, number)}
+
+
+def _refuse_early(db: Database, asked: _Asked) -> None:
+    """What the study refuses of the settings asked for, before the first round and not in the midst of it. What is
+    missing so far comes with the rounds."""
+    for kind, settings in asked.overrides.items():
+        with suppress(run_plan.Impossible):
+            run_plan.resolve(db, kind, settings, expected=("train-reward", "train-policy"))
 
 
 def _refuse_unfinished(db: Database) -> None:
@@ -246,7 +257,10 @@ def _overrides(texts: Iterable[str]) -> dict[str, dict[str, str]]:
             kinds = ", ".join(KIND_SETTINGS)
             raise SettingsError(f"{text!r} is no setting of a run: write KIND.KEY=VALUE, where KIND is one of {kinds}.")
         found.setdefault(kind, {})[key] = value.strip()
-        parse(kind, found[kind])
+    for kind, asked in found.items():
+        config = parse(kind, asked)
+        run_checks.refuse_other_algorithms(asked, config)
+        idle_settings.require_none(kind, asked, config)
     _refuse_rankings("sample.candidates", parse("sample", found.get("sample", {}))["candidates"])
     return found
 

@@ -235,3 +235,5 @@ def test_a_head_that_is_still_to_be_trained_is_not_asked_of_the_one_that_is_ther
         runs.enqueue(db, "train-reward", {"reward": {"ensemble": {"members": 5}}})
         assert tastemaker(*asked).code == 0
         assert "reward-1 was trained without" in refused(*asked, "--set", "reward_model=reward-1")
+        last = runs.enqueue(db, "train-reward", {"reward": {"ensemble": {"members": 0}}})
+        assert f"run {last.id} (train-reward) trains it without further heads" in refused(*asked)

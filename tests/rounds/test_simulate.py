@@ -308,6 +308,8 @@ def test_a_worker_that_does_not_come_up_ends_the_simulation_with_its_words(tmp_p
         ({"overrides": ["dream.steps=3"]}, SettingsError),
         ({"overrides": ["sample.pair=3"]}, SettingsError),
         ({"overrides": ["sample.candidates=3"]}, SettingsError),
+        ({"overrides": ["train-policy.rloo.steps=3"]}, SettingsError),
+        ({"overrides": ["train-policy.shaping_weight=2"]}, SettingsError),
         ({"prompts": "nowhere.jsonl"}, SettingsError),
         ({"base": "bundled:nothing"}, UnknownModel),
     ],
@@ -316,6 +318,21 @@ def test_a_wrong_word_is_refused_before_anything_is_made(tmp_path, fake, given, 
     with pytest.raises(error):
         run(tmp_path / "s", **given)
     assert not (tmp_path / "s").exists()
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("train-policy.ppo.sampling.temperature=1.3", "temperature = 1.3 is not allowed"),
+        ("train-policy.start_policy=nobody", "nobody"),
+        ("evaluate.reward_model=reward-9", "no reward model 'reward-9'"),
+    ],
+)
+def test_what_the_study_refuses_is_refused_before_the_first_round(tmp_path, fake, override, words):
+    with pytest.raises(ValueError, match=words):
+        run(tmp_path / "s", overrides=[override])
+    with Database.open(tmp_path / "s") as db:
+        assert runs.listing(db) == []
 
 
 def test_a_study_of_rankings_is_refused_in_words(tmp_path, fake):
