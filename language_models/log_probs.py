@@ -37,6 +37,15 @@ def completion_pass(
     )
 
 
+def at_another_temperature(model: LanguageModel, batch: Batch, found: CompletionPass, temperature: float) -> Tensor:
+    """(B, C) log-probs of the same completions from the states of a pass, without another one. The adapter in use has
+    to be the same; the output layer has none."""
+    mask = batch.completion_mask
+    states = found.states[mask].to(model.network.dtype)
+    log_probs, _ = model.output.chosen(states, batch.completion_ids[mask], temperature)
+    return _laid_out(log_probs, mask)
+
+
 def _laid_out(values: Tensor, mask: Tensor) -> Tensor:
     """(N,) values of the true places of a (B, C) mask, row by row -> (B, C), 0 elsewhere."""
     return torch.zeros(mask.shape, dtype=values.dtype, device=values.device).masked_scatter(mask, values)

@@ -17,7 +17,7 @@ from feedback_store.completions import Completion
 from feedback_store.policies import Policy
 from feedback_store.prompts import Prompt
 from language_models.batches import token_batches
-from language_models.log_probs import completion_pass
+from language_models.log_probs import at_another_temperature, completion_pass
 from policy_training.kl import k3_per_sequence, kl_per_sequence
 from rounds.context import RunContext
 
@@ -54,10 +54,14 @@ def chances(
         context.between_steps("reading likelihoods", step=number, steps=len(batches))
         with torch.no_grad():
             with model.adapters.using(None):
-                base_log_prob += float(completion_pass(model, batch, 1.0).log_probs.sum())
+                base = completion_pass(model, batch, 1.0)
+                base_log_prob += float(base.log_probs.sum())
             if policy.id != start.id:
-                with model.adapters.using(context.models.adapter(start)):
-                    reference = completion_pass(model, batch, temperature).log_probs
+                if start.folder is None:
+                    reference = at_another_temperature(model, batch, base, temperature)
+                else:
+                    with model.adapters.using(context.models.adapter(start)):
+                        reference = completion_pass(model, batch, temperature).log_probs
                 with model.adapters.using(context.models.adapter(policy)):
                     own = completion_pass(model, batch, temperature).log_probs
                 kl += float(kl_per_sequence(own, reference, batch.completion_mask).sum())

@@ -10,7 +10,7 @@ from transformers import AutoModelForCausalLM, Gemma2Config
 
 from language_models.batches import Batch, collate
 from language_models.layers import UnknownLayers, stack_of
-from language_models.log_probs import completion_pass
+from language_models.log_probs import at_another_temperature, completion_pass
 from language_models.model import LanguageModel
 from language_models.precision import Compute
 from language_models.tiny import START, tiny_tokenizer
@@ -32,6 +32,14 @@ def test_completions_of_one_token_behind_a_shared_prompt_have_the_log_probs_of_r
         together = completion_pass(tiny, collate([LONG] * 3, completions, tiny.pad_id), 0.7).log_probs
         alone = [completion_pass(tiny, collate([LONG], [one], tiny.pad_id), 0.7).log_probs for one in completions]
     torch.testing.assert_close(together, torch.cat(alone), atol=1e-5, rtol=0)
+
+
+def test_another_temperature_takes_no_other_pass(tiny: LanguageModel) -> None:
+    batch = collate([LONG, LONG[1:]], [[9, 10, 2], [11]], tiny.pad_id)
+    with torch.no_grad():
+        found = at_another_temperature(tiny, batch, completion_pass(tiny, batch, 1.0), 0.7)
+        expected = completion_pass(tiny, batch, 0.7).log_probs
+    assert torch.equal(found, expected)
 
 
 def test_completions_of_one_token_cost_their_prompt_once(tiny: LanguageModel) -> None:
