@@ -70,8 +70,9 @@ SELECT 1 FROM evaluation_judgments s WHERE s.judgment_id = j.id
 AND NOT EXISTS (SELECT 1 FROM exclusions x WHERE x.annotator_id = j.annotator_id AND x.ended_at IS NULL)"""
 _COUNTS = f"""
 j.ranks IS NOT NULL AND (
-  (EXISTS (SELECT 1 FROM counted_judgments n WHERE n.id = j.id) AND ((c.purpose = 'training' AND c.is_random = 1)
-    OR (c.purpose = 'evaluation' AND NOT EXISTS (SELECT 1 FROM evaluation_pairs e WHERE e.comparison_id = c.id))))
+  (((c.purpose = 'training' AND c.is_random = 1)
+      OR (c.purpose = 'evaluation' AND NOT EXISTS (SELECT 1 FROM evaluation_pairs e WHERE e.comparison_id = c.id)))
+    AND EXISTS (SELECT 1 FROM counted_judgments n WHERE n.id = j.id))
   OR (c.purpose = 'evaluation' AND EXISTS ({_COUNTED_AT_THE_END}) AND NOT EXISTS ({_BEST_OF_OR_SEALED})))"""
 _OF_CANDIDATES = """
 (SELECT json_group_array({what}) FROM (SELECT m.policy_id, LENGTH(m.text) AS size FROM candidates k JOIN completions m

@@ -332,6 +332,11 @@ def related(db: Database, run_id: int) -> dict[str, list[Run]]:
     }
 
 
+def claims(db: Database) -> int:
+    """Return how often runs of the study were taken up, all in all; it only grows."""
+    return int(db.value("SELECT COALESCE(SUM(token), 0) FROM runs"))
+
+
 def active(db: Database, kind: str | None = None) -> list[Run]:
     """Return what is queued or running, in the order in which it will be claimed."""
     rows = db.rows(

@@ -108,7 +108,7 @@ def leave_one_out_baselines(returns: Tensor, mask: Tensor, group_of: Sequence[in
     Else it does not depend on the row's own actions, so the gradient stays unbiased.
     """
     groups = _Groups(returns, group_of)
-    level = groups.first(returns[:, :1])  # taken off before sums are: what is equal stays equal to the bit
+    level = groups.first(returns[:, :1])  # taken off before sums are: returns that are all equal stay so to the bit
     own, real = torch.where(mask, returns - level, 0.0), mask.to(returns.dtype)
     count = groups.sum(real) - real
     means = (groups.sum(own) - own) / count.clamp(min=1)

@@ -8,6 +8,7 @@ from pathlib import Path
 from language_models.folders import file_sha256
 
 FILE = "SHA256SUMS"
+DIGITS = 64  # of a sha256
 
 
 def write(folder: Path) -> None:
@@ -18,11 +19,12 @@ def write(folder: Path) -> None:
 
 
 def changed(folder: Path, among: Container[str] | None = None) -> list[str]:
-    """What is not as it was written, in words; `among` these names where they are given. Raises OSError where the
-    folder has no checksums.
+    """What is not as it was written, in words; `among` these names where they are given. Raises FileNotFoundError where
+    the folder has no checksums.
     """
     lines = (folder / FILE).read_text(encoding="utf-8", errors="replace").splitlines()
-    said = {name: digest for digest, _, name in (line.partition("  ") for line in lines)}
+    # "DIGEST  NAME" of texts, "DIGEST *NAME" of binary files; some write ./NAME, some capitals.
+    said = {line[DIGITS + 2 :].removeprefix("./"): line[:DIGITS].lower() for line in lines if len(line) > DIGITS + 2}
     return [
         f"{name} is not as it was written" if (folder / name).is_file() else f"{name} is missing"
         for name, digest in said.items()

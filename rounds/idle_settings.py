@@ -83,7 +83,8 @@ def faults(kind: str, asked: Collection[str], config: Mapping[str, Any]) -> dict
                 found[name] = _fault(name, resolved[name], other, rule.needed, resolved[other])
     if "rewards" in asked:
         for part in config.get("rewards", ()):
-            if part["weight"] == 0:
+            reads_on_the_way = part["function"] == "learned" and config.get("shaping") == "reward"
+            if part["weight"] == 0 and not reads_on_the_way:
                 found["rewards"] = _zero_weight(part["function"])
     return found
 

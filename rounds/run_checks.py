@@ -93,7 +93,7 @@ def require_input(kind: str, config: Mapping[str, Any]) -> None:
 def _refuse_changed_files(folder: Path) -> None:
     """Raises SettingsError where the folder has checksums and what is read of it is not as it was written. Most
     adapters from elsewhere have none."""
-    with suppress(OSError):
+    with suppress(FileNotFoundError):
         if changed := checksums.changed(folder, among=ADAPTER_FILES):
             raise SettingsError(
                 f"folder = {str(folder)!r} is not allowed: by its {checksums.FILE}, {'; '.join(changed)}. Copy it "

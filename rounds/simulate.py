@@ -33,6 +33,9 @@ EVALUATED_PROMPTS = 112
 EVALUATED_SAMPLES = 4
 POLL_SECONDS = 0.25
 
+NAMES = ("policy", "policies", "start_policy", "reward_model", "blind.best_of")
+"""Settings that name what the first rounds may make."""
+
 Progress = Callable[[str], None]
 
 
@@ -126,10 +129,11 @@ def _rounds(asked: _Asked) -> Iterator[dict[str, Any]]:
 
 def _refuse_early(db: Database, asked: _Asked) -> None:
     """What the study refuses of the settings asked for, before the first round and not in the midst of it. What is
-    missing so far comes with the rounds."""
+    missing so far, and what is called by a name, comes with the rounds."""
     for kind, settings in asked.overrides.items():
+        unnamed = {name: value for name, value in settings.items() if name not in NAMES}
         with suppress(run_plan.Impossible):
-            run_plan.resolve(db, kind, settings, expected=("train-reward", "train-policy"))
+            run_plan.resolve(db, kind, unnamed, expected=("train-reward", "train-policy"))
 
 
 def _refuse_unfinished(db: Database) -> None:
@@ -262,6 +266,12 @@ def _overrides(texts: Iterable[str]) -> dict[str, dict[str, str]]:
         run_checks.refuse_other_algorithms(asked, config)
         idle_settings.require_none(kind, asked, config)
     _refuse_rankings("sample.candidates", parse("sample", found.get("sample", {}))["candidates"])
+    policy, reward = (parse(kind, found.get(kind, {})) for kind in ("train-policy", "train-reward"))
+    if policy["reward_combination"] != "head" and not reward["reward"]["ensemble"]["members"]:
+        raise SettingsError(
+            f"train-policy.reward_combination = {policy['reward_combination']!r} is not allowed: rewards are trained "
+            "without further heads. Set train-reward.reward.ensemble.members=5 as well, or leave it at head."
+        )
     return found
 
 

@@ -218,7 +218,7 @@ def _changed_files(folder: Path) -> list[str]:
     """Files that are not as they were written."""
     try:
         return checksums.changed(folder)
-    except OSError:
+    except FileNotFoundError:
         return ["it has no SHA256SUMS"]
 
 

@@ -31,7 +31,7 @@ from policy_training.rollouts import MicroBatch
 
 NEEDS = ("prompts", "preferences")
 EQUAL_NATS = 1e-4
-"""What rounding makes of a log-prob that is read in batches of two layouts lies below."""
+"""What rounding in 32 bits makes of a log-prob that is read in batches of two layouts lies below."""
 
 
 def train(given: Given, settings: Settings) -> TrainedPolicy:

@@ -8,7 +8,7 @@ from collections.abc import Sequence
 
 from pydantic import Field, field_validator
 
-from reward_training.languages import known_languages, long_enough, probability
+from reward_training.languages import KNOWN, long_enough, probability
 from reward_training.reward_function import (
     ANY,
     FunctionSettings,
@@ -28,9 +28,8 @@ class Settings(FunctionSettings):
     @field_validator("wanted")
     @classmethod
     def _is_told_apart(cls, wanted: str) -> str:
-        known = known_languages()
-        if wanted not in known:
-            raise ValueError(f"languages that are told apart are {', '.join(known)}")
+        if wanted not in KNOWN:
+            raise ValueError(f"languages that are told apart are {', '.join(KNOWN)}")
         return wanted
 
 

@@ -60,6 +60,26 @@ def test_a_wait_for_a_worker_that_does_not_come_up_ends_with_its_words(tastemake
     assert [run["status"] for run in tastemaker("runs", study, "--json").json] == ["queued"]
 
 
+def test_a_wait_outlives_another_run_that_kills_the_worker(tastemaker, study, monkeypatch):
+    with Database.open(study) as db:
+        first = runs.enqueue(db, "sample", {}, priority=99)
+    script = (
+        "import sys\nfrom feedback_store import runs\nfrom feedback_store.database import Database\n"
+        f"with Database.open({str(study)!r}) as db:\n"
+        "    lease = runs.claim(db, 'w', lease_seconds=0.01)\n"
+        f"    if lease is None: sys.exit('none')\n"
+        f"    if lease.run_id == {first.id}: sys.exit('out of memory')\n"
+        "    runs.succeed(db, lease, {})\n"
+    )
+    monkeypatch.setattr(supervisor, "worker_command", lambda *_args, **_given: [sys.executable, "-c", script])
+    monkeypatch.setattr(supervisor, "FIRST_PAUSE_SECONDS", 0.1)
+    monkeypatch.setattr(supervisor, "LONGEST_PAUSE_SECONDS", 0.1)
+    ended = tastemaker("run", study, "sample", "--wait")
+    assert ended.code == 0, ended.err
+    statuses = {run["id"]: run["status"] for run in tastemaker("runs", study, "--json").json}
+    assert statuses == {first.id: "failed", first.id + 1: "succeeded"}
+
+
 def test_a_run_that_has_ended_shows_how_long_it_took_and_what_its_policy_came_to(tastemaker, study, capsys):
     with Database.open(study) as db:
         run = runs.enqueue(db, "sample", {})

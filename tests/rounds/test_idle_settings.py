@@ -70,6 +70,11 @@ def test_a_part_of_no_weight_is_refused(db: Database):
         run_plan.resolve(db, "train-policy", {"rewards": LEARNED_FOR_NOTHING})
 
 
+def test_a_reward_of_no_weight_that_is_read_on_the_way_counts(db: Database):
+    asked = {"rewards": LEARNED_FOR_NOTHING, "shaping": "reward"}
+    assert run_plan.resolve(db, "train-policy", asked)["shaping"] == "reward"
+
+
 @pytest.mark.parametrize("language", ["en", "zh"])
 def test_every_value_that_is_needed_has_its_words(language: str):
     words = json.loads((site.STATIC / "languages" / f"{language}.json").read_text(encoding="utf-8"))

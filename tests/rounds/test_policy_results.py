@@ -119,6 +119,29 @@ def test_more_judgments_of_few_prompts_tell_more_and_the_promise_is_kept() -> No
     assert (many.low, many.high) == pytest.approx(wilson(0.65, 1000))
 
 
+@pytest.mark.parametrize("counts", [[1] * 9 + [50], [1] * 11 + [20], [1, 1, 2, 2, 3, 4, 6, 8, 12, 20]])
+def test_one_prompt_that_is_judged_most_does_not_decide(counts: list[int]) -> None:
+    draw, missed = np.random.default_rng(2), 0
+    for _ in range(200):
+        leaning = draw.beta(2, 2, len(counts))
+        prompts = np.repeat(np.arange(len(counts)), counts)
+        said = ["win" if draw.random() < leaning[prompt] else "loss" for prompt in prompts]
+        of = zip(prompts.tolist(), said, strict=True)
+        made = [BlindJudgment(n, prompt, True, one) for n, (prompt, one) in enumerate(of)]  # type: ignore[arg-type]
+        missed += not summarise(made).cannot_tell
+    assert missed <= 10
+
+
+def test_where_nearly_all_are_alike_more_of_the_same_prompts_are_no_help() -> None:
+    def ties(each: int) -> list[BlindJudgment]:
+        said = ["win" if place < 3 * each else "tie" for place in range(10 * each)] * 3
+        return [BlindJudgment(n, n // each, True, one) for n, one in enumerate(said)]  # type: ignore[arg-type]
+
+    once, often = (summarise(ties(each)) for each in (1, 20))
+    assert once.interval == often.interval == "wilson"
+    assert often.more_judgments in (0, None)
+
+
 def test_where_prompts_differ_more_judgments_of_the_same_ones_are_no_help() -> None:
     # 13 of 20 prompts are won always, the others never: that is 13 of 20, however often it is said.
     split = [BlindJudgment(n, n % 20, True, "win" if n % 20 < 13 else "loss") for n in range(400)]

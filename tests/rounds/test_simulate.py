@@ -310,6 +310,7 @@ def test_a_worker_that_does_not_come_up_ends_the_simulation_with_its_words(tmp_p
         ({"overrides": ["sample.candidates=3"]}, SettingsError),
         ({"overrides": ["train-policy.rloo.steps=3"]}, SettingsError),
         ({"overrides": ["train-policy.shaping_weight=2"]}, SettingsError),
+        ({"overrides": ["train-policy.reward_combination=mean"]}, SettingsError),
         ({"prompts": "nowhere.jsonl"}, SettingsError),
         ({"base": "bundled:nothing"}, UnknownModel),
     ],
@@ -324,8 +325,7 @@ def test_a_wrong_word_is_refused_before_anything_is_made(tmp_path, fake, given, 
     ("override", "words"),
     [
         ("train-policy.ppo.sampling.temperature=1.3", "temperature = 1.3 is not allowed"),
-        ("train-policy.start_policy=nobody", "nobody"),
-        ("evaluate.reward_model=reward-9", "no reward model 'reward-9'"),
+        ('train-policy.rewards=[{"function": "classifier", "settings": {"name": "gone"}}]', "no model 'gone'"),
     ],
 )
 def test_what_the_study_refuses_is_refused_before_the_first_round(tmp_path, fake, override, words):
@@ -333,6 +333,11 @@ def test_what_the_study_refuses_is_refused_before_the_first_round(tmp_path, fake
         run(tmp_path / "s", overrides=[override])
     with Database.open(tmp_path / "s") as db:
         assert runs.listing(db) == []
+
+
+def test_what_the_first_rounds_make_may_be_named(tmp_path, fake):
+    named = ["train-policy.start_policy=base", "evaluate.reward_model=reward-1"]
+    assert len(run(tmp_path / "s", overrides=named)) > 0
 
 
 def test_a_study_of_rankings_is_refused_in_words(tmp_path, fake):

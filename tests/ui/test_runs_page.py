@@ -106,6 +106,13 @@ def test_a_whole_round_is_started_with_settings_of_both(study: Database, served:
     expect(page.locator(".tm-field", has=rewards)).to_contain_text("Valid: bleu, chrf")
     rewards.fill('["learned", {"function": "length_window", "settings": {"longest": 40}}]')
     expect(page.locator(".tm-command")).to_contain_text("length_window")
+    weight = page.get_by_label("Weight of the potential", exact=True)
+    weight.fill("2")
+    expect(page.locator(".tm-field", has=weight)).to_contain_text(
+        "“Weight of the potential” (2) counts only where “Rewards on the way” is a potential; it is none."
+    )
+    weight.fill("1")
+    expect(page.locator(".tm-command")).to_contain_text("length_window")
     page.get_by_role("button", name="Add to the queue").click()
     expect(page.locator(".tm-said .tm-inline-link")).to_have_count(2)
     policy, reward = runs.listing(study)

@@ -34,11 +34,14 @@ def see_through(db: "Database", run: "Run", *, quiet: bool, functions: Path | No
             supervisor.start_worker_if_none(db.folder, functions=functions) as worker,
             Progress(quiet=quiet) as progress,
         ):
+            claims, starts = 0, 0  # how often runs were taken up, and the worker's starts when that last grew
             while run.status not in ENDED:
                 waits = run.status == "queued"
+                if (so_far := runs.claims(db)) != claims:  # the worker does come up
+                    claims, starts = so_far, worker.restarts
                 now = f"queued ({worker.state})" if waits else progress_words(run.progress) or run.status
                 progress.show(f"run {run.id} {run.kind}: {now}")
-                if waits and worker.restarts >= supervisor.STARTS_IN_VAIN:
+                if waits and worker.restarts - starts >= supervisor.STARTS_IN_VAIN:
                     raise RunFailed(
                         f"No worker comes up for run {run.id} ({run.kind}), which stays in the queue. {worker.state}."
                     )

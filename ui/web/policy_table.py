@@ -2,7 +2,9 @@
 
 from __future__ import annotations
 
-from collections.abc import Callable
+import hashlib
+import json
+from collections.abc import Callable, Mapping
 from typing import Any
 
 from feedback_store import evaluations, policies, reward_models, runs
@@ -92,11 +94,17 @@ def _evaluated(db: Database) -> dict[str, dict[str, Any]]:
             "as_of": run.ended_at,
             "reward_model": result.get("reward_model"),
             "prompts": result.get("prompts"),
-            "seed": run.config.get("seed"),
+            "drawn": _drawn(result),
         }
         for name, figures in (result.get("policies") or {}).items():
             found.setdefault(name, {**figures, **known})
     return found
+
+
+def _drawn(result: Mapping[str, Any]) -> str | None:
+    """A hash of the prompts of an evaluation and of what its texts were drawn by; None of an older version's."""
+    what = [result.get(key) for key in ("prompt_ids", "run_seed", "samples")]
+    return None if None in what else hashlib.sha256(json.dumps(what).encode()).hexdigest()[:16]
 
 
 def _depths(found: list[Policy]) -> dict[int, int]:

@@ -7,10 +7,11 @@ import pytest
 import torch
 
 from language_models.batches import collate
-from reward_training import function_registry
+from reward_training import function_registry, languages
 from reward_training.functions.reading_grade import grade, syllables
 from reward_training.functions.relevance import without_echo
 from reward_training.functions.spelling import checkable
+from reward_training.languages import KNOWN
 from reward_training.reward_function import Completion, RewardFunctionError
 from tests.reward_training.functions.given import asked, everything, tiny
 
@@ -209,6 +210,10 @@ def test_a_schema_that_leads_elsewhere_is_never_fetched(monkeypatch):
     monkeypatch.setattr(urllib.request, "urlopen", lambda *_, **__: pytest.fail("the network was asked"))
     with pytest.raises(Exception, match=r"example\.org"):
         scores("json_schema", ["{}"], fits={"$ref": "https://example.org/schema.json"})
+
+
+def test_the_languages_that_are_told_apart_are_those_of_the_identifier():
+    assert sorted(KNOWN) == sorted(languages._identifier().labels)
 
 
 def test_the_language_wanted():

@@ -168,8 +168,8 @@ export class Versions {
 
 /** Parts of the reward say something only between policies whose texts on the same prompts one reward model scored. */
 function same(before, after) {
-  if (before.reward_model === null) return false;
-  return ["reward_model", "prompts", "seed"].every((key) => before[key] === after[key]);
+  if (before.reward_model === null || before.reward_model !== after.reward_model) return false;
+  return before.run === after.run || (before.drawn !== null && before.drawn === after.drawn);
 }
 
 function signed(value) {
