@@ -88,9 +88,8 @@ def human_ceiling(said: Sequence[Said]) -> dict[str, Any]:
         return report
     same = np.array([same_share(of_pair) for of_pair in shared.values()])
     resamples = Resamples([groups[pair] for pair in shared])
-    drawn = resamples.sums(same) / resamples.sums(np.ones(len(same)))
     agreement = float(same.mean())
-    low, high = resamples.interval(drawn)
+    low, high = resamples.share_interval(same, np.ones(len(same)))
     ends = {"_low": low, "_high": high, "": agreement}
     for end, share in ends.items():  # the ceiling rises with agreement: the ends of one give those of the other
         report |= {f"agreement{end}": share, f"ceiling{end}": None if share is None else best_accuracy(share)}

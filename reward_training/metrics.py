@@ -61,14 +61,21 @@ class Resamples:
         return np.concatenate([part @ of_groups for part in np.array_split(self.counts, 20)])  # few at once: memory
 
     def ratio_interval(self, amounts: Floats, weights: Floats) -> tuple[float | None, float | None]:
-        """The interval of sum(amounts) / sum(weights) over the rows; draws without weight are left out."""
+        """The interval of sum(amounts) / sum(weights) over the rows; draws without weight are left out. None for fewer
+        than two groups with weight: the draws that hold the only one all say the same."""
+        if self.trials(weights) < 2:
+            return None, None
         return self.interval(_ratio(self.sums(amounts), self.sums(weights)))
+
+    def trials(self, weights: Floats) -> int:
+        """How many groups have rows with weight."""
+        return len(np.unique(self.place[weights != 0]))
 
     def share_interval(self, amounts: Floats, weights: Floats) -> tuple[float | None, float | None]:
         """The same of a share. Where all or none are right every draw says so, however few there are: there it is that
         of as many trials as groups (Clopper and Pearson 1934: p^n is 0.025 at its end).
         """
-        trials = len(np.unique(self.place[weights > 0]))
+        trials = self.trials(weights)
         wrong, right = float((weights - amounts).sum()), float(amounts.sum())
         if trials < 2 or (wrong > 0 and right > 0):
             return self.ratio_interval(amounts, weights)
@@ -205,10 +212,11 @@ def reliability(readings: Readings, resamples: Resamples) -> dict[str, Any]:
         inside[rows, place] = 1.0
     gap = np.abs((inside * (right - confidence)[:, None]).sum(0)).sum() / len(decided)
     drawn_gaps = np.abs(resamples.sums(inside * (right - confidence)[:, None])).sum(1)
-    low, high = resamples.interval(_ratio(drawn_gaps, resamples.sums(inside).sum(1)))
+    told = resamples.trials(inside.sum(1)) > 1
+    low, high = resamples.interval(_ratio(drawn_gaps, resamples.sums(inside).sum(1))) if told else (None, None)
     bins = []
     for column in inside.T:
-        of_bin = resamples.ratio_interval(right * column, column)
+        of_bin = resamples.share_interval(right * column, column)
         bins.append(
             {
                 "pairs": int(column.sum()),
@@ -235,7 +243,7 @@ def by_slice(readings: Readings, labels: Sequence[Sequence[str]]) -> list[dict[s
         part = readings.taken(np.array(rows_of[label], dtype=np.int64))
         decided = (part.outcomes != TIE).astype(float)
         right, longer = (hits(one, part.outcomes).sum() for one in (part.differences, part.length_differences))
-        low, high = Resamples(part.groups).ratio_interval(hits(part.differences, part.outcomes), decided)
+        low, high = Resamples(part.groups).share_interval(hits(part.differences, part.outcomes), decided)
         number = int(decided.sum())
         found.append(
             {

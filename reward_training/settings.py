@@ -9,7 +9,7 @@ from reward_training.loss_settings import LossSettings
 
 
 class RewardSettings(BaseModel):
-    """A Bradley-Terry reward: a linear head on averaged features, fitted first; then head and LoRA adapter together."""
+    """A Bradley-Terry reward: a linear head on averaged features, fitted first; then the LoRA adapter under it."""
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
@@ -22,7 +22,10 @@ class RewardSettings(BaseModel):
         description="Share of those layers, from below, that the adapter leaves alone: faster, less memory.",
     )
     epochs: int = Field(
-        1, ge=0, le=100, description="Passes over the training pairs with adapter and head (0: head only)."
+        1,
+        ge=0,
+        le=100,
+        description="Passes over the training pairs by which the adapter is trained under the head (0: head only).",
     )
     learning_rate: float = Field(1e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly to 0.")
     pairs_per_step: int = Field(8, ge=1, le=512, description="Pairs in one optimiser step.")

@@ -1,4 +1,4 @@
-"""Trains a reward from preferences: first the head on frozen features, then head and adapter together.
+"""Trains a reward from preferences: first the head on frozen features, then the adapter under it.
 
 Kept: Bradley-Terry with Davidson's ties, reliability and side bias of people, margins, a split by group, plain reported
 losses, a temperature, normalisation on reference samples.

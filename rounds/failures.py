@@ -60,7 +60,7 @@ _CAUSES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         "There is too little to learn from.",
         ("judge_more",),
     ),
-    ("no_prompts", r"no (training |\w+ )?prompts", "There are no prompts for it.", ("import_prompts",)),
+    ("no_prompts", r"no (training |[\w-]+ )?prompts", "There are no prompts for it.", ("import_prompts",)),
     (
         "past_limit",
         r"is past a limit already",

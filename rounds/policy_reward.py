@@ -276,7 +276,10 @@ class PolicyReward:
             composite = composite.normalised_on([one.prompt for one in texts], _completions(texts), leave)
             for part in composite.parts:
                 if part.name not in leave and part.sd == 1.0:
-                    self._warn(f"The reward function {part.name} gave all reference samples the same; its unit stays.")
+                    self._warn(
+                        f"The reward function {part.name} gave all reference samples the same, or said nothing of "
+                        "nearly all: its unit stays."
+                    )
         self.composite = composite
         self._write_down()
         return composite

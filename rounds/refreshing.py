@@ -78,14 +78,23 @@ class Refreshing:
         if latest == 0:
             return
         if self._current is not None and self._absorber is not None and latest > self._current.latest:
-            self._current = self._absorber.catch_up()
-            self._seen = self._state()
-        elif self._absorber is None or self._state() != self._seen:
+            if not self._is_stale(self._current):
+                self._current = self._absorber.catch_up()
+                self._seen = self._state()
+                return
+            self._absorber = None
+        if self._absorber is None or self._state() != self._seen:
             from rounds.refreshed_reward import Absorber  # scipy: a server is ready before it is loaded
 
             self._seen = self._state()
             self._absorber = Absorber(self._db)
             self._current = self._absorber.start()
+
+    def _is_stale(self, known: Refreshed) -> bool:
+        """Whether more happened than judgments to catch up on: who counts was changed, or features were filled in that
+        judgments waited for."""
+        (_, features_now, _, changes), seen = self._state(), self._seen
+        return seen is None or changes != seen[3] or (known.missing > 0 and features_now != seen[1])
 
     def _state(self) -> tuple[int, ...]:
         """What tells that rows behind the latest judgment were changed: an import taken back, features filled in, a new

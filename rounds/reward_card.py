@@ -99,9 +99,11 @@ def _quality(report: Mapping[str, Any]) -> str:
     holdout = report.get("holdout") or {}
     if holdout.get("accuracy") is None:
         return "Not measured: no decided judgment is of a held-out pair that chance drew."
+    low, high = (holdout.get(f"accuracy_{end}") for end in ("low", "high"))
+    ends = "too few prompts for an interval" if low is None else f"95 % interval {low:.3f} to {high:.3f}"
     return (
         f"On {holdout['decided']} decided judgments of held-out pairs that chance drew its accuracy is "
-        f"{holdout['accuracy']:.3f} (95 % interval {holdout['accuracy_low']:.3f} to {holdout['accuracy_high']:.3f}); "
+        f"{holdout['accuracy']:.3f} ({ends}); "
         f'"the longer one wins" reaches {holdout["length_baseline"]:.3f}.'
     )
 

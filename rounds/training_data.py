@@ -73,8 +73,8 @@ def training_data(
 
 
 class Reliability:
-    """How likely an answer of a person follows quality: the reliability that a reward model learned, less what there is
-    of inversion. What is expected of anybody for who came since; 1 where nothing was learned of anybody."""
+    """How likely an answer of a person follows quality: the reliability that a reward model learned, which counts the
+    chance of inversion as 0. What is expected of anybody for who came since; 1 where nothing was learned of anybody."""
 
     def __init__(self, metrics: Mapping[str, Any]) -> None:
         """`metrics`: a reward model's report; empty where there is none."""
@@ -85,7 +85,7 @@ class Reliability:
         person = self._people.get(str(annotator_id))
         if person is None:
             return self._others
-        return float(person["reliability"]["value"]) * (1 - float(person["inverted"]))
+        return float(person["reliability"]["value"])
 
 
 class _Texts:

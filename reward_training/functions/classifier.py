@@ -7,6 +7,7 @@ by a line break. Of a text that is too long the end is kept, for that is where t
 """
 
 import json
+import sys
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -26,11 +27,12 @@ def build(settings: Settings, given: Given) -> RewardFunction:
     """Raises RewardFunctionError where the folder holds no classifier that may be used."""
     assert given.folder is not None
     tokenizer, network = load(given.folder(settings.name))
+    longest = min(settings.longest, positions(network.config))
 
     @torch.no_grad()
     def reward(prompts: Sequence[Prompt], completions: Sequence[str]) -> Scores:
         rows = [
-            rendered(tokenizer, prompt, text)[-settings.longest :]
+            cut(tokenizer, rendered(tokenizer, prompt, text), longest)
             for prompt, text in zip(prompts, completions, strict=True)
         ]
         scores = [0.0] * len(rows)
@@ -38,9 +40,7 @@ def build(settings: Settings, given: Given) -> RewardFunction:
         size = settings.batch_size if tokenizer.pad_token_id is not None else 1
         for start in range(0, len(order), size):
             places = order[start : start + size]
-            batch = tokenizer.pad({"input_ids": [rows[place] for place in places]}, return_tensors="pt").to(
-                network.device
-            )
+            batch = padded([rows[place] for place in places], tokenizer.pad_token_id or 0, network.device)
             for place, score in zip(places, network(**batch).logits[:, 0].float().tolist(), strict=True):
                 scores[place] = score
         return list(scores)
@@ -85,6 +85,32 @@ def load(folder: Path) -> tuple[Any, Any]:
     tokenizer.padding_side = "right"
     network.config.pad_token_id = tokenizer.pad_token_id
     return tokenizer, network.eval()
+
+
+def positions(config: Any) -> int:
+    """How many tokens the network has places for."""
+    places = getattr(config, "max_position_embeddings", None) or sys.maxsize
+    offset = config.pad_token_id or 0  # RoBERTa and its kin count their places from behind that of padding
+    return int(places) - (offset + 1 if "roberta" in config.model_type or config.model_type == "camembert" else 0)
+
+
+def cut(tokenizer: Any, row: list[int], longest: int) -> list[int]:
+    """The end of a row that is too long, behind the token that begins every row (encoders are read at it)."""
+    if len(row) <= longest:
+        return row
+    begins = row[0] in (tokenizer.cls_token_id, tokenizer.bos_token_id)
+    return [*row[:1], *row[1 - longest :]] if begins and longest > 1 else row[-longest:]
+
+
+def padded(rows: list[list[int]], pad_id: int, device: torch.device) -> dict[str, torch.Tensor]:
+    """Rows as a batch, padded right."""
+    width = max(map(len, rows))
+    ids = torch.full((len(rows), width), pad_id)
+    mask = torch.zeros(len(rows), width, dtype=torch.long)
+    for place, row in enumerate(rows):
+        ids[place, : len(row)] = torch.tensor(row)
+        mask[place, : len(row)] = 1
+    return {"input_ids": ids.to(device), "attention_mask": mask.to(device)}
 
 
 def rendered(tokenizer: Any, prompt: Prompt, completion: str) -> list[int]:

@@ -12,7 +12,7 @@ from typing import Any
 from pydantic import Field
 
 from reward_training.reward_function import ANY, FunctionSettings, Given, Prompt, RewardFunction, Scores, groups
-from reward_training.text_words import has_han
+from reward_training.text_words import has_han, words
 
 LANGUAGES = (ANY,)
 NEEDS = ()
@@ -29,6 +29,9 @@ def build(settings: Settings, given: Given) -> RewardFunction:
         scores: Scores = [None] * len(texts)
         for rows in groups(prompts):
             for row in rows if len(rows) > 1 else ():
+                if not words(texts[row]):  # BLEU would have it that nothing is unlike all else
+                    scores[row] = 0.0
+                    continue
                 others = [texts[other] for other in rows if other != row]
                 metric = bleu("zh" if has_han(texts[row]) else "13a", settings.order)
                 scores[row] = 1 - float(metric.sentence_score(texts[row], others).score) / 100

@@ -16,6 +16,8 @@ from reward_training.reward_function import FunctionSettings, Given, Prompt, Rew
 LANGUAGES = ("en", "es", "fr", "de", "it", "pt", "nl", "ru")
 NEEDS = ()
 LONGEST = 10_000  # characters that are checked
+ELIDED = {"fr": {"c", "d", "j", "l", "m", "n", "s", "t", "qu", "jusqu", "lorsqu", "puisqu", "quoiqu"}}
+"""What stands before an apostrophe in languages whose word list does not have such words whole: l'homme, c'est."""
 
 
 class Settings(FunctionSettings):
@@ -23,15 +25,17 @@ class Settings(FunctionSettings):
 
 
 def build(settings: Settings, given: Given) -> RewardFunction:
-    known = dictionary(settings.language)
+    known, elides = dictionary(settings.language), settings.language in ELIDED
 
     def reward(prompts: Sequence[Prompt], completions: Sequence[str]) -> Scores:
         scores: Scores = []
         for text in completions:
             # German nouns have capitals: there every word counts.
             checked = checkable(str(text)[:LONGEST], names=settings.language == "de")
-            right = len(known.known(checked)) if checked else 0
-            scores.append(right / len(set(checked)) if checked else None)
+            parts = {part for word in checked for part in [word, *word.split("'")]}
+            right = known.known(parts) | ELIDED.get(settings.language, set())
+            known_words = [word in right or (elides and set(word.split("'")) <= right) for word in checked]
+            scores.append(sum(known_words) / len(checked) if checked else None)
         return scores
 
     return reward

@@ -9,7 +9,8 @@ each completion whether it ended by itself (True, as taken by default) or was cu
 and RLOO pass, so an instance can stand among their `reward_funcs`.
 
 The score: means over the completion's tokens of their embeddings and of the top states of the lower layers under the
-adapter, and the logarithm of the completion's length; standardised, weighed by a linear head, scaled.
+adapter, and the logarithm of the completion's length; standardised, weighed by a linear head, scaled. A control token
+that stands written out in a completion is text; in a prompt that goes through a chat template it is not.
 """
 
 import json
@@ -61,11 +62,12 @@ class Reward:
             first = turns.pop(0)["content"]
             turns[0]["content"] = f"{first}\n\n{turns[0]['content']}" if first else turns[0]["content"]
         if self.tokenizer.chat_template is None:
-            before = self.tokenizer("\n".join(turn["content"] for turn in turns) + "\n")["input_ids"]
+            written = "\n".join(turn["content"] for turn in turns) + "\n"
+            before = self.tokenizer(written, split_special_tokens=True)["input_ids"]
         else:
             before = self.tokenizer.apply_chat_template(turns, add_generation_prompt=True, return_dict=False)
         text = completion if isinstance(completion, str) else completion[-1]["content"]
-        after = self.tokenizer(text, add_special_tokens=False)["input_ids"]
+        after = self.tokenizer(text, add_special_tokens=False, split_special_tokens=True)["input_ids"]
         end = self.settings["end_token"]
         if not after or (finished and end is not None):
             after = [*after, self.settings["pad_token"] if end is None else end]

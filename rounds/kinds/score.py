@@ -55,9 +55,7 @@ def run(context: RunContext) -> dict[str, Any]:
         for name, by_criterion in criteria.scores(model.standard(features)).items():
             scores[name] += by_criterion
     _write(context, rows, scores)
-    pairs = [
-        pair for number, record, line_texts in rows for pair in judged_pairs(record, line_texts, group=str(number))
-    ]
+    pairs = [pair for _, record, line_texts in rows for pair in judged_pairs(record, line_texts)]
     result: dict[str, Any] = {
         "reward_model": row.name,
         "rows": len(rows),
@@ -78,17 +76,23 @@ def _read(context: RunContext) -> tuple[list[tuple[int, dict[str, Any], list[Tex
     if not path.is_file():
         raise UnusableInput(f"The run's folder has no {INPUT}. Start it again with the file.")
     rows: list[tuple[int, dict[str, Any], list[Text]]] = []
+    same: dict[str, Text] = {}  # several lines may hold the same text, which several people judged
     problems: list[str] = []
     for number, found in line_files.json_lines(path, lambda record: (record, texts_of(record, context.study))):
         if isinstance(found, Problem):
             problems.append(f"Line {number} is no comparison: {found.reason}")
         else:
-            rows.append((number, *found))
+            record, texts = found
+            rows.append((number, record, [same.setdefault(_key(one), one) for one in texts]))
     for problem in problems[:SHOWN_PROBLEMS]:
         context.log(problem, level="warning")
     if not rows:
         raise UnusableInput(f"No line of the file is a comparison. {problems[0] if problems else 'It is empty.'}")
     return rows, problems
+
+
+def _key(text: Text) -> str:
+    return json.dumps([[dict(turn) for turn in text.prompt], text.completion, text.finished])
 
 
 def texts_of(record: dict[str, Any], study: StudySettings) -> list[Text]:
@@ -117,10 +121,11 @@ def _check_judgments(judgments: Any, candidates: int) -> None:
                 raise InvalidInput(f"`{name}` of a judgment is {str(one[name])[:80]!r}; it has to be text.")
 
 
-def judged_pairs(record: dict[str, Any], texts: Sequence[Text], *, group: str) -> Iterator[Pair]:
-    """The pairs that the record's live judgments decide or tie; a ranking of K counts as K(K-1)/2 pairs of weight
-    2/K.
+def judged_pairs(record: dict[str, Any], texts: Sequence[Text]) -> Iterator[Pair]:
+    """The pairs that the record's live judgments decide or tie; a ranking of K counts as K(K-1)/2 pairs. Their group,
+    the unit of intervals, is the one that the record names, else its prompt.
     """
+    group = record.get("group") or json.dumps(record.get("prompt"), sort_keys=True)
     judgments = record.get("judgments") or []
     superseded = {judgment.get("supersedes") for judgment in judgments} - {None}
     for judgment in judgments:
@@ -132,7 +137,7 @@ def judged_pairs(record: dict[str, Any], texts: Sequence[Text], *, group: str) -
                 first=texts[first],
                 second=texts[second],
                 outcome=outcome,
-                group=str(record.get("group") or group),
+                group=str(group),
                 holdout=True,
                 weight=weight,
                 annotator=None if judgment.get("annotator") is None else str(judgment["annotator"]),

@@ -6,6 +6,7 @@ import math
 import numpy as np
 import pytest
 
+from reward_training.human_ceiling import Said, human_ceiling
 from reward_training.likelihood import FIRST, SECOND, TIE
 from reward_training.metrics import (
     RESAMPLES,
@@ -57,12 +58,25 @@ def test_sums_over_draws_are_those_of_the_plain_bootstrap() -> None:
     """Both draw the same, on ragged groups in any order and with draws that have no weight."""
     draw = np.random.default_rng(1)
     groups = [str(one) for one in draw.integers(9, size=40)]
-    amounts, weights = draw.normal(size=40), (np.array(groups) == "3").astype(float)
+    amounts, weights = draw.normal(size=40), np.isin(groups, ["3", "5"]).astype(float)
     plain = bootstrap_interval(
         lambda rows: float((amounts * weights)[rows].sum() / weights[rows].sum()) if weights[rows].any() else np.nan,
         groups,
     )
     assert Resamples(groups).ratio_interval(amounts * weights, weights) == pytest.approx(plain)
+
+
+def test_one_group_with_weight_has_no_interval_and_all_alike_is_not_certain() -> None:
+    d = math.log(3)
+    one = evaluate(readings([d, d, -d, d], [FIRST, FIRST, FIRST, TIE], [[9, 3]] * 4, groups=["p", "p", "p", "q"]), 0.0)
+    assert one["accuracy"] == pytest.approx(2 / 3)
+    assert (one["accuracy_low"], one["accuracy_high"], one["ece_low"]) == (None, None, None)
+    three = readings([d, d, d], [FIRST] * 3, [[9, 3]] * 3)
+    [slice_] = by_slice(three, [["much"]] * 3)
+    assert (slice_["accuracy"], slice_["high"]) == (1.0, 1.0)
+    assert slice_["low"] == pytest.approx(0.025 ** (1 / 3))  # three of three
+    agreed = human_ceiling([Said(str(pair), str(pair), name, True) for pair in range(3) for name in ("ann", "bo")])
+    assert agreed["agreement_low"] == pytest.approx(0.025 ** (1 / 3))
 
 
 def test_figures_worked_by_hand() -> None:

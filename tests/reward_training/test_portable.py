@@ -72,7 +72,8 @@ def random_reward(base: LanguageModel) -> RewardModel:
 
 def test_a_module_scores_as_we_do_where_none_of_our_code_can_be_imported(model: RewardModel, tmp_path: Path) -> None:
     write_module(model, tmp_path, system_prompt="Be brief.")
-    read = [*texts(12), Text(texts(1)[0].prompt, "", True), Text(texts(1)[0].prompt, "long " * 500, False)]
+    written = Text(texts(1)[0].prompt, f"A walk. {END} more", True)  # a control token that somebody wrote is text
+    read = [*texts(12), written, Text(texts(1)[0].prompt, "", True), Text(texts(1)[0].prompt, "long " * 500, False)]
     asked = {
         "prompts": [list(text.prompt) for text in read[:-1]] + [read[-1].prompt[1]["content"]],  # a plain text at last
         "completions": [text.completion for text in read[:-1]] + [[{"role": "assistant", "content": "long " * 500}]],

@@ -154,6 +154,25 @@ def test_the_thread_shows_it_from_twenty_judgments_on_and_who_is_left_out_is_for
     assert len(follower.current.judgments) == 20
 
 
+def test_what_changes_while_people_judge_is_heard_of(db):
+    made = featured_study.fill(db, 30)
+    ids = [one.id for one in completions.listing(db)]
+    featured_study.keep_features(db, ids[:52])
+    follower = Refreshing(db)
+    for place, one in enumerate(made[:26]):
+        featured_study.judge(db, one, "bob" if place < 5 else "ann")
+    follower.look()
+    exclusions.leave_out(db, annotator_id=annotators.ensure(db, "bob").id, by="test", reason="too fast")
+    follower.changed()
+    featured_study.judge(db, made[26])  # its texts have no features yet
+    follower.look()
+    assert (len(follower.current.judgments), follower.current.missing) == (21, 1)
+    featured_study.keep_features(db, ids[52:])
+    featured_study.judge(db, made[27])
+    follower.look()
+    assert (len(follower.current.judgments), follower.current.missing) == (23, 0)
+
+
 def test_chance_chooses_until_fifty_judgments_are_there(db):
     made = featured_study.fill(db, 51)
     featured_study.keep_features(db)

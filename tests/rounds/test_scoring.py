@@ -1,7 +1,13 @@
 """A file that is scored: how its texts ended, and what its judgments say."""
 
+import json
+import tempfile
+from pathlib import Path
+from types import SimpleNamespace
 from typing import Any
 
+from reward_training.human_ceiling import human_ceiling, said_of
+from rounds.kinds import score
 from rounds.kinds.score import judged_pairs, texts_of
 from rounds.settings import StudySettings
 
@@ -25,12 +31,28 @@ def test_what_counts_is_what_was_said_last_and_a_skip_is_no_tie() -> None:
         ]
     )
     texts = texts_of(said, StudySettings(base="tiny:"))
-    found = list(judged_pairs(said, texts, group="7"))
+    found = list(judged_pairs(said, texts))
     assert [(one.outcome, one.annotator, one.group) for one in found] == [
-        ("second", "ann", "7"),
-        ("second", "ann", "7"),
-        ("tie", "ann", "7"),
+        ("second", "ann", '"Is it?"'),
+        ("second", "ann", '"Is it?"'),
+        ("tie", "ann", '"Is it?"'),
     ]
     assert sum(one.weight for one in found) == 2, "a ranking of three counts as two comparisons"
-    grouped = list(judged_pairs({**said, "group": "debate"}, texts, group="7"))
+    grouped = list(judged_pairs({**said, "group": "debate"}, texts))
     assert {one.group for one in grouped} == {"debate"}
+
+
+def test_lines_of_one_prompt_are_one_group_and_people_on_the_same_texts_meet() -> None:
+    class Context(SimpleNamespace):
+        def log(self, *_: object, **__: object) -> None: ...
+
+    lines = [record([{"key": name, "ranks": [1, 2, 3], "annotator": name}]) for name in ("ann", "bo", "cy")]
+    lines.append({**record([{"key": "x", "ranks": [1, 2, 2], "annotator": "ann"}]), "prompt": "And that?"})
+    with tempfile.TemporaryDirectory() as folder:
+        path = Path(folder) / "input.jsonl"
+        path.write_text("".join(json.dumps(line) + "\n" for line in lines))
+        rows, problems = score._read(Context(file=lambda _: path, study=StudySettings(base="tiny:")))
+    assert problems == []
+    pairs = [pair for _, line, texts in rows for pair in judged_pairs(line, texts)]
+    assert len({pair.group for pair in pairs}) == 2
+    assert human_ceiling(said_of(pairs))["pairs"] == 3

@@ -1,14 +1,22 @@
 """A classifier from elsewhere as a reward: the scores of transformers in any batch; what may not be used is refused."""
 
 import json
+import math
 import shutil
 
 import pytest
 import torch
-from transformers import AutoModelForSequenceClassification, LlamaConfig
+from transformers import (
+    AutoModelForSequenceClassification,
+    AutoTokenizer,
+    BertConfig,
+    LlamaConfig,
+    RobertaConfig,
+)
 
 from language_models.tiny import tiny_tokenizer
 from reward_training import function_registry
+from reward_training.functions import classifier
 from reward_training.reward_function import Given, RewardFunctionError
 from tests.reward_training.functions.given import asked
 
@@ -102,3 +110,33 @@ def test_what_may_not_be_used_is_refused(study, tmp_path):
     refused("has 3 outputs; a reward has one", lambda folder: (shutil.rmtree(folder), save(folder, labels=3)))
     with pytest.raises(RewardFunctionError, match=r"name = '\.\./toy' is not allowed"):
         function_registry.parse_settings("classifier", {"name": "../toy"})
+
+
+def test_a_tokenizer_without_a_pad_token_reads_text_by_text(study, tmp_path):
+    shutil.copytree(study / "toy", tmp_path / "toy")
+    tokenizer = AutoTokenizer.from_pretrained(tmp_path / "toy")
+    tokenizer.pad_token = None
+    tokenizer.save_pretrained(tmp_path / "toy")
+    assert AutoTokenizer.from_pretrained(tmp_path / "toy").pad_token is None
+    assert built(tmp_path)(PROMPTS, TEXTS) == pytest.approx(built(study)(PROMPTS, TEXTS), abs=1e-5)
+
+
+def test_an_encoder_keeps_its_first_token_and_never_reads_past_its_places(tmp_path):
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = None
+    tokenizer.add_special_tokens({"cls_token": tokenizer.eos_token})
+    config = BertConfig(
+        vocab_size=len(tokenizer), hidden_size=16, intermediate_size=32, num_hidden_layers=1, num_attention_heads=2,
+        max_position_embeddings=24, pad_token_id=tokenizer.pad_token_id, num_labels=1,
+    )  # fmt: skip
+    AutoModelForSequenceClassification.from_config(config).save_pretrained(tmp_path / "toy")
+    tokenizer.save_pretrained(tmp_path / "toy")
+    long = [asked("word " * 200)]
+    assert all(map(math.isfinite, built(tmp_path)(long, ["An end."])))
+    assert built(tmp_path)(long, ["An end."]) == built(tmp_path)([asked("other " + "word " * 199)], ["An end."])
+    first = tokenizer.cls_token_id
+    assert classifier.cut(tokenizer, [first, 3, 4, 5, 6], 3) == [first, 5, 6]
+    assert classifier.cut(tokenizer, [3, 4, 5, 6], 3) == [4, 5, 6]
+    assert classifier.cut(tokenizer, [first, 3], 3) == [first, 3]
+    assert classifier.positions(RobertaConfig(max_position_embeddings=514, pad_token_id=1)) == 512
+    assert classifier.positions(config) == 24

@@ -8,6 +8,7 @@ import torch
 
 from language_models.batches import collate
 from reward_training import function_registry, languages
+from reward_training.functions import json_schema
 from reward_training.functions.reading_grade import grade, syllables
 from reward_training.functions.relevance import without_echo
 from reward_training.functions.spelling import checkable
@@ -232,3 +233,45 @@ def test_the_language_wanted():
 def test_json_scores_are_plain_numbers():
     for name in ("rouge_l", "chrf", "relevance", "entropy"):
         json.dumps(scores(name, ["Paris is it."]))
+
+
+def test_nothing_is_neither_unlike_others_nor_neutral():
+    group = [PROMPT] * 3
+    assert scores("self_bleu", ["", "  ", "Paris is the capital."], group)[:2] == [0.0, 0.0]
+    assert scores("sentiment", ["", "!?", "A table."], wanted="neutral") == [None, None, 0.0]
+
+
+def test_french_elisions_are_words_and_every_mistake_counts():
+    right, wrong = scores("spelling", ["C'est l'homme qu'elle aime, et j'ai d'autres amis.", "c'esst"], language="fr")
+    assert (right, wrong) == (1.0, 0.0)
+    assert scores("spelling", ["misspeltt misspeltt misspeltt cat"]) == [0.25]
+
+
+def test_json_that_no_float_holds_or_that_keeps_a_pattern_busy_does_not_end_a_run(monkeypatch):
+    number = {"type": "number", "multipleOf": 0.01}
+    assert scores("json_schema", ["1e400", "9" * 401, "0.5"], fits=number)[:2] == [0.5, 0.5]
+    busy = {"type": "string", "pattern": "^(a+)+$"}
+    assert scores("json_schema", [json.dumps("a" * 40 + "b"), '"aaa"', '"b"'], fits=busy) == [0.5, 1.0, 0.5]
+    with monkeypatch.context() as patch:
+        patch.setattr(json_schema, "MOST_SECONDS", 1e-9)
+        assert scores("json_schema", [json.dumps("ab" * 9000)], fits={"pattern": "(a|b|ab)*c"}) == [None]
+    named = {"patternProperties": {"^x": {"type": "integer"}}, "properties": {"y": {}}, "additionalProperties": False}
+    texts = ['{"x1": 1, "y": "any"}', '{"x1": "no"}', '{"z": 1}', "[]"]
+    assert scores("json_schema", texts, fits=named) == [1.0, 0.5, 0.5, 1.0]
+    rest = {"properties": {"y": {}}, "additionalProperties": {"type": "integer"}}
+    assert scores("json_schema", ['{"y": "a", "z": 1}', '{"z": "a"}'], fits=rest) == [1.0, 0.5]
+
+
+@pytest.mark.parametrize(
+    ("schema", "words"),
+    [
+        ({"$ref": "#/$defs/nothing"}, r"\$ref '#/\$defs/nothing' leads to nothing"),
+        ({"items": {"$ref": "https://example.org/other"}}, "leads to nothing"),
+        ({"pattern": "("}, "is not a 'regex'"),
+    ],
+)
+def test_a_schema_that_leads_nowhere_is_refused_before_the_run(schema, words):
+    with pytest.raises(RewardFunctionError, match=words):
+        function_registry.parse_settings("json_schema", {"fits": schema})
+    good = {"$defs": {"one": {"type": "integer"}}, "items": {"$ref": "#/$defs/one"}}
+    assert scores("json_schema", ["[1]", '["a"]'], fits=good) == [1.0, 0.5]
