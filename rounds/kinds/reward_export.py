@@ -1,7 +1,8 @@
 """A reward model as a folder that other programs load: exports/REWARD-module or exports/REWARD-classifier, with a card
 and SHA256SUMS.
 
-A module gives the very scores (but where a prompt holds a control token written out); a classifier comes near them, and its card says how near on held-out prompts.
+A module gives the very scores (but where a prompt holds a control token written out); a classifier comes near them,
+and its card says how near on held-out prompts.
 """
 
 from __future__ import annotations
