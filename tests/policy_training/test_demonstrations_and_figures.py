@@ -84,7 +84,7 @@ def test_the_mean_of_imitation_is_a_token_at_the_temperature(tmp_path: Path) -> 
         batch = collate([one.prompt_ids], [one.completion_ids], given.model.pad_id)
         with torch.no_grad(), given.model.adapters.using(given.adapter):
             total -= one.weight * float(completion_pass(given.model, batch, 0.7).log_probs.sum())
-    assert found == pytest.approx(total / sum(len(one.completion_ids) for one in shown), rel=1e-4)
+    assert found == pytest.approx(total / sum(one.weight * len(one.completion_ids) for one in shown), rel=1e-4)
 
 
 def test_demonstrations_beside_ppo_come_in_passes_by_the_seed(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
