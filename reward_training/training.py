@@ -7,7 +7,7 @@ What is known of people (annotator_model.py) is learned with the head, on featur
 stays: the adapter is trained with the last responsibilities as weights.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
 from math import isfinite
 from pathlib import Path
@@ -191,9 +191,11 @@ def _posterior(
     )
 
 
-def figures(model: RewardModel, pairs: Sequence[Pair]) -> dict[str, Any]:
-    """All figures of a trained reward on pairs (metrics.evaluate)."""
-    return evaluate(read(model, pairs), model.log_nu)
+def figures(model: RewardModel, pairs: Sequence[Pair], scores: Mapping[int, float]) -> dict[str, Any]:
+    """All figures (metrics.evaluate) of a trained reward on pairs whose texts it scored already: `scores` are
+    normalised, by the id of the text object."""
+    differences = [scores[id(pair.first)] - scores[id(pair.second)] for pair in pairs]
+    return evaluate(_readings(pairs, model.sd * np.array(differences, dtype=np.float64)), model.log_nu)
 
 
 def _readings(pairs: Sequence[Pair], differences: Floats) -> Readings:

@@ -38,7 +38,8 @@ def run(context: RunContext) -> dict[str, Any]:
     row = context.models.reward_row(context.settings.reward_model)
     model = context.models.reward(row)
     rows, problems = _read(context)
-    texts = [text for _, _, line_texts in rows for text in line_texts]
+    lines = [text for _, _, line_texts in rows for text in line_texts]
+    texts = list({id(text): text for text in lines}.values())  # one that stands in several lines is read once
     cut = model.read_in_part(texts)
     if cut:
         context.log(
@@ -54,19 +55,21 @@ def run(context: RunContext) -> dict[str, Any]:
         scores[None] += model.score_features(features)
         for name, by_criterion in criteria.scores(model.standard(features)).items():
             scores[name] += by_criterion
-    _write(context, rows, scores)
+    place = {id(text): number for number, text in enumerate(texts)}
+    _write(context, rows, {name: [read[place[id(text)]] for text in lines] for name, read in scores.items()})
     pairs = [pair for _, record, line_texts in rows for pair in judged_pairs(record, line_texts)]
     result: dict[str, Any] = {
         "reward_model": row.name,
         "rows": len(rows),
-        "completions": len(texts),
+        "completions": len(lines),
         "cut": cut,
         "problems": len(problems),
         "criteria": list(criteria.heads),
     }
     if pairs:
         context.report("comparing with the judgments")
-        result["judged"] = plain({**figures(model, pairs), "ceiling": human_ceiling(said_of(pairs))})
+        scored = {one: scores[None][number] for one, number in place.items()}
+        result["judged"] = plain({**figures(model, pairs, scored), "ceiling": human_ceiling(said_of(pairs))})
     return result
 
 
