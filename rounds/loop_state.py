@@ -29,12 +29,13 @@ class _View(BaseModel):
 
 
 class PolicyView(_View):
-    """A policy by name; `parent` is the name of the one it was trained from."""
+    """A policy by name; `parent` is the name of the one it was trained from, `unchanged` whether it is no other."""
 
     id: int
     name: str
     kind: str
     parent: str | None
+    unchanged: bool
     created_at: str
 
 
@@ -182,7 +183,14 @@ def run_row(run: Run) -> dict[str, Any]:
 
 def _policy(policy: Policy, names: dict[int, str]) -> PolicyView:
     parent = names.get(policy.parent_id) if policy.parent_id is not None else None
-    return PolicyView(id=policy.id, name=policy.name, kind=policy.kind, parent=parent, created_at=policy.created_at)
+    return PolicyView(
+        id=policy.id,
+        name=policy.name,
+        kind=policy.kind,
+        parent=parent,
+        unchanged=policy.metrics.get("kept_steps") == 0,
+        created_at=policy.created_at,
+    )
 
 
 def _pairs(db: Database) -> PairCounts:

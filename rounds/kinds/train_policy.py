@@ -253,6 +253,7 @@ def _publish(
     metrics = {
         **plain(trained.metrics),
         "stopped_early": trained.stopped_early,
+        "kept_steps": trained.steps,
         "alarms": sorted({alarm.code for alarm in run_alarms.of(context.db, context.run.id)}),
         "reward_model": row.name if row else None,
     }

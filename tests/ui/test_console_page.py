@@ -4,6 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
+from playwright.sync_api import expect
 
 import featured_study
 import figured_study
@@ -81,6 +82,29 @@ def test_from_twelve_judgments_to_the_side_by_side_in_two_clicks(study: Database
     page.get_by_role("button", name="Next", exact=True).click()
     page.wait_for_selector("text=2 of 2")
     assert page.locator(".tm-side-prompt").first.inner_text() != first
+
+
+def test_a_policy_that_is_no_other_and_a_reward_that_chance_reaches_are_said_to_be_so(
+    study: Database, served: Callable, page
+):
+    fill(study, 6)
+    judge_all(study)
+    runs.enqueue(study, "train-reward", {})
+    reward_model(study, claim(study))
+    two_policies(study, "The same.", "The same again.")
+    for table, name, change in (
+        (
+            "reward_models",
+            "reward-1",
+            "json_set(metrics, '$.holdout.length_baseline', 0.1, '$.holdout.accuracy_low', 0.4)",
+        ),
+        ("policies", "policy-1", "json_set(metrics, '$.kept_steps', 0)"),
+    ):
+        study.execute(f"UPDATE {table} SET metrics = {change} WHERE name = ?", [name])
+    page.goto(served(study))
+    page.get_by_role("link", name="Console", exact=True).click()
+    expect(page.locator("[data-card=policy]")).to_contain_text("no other than base")
+    expect(page.locator("[data-card=reward]")).to_contain_text("Too few to tell it from chance")
 
 
 def test_a_run_is_cancelled_and_a_failed_one_says_why(study: Database, served: Callable, page):

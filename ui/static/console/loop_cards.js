@@ -36,7 +36,9 @@ export class LoopCards {
     this.fill("policy", this.policy(policy), [
       policy ? this.line("card.policy.round", { n: ["round", round] }) : this.words("card.policy.empty"),
       policy?.parent &&
-        this.line("card.policy.parent", { name: el("span", { "data-name": policy.parent }, policy.parent) }),
+        this.line(policy.unchanged ? "card.policy.unchanged" : "card.policy.parent", {
+          name: el("span", { "data-name": policy.parent }, policy.parent),
+        }),
       policy && !policy.parent && this.words("card.policy.start"),
       this.line("card.policy.prompts", {
         train: ["prompts.train", prompts.train],
