@@ -87,11 +87,14 @@ def pairs(judged: Judged, policies: dict[int, str], *, by: str, unpaired: bool =
     ends_only = unpaired and number > 2 and judged.comparison.purpose == "training"
     for places in combinations(range(number), 2):
         for unit, said in _units(judged, places, by):
-            if ends_only and set(places) != majority.extremes(said, number):
-                yield Dropped(unit, "not the best and the worst")
-                continue
             votes = majority.votes_on(said, *places)
             decision = majority.decide(votes, skips=len(said) - len(votes))
+            if ends_only and decision.reason == "both bad":
+                yield Dropped(unit, decision.reason)  # each of them would be told once for every other
+                continue
+            if ends_only and decision.winner is not None and set(places) != majority.extremes(said, number):
+                yield Dropped(unit, "not the best and the worst")
+                continue
             yield _pair(judged, unit, places, decision, policies, unpaired)
     for judgment in judged.judgments:
         if judgment.improved is not None:

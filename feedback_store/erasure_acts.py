@@ -119,7 +119,8 @@ def _change_imported(db: Database, name: str, change: Callable[[dict[str, Any]],
     """Change what stands beside imported comparisons of flags and reservations that could not be linked."""
     rows = db.rows(
         "SELECT id, extra FROM comparisons WHERE extra <> '{}' AND"
-        " (json_type(extra, '$.flags') = 'array' OR json_extract(extra, '$.reserved_for') = ?)",
+        " (json_type(extra, '$.flags') = 'array' OR json_type(extra, '$.argilla.not_submitted') = 'array'"
+        " OR json_extract(extra, '$.reserved_for') = ?)",
         [name],
     )
     changed = 0
@@ -147,7 +148,18 @@ def _renamed(extra: dict[str, Any], name: str, new_name: str) -> dict[str, Any]:
         return {**flag, **dict.fromkeys(own, new_name)}
 
     reserved = {"reserved_for": new_name} if extra.get("reserved_for") == name else {}
-    return {**_with_flags(extra, rename), **reserved}
+    return {**_with_flags(extra, rename), **reserved, **_renamed_drafts(extra, name, new_name)}
+
+
+def _renamed_drafts(extra: dict[str, Any], name: str, new_name: str) -> dict[str, Any]:
+    """What Argilla kept of answers that were not submitted."""
+    argilla = extra.get("argilla")
+    if not isinstance(argilla, dict) or not isinstance(drafts := argilla.get("not_submitted"), list):
+        return {}
+    renamed = [
+        {**one, "user": new_name} if isinstance(one, dict) and one.get("user") == name else one for one in drafts
+    ]
+    return {"argilla": {**argilla, "not_submitted": renamed}}
 
 
 def _with_flags(extra: dict[str, Any], change: Callable[[Any], Any]) -> dict[str, Any]:

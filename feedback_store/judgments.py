@@ -6,7 +6,7 @@ versions are kept.
 """
 
 import json
-from collections.abc import Sequence
+from collections.abc import Collection, Sequence
 from dataclasses import dataclass, field
 from typing import Any
 
@@ -271,6 +271,15 @@ def by_key(db: Database, annotator_id: int, key: str) -> Judgment | None:
     """Return the judgment that a person sent under this key, or None."""
     row = _by_key(db, annotator_id, key)
     return _judgment(row) if row else None
+
+
+def counting(db: Database, judgment_ids: Collection[int]) -> list[int]:
+    """Return those of these judgments that count now, in id order."""
+    wanted = json.dumps(sorted(judgment_ids))
+    rows = db.rows(
+        "SELECT id FROM counted_judgments WHERE id IN (SELECT value FROM json_each(?)) ORDER BY id", [wanted]
+    )
+    return [row["id"] for row in rows]
 
 
 def live(

@@ -115,7 +115,7 @@ def next_questions(
 def _live(
     db: Database, person: Annotator, asking: Asking, now: str, limit: int, comparison_ids: Sequence[int] | None
 ) -> QuestionBatch:
-    held = _held(db, person.id, now)[:limit]
+    held = _renewed(db, _held(db, person.id, now)[:limit], now, asking)  # before what is held by nobody is looked for
     found = askable.ordinary(db, person, asking, now, max(COUNT_UP_TO, limit), comparison_ids)
     wanted = _fair_share(db, person.id, limit, len(held) + len(found), now) - len(held)
     taken = _take(db, person, asking, now, found, len(held), wanted) if wanted > 0 else []
@@ -130,7 +130,8 @@ def _training(db: Database, person: Annotator, asking: Asking, now: str, limit: 
     if qualifying.standing(db, person.id, asking.qualifying) == "not_qualified":
         return QuestionBatch("not_qualified", [])
     missing = qualifying.missing(db, person.id, asking.qualifying)
-    held = [row for row in _held(db, person.id, now) if row["purpose"] == "check"][: min(limit, missing)]
+    checks = [row for row in _held(db, person.id, now) if row["purpose"] == "check"]
+    held = _renewed(db, checks[: min(limit, missing)], now, asking)
     taken: list[Row] = []
     while len(held) + len(taken) < min(limit, missing):
         row = askable.check_question(db, person, asking, now)
@@ -142,11 +143,16 @@ def _training(db: Database, person: Annotator, asking: Asking, now: str, limit: 
     return QuestionBatch("ready", _handed_out(db, held, taken, now, asking), missing, training=True)
 
 
-def _handed_out(db: Database, held: list[Row], taken: list[Row], now: str, asking: Asking) -> list[Question]:
-    """The questions of these rows; those that were held already get a new expiry."""
-    expires = clock.after(now, asking.lease_seconds)
+def _renewed(db: Database, held: list[Row], now: str, asking: Asking) -> list[Row]:
+    """What a person holds, with a new expiry."""
     for row in held:
+        expires = clock.after(now, asking.lease_seconds)
         db.execute("UPDATE assignments SET expires_at = ? WHERE id = ?", [expires, row["assignment_id"]])
+    return held
+
+
+def _handed_out(db: Database, held: list[Row], taken: list[Row], now: str, asking: Asking) -> list[Question]:
+    expires = clock.after(now, asking.lease_seconds)
     return [_question(db, row, expires) for row in held + taken]
 
 

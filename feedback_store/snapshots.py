@@ -3,7 +3,7 @@
 from collections.abc import Collection
 from dataclasses import dataclass
 
-from feedback_store import exclusions, preferences, runs
+from feedback_store import judgments, preferences, runs
 from feedback_store.database import Database
 from feedback_store.runs import Lease
 
@@ -35,16 +35,15 @@ def take(db: Database, lease: Lease, *, on_prompts: Collection[int] | None = Non
     """Write down as a run's snapshot the judgments that amount to preferences now; return their ids, in order.
 
     With `on_prompts` only those outside the hold-out on these prompts: what trains a policy straight.
-    They are read before the write lock is taken, so that submits do not wait; whoever is left out or withdraws in
-    between is not in it. Raises LeaseLost.
+    They are read before the write lock is taken, so that submits do not wait; what counts no more by then (replaced,
+    undone, taken back with its import, of somebody who was left out) is not in it. Raises LeaseLost.
     """
     found = preferences.derive(db)
     if on_prompts is not None:
         prompts = set(on_prompts)
         found = [one for one in found if one.split != "holdout" and one.prompt_id in prompts]
     with db.transaction():
-        left_out = {one.annotator_id for one in exclusions.current(db)}
-        used = sorted({one.judgment_id for one in found if one.annotator_id not in left_out})
+        used = judgments.counting(db, {one.judgment_id for one in found})
         if used:
             runs.snapshot(db, lease, used)
     return used

@@ -15,6 +15,7 @@ from pathlib import Path
 from typing import Any
 
 from feedback_store import pseudonyms
+from feedback_store.comparisons import Comparison
 from feedback_store.completions import Completion
 from feedback_store.database import Database
 from feedback_store.exchange_reading import Judged, Names, Reading
@@ -80,14 +81,12 @@ class _Shown:
 def row_of(judged: Judged, names: Names, shown: _Shown, flags: list[Row]) -> Row:
     """Return a comparison as a row of this format."""
     comparison, prompt = judged.comparison, judged.prompt
-    extra = dict(comparison.extra)
+    extra = _named(comparison.extra, shown.name_of)
     own_round = names.rounds.get(comparison.round_id) if comparison.round_id else None
     further = {
         "qualification": comparison.qualification,
         "repeats": shown.comparison(comparison.repeats_id) if comparison.repeats_id else None,
-        "reserved_for": shown.name_of(names.annotators[comparison.reserved_for].name)
-        if comparison.reserved_for
-        else None,
+        "reserved_for": _reserved_for(comparison, names, shown),
         "flags": flags,
     }
     further = {name: value or extra.pop(name, None) for name, value in further.items()}
@@ -115,6 +114,31 @@ def row_of(judged: Judged, names: Names, shown: _Shown, flags: list[Row]) -> Row
         **_filled(further),
         **extra,
     }
+
+
+def _reserved_for(comparison: Comparison, names: Names, shown: _Shown) -> str | None:
+    """Whom alone it is asked; nobody who withdrew is named."""
+    person = names.annotators[comparison.reserved_for] if comparison.reserved_for else None
+    return None if person is None or person.paused_why == "withdrawn" else shown.name_of(person.name)
+
+
+def _named(extra: Row, name_of: NameOf) -> Row:
+    """What an import brought beside a comparison, people who are none of this study by `name_of` as well."""
+    named = dict(extra)
+    if isinstance(reserved := named.get("reserved_for"), str):
+        named["reserved_for"] = name_of(reserved)
+    if isinstance(flags := named.get("flags"), list):
+        named["flags"] = [_with_names(flag, ("annotator", "resolved_by"), name_of) for flag in flags]
+    argilla = named.get("argilla")
+    if isinstance(argilla, dict) and isinstance(drafts := argilla.get("not_submitted"), list):
+        named["argilla"] = {**argilla, "not_submitted": [_with_names(one, ("user",), name_of) for one in drafts]}
+    return named
+
+
+def _with_names(row: Any, keys: tuple[str, ...], name_of: NameOf) -> Any:
+    if not isinstance(row, dict):
+        return row
+    return {**row, **{key: name_of(row[key]) for key in keys if isinstance(row.get(key), str)}}
 
 
 def _completion(one: Completion, names: Names) -> Row:

@@ -7,9 +7,10 @@ from typing import Any
 
 import pytest
 
-from feedback_store import annotators, comparisons, completions, judgments, prompts
+from feedback_store import annotators, comparisons, completions, erasure, judgments, prompts
 from feedback_store.database import Database
-from feedback_store.exchange import import_file
+from feedback_store.exchange import export, import_file
+from feedback_store.formats import comparisons as comparisons_format
 
 FOREIGN = Path(__file__).parent / "foreign"
 ANN, BOB = (f"00000000-0000-0000-0000-00000000000{number}" for number in (1, 2))
@@ -89,3 +90,29 @@ def test_a_chat_field_is_the_prompt(db: Database, tmp_path: Path) -> None:
     chat = [{"role": "user", "content": "Hi"}, {"role": "assistant", "content": "Ho"}, {"role": "user", "content": "?"}]
     assert taken(db, tmp_path, {"prompt": chat}) is None
     assert prompts.listing(db)[0].messages == chat
+
+
+def test_a_draft_of_somebody_who_is_no_annotator_is_named_by_pseudonym_and_can_be_erased(
+    db: Database, tmp_path: Path
+) -> None:
+    drafts = {
+        "q.responses": [["a-2", "a-1", "a-3"], ["a-1", "a-2", "a-3"]], "q.responses.users": ["ursula", "viktor"],
+        "q.responses.status": ["submitted", "draft"],
+    }  # fmt: skip
+    assert taken(db, tmp_path, drafts) is None
+    export(db, "comparisons", tmp_path / "plain")
+    export(db, "comparisons", tmp_path / "hidden", people="pseudonyms")
+    assert "viktor" in (tmp_path / "plain" / "comparisons.jsonl").read_text()
+    hidden = (tmp_path / "hidden" / "comparisons.jsonl").read_text()
+    assert "viktor" not in hidden and "ursula" not in hidden
+    viktor = annotators.ensure(db, "viktor")
+    erasure.erase(db, viktor.id, by="lead", reason="asked for it")
+    export(db, "comparisons", tmp_path / "erased")
+    assert "viktor" not in (tmp_path / "erased" / "comparisons.jsonl").read_text()
+
+
+def test_a_flag_that_names_nobody_of_the_study_is_named_by_pseudonym(db: Database) -> None:
+    flag = {"annotator": "vera", "note": "odd", "resolved_by": "lena"}
+    named = comparisons_format._named({"flags": [flag], "reserved_for": "wanda", "other": 1}, str.upper)
+    assert named["flags"] == [{"annotator": "VERA", "note": "odd", "resolved_by": "LENA"}]
+    assert (named["reserved_for"], named["other"]) == ("WANDA", 1)

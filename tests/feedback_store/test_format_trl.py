@@ -209,7 +209,17 @@ def test_a_ranking_gives_unpaired_shapes_its_best_and_its_worst_and_nothing_in_b
     report = export(db, "trl", tmp_path / "out", shape="unpaired")
     labels = [(row["completion"], row["label"]) for row in rows_of(tmp_path / "out/train.jsonl")]
     assert labels == [("Answer 1 to 0.", True), ("Answer 2 to 0.", False)]
-    assert report.dropped == {"not the best and the worst": 5}
+    assert report.dropped == {"not the best and the worst": 4, "tie": 1}
+
+
+def test_a_ranking_that_decides_nothing_is_dropped_for_what_it_says(
+    db: Database, compare: Callable, judge: Callable, tmp_path: Path
+) -> None:
+    [bad, skipped, _] = compare(db, 3, candidates=3)
+    judge(db, bad, [1, 1, 1], both_bad=True)
+    judge(db, skipped, None, skipped="cannot tell")
+    report = export(db, "trl", tmp_path / "out", shape="unpaired")
+    assert report.dropped == {"both bad": 3, "skipped by all": 3, "not judged": 3}
 
 
 @pytest.mark.parametrize("improved", ["text alone", {"text": "x"}, {"position": 2, "text": "x"}, {"position": True}, 3])

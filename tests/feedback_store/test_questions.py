@@ -159,6 +159,17 @@ def test_an_expired_lease_that_nobody_took_is_renewed(db: Database, compare: Cal
     assert asked(db, ann, limit=1, now=clock.after(NOW, 100)) == ids[:1]
 
 
+def test_what_is_held_over_its_expiry_is_not_handed_out_a_second_time_beside_itself(
+    db: Database, compare: Callable, ann: int
+) -> None:
+    ids = compare(db, 3)
+    assert asked(db, ann, limit=2, asking=MINUTE) == ids[:2]
+    later = clock.after(NOW, 100)
+    assert asked(db, ann, limit=3, now=later, asking=MINUTE) == ids
+    assert db.value("SELECT COUNT(*) FROM assignments WHERE ended_at IS NULL") == 3
+    assert db.value("SELECT COUNT(*) FROM assignments") == 3
+
+
 def test_a_question_given_back_goes_to_others(db: Database, compare: Callable, ann: int, bob: int) -> None:
     [comparison] = compare(db)
     asked(db, ann)

@@ -14,6 +14,7 @@ from feedback_store import (
     exclusions,
     flags,
     information_texts,
+    judgments,
     preferences,
     questions,
     reward_models,
@@ -77,6 +78,26 @@ def test_who_withdraws_while_a_snapshot_is_read_is_not_in_it(told: Database, mon
 
     monkeypatch.setattr(preferences, "derive", slowly)
     assert snapshots.take(told, lease) == [2, 4] == list(runs.judgments_of(told, lease.run_id))
+
+
+def test_an_answer_that_is_changed_while_a_snapshot_is_read_is_in_it_once_at_most(
+    told: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    runs.enqueue(told, "train-reward", {}, now=NOW)
+    lease = runs.claim(told, "worker", lease_seconds=60)
+    assert lease is not None
+    derive = preferences.derive
+    before = {one.judgment_id for one in derive(told)}
+
+    def slowly(db: Database) -> list[preferences.Preference]:
+        found = derive(db)
+        judgments.undo(db, 2, "undo")
+        return [*found, *derive(db)]
+
+    monkeypatch.setattr(preferences, "derive", slowly)
+    taken = snapshots.take(told, lease)
+    assert set(taken) < before
+    assert set(taken) == {one.judgment_id for one in derive(told)}
 
 
 def test_their_words_are_gone_from_the_bytes_and_their_name_stays(told: Database) -> None:
