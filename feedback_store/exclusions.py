@@ -92,6 +92,8 @@ def effect(db: Database, annotator_id: int) -> Effect:
         one.annotator_id for one in current(db) if one.annotator_id is not None and one.annotator_id != annotator_id
     ]
     left_out = sum(int((db.row(_OWN, [one]) or {})["own"]) for one in others)
+    if any(one.import_id is not None for one in current(db)):
+        left_out += int(db.value(_OF_IMPORTS))
     return Effect(int(own["own"]), everybody - left_out, int(own["alone"] or 0))
 
 
@@ -101,8 +103,15 @@ def current(db: Database) -> list[Exclusion]:
 
 
 _OWN = """
-SELECT COUNT(*) AS own, SUM(c.decided = 1) AS alone FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
-WHERE j.annotator_id = ? AND j.skipped IS NULL AND c.purpose = 'training'"""
+SELECT COUNT(*) AS own, SUM(NOT EXISTS (SELECT 1 FROM counted_judgments o WHERE o.comparison_id = j.comparison_id
+    AND o.annotator_id <> j.annotator_id AND o.skipped IS NULL)) AS alone
+FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
+WHERE j.annotator_id = ? AND j.skipped IS NULL AND c.purpose = 'training'
+  AND NOT EXISTS (SELECT 1 FROM exclusions e WHERE e.import_id = j.import_id AND e.ended_at IS NULL)"""
+_OF_IMPORTS = """
+SELECT COUNT(*) FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
+WHERE j.import_id IN (SELECT import_id FROM exclusions WHERE ended_at IS NULL AND import_id IS NOT NULL)
+  AND j.skipped IS NULL AND c.purpose = 'training'"""
 
 
 def _subject(db: Database, annotator_id: int | None, import_id: int | None) -> str:

@@ -44,6 +44,8 @@ def test_what_leaving_somebody_out_does_is_known_before(study: Study):
     exclusions.leave_out(db, annotator_id=bob, reason="test", by="lead")
     assert exclusions.effect(db, ann) == exclusions.Effect(own=2, all=3, alone=1)
     assert exclusions.effect(db, bob) == exclusions.Effect(own=1, all=4, alone=0)
+    exclusions.leave_out(db, annotator_id=annotators.ensure(db, "cleo").id, reason="test", by="lead")
+    assert exclusions.effect(db, ann) == exclusions.Effect(own=2, all=2, alone=2), "those left out hold no pair"
 
 
 def test_leases_in_force_are_counted_by_people_and_questions(study: Study):
