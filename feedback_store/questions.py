@@ -145,8 +145,8 @@ def _training(db: Database, person: Annotator, asking: Asking, now: str, limit: 
 
 def _renewed(db: Database, held: list[Row], now: str, asking: Asking) -> list[Row]:
     """What a person holds, with a new expiry."""
+    expires = clock.after(now, asking.lease_seconds)
     for row in held:
-        expires = clock.after(now, asking.lease_seconds)
         db.execute("UPDATE assignments SET expires_at = ? WHERE id = ?", [expires, row["assignment_id"]])
     return held
 

@@ -141,11 +141,6 @@ def train(
     return TrainedReward(model, report, rows, readings, crossed, posterior, criteria)
 
 
-def read(model: RewardModel, pairs: Sequence[Pair]) -> Readings:
-    """What a trained reward says of pairs."""
-    return _read(model, pairs, model.all_features)
-
-
 def _read(model: RewardModel, pairs: Sequence[Pair], features_of: Callable[[Sequence[Text]], Tensor]) -> Readings:
     texts, first, second = unique_texts(pairs)
     with torch.no_grad():

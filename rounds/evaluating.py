@@ -88,9 +88,9 @@ def sides_of(db: Database, names: list[str]) -> list[Policy]:
 def require_sides(db: Database, config: Mapping[str, Any]) -> None:
     """Raises CannotEvaluate or InvalidInput where an evaluate run with these settings would have no sides, or a blind
     one too few."""
-    sides_of(db, config["policies"])
+    sides = _sides(db, config)
     if config["blind"]["judgments"]:
-        evaluations.require_number(_sides(db, config))
+        evaluations.require_number(sides)
 
 
 def _sides(db: Database, config: Mapping[str, Any]) -> list[tuple[int, int]]:

@@ -7,7 +7,7 @@ from dataclasses import dataclass
 from typing import Any
 
 from rounds import setting_fields
-from rounds.policy_settings import ALGORITHMS
+from rounds.policy_settings import ALGORITHMS, not_chosen
 from rounds.setting_fields import Fault
 from rounds.settings import SettingsError, settings_model
 
@@ -18,8 +18,7 @@ ZERO_WEIGHT = "fault.zero_weight"
 @dataclass(frozen=True)
 class _CountsWith:
     """A setting counts where `other` passes `counts`; `needed` says which values do, by a code of NEEDED or as one
-    value. Names within an algorithm's group
-    stand without it.
+    value. Names within an algorithm's group stand without it.
     """
 
     name: str
@@ -90,7 +89,13 @@ def faults(kind: str, asked: Collection[str], config: Mapping[str, Any]) -> dict
 
 
 def require_none(kind: str, asked: Collection[str], config: Mapping[str, Any]) -> None:
-    """Raises SettingsError for the first of these faults."""
+    """Raises SettingsError for a setting of an algorithm that is not chosen, and for the first of the faults."""
+    for name in asked:
+        if (group := name.partition(".")[0]) in not_chosen(config):
+            raise SettingsError(
+                f"{name} counts only with algorithm={group}; this run's is {config['algorithm']}. Set "
+                f"algorithm={group} as well, or write {config['algorithm']}.{name.partition('.')[2]}."
+            )
     for fault in faults(kind, asked, config).values():
         raise SettingsError(fault.words)
 

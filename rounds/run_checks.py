@@ -13,7 +13,7 @@ from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from language_models import plain_lora
 from rounds import checksums, evaluating, models_beside, own_lora, policy_record
-from rounds.policy_settings import not_chosen, training_of
+from rounds.policy_settings import training_of
 from rounds.settings import SettingsError
 
 ADAPTER_FILES = (
@@ -21,16 +21,6 @@ ADAPTER_FILES = (
     "chat_template.jinja", "special_tokens_map.json", "vocab.json", "merges.txt",
 )  # fmt: skip
 """What is read of an adapter's folder."""
-
-
-def refuse_other_algorithms(asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:
-    """Raises SettingsError for a setting of an algorithm that is not the chosen one: it would change nothing."""
-    for name in asked:
-        if (group := name.partition(".")[0]) in not_chosen(config):
-            raise SettingsError(
-                f"{name} counts only with algorithm={group}; this run's is {config['algorithm']}. Set "
-                f"algorithm={group} as well, or write {config['algorithm']}.{name.partition('.')[2]}."
-            )
 
 
 def refuse_other_lora(db: Database, asked: Mapping[str, Any], config: Mapping[str, Any]) -> None:

@@ -80,7 +80,6 @@ def resolve(
     asked = parse(kind, given, config_file, defaults=own)
     config = parse(kind, given, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
     by_hand = setting_fields.flat({**read_toml(config_file), **given})
-    run_checks.refuse_other_algorithms(by_hand, config)
     idle_settings.require_none(kind, by_hand, config)
     if kind == "train-policy":
         run_checks.refuse_other_temperature(own, config)

@@ -20,7 +20,7 @@ from feedback_store.drawing import Asking
 from feedback_store.judgments import NewJudgment
 from feedback_store.questions import Question
 from feedback_store.runs import Run
-from rounds import estimating, idle_settings, run_checks, run_plan, simulated_annotators, studies, tastes, verbs
+from rounds import estimating, idle_settings, run_plan, simulated_annotators, studies, tastes, verbs
 from rounds.demo.demo import HOLDOUT_SHARE
 from rounds.policy_settings import training_of
 from rounds.round_report import collapsed, report
@@ -262,9 +262,7 @@ def _overrides(texts: Iterable[str]) -> dict[str, dict[str, str]]:
             raise SettingsError(f"{text!r} is no setting of a run: write KIND.KEY=VALUE, where KIND is one of {kinds}.")
         found.setdefault(kind, {})[key] = value.strip()
     for kind, asked in found.items():
-        config = parse(kind, asked)
-        run_checks.refuse_other_algorithms(asked, config)
-        idle_settings.require_none(kind, asked, config)
+        idle_settings.require_none(kind, asked, parse(kind, asked))
     _refuse_rankings("sample.candidates", parse("sample", found.get("sample", {}))["candidates"])
     policy, reward = (parse(kind, found.get(kind, {})) for kind in ("train-policy", "train-reward"))
     if policy["reward_combination"] != "head" and not reward["reward"]["ensemble"]["members"]:

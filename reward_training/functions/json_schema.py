@@ -35,7 +35,6 @@ class Settings(FunctionSettings):
         except SchemaError as error:
             raise ValueError(f"this is no JSON Schema: {error.message} (at {error.json_path})") from None
         _require_resolvable(schema)
-        _require_patterns(schema)
         return schema
 
 
@@ -84,19 +83,6 @@ def _require_resolvable(schema: dict[str, Any]) -> None:
                 resolver.lookup(reference)
             except Unresolvable:
                 raise ValueError(f"$ref {reference!r} leads to nothing in this schema; no other one is read") from None
-
-
-def _require_patterns(schema: dict[str, Any]) -> None:
-    """Raises ValueError for a pattern that is no regular expression."""
-    import regex
-
-    for one in _inside(schema):
-        inside = one.get("patternProperties")
-        for pattern in [one.get("pattern"), *(inside if isinstance(inside, dict) else ())]:
-            try:
-                regex.compile(pattern if isinstance(pattern, str) else "")
-            except (regex.error, RecursionError, OverflowError) as error:
-                raise ValueError(f"{pattern!r} is no regular expression: {error}") from None
 
 
 def _inside(part: Any) -> Iterator[dict[str, Any]]:

@@ -25,7 +25,7 @@ from reward_training.metrics import Readings, evaluate
 from reward_training.model import RewardModel, completion_mean
 from reward_training.records import Pair, Text
 from reward_training.settings import RewardSettings
-from reward_training.training import TooFewPairs, TrainedReward, _cross_fitted, figures, read, train
+from reward_training.training import TooFewPairs, TrainedReward, _cross_fitted, figures, train
 from tiny_models import fresh_tiny, randomise
 
 SETTINGS = RewardSettings(epochs=2, learning_rate=3e-3, pairs_per_step=8, tokens_per_batch=800)
@@ -80,7 +80,7 @@ def with_ensemble(base: LanguageModel, tmp_path_factory: pytest.TempPathFactory)
 
 def of(model: RewardModel, pairs: Sequence[Pair]) -> dict[str, Any]:
     """All figures of a trained reward on pairs, which it reads."""
-    return evaluate(read(model, pairs), model.log_nu)
+    return evaluate(training._read(model, pairs, model.all_features), model.log_nu)
 
 
 def test_a_taste_that_can_be_read_off_the_text_is_learned_on_unseen_prompts(trained: TrainedReward) -> None:

@@ -103,8 +103,10 @@ def test_many_judgments_give_the_interval_of_a_bootstrap_over_prompts() -> None:
 
 def on_prompts(prompts: int, each: int, share: float) -> list[BlindJudgment]:
     """`each` judgments of every prompt, the wins spread evenly over them."""
-    outcomes = ["win" if int((n + 1) * share) > int(n * share) else "loss" for n in range(prompts * each)]
-    return [BlindJudgment(n, n // each, True, outcome) for n, outcome in enumerate(outcomes)]  # type: ignore[arg-type]
+    numbers = range(prompts * each)
+    return [
+        BlindJudgment(n, n // each, True, "win" if int((n + 1) * share) > int(n * share) else "loss") for n in numbers
+    ]
 
 
 def test_more_judgments_of_few_prompts_tell_more_and_the_promise_is_kept() -> None:
@@ -125,17 +127,18 @@ def test_one_prompt_that_is_judged_most_does_not_decide(counts: list[int]) -> No
     for _ in range(200):
         leaning = draw.beta(2, 2, len(counts))
         prompts = np.repeat(np.arange(len(counts)), counts)
-        said = ["win" if draw.random() < leaning[prompt] else "loss" for prompt in prompts]
-        of = zip(prompts.tolist(), said, strict=True)
-        made = [BlindJudgment(n, prompt, True, one) for n, (prompt, one) in enumerate(of)]  # type: ignore[arg-type]
+        made = [
+            BlindJudgment(n, prompt, True, "win" if draw.random() < leaning[prompt] else "loss")
+            for n, prompt in enumerate(prompts.tolist())
+        ]
         missed += not summarise(made).cannot_tell
     assert missed <= 10
 
 
 def test_where_nearly_all_are_alike_more_of_the_same_prompts_are_no_help() -> None:
     def ties(each: int) -> list[BlindJudgment]:
-        said = ["win" if place < 3 * each else "tie" for place in range(10 * each)] * 3
-        return [BlindJudgment(n, n // each, True, one) for n, one in enumerate(said)]  # type: ignore[arg-type]
+        places = [*range(10 * each)] * 3
+        return [BlindJudgment(n, n // each, True, "win" if at < 3 * each else "tie") for n, at in enumerate(places)]
 
     once, often = (summarise(ties(each)) for each in (1, 20))
     assert once.interval == often.interval == "wilson"
