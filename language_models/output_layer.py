@@ -14,6 +14,7 @@ from transformers import PreTrainedModel
 from transformers.modeling_outputs import BaseModelOutputWithPastAndCrossAttentions as Top
 
 CHUNK = 128  # rows of logits at a time: 25 MB for 49,152 tokens in 32 bits
+NEVER = -1e4  # nats: a token of that log-prob or a lower one has chance 0 in 32 bits
 
 
 class _Handed(nn.Module):
@@ -47,7 +48,8 @@ class OutputLayer:
             all_log_probs = torch.log_softmax(self(part).float() / temperature, dim=-1)
             chosen.append(all_log_probs.gather(-1, tokens.unsqueeze(-1)).squeeze(-1))
             if with_entropy:
-                entropies.append(-(all_log_probs.exp() * all_log_probs).sum(-1))
+                bounded = all_log_probs.clamp(min=NEVER)  # of a masked token: 0 * -inf would be no number
+                entropies.append(-(bounded.exp() * bounded).sum(-1))
         return torch.cat(chosen), torch.cat(entropies) if with_entropy else None
 
 

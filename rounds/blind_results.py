@@ -10,7 +10,7 @@ from typing import Literal
 from feedback_store import judged_policies, policies
 from feedback_store.database import Database
 from rounds.policy_results import SCORES, BlindJudgment, PolicyResult, summarise
-from rounds.stop_rule import boundary
+from rounds.stop_rule import Score, confidence
 
 ERROR = 0.05
 _OUTCOMES: dict[str, Literal["win", "tie", "loss"]] = {"first": "win", "tie": "tie", "second": "loss"}
@@ -42,19 +42,22 @@ def result_of(db: Database, newer: str, older: str) -> PolicyResult:
 
 
 def held_at_every_look(result: PolicyResult, judged: Sequence[BlindJudgment], wanted: int) -> PolicyResult:
-    """The same result with the interval of the sequential rule's own boundary, which holds at all times at once, over
-    all judgments: those that ended nothing are as likely to go either way. All pairs of a ranking are one score, which
-    lies between 0 and the sum of their weights.
+    """The same result with the sequential rule's own interval, which holds at all times at once, over all judgments:
+    those that ended nothing are as likely to go either way. All pairs of a ranking are one score.
 
     `more_judgments` is what an interval for one look would take: None where that is already there.
     """
-    weights: dict[int, float] = defaultdict(float)
+    of_each: dict[int, list[BlindJudgment]] = defaultdict(list)
     for one in judged:
-        weights[one.judgment_id] += one.weight
-    total = sum(weights.values())
-    share = sum(SCORES[one.outcome] * one.weight for one in judged) / total
-    width = boundary(sum(weight**2 for weight in weights.values()), error=ERROR, wanted=wanted) / total
-    low, high = max(share - width, 0.0), min(share + width, 1.0)
+        of_each[one.judgment_id].append(one)
+    low, high = confidence([_score(together) for together in of_each.values()], error=ERROR, wanted=wanted)
     cannot_tell = low <= 0.5 <= high
     more = (result.more_judgments or None) if cannot_tell else 0
     return replace(result, low=low, high=high, interval="every look", cannot_tell=cannot_tell, more_judgments=more)
+
+
+def _score(together: Sequence[BlindJudgment]) -> Score:
+    """One judgment's pairs of these two policies."""
+    weight = sum(one.weight for one in together)
+    value = sum(SCORES[one.outcome] * one.weight for one in together) / weight
+    return Score(value, together[0].prompt_id, weight)

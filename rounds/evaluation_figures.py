@@ -80,7 +80,7 @@ def _hold_at_every_look(evaluation: Evaluation, judged: Sequence[Judged], pairs:
     """
     scores = stop_rule.scores_by_pair(judged)
     for pair in pairs:
-        said = [1 - score for score in scores.get((pair["older"], pair["newer"]), [])]
+        said = [replace(one, value=1 - one.value) for one in scores.get((pair["older"], pair["newer"]), [])]
         low, high = stop_rule.confidence(
             said, error=evaluation.error / len(pairs), wanted=-(-evaluation.wanted // len(pairs))
         )

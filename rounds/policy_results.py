@@ -13,9 +13,9 @@ prompt are alike:
   as many judgments, each of its own prompt: prompts that happen to agree prove nothing.
 
 Both are for one look. Who looks after each judgment and stops when the interval leaves a half is wrong more often than
-one time in twenty: rounds/stop_rule.py is for that, and rounds/blind_results.py takes the interval of its boundary
-("every look") where an evaluation may have ended so. An interval of this file beside such judgments is not adjusted for
-it; the result says so (`looked`).
+one time in twenty: rounds/stop_rule.py is for that, with an interval that is never narrower, and
+rounds/blind_results.py takes it ("every look") where an evaluation may have ended so. An interval of this file beside
+such judgments is not adjusted for it; the result says so (`looked`).
 """
 
 from __future__ import annotations
@@ -120,6 +120,31 @@ def wilson(share: float, number: float) -> tuple[float, float]:
     return max(low, 0.0), min(high, 1.0)
 
 
+def one_look(score: Floats, weight: Floats, prompt_ids: Sequence[int]) -> tuple[float, float]:
+    """The 95 % interval of the weighted mean of scores from 0 to 1, over prompts; 0 to 1 where there are none."""
+    _, low, high, _, _ = _estimate(score, weight, prompt_ids, len(score))
+    return low, high
+
+
+def design_effect(score: Floats, weight: Floats, prompt_ids: Sequence[int]) -> float:
+    """How many times the variance of the scores' mean is what it would be were each of its own prompt (Kish 1965,
+    section 8.2); at least 1, and 1 where no prompt has two scores or all scores are the same."""
+    _, place = np.unique(np.asarray(prompt_ids), return_inverse=True)
+    error, alone = _standard_errors(score, weight, place)
+    return max((error / alone) ** 2, 1.0) if alone > 0 else 1.0
+
+
+def _standard_errors(score: Floats, weight: Floats, place: NDArray[np.int64]) -> tuple[float, float]:
+    """Of the weighted mean: with prompts as the unit, and were each judgment of its own prompt. 0 of one prompt."""
+    total, prompts = float(weight.sum()), int(place.max()) + 1
+    if prompts < 2:
+        return 0.0, 0.0
+    residual = weight * (score - float((score * weight).sum()) / total)
+    correction = prompts / (prompts - 1)
+    by_prompt, alone = (np.bincount(place, weights=residual) ** 2).sum(), (residual**2).sum()
+    return math.sqrt(correction * float(by_prompt)) / total, math.sqrt(correction * float(alone)) / total
+
+
 Estimated = tuple[float | None, float, float, Literal["none", "wilson", "by prompt"], int | None]
 
 
@@ -139,10 +164,7 @@ def _estimate(score: Floats, weight: Floats, prompt_ids: Sequence[int], judgment
         stuck = judgments >= 2 * prompts  # more of the same prompts would tell nothing
         more = None if needed is None or stuck else needed - number
         return share, low, high, "wilson", _more(low, high, more)
-    residual = weight * (score - share)
-    correction = prompts / (prompts - 1)
-    error = math.sqrt(correction * float((np.bincount(place, weights=residual) ** 2).sum())) / total
-    alone = math.sqrt(correction * float((residual**2).sum())) / total  # were each judgment of its own prompt
+    error, alone = _standard_errors(score, weight, place)
     t = float(stdtrit(number - 1, 0.975))
     least, most = wilson(share, total**2 / float((weight**2).sum()))
     low, high = max(min(share - t * error, least), 0.0), min(max(share + t * error, most), 1.0)

@@ -13,16 +13,27 @@ times at once, and the rule stops as soon as a half lies outside. `rho` says whe
 half of the judgments that are wanted at most. It is fixed when the evaluation starts.
 
 With ties the scores vary less than assumed, and the rule is only more careful than it says.
+
+All that holds while each judgment is of a prompt of its own. Judgments of one prompt are alike: once prompts come again
+the next score has not mean 1/2 given those before it, and by the same ten prompts again and again equal sides would be
+told apart in up to 60 % of studies. So V_t is multiplied by the design effect that the judgments show (`design_effect`;
+1 while no prompt has come twice): in studies played with 10 to 100 prompts and up to 400 judgments that keeps equal
+sides together as often as it says, and takes nothing where prompts are alike. Nor is the interval ever narrower than
+that of one look (policy_results.py), which knows how little a few prompts of one mind prove.
 """
 
 from __future__ import annotations
 
 import math
 from collections.abc import Iterable, Mapping, Sequence
+from dataclasses import dataclass
 from itertools import combinations
 from typing import Protocol
 
+import numpy as np
+
 from feedback_store.preferences import Outcome
+from rounds.policy_results import design_effect, one_look
 
 SCORES: dict[Outcome, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
 
@@ -36,16 +47,30 @@ def boundary(judged: float, *, error: float, wanted: int) -> float:
     return math.sqrt((time + rho) * math.log((time + rho) / (rho * error**2)))
 
 
-def confidence(scores: Sequence[float], *, error: float, wanted: int) -> tuple[float, float]:
+@dataclass(frozen=True)
+class Score:
+    """What one judgment says of two sides: 1 for the one, 0 for the other, and of which prompt. A ranking of several
+    texts is one score, with the weights of its pairs together."""
+
+    value: float
+    prompt_id: int
+    weight: float = 1.0
+
+
+def confidence(scores: Sequence[Score], *, error: float, wanted: int) -> tuple[float, float]:
     """The interval that holds the true share at all times with probability 1 - error; 0 to 1 without scores."""
-    judged = len(scores)
-    if judged == 0:
-        return 0.0, 1.0
-    share, width = sum(scores) / judged, boundary(judged, error=error, wanted=wanted) / judged
-    return max(share - width, 0.0), min(share + width, 1.0)
+    value, weight = (np.array([getattr(one, name) for one in scores]) for name in ("value", "weight"))
+    prompts = [one.prompt_id for one in scores]
+    low, high = one_look(value, weight, prompts)
+    if not scores:
+        return low, high
+    total, spread = float(weight.sum()), design_effect(value, weight, prompts)
+    share = float((value * weight).sum()) / total
+    width = boundary(float((weight**2).sum()) * spread, error=error, wanted=wanted) / total
+    return max(min(share - width, low), 0.0), min(max(share + width, high), 1.0)
 
 
-def decided(scores: Sequence[float], *, error: float, wanted: int) -> bool:
+def decided(scores: Sequence[Score], *, error: float, wanted: int) -> bool:
     """Whether two sides are told apart."""
     low, high = confidence(scores, error=error, wanted=wanted)
     return not low <= 0.5 <= high
@@ -55,6 +80,8 @@ class Comparison(Protocol):
     """One judgment of two sides, each by its place."""
 
     @property
+    def prompt_id(self) -> int: ...
+    @property
     def first(self) -> int: ...
     @property
     def second(self) -> int: ...
@@ -62,18 +89,18 @@ class Comparison(Protocol):
     def outcome(self) -> Outcome: ...
 
 
-def scores_by_pair(judged: Iterable[Comparison]) -> dict[tuple[int, int], list[float]]:
+def scores_by_pair(judged: Iterable[Comparison]) -> dict[tuple[int, int], list[Score]]:
     """For each two sides (lower first), the lower side's scores in the order in which they came."""
-    scores: dict[tuple[int, int], list[float]] = {}
+    scores: dict[tuple[int, int], list[Score]] = {}
     for one in judged:
         score = SCORES[one.outcome]
         low_first = one.first < one.second
         pair = (one.first, one.second) if low_first else (one.second, one.first)
-        scores.setdefault(pair, []).append(score if low_first else 1 - score)
+        scores.setdefault(pair, []).append(Score(score if low_first else 1 - score, one.prompt_id))
     return scores
 
 
-def all_decided(scores: Mapping[tuple[int, int], Sequence[float]], sides: int, *, error: float, wanted: int) -> bool:
+def all_decided(scores: Mapping[tuple[int, int], Sequence[Score]], sides: int, *, error: float, wanted: int) -> bool:
     """Whether every two of several sides are told apart; the error is shared out among them (Bonferroni)."""
     pairs = list(combinations(range(sides), 2))
     own = {"error": error / len(pairs), "wanted": -(-wanted // len(pairs))}

@@ -54,6 +54,22 @@ def test_chosen_log_probs_and_their_gradients_are_those_of_all_logits_at_once(
     torch.testing.assert_close(entropy, torch.distributions.Categorical(logits=expected).entropy())
 
 
+def test_entropy_is_that_of_the_other_tokens_where_a_network_masks_some(
+    tiny: LanguageModel, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    made = OutputLayer.__call__
+    never = torch.tensor([1, 3])
+    monkeypatch.setattr(
+        OutputLayer, "__call__", lambda self, states: made(self, states).index_fill(-1, never, -torch.inf)
+    )
+    states = torch.randn(4, tiny.hidden_size, generator=torch.Generator().manual_seed(0))
+    with torch.no_grad():
+        _, entropy = tiny.output.chosen(states, torch.tensor([5, 6, 7, 8]), 0.7, with_entropy=True)
+        logits = made(tiny.output, states) / 0.7
+    others = [token for token in range(logits.shape[-1]) if token not in never.tolist()]
+    torch.testing.assert_close(entropy, torch.distributions.Categorical(logits=logits[:, others]).entropy())
+
+
 def test_a_prompt_computed_once_for_its_samples_gives_the_log_probs_and_gradients_of_whole_rows(
     tiny: LanguageModel,
 ) -> None:

@@ -62,4 +62,5 @@ def test_one_language_is_no_slice_and_nothing_judged_is_nothing() -> None:
 
 def test_scores_are_the_lower_sides_in_the_order_of_coming() -> None:
     said = [judged(1, 1, 0, "first"), judged(2, 0, 1, "first"), judged(3, 1, 0, "tie"), judged(4, 2, 1, "second")]
-    assert scores_by_pair(said) == {(0, 1): [0.0, 1.0, 0.5], (1, 2): [1.0]}
+    found = {pair: [one.value for one in scores] for pair, scores in scores_by_pair(said).items()}
+    assert found == {(0, 1): [0.0, 1.0, 0.5], (1, 2): [1.0]}
