@@ -205,12 +205,23 @@ ORDER BY priority DESC, id LIMIT 1"""
 
 
 def heartbeat(
-    db: Database, lease: Lease, *, lease_seconds: float, progress: dict[str, Any] | None = None, now: str | None = None
+    db: Database,
+    lease: Lease,
+    *,
+    lease_seconds: float,
+    progress: dict[str, Any] | None = None,
+    slept: bool = False,
+    now: str | None = None,
 ) -> Literal["continue", "cancel"]:
-    """Prolong the lease and store progress; tells whether the run was asked to stop. Raises LeaseLost."""
+    """Prolong the lease and store progress; tells whether the run was asked to stop. Where the machine `slept`, the
+    time since the last that was heard is not the run's. Raises LeaseLost.
+    """
     moment = now or clock.now()
     with db.transaction():
         fence(db, lease)
+        if slept:
+            _bank_time_at_work(db, lease.run_id)
+            db.execute("UPDATE runs SET attempt_started_at = ? WHERE id = ?", [moment, lease.run_id])
         db.execute(
             "UPDATE runs SET lease_expires_at = ?, heartbeat_at = ?, progress = COALESCE(?, progress) WHERE id = ?",
             [
@@ -222,6 +233,21 @@ def heartbeat(
     return "cancel" if asked else "continue"
 
 
+def pause(db: Database, lease: Lease, now: str | None = None) -> None:
+    """From now until `go_on` time is not the run's: its worker does something else first. Raises LeaseLost."""
+    moment = now or clock.now()
+    with db.transaction():
+        fence(db, lease)
+        _bank_time_at_work(db, lease.run_id, heard=moment)
+
+
+def go_on(db: Database, lease: Lease, now: str | None = None) -> None:
+    """Time is the run's again. Raises LeaseLost."""
+    with db.transaction():
+        fence(db, lease)
+        db.execute("UPDATE runs SET attempt_started_at = ? WHERE id = ?", [now or clock.now(), lease.run_id])
+
+
 def keep_progress(db: Database, lease: Lease, progress: dict[str, Any]) -> None:
     """Store the last progress of an attempt that has ended. Raises LeaseLost where another worker got the run since."""
     with db.transaction():
@@ -230,15 +256,20 @@ def keep_progress(db: Database, lease: Lease, progress: dict[str, Any]) -> None:
 
 
 def release(db: Database, lease: Lease, now: str | None = None) -> None:
-    """Put the run back into the queue; the attempt does not count. Raises LeaseLost."""
+    """Put the run back into the queue; the attempt does not count. One that was asked to stop ends as cancelled. Raises
+    LeaseLost.
+    """
     moment = now or clock.now()
     with db.transaction():
         fence(db, lease)
-        worked = replace(get(db, lease.run_id), heartbeat_at=moment).seconds_at_work
+        if get(db, lease.run_id).cancel_asked_at:
+            _end(db, lease.run_id, "cancelled", moment)
+            return
+        _bank_time_at_work(db, lease.run_id, heard=moment)
         db.execute(
-            "UPDATE runs SET status = 'queued', attempt = attempt - 1, lease_expires_at = NULL, worker = NULL,"
-            " attempt_started_at = NULL, earlier_seconds = ? WHERE id = ?",
-            [worked, lease.run_id],
+            "UPDATE runs SET status = 'queued', attempt = attempt - 1, lease_expires_at = NULL, worker = NULL"
+            " WHERE id = ?",
+            [lease.run_id],
         )
 
 
@@ -365,11 +396,13 @@ def _end_the_abandoned(db: Database, moment: str) -> None:
             _end(db, row["id"], "failed", moment, error=said)
 
 
-def _bank_time_at_work(db: Database, run_id: int) -> None:
-    """Ends the attempt's time at the last that was heard of it, whenever that is found out."""
+def _bank_time_at_work(db: Database, run_id: int, *, heard: str | None = None) -> None:
+    """Ends the attempt's time at the moment given, else at the last that was heard of it, whenever that is found out."""
+    run = get(db, run_id)
+    run = run if heard is None else replace(run, heartbeat_at=heard)
     db.execute(
         "UPDATE runs SET earlier_seconds = ?, attempt_started_at = NULL WHERE id = ?",
-        [get(db, run_id).seconds_at_work or 0.0, run_id],
+        [run.seconds_at_work or 0.0, run_id],
     )
 
 

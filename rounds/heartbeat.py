@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+import time
 from pathlib import Path
 from types import TracebackType
 from typing import Any
@@ -14,6 +15,7 @@ from feedback_store.errors import LeaseLost
 from rounds.memory import RunMemory
 
 SECONDS_BETWEEN_WRITES = 0.3
+LONGEST_NAP_SECONDS = 10.0  # that still counts as work
 
 log = logging.getLogger(__name__)
 
@@ -33,6 +35,7 @@ class Heartbeat:
         self._folder = study_folder
         self._lease_seconds = lease_seconds
         self._progress: dict[str, Any] = {}
+        self._wall_ahead = time.time() - time.monotonic()
         self._wake = threading.Event()
         self._ended = threading.Event()
         self._thread = threading.Thread(target=self._beat_until_ended, name=f"heartbeat-{lease.run_id}", daemon=True)
@@ -61,7 +64,7 @@ class Heartbeat:
 
     def _keep_last_progress(self) -> None:
         """The run's peak of memory is known at its end only, when it beats no more."""
-        db = Database.open(self._folder)
+        db = Database(self._folder)
         try:
             runs.keep_progress(db, self.lease, self._told())
         except LeaseLost:
@@ -72,7 +75,9 @@ class Heartbeat:
             db.close()
 
     def _beat_until_ended(self) -> None:
-        db = Database.open(self._folder)
+        # Not Database.open, which writes: the worker has brought the study up to date, and a study that is locked at
+        # this moment must not end the thread. The connection is made by the first beat that gets through.
+        db = Database(self._folder)
         try:
             while not self._ended.is_set() and not self.lost.is_set():
                 self._wake.clear()
@@ -83,12 +88,18 @@ class Heartbeat:
             db.close()
 
     def _beat(self, db: Database) -> None:
+        # While a machine sleeps the clock on the wall goes on and this one stands still.
+        ahead = time.time() - time.monotonic()
+        slept = ahead - self._wall_ahead > LONGEST_NAP_SECONDS
         try:
-            answer = runs.heartbeat(db, self.lease, lease_seconds=self._lease_seconds, progress=self._told())
+            answer = runs.heartbeat(
+                db, self.lease, lease_seconds=self._lease_seconds, progress=self._told(), slept=slept
+            )
         except LeaseLost:
             self.lost.set()
         except Exception:  # a busy or full disk is no reason to stop beating
             log.exception("The heartbeat of run %s could not be written; it is tried again.", self.lease.run_id)
         else:
+            self._wall_ahead = ahead
             if answer == "cancel":
                 self.cancelled.set()

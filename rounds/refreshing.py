@@ -77,23 +77,24 @@ class Refreshing:
         latest = newest_judgments.latest(self._db)
         if latest == 0:
             return
+        before = self._state()  # what changes while it works is seen at the next look
         if self._current is not None and self._absorber is not None and latest > self._current.latest:
-            if not self._is_stale(self._current):
+            if not self._is_stale(self._current, before):
                 self._current = self._absorber.catch_up()
-                self._seen = self._state()
+                self._seen = self._state()[:1] + before[1:]
                 return
             self._absorber = None
-        if self._absorber is None or self._state() != self._seen:
+        if self._absorber is None or before != self._seen:
             from rounds.refreshed_reward import Absorber  # scipy: a server is ready before it is loaded
 
-            self._seen = self._state()
+            self._seen = before
             self._absorber = Absorber(self._db)
             self._current = self._absorber.start()
 
-    def _is_stale(self, known: Refreshed) -> bool:
+    def _is_stale(self, known: Refreshed, state: tuple[int, ...]) -> bool:
         """Whether more happened than judgments to catch up on: who counts was changed, or features were filled in that
         judgments waited for."""
-        (_, features_now, _, changes), seen = self._state(), self._seen
+        (_, features_now, _, changes), seen = state, self._seen
         return seen is None or changes != seen[3] or (known.missing > 0 and features_now != seen[1])
 
     def _state(self) -> tuple[int, ...]:

@@ -18,6 +18,7 @@ import sys
 import threading
 import time
 import traceback
+from collections.abc import Callable, Iterator
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
@@ -77,7 +78,12 @@ class Worker:
     def work(self, *, until_idle: bool = False) -> None:
         """Claim and execute until `stop()`, or until no run is queued or running any more."""
         while not self.stopping:
-            lease = runs.claim(self.db, self.name, lease_seconds=self.lease_seconds)
+            try:
+                lease = runs.claim(self.db, self.name, lease_seconds=self.lease_seconds)
+            except StoreUnavailable as error:
+                log.warning("No run could be taken up; it is tried again. %s", error)
+                self._stop.wait(IDLE_SECONDS)
+                continue
             if lease is not None:
                 self.execute(lease)
                 self.tidy_up()
@@ -87,12 +93,13 @@ class Worker:
                 self._stop.wait(IDLE_SECONDS)
 
     def take_over(self) -> None:
-        """To be called by the holder of the study's lock alone: what former workers left ends now.
+        """To be called by the holder of the study's lock alone, before it works: what former workers left ends now.
 
-        Their leases end, so that their runs go on at once; folders that they did not finish are removed.
+        Their leases end, so that their runs go on at once (in a container that was started again the worker before had
+        this one's name); folders that they did not finish are removed.
         """
         for run in runs.active(self.db):
-            if run.status == "running" and run.worker is not None and run.worker != self.name:
+            if run.status == "running" and run.worker is not None:
                 runs.expire_leases(self.db, run.worker)
         remove_unfinished(self.folder / "models")
         export_folder.clear_unfinished(self.folder / "exports")
@@ -149,16 +156,15 @@ class Worker:
         except LeaseLost:
             raise
         except WorkerStopping:
-            runs.release(self.db, lease)
+            self._write_down(run, lambda: runs.release(self.db, lease))
             log.info("Run %s goes back to the queue; it goes on from its last checkpoint.", run.id)
         except StoreFull as error:
             self._fail(run, lease, folder, error)
         except StoreUnavailable:
             log.exception("The study's database cannot be written; run %s goes back to the queue.", run.id)
-            self._stop.wait(IDLE_SECONDS)
-            runs.release(self.db, lease)
+            self._write_down(run, lambda: runs.release(self.db, lease))
         except RunCancelled:
-            runs.cancelled(self.db, lease)
+            self._write_down(run, lambda: runs.cancelled(self.db, lease))
             log.info("Run %s was cancelled.", run.id)
         except Exception as error:
             self._fail(run, lease, folder, error)
@@ -168,22 +174,46 @@ class Worker:
         log.exception("Run %s (%s) failed.", run.id, run.kind, exc_info=error)
         with contextlib.suppress(OSError), (folder / "log.txt").open("a", encoding="utf-8") as file:
             file.write("".join(traceback.format_exception(error)))
+        self._write_down(run, lambda: runs.fail(self.db, lease, in_words(error)))
+
+    def _write_down(self, run: runs.Run, how_it_ended: Callable[[], None]) -> None:
+        """How an attempt ended, where the disk is full or the study locked as soon as it can be: a worker that ended
+        over it would leave the run as one that it died in."""
         while True:
             try:
-                return runs.fail(self.db, lease, in_words(error))
-            except StoreFull as full:
-                log.warning("That run %s failed is written down as soon as there is space. %s", run.id, full)
-                if self._stop.wait(NO_SPACE_SECONDS):
+                return how_it_ended()
+            except StoreUnavailable as error:
+                log.warning("How run %s ended is written down as soon as that can be done. %s", run.id, error)
+                if self._stop.wait(NO_SPACE_SECONDS if isinstance(error, StoreFull) else IDLE_SECONDS):
                     raise
 
     def _execute_first_in_line(self) -> None:
-        """Runs that people wait for, executed by this process between two steps of a longer run."""
+        """Runs that people wait for, executed by this process between two steps of a longer run.
+
+        A claim ends runs that nobody was heard of for too long: after a machine slept that could be this worker's own,
+        so what it holds is renewed first.
+        """
         while not self.stopping:
-            lease = runs.claim(self.db, self.name, lease_seconds=self.lease_seconds, kinds=FIRST_IN_LINE)
+            try:
+                for held in self.leases:
+                    runs.heartbeat(self.db, held, lease_seconds=self.lease_seconds)
+                lease = runs.claim(self.db, self.name, lease_seconds=self.lease_seconds, kinds=FIRST_IN_LINE)
+            except StoreUnavailable:
+                return  # at the next step
             if lease is None:
                 return
-            with untouched_random_state():
+            with untouched_random_state(), self._clock_stands_still():
                 self.execute(lease)
+
+    @contextlib.contextmanager
+    def _clock_stands_still(self) -> Iterator[None]:
+        """For the runs that this worker holds: what is executed inside counts as the time of none of them."""
+        held = list(self.leases)
+        for lease in held:
+            runs.pause(self.db, lease)
+        yield
+        for lease in held:
+            runs.go_on(self.db, lease)
 
     def give_back(self) -> None:
         """Back to the queue with everything that this worker holds, at once and from any thread. Raises

@@ -99,6 +99,16 @@ def test_release_puts_a_run_back_without_counting_the_attempt(db: Database) -> N
     assert claimed(db, "two").token == 2
 
 
+def test_a_run_that_was_asked_to_stop_does_not_go_back_into_the_queue(db: Database) -> None:
+    run, waiting = runs.enqueue(db, "train-reward", {}), runs.enqueue(db, "train-policy", {}, needs=[1])
+    lease = claimed(db)
+    runs.cancel(db, run.id)
+    runs.release(db, lease, now=clock.after(NOW, 9))
+    ended = runs.get(db, run.id)
+    assert (ended.status, ended.seconds_at_work) == ("cancelled", 9)
+    assert runs.get(db, waiting.id).status == "cancelled"
+
+
 def test_the_time_between_attempts_is_nobodys_work(db: Database) -> None:
     run = runs.enqueue(db, "train-reward", {})
     assert runs.get(db, run.id).seconds_at_work is None
@@ -121,6 +131,20 @@ def test_an_attempt_that_goes_on_after_its_lease_expired_is_one_attempt(db: Data
     runs.heartbeat(db, lease, lease_seconds=30, now=clock.after(NOW, 90))
     runs.succeed(db, lease, {}, now=clock.after(NOW, 100))
     assert runs.get(db, run.id).seconds_at_work == 100
+
+
+def test_what_a_machine_sleeps_and_what_else_its_worker_does_is_not_the_time_of_a_run(db: Database) -> None:
+    run = runs.enqueue(db, "train-policy", {})
+    lease = claimed(db)
+    runs.heartbeat(db, lease, lease_seconds=30, now=clock.after(NOW, 20))
+    runs.heartbeat(db, lease, lease_seconds=30, slept=True, now=clock.after(NOW, 30_000))
+    assert runs.get(db, run.id).seconds_at_work == 20
+    runs.pause(db, lease, now=clock.after(NOW, 30_010))
+    runs.heartbeat(db, lease, lease_seconds=30, now=clock.after(NOW, 30_050))
+    assert runs.get(db, run.id).seconds_at_work == 30
+    runs.go_on(db, lease, now=clock.after(NOW, 30_060))
+    runs.succeed(db, lease, {}, now=clock.after(NOW, 30_065))
+    assert runs.get(db, run.id).seconds_at_work == 35
 
 
 @pytest.mark.parametrize("asked_to_stop", [False, True])

@@ -154,6 +154,37 @@ def test_the_thread_shows_it_from_twenty_judgments_on_and_who_is_left_out_is_for
     assert len(follower.current.judgments) == 20
 
 
+def test_what_is_changed_while_it_catches_up_is_seen_at_the_next_look(db, monkeypatch):
+    made = featured_study.fill(db, 26)
+    featured_study.keep_features(db)
+    follower = Refreshing(db)
+    for place, one in enumerate(made[:24]):
+        featured_study.judge(db, one, "bob" if place < 2 else "ann")
+    follower.look()
+    catch_up = Absorber.catch_up
+
+    def leaving_bob_out(absorber):
+        found = catch_up(absorber)
+        exclusions.leave_out(db, annotator_id=annotators.ensure(db, "bob").id, by="test", reason="too fast")
+        follower.changed()
+        return found
+
+    featured_study.judge(db, made[24])
+    with monkeypatch.context() as patch:
+        patch.setattr(Absorber, "catch_up", leaving_bob_out)
+        follower.look()
+    assert len(follower.current.judgments) == 25
+    follower.look()
+    assert len(follower.current.judgments) == 23
+    absorber = follower._absorber
+    featured_study.judge(db, made[25])
+    follower.look()
+    follower.look()
+    assert len(follower.current.judgments) == 24 and follower._absorber is absorber, (
+        "it is not made from rows each time"
+    )
+
+
 def test_what_changes_while_people_judge_is_heard_of(db):
     made = featured_study.fill(db, 30)
     ids = [one.id for one in completions.listing(db)]
