@@ -397,7 +397,7 @@ def _end_the_abandoned(db: Database, moment: str) -> None:
 
 
 def _bank_time_at_work(db: Database, run_id: int, *, heard: str | None = None) -> None:
-    """Ends the attempt's time at the moment given, else at the last that was heard of it, whenever that is found out."""
+    """Ends the attempt's time at the moment given, else at the last that was heard of it, whenever that is seen."""
     run = get(db, run_id)
     run = run if heard is None else replace(run, heartbeat_at=heard)
     db.execute(

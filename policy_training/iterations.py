@@ -6,7 +6,7 @@ checkpoint goes on as if it had never been cut.
 
 import time
 from collections.abc import Iterator, Sequence
-from dataclasses import astuple, dataclass
+from dataclasses import asdict, astuple, dataclass
 from statistics import fmean
 
 from torch import Tensor
@@ -31,7 +31,7 @@ from policy_training.guards import (
 from policy_training.kl import k3_per_sequence, kl_per_sequence
 from policy_training.learner import Learner
 from policy_training.readings import flaws, readings_of, reference_readings
-from policy_training.records import Given, StepReport
+from policy_training.records import Given, RolloutTokens, StepReport
 from policy_training.rollouts import Rollouts, checked_scores, collect
 from policy_training.settings import RewardedSettings, TrainingSettings
 from policy_training.token_figures import tokens_of
@@ -65,9 +65,9 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         raise NothingToTrain("there are no prompts to train on; import prompts, or lower the hold-out share")
     done, report = learner.resume(given.checkpoint_folder)
     if report is not None:
-        given.on_step(
-            StepReport(done - 1, settings.steps, report["metrics"], [Alarm(*one) for one in report["alarms"]])
-        )
+        alarms = [Alarm(*one) for one in report["alarms"]]
+        tokens = [RolloutTokens(**one) for one in report.get("tokens", ())]  # a version before kept none
+        given.on_step(StepReport(done - 1, settings.steps, report["metrics"], alarms, tokens))
     for step in range(done, settings.steps + 1):  # the last pass only measures what the last update made
         began = time.monotonic()
         rollouts = collect(given, learner, settings, step)
@@ -91,10 +91,14 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
             "seconds_collect": measured_at - began,
             "seconds_update": time.monotonic() - measured_at,
         }
-        if (step + 1) % settings.checkpoint_every == 0:
-            report = {"metrics": metrics, "alarms": [astuple(one) for one in alarms]}
-            learner.save(given.checkpoint_folder, step + 1, report)
         tokens = tokens_of(now, learner)
+        if (step + 1) % settings.checkpoint_every == 0:
+            report = {
+                "metrics": metrics,
+                "alarms": [astuple(one) for one in alarms],
+                "tokens": [asdict(one) for one in tokens],
+            }
+            learner.save(given.checkpoint_folder, step + 1, report)
         for done_with in (left, rollouts):  # what frozen layers made of them goes before the next are computed
             done_with.minibatches.clear()
         given.on_step(StepReport(step, settings.steps, metrics, alarms, tokens))

@@ -89,8 +89,8 @@ class RolloutTokens:
 
 @dataclass(frozen=True)
 class StepReport:
-    """What an iteration looked like; sent after its checkpoint, where it has one, is on disk, and again, without
-    tokens, by a run that goes on from there. `alarms`: what went past its limit; `tokens`: a few of the rollouts that
+    """What an iteration looked like; sent after its checkpoint, where it has one, is on disk, and again by a run that
+    goes on from there. `alarms`: what went past its limit; `tokens`: a few of the rollouts that
     were learned from.
     """
 
@@ -111,7 +111,8 @@ class Given:
 
     Trains `adapter` from the policy in `start_folder` (None: from the base). `reference_adapter` names a loaded adapter
     (None: the base). Training goes on from the newest checkpoint in `checkpoint_folder`. `reward_figures`: what
-    there is to tell of the scores that `reward` gave last.
+    there is to tell of the scores that `reward` gave last. `check` is called in the midst of long readings and may
+    raise to stop.
     """
 
     model: LanguageModel
@@ -125,5 +126,6 @@ class Given:
     adapter: str = "trained-policy"
     potential: Potential | None = None
     reward_figures: Callable[[], Mapping[str, float]] = dict
+    check: Callable[[], None] = lambda: None
     preferences: Sequence[Preference] = ()
     demonstrations: Sequence[Demonstration] = ()

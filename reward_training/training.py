@@ -46,6 +46,7 @@ OnStep = Callable[[dict[str, Any]], None]
 FeaturesOf = Callable[[RewardModel, Sequence[Text]], NDArray[np.float32]]
 ADAM_EPSILON = 1e-5
 CHECKPOINT_EVERY = 4  # steps: a checkpoint costs about a fifth of a step of the bundled model
+READ_AT_ONCE = 64  # texts between two looks at whether the work is still wanted: some seconds
 
 
 class TooFewPairs(ValueError):
@@ -96,10 +97,10 @@ def train(
     `checkpoint_folder`.
 
     `evidence` tells about people beside the pairs; what it repeats are rows of the pairs outside the hold-out.
-    `on_step` is called after each step and may raise to stop. `features_of` gives the features of texts on the
-    untouched base, (N, D), where they are kept; without it they are computed. Raises TooFewPairs, and NonFiniteLoss
-    where the reward's scores are no numbers, or after three bad losses in a row, with adapter and token ids saved
-    beside the checkpoints.
+    `on_step` is called after each step, and while texts are read, and may raise to stop. `features_of` gives the
+    features of texts on the untouched base, (N, D), where they are kept; without it they are computed. Raises
+    TooFewPairs, and NonFiniteLoss where the reward's scores are no numbers, or after three bad losses in a row, with
+    adapter and token ids saved beside the checkpoints.
     """
     training = [pair for pair in pairs if not pair.holdout]
     if len(training) < 2:
@@ -122,7 +123,7 @@ def train(
     }
     rows = np.flatnonzero([pair.holdout and pair.at_random for pair in pairs])
     held_out = [pairs[int(row)] for row in rows]
-    features_once = _each_read_once(model)
+    features_once = _each_read_once(model, on_step)
     readings = _read(model, held_out, features_once)
     crossed = _cross_fitted(model, pairs, training, fitted.outside, rows, readings)
     main = model.head.linear.weight.detach()[0].cpu().double().numpy()
@@ -148,14 +149,17 @@ def _read(model: RewardModel, pairs: Sequence[Pair], features_of: Callable[[Sequ
     return _readings(pairs, raw[first] - raw[second])
 
 
-def _each_read_once(model: RewardModel) -> Callable[[Sequence[Text]], Tensor]:
-    """Features of texts as the model is now; a text that was asked for before is not read again."""
+def _each_read_once(model: RewardModel, on_step: OnStep) -> Callable[[Sequence[Text]], Tensor]:
+    """Features of texts as the model is now, some at a time; a text that was asked for before is not read again."""
     known: dict[int, tuple[Text, Tensor]] = {}  # by identity; the text is held, so that no other gets its place
 
     def features_of(texts: Sequence[Text]) -> Tensor:
         new = [text for text in texts if id(text) not in known]
-        for text, found in zip(new, model.all_features(new), strict=True):
-            known[id(text)] = text, found
+        for start in range(0, len(new), READ_AT_ONCE):
+            part = new[start : start + READ_AT_ONCE]
+            for text, found in zip(part, model.all_features(part), strict=True):
+                known[id(text)] = text, found
+            on_step({"stage": "reading", "done": start + len(part), "steps": len(new)})
         return torch.stack([known[id(text)][1] for text in texts]) if texts else model.all_features([])
 
     return features_of
@@ -336,7 +340,9 @@ def _fine_tune(
     model.head.requires_grad_(False)
     with model.trunk.adapters.training(model.adapter) as parameters:
         optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, eps=ADAM_EPSILON)
-        done, skipped, in_a_row = _resume(model, optimizer, latest_checkpoint(folder))
+        done, skipped, in_a_row, told = _resume(model, optimizer, latest_checkpoint(folder))
+        if told:  # once more: a kill may have come between the checkpoint and its report
+            on_step(told)
         for step in range(done, total):
             order = np.random.default_rng([settings.seed, step // per_epoch]).permutation(len(pairs))
             start = (step % per_epoch) * settings.pairs_per_step
@@ -349,31 +355,33 @@ def _fine_tune(
                 batches = [batch for _, batch in model.batches(texts)]
                 weights = model.trunk.adapters.parameters(model.adapter)
                 raise not_finite("the reward's loss or gradient", weights, batches, folder)
-            if (step + 1) % CHECKPOINT_EVERY == 0:
-                _save(model, optimizer, folder, step + 1, {"skipped": skipped, "skipped_in_a_row": in_a_row})
-            told = {"loss": loss} if loss is not None else {}
-            on_step({"stage": "adapter", "done": step + 1, "steps": total, **told, "skipped_steps": int(loss is None)})
+            told = {"stage": "adapter", "done": step + 1, "steps": total, "skipped_steps": int(loss is None)}
+            told |= {"loss": loss} if loss is not None else {}
+            if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == total:
+                state = {"skipped": skipped, "skipped_in_a_row": in_a_row, "told": told}
+                _save(model, optimizer, folder, step + 1, state)
+            on_step(told)
     return skipped
 
 
-def _save(model: RewardModel, optimizer: torch.optim.Optimizer, folder: Path, step: int, state: dict[str, int]) -> None:
+def _save(model: RewardModel, optimizer: torch.optim.Optimizer, folder: Path, step: int, state: dict[str, Any]) -> None:
     adapter = model.trunk.adapters.parameters(model.adapter)
     save_checkpoint(folder, step, {"adapter": adapter, "optimizer": optimizer_tensors(optimizer)}, state)
 
 
 def _resume(
     model: RewardModel, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint | None
-) -> tuple[int, int, int]:
-    """How many steps are behind the checkpoint, how many of them were skipped, and how many of these in a row at its
-    end."""
+) -> tuple[int, int, int, dict[str, Any]]:
+    """How many steps are behind the checkpoint, how many of them were skipped, how many of these in a row at its end,
+    and what is told of the last."""
     if checkpoint is None:
-        return 0, 0, 0
+        return 0, 0, 0, {}
     with torch.no_grad():
         for name, parameter in model.trunk.adapters.parameters(model.adapter).items():
             parameter.copy_(checkpoint.group("adapter")[name])
     restore_optimizer(optimizer, checkpoint.group("optimizer"))
     state = checkpoint.state  # that of an earlier version is empty
-    return checkpoint.step, state.get("skipped", 0), state.get("skipped_in_a_row", 0)
+    return checkpoint.step, state.get("skipped", 0), state.get("skipped_in_a_row", 0), state.get("told", {})
 
 
 def _step(

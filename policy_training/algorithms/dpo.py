@@ -77,6 +77,7 @@ def reference_log_probs(given: Given, pairs: Sequence[Preference], settings: Set
             own = [places[row] for row in rows]
             batch = _batch(given.model, [pairs[place] for place in own])
             found[own] = _log_probs(given.model, batch, settings.sampling.temperature).cpu()
+            given.check()
     return found
 
 

@@ -7,6 +7,7 @@ and its card says how near on held-out prompts.
 
 from __future__ import annotations
 
+from collections.abc import Sequence
 from importlib.metadata import version
 from pathlib import Path
 from typing import Any
@@ -29,6 +30,7 @@ from rounds.texts import text_of
 
 MOST_TEXTS = 2000  # that a classifier is fitted to, and that it is compared on
 FEWEST_TEXTS = 8
+SCORED_AT_ONCE = 64
 
 
 class TooFewTexts(ValueError):
@@ -65,7 +67,7 @@ def _write_classifier(context: RunContext, row: Row, model: RewardModel, folder:
             "classifier. Sample some first, or export the reward as a module."
         )
     texts = list(training.values())
-    fitted = write_classifier(model, texts, model.score(texts), [groups[one] for one in training], folder)
+    fitted = write_classifier(model, texts, _scores(context, model, texts), [groups[one] for one in training], folder)
     context.between_steps("comparing with the reward", step=1, steps=2)
     held_out, _ = _texts(context, "holdout")
     read = list(held_out.values())
@@ -74,12 +76,22 @@ def _write_classifier(context: RunContext, row: Row, model: RewardModel, folder:
     place = {completion_id: number for number, completion_id in enumerate(held_out)}
     pairs = np.array([[place[one.first_id or 0], place[one.second_id]] for one in judged], dtype=np.int64)
     compared = agreement(
-        np.array(model.score(read)),
+        np.array(_scores(context, model, read)),
         np.array(classifier_scores(folder, read)),
         pairs.reshape(-1, 2),
         [one.outcome for one in judged],
     )
     return {"fitted_on": len(texts), **fitted, **compared}
+
+
+def _scores(context: RunContext, model: RewardModel, texts: Sequence[Text]) -> list[float]:
+    """What the reward says of texts, with a look every so often at whether the run is still wanted."""
+    found: list[float] = []
+    for start in range(0, len(texts), SCORED_AT_ONCE):
+        found += model.score(texts[start : start + SCORED_AT_ONCE])
+        context.report("reading the texts", step=len(found), steps=len(texts))
+        context.check()
+    return found
 
 
 def _texts(context: RunContext, split: str) -> tuple[dict[int, Text], dict[int, str]]:

@@ -87,6 +87,7 @@ def run(context: RunContext) -> dict[str, Any]:
             reference_adapter=REFERENCE if reference.folder else None,
             adapter=TRAINED,
             reward_figures=reward.readings if reward else dict,
+            check=context.check,
             potential=potential_of(settings, training, context.models.model, reward) if reward else None,
             held_out=HeldOut(_items(context, began.held_out_ids or []), reward.held_out) if reward else None,
             preferences=data.preferences,

@@ -6,6 +6,7 @@ The judgments are written down as the run's label snapshot at the first attempt;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
+from dataclasses import replace
 from typing import Any
 
 import numpy as np
@@ -21,7 +22,7 @@ from feedback_store import (
     runs,
     snapshots,
 )
-from feedback_store.policies import Policy
+from feedback_store.completions import Completion
 from feedback_store.preferences import Preference
 from feedback_store.prompts import Prompt
 from reward_training.annotator_model import Evidence
@@ -54,14 +55,14 @@ class TooFewJudgments(ValueError):
 def run(context: RunContext) -> dict[str, Any]:
     """Train, save, publish; the result is the training's report and what it was made from."""
     settings: TrainRewardSettings = context.settings
-    reference_policy = _begin_with(context)
+    _begin_with(context)
     snapshot = _snapshot(context)
     found = preferences.derive(context.db, snapshot)
     counts = _counts(found)
     _require_enough(counts)
     known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=sorted({one.prompt_id for one in found}))}
     pairs = _pairs(context, found, known)
-    samples = reference_samples(context, settings.reference_samples, reference_policy)
+    samples = _reference(context, settings.reference_samples)
     reference = [text_of(prompt, one, context.study) for prompt, one in samples]
     context.report("reading the texts")
     trained = train(
@@ -85,8 +86,8 @@ def run(context: RunContext) -> dict[str, Any]:
     return _publish(context, trained, counts, {**more, **_taste(context, trained.model)})
 
 
-def _begin_with(context: RunContext) -> Policy:
-    """The policy whose completions set the reward's zero and unit. The first attempt writes it down with what the study
+def _begin_with(context: RunContext) -> None:
+    """The first attempt writes down the policy whose completions set the reward's zero and unit, and what the study
     said; later ones, which go on from its checkpoint, read the same texts, whatever the study says since.
     """
     own = beginnings.read(context.folder)
@@ -98,7 +99,19 @@ def _begin_with(context: RunContext) -> Policy:
     if changed := began.differences(context.study, []):
         context.log(f"It goes on with what it began with; changed in the study since: {', '.join(changed)}.")
     context.study = began.applied_to(context.study)
-    return policies.by_name(context.db, began.start_policy)
+
+
+def _reference(context: RunContext, number: int) -> list[tuple[Prompt, Completion]]:
+    """The texts that set zero and unit: those of the first attempt, though more may have been drawn since."""
+    began = beginnings.read(context.folder)
+    assert began is not None
+    if began.reference_ids is None:
+        samples = reference_samples(context, number, policies.by_name(context.db, began.start_policy))
+        replace(began, reference_ids=[one.id for _, one in samples]).write(context.folder)
+        return samples
+    kept = completions.get(context.db, began.reference_ids)
+    known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=[one.prompt_id for one in kept])}
+    return [(known[one.prompt_id], one) for one in kept]
 
 
 def _snapshot(context: RunContext) -> list[int]:
@@ -193,8 +206,14 @@ def _features_of(context: RunContext, pairs: Sequence[Pair], found: Sequence[Pre
     return lambda model, wanted: features_of(context, model, wanted, settings.reward, keep)
 
 
+PHASES = {"head": "fitting the head", "adapter": "training the adapter", "reading": "reading the texts"}
+
+
 def _after_step(context: RunContext, report: dict[str, Any]) -> None:
-    phase = "fitting the head" if report["stage"] == "head" else "training the adapter"
+    phase = PHASES[report["stage"]]
+    if report["stage"] == "reading":
+        context.between_steps(phase, step=report["done"], steps=report["steps"])
+        return
     values = {
         key: value for key, value in report.items() if isinstance(value, int | float) and key not in ("done", "steps")
     }

@@ -167,6 +167,7 @@ def test_a_run_cut_at_any_step_ends_bit_equal_to_an_uncut_one_of_the_same_seed(n
         assert [report.step for report in rest] == list(range(cut_at, STEPS + 1))
         assert rest[0].metrics.keys() == reports[cut_at].metrics.keys()
         assert rest[0].metrics["score"] == reports[cut_at].metrics["score"]
+        assert rest[0].tokens == reports[cut_at].tokens != []
         assert resumed.steps == uncut.steps == STEPS
         assert same(weights_of(resumed), weights_of(uncut))
         assert resumed.metrics == uncut.metrics

@@ -186,6 +186,21 @@ def test_without_a_decided_pair_it_says_so(
         run(model, tmp_path, pairs=spoil(pairs_of(model)))
 
 
+def test_the_reading_before_the_first_step_can_be_stopped(tmp_path: Path) -> None:
+    model, looks = fresh_tiny(), list[int]()
+
+    def check() -> None:
+        looks.append(1)
+        if len(looks) == 2:
+            raise InterruptedError
+
+    items = [PromptItem(0, model.tokens([{"role": "user", "content": "word"}]))]
+    given = Given(model, items, None, tmp_path, lambda _: None, preferences=pairs_of(model), check=check)
+    with pytest.raises(InterruptedError):
+        dpo.train(given, SETTINGS)
+    assert not list(tmp_path.glob("step-*"))
+
+
 def test_three_non_finite_losses_fail_with_the_batch_saved(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
     monkeypatch.setattr(dpo, "preference_losses", lambda differences, *_: differences * float("nan"))
     with pytest.raises(NonFiniteLoss, match="3 times in a row"):

@@ -344,6 +344,28 @@ def test_a_run_cut_at_any_step_ends_bit_equal_to_an_uncut_one(base: LanguageMode
         assert run(tmp_path / str(cut_at), None).model.score(texts) == uncut.model.score(texts)
 
 
+def test_reading_after_the_last_step_can_be_stopped_and_loses_no_step(
+    base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(training, "READ_AT_ONCE", 10)
+    pairs, told = pairs_that_like_commas(24, 0), list[dict[str, Any]]()
+
+    def stopped(report: dict[str, Any]) -> None:
+        told.append(report)
+        if report["stage"] == "reading" and report["done"] >= 20:
+            raise InterruptedError
+
+    with pytest.raises(InterruptedError):
+        train(base, pairs, [], SETTINGS, checkpoint_folder=tmp_path, on_step=stopped)
+    assert [report["done"] for report in told if report["stage"] == "reading"] == [10, 20]
+    last = next(report for report in reversed(told) if report["stage"] == "adapter")
+    assert last["done"] == last["steps"]
+    rest: list[dict[str, Any]] = []
+    train(base, pairs, [], SETTINGS, checkpoint_folder=tmp_path, on_step=rest.append)
+    adapter = [report for report in rest if report["stage"] == "adapter"]
+    assert adapter == [last], "told once more, for a kill may have come before it was written down"
+
+
 def test_one_judgment_is_too_few_and_says_so(base: LanguageModel, tmp_path: Path) -> None:
     with pytest.raises(TooFewPairs, match="at least 2"):
         train(base, pairs_that_like_commas(1, 0), [], SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)

@@ -1,4 +1,4 @@
-"""What a worker does while another process holds the study's database: it waits, and loses neither its run nor itself."""
+"""While another process holds the study's database a worker waits, and loses neither its run nor itself."""
 
 import pytest
 

@@ -7,6 +7,7 @@ import signal
 import subprocess
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from pathlib import Path
 from types import SimpleNamespace
 
@@ -14,10 +15,11 @@ import pytest
 import torch
 
 from feedback_store import clock, completions, policies, reward_models, runs
+from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from feedback_store.errors import StoreFull
 from language_models import adapters, checkpoints
-from rounds import failures, settings, studies, verbs
+from rounds import beginnings, failures, settings, studies, verbs
 from rounds.context import WorkerStopping
 from rounds.export_folder import MARK
 from rounds.kinds import evaluate, train_reward
@@ -260,6 +262,20 @@ def test_a_killed_reward_training_goes_on_by_itself_from_its_checkpoint(study, m
     said = [line.text for line in runs.logs(study, run.id)]
     assert "It goes on with what it began with; changed in the study since: the system prompt." in said
     assert read_card(study.folder / "models" / "reward-2")["system_prompt"] == before != "Rhyme."
+
+
+def test_a_killed_reward_training_reads_the_reference_texts_that_it_began_with(study, monkeypatch):
+    run = start_run(study, "train-reward", reward__epochs=2, reference_samples=300)
+    there: list[int] = []
+
+    def more_of_the_base():
+        there.extend(beginnings.read(study.folder / "runs" / str(run.id)).reference_ids)
+        [one] = completions.get(study, there[:1])
+        more = NewCompletion(one.prompt_id, one.policy_id, "More.", seed=99, sampling=one.sampling)
+        completions.add(study, [replace(more, sample_index=number) for number in range(9)])
+
+    killed_and_gone_on(study, monkeypatch, run, train_reward, "_after_step", 2, meanwhile=more_of_the_base)
+    assert reward_models.latest(study).metrics["reference_samples"] == len(there) > 0
 
 
 def _noted(begun: list[int], checkpoint):
