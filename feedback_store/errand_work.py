@@ -4,7 +4,6 @@ Each verb takes (study, order, progress) and gives a result that JSON can hold.
 """
 
 import os
-import shutil
 import sys
 import traceback
 from collections.abc import Callable
@@ -13,13 +12,12 @@ from dataclasses import asdict
 from pathlib import Path
 from typing import Any
 
-from feedback_store import backups, errands, exchange, export_shelf, import_report, uploads
-from feedback_store.database import FILE_NAME, Database
+from feedback_store import errands, exchange, export_shelf, import_report, uploads
+from feedback_store.database import Database
 from feedback_store.dataset_card import Licences
 from feedback_store.errands import Errand, Progress
 from feedback_store.exchange_records import ImportReport
 from feedback_store.filters import Filters
-from feedback_store.study_folder import require_free_space
 from feedback_store.uploads import Upload
 
 NICENESS = 10
@@ -28,16 +26,9 @@ NICENESS = 10
 def try_import(db: Database, errand: Errand, progress: Progress) -> tuple[int, Any]:
     """A dry run, on a copy of the study: those who work on it wait for nothing. Order: upload, format."""
     upload = uploads.require_whole(db, errand.order["upload"])
-    copy = errand.folder / "tried"
-    require_free_space(errand.folder, (db.folder / FILE_NAME).stat().st_size, "the dry run, which works on a copy")
-    copy.mkdir(mode=0o700)
-    try:
-        backups.copy_database(db.folder / FILE_NAME, copy / FILE_NAME)
-        with Database.open(copy) as tried, import_report.writing(errand.folder) as told:
-            take = _telling(upload, progress, told)
-            report = exchange.import_file(tried, upload.path, errand.order["format"], dry_run=True, on_row=take)
-    finally:
-        shutil.rmtree(copy)
+    with import_report.writing(errand.folder) as told:
+        take = _telling(upload, progress, told)
+        report = exchange.try_beside_others(db, upload.path, errand.order["format"], errand.folder, on_row=take)
     return report.rows, _counts(report)
 
 

@@ -8,17 +8,19 @@ A format has a docstring that names its source, and one or both of:
 
 import importlib
 from pathlib import Path
+from tempfile import TemporaryDirectory
 from types import ModuleType
 
-from feedback_store import exporting, importing
+from feedback_store import backups, exporting, importing
 from feedback_store import filters as narrowing
-from feedback_store.database import Database
+from feedback_store.database import FILE_NAME, Database
 from feedback_store.dataset_card import Licences
 from feedback_store.errors import UnknownFormat
 from feedback_store.exchange_reading import OnComparison
 from feedback_store.exchange_records import ExportReport, ImportReport, Preview
 from feedback_store.filters import Filters
 from feedback_store.importing import OnRow
+from feedback_store.study_folder import require_free_space
 
 FORMATS_FOLDER = Path(__file__).parent / "formats"
 EVERYTHING = Filters()
@@ -82,6 +84,26 @@ def import_beside_others(
     read = format_that_can(format, "read").read
     split = importing.Split(None, None)
     return importing.take_in_parts(db, read, Path(path), format, split, by=by, on_row=on_row)
+
+
+def try_beside_others(
+    db: Database,
+    path: Path | str,
+    format: str,
+    scratch: Path,
+    *,
+    strict: bool = False,
+    on_row: OnRow | None = None,
+) -> ImportReport:
+    """What `import_file` would say, tried on a copy of the study below `scratch`: nobody who works on it waits.
+
+    Raises UnknownFormat, InvalidInput, and StoreUnavailable where the copy has no room.
+    """
+    require_free_space(scratch, (db.folder / FILE_NAME).stat().st_size, "the dry run, which works on a copy")
+    with TemporaryDirectory(dir=scratch) as copy:
+        backups.copy_database(db.folder / FILE_NAME, Path(copy) / FILE_NAME)
+        with Database.open(copy) as tried:
+            return import_file(tried, path, format, strict=strict, dry_run=True, on_row=on_row)
 
 
 def undo_import(db: Database, what: Path | str | int, now: str | None = None, *, by: str | None = None) -> ImportReport:

@@ -19,6 +19,7 @@ from pathlib import Path
 from types import TracebackType
 from typing import IO
 
+from feedback_store import held_file
 from feedback_store.database import Database
 from rounds import studies, worker_lock
 
@@ -192,6 +193,11 @@ def start_worker_if_none(folder: Path, *, functions: Path | None = None) -> Work
     return WorkerSupervisor(folder, functions=functions).start()
 
 
+def is_attended(folder: Path) -> bool:
+    """Whether a server or a worker is at the study now, and whoever locks it for long makes people wait."""
+    return held_file.is_held(folder / SERVE_LOCK) or worker_lock.beating(folder) is not None
+
+
 class StudyLock:
     """Held by the one process that serves a study: `with StudyLock(folder) as lock`, then `lock.tell(address)`.
 
@@ -205,7 +211,8 @@ class StudyLock:
     def __enter__(self) -> StudyLock:
         handle = os.open(self.path, os.O_RDWR | os.O_CREAT, 0o600)
         try:
-            fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
+            with held_file.turn(self.path.parent):  # who only looks whether it is held is not taken for a holder
+                fcntl.flock(handle, fcntl.LOCK_EX | fcntl.LOCK_NB)
         except BlockingIOError:
             os.close(handle)
             raise StudyServed(self._holder()) from None

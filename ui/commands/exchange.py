@@ -1,5 +1,6 @@
 """`import` and `export`: a study's prompts, completions and judgments from and to files."""
 
+from collections.abc import Callable
 from pathlib import Path
 from tempfile import TemporaryDirectory
 from typing import TYPE_CHECKING, Annotated, Any
@@ -31,6 +32,7 @@ from ui.commands.export_options import (
 from ui.commands.output import print_fields, print_json, require_place, say
 
 if TYPE_CHECKING:
+    from feedback_store.database import Database
     from feedback_store.dataset_card import Licences
     from feedback_store.exchange_records import ExportReport, ImportReport, Preview
     from feedback_store.filters import Filters
@@ -67,8 +69,8 @@ def import_file(
 ) -> None:
     """Read a file into the study, which is made where there is none. Importing the same file twice adds nothing.
 
-    Bad rows are reported with their line and reason; the good ones are taken in one transaction. Exit code 2 where
-    there is none.
+    Bad rows are reported with their line and reason; the good ones are taken, all or none. While the study is served or
+    a worker is at it, they are taken a few at a time, so that nobody waits. Exit code 2 where there is none.
     """
     from feedback_store import exchange
 
@@ -108,7 +110,7 @@ def _taken(
     """Read the file in, and write down what became of each line where that is asked for. `model`: base and precision
     of a new study.
     """
-    from feedback_store import exchange, import_report
+    from feedback_store import import_report
     from feedback_store.database import FILE_NAME
     from rounds import studies
 
@@ -116,15 +118,33 @@ def _taken(
     with TemporaryDirectory() as nowhere:
         # A study that is not there yet is not made by a dry run.
         tried = Path(nowhere) / "study" if dry_run and not (study / FILE_NAME).exists() else study
-        with (
-            studies.open_or_create(tried, base=base, precision=precision, create=True) as db,
-            import_report.writing(Path(nowhere)) as told,
-        ):
-            report = exchange.import_file(db, file, format, strict=strict, dry_run=dry_run, by=BY, on_row=told.add)
+        with studies.open_or_create(tried, base=base, precision=precision, create=True) as db:
+            report = _read_in(db, file, format, Path(nowhere), strict=strict, dry_run=dry_run)
         if report_to is not None:
             with report_to.open("w", encoding="utf-8", newline="") as written:
                 written.writelines(import_report.as_csv(Path(nowhere)))
     return report
+
+
+def _read_in(db: "Database", file: Path, format: str, told: Path, *, strict: bool, dry_run: bool) -> "ImportReport":
+    """At once where nobody is at the study; else so that nobody waits: tried on a copy, taken a few rows at a time.
+
+    What became of each row is written into the folder `told`.
+    """
+    from feedback_store import exchange, import_report
+    from rounds.supervisor import is_attended
+
+    def tell(how: "Callable[..., ImportReport]", *given: Path, **more: Any) -> "ImportReport":
+        with import_report.writing(told) as rows:
+            return how(db, file, format, *given, **more, on_row=rows.add)
+
+    if not is_attended(db.folder):
+        return tell(exchange.import_file, strict=strict, dry_run=dry_run, by=BY)
+    if dry_run or strict:
+        report = tell(exchange.try_beside_others, told, strict=strict)
+        if dry_run or report.left_out:
+            return report
+    return tell(exchange.import_beside_others, by=BY)
 
 
 def _print_taken(file: Path, report: "ImportReport", *, dry_run: bool, refused: bool) -> None:
