@@ -102,6 +102,8 @@ def _alpha(counts: pandas.DataFrame, level: Literal["nominal", "ordinal"]) -> St
 
 def _measured(name: str, counts: pandas.DataFrame, statistic: Statistic, seed: int, resamples: int) -> list[object]:
     prompts = counts.index.get_level_values("prompt_id").to_numpy()
-    low, high = bootstrap.interval(statistic, prompts, seed=seed, resamples=resamples)
     value = statistic(np.arange(len(counts)))
+    low, high = (bootstrap.of_one_mind(value, len(set(prompts))) if name == "raw" else None) or bootstrap.interval(
+        statistic, prompts, seed=seed, resamples=resamples
+    )
     return [name, value, low, high, len(counts), len(set(prompts)), int(counts.to_numpy().sum())]

@@ -36,3 +36,14 @@ def interval(
         return (float("nan"), float("nan"))
     low, high = np.quantile(defined, [(1 - LEVEL) / 2, (1 + LEVEL) / 2])
     return (float(low), float(high))
+
+
+def of_one_mind(share: float, groups: int) -> tuple[float, float] | None:
+    """Return the interval of a share where all groups say 1, or all 0: every draw says so too, however few they are. It
+    is that of as many trials (C. Clopper and E. Pearson 1934: p^n is 0.025 at its end). None where they differ, and for
+    fewer than two groups.
+    """
+    if groups < 2 or share not in (0.0, 1.0):
+        return None
+    least = ((1 - LEVEL) / 2) ** (1 / groups)
+    return (least, 1.0) if share == 1 else (0.0, 1 - least)

@@ -25,7 +25,8 @@ def judgments(db: Database) -> "pandas.DataFrame":
     they came; without those of blind evaluations that are still sealed.
 
     `counted`: neither its author nor its import is left out of training and exports. `completion_ids` and `policies`
-    (the names of who wrote them) follow the order of the comparison, as `ranks` and `expert` do; `shown` are places in
+    (the names of who wrote them; "best of 4 of policy-1" where an evaluation picked the text among several, which is
+    another side than the policy) follow the order of the comparison, as `ranks` and `expert` do; `shown` are places in
     that order. Times are UTC text: `at` as the author's side gave it (None where a file had none), `created_at` when it
     was stored.
     """
@@ -62,7 +63,10 @@ def metrics(db: Database, run_id: int) -> "pandas.DataFrame":
 
 _CANDIDATES = """
 (SELECT json_group_array({what}) FROM (
-    SELECT k.completion_id, w.name || CASE WHEN w.kind = 'external' AND EXISTS (
+    SELECT k.completion_id, COALESCE((SELECT 'best of ' || s.best_of || ' of ' FROM evaluation_pairs e
+        JOIN evaluation_sides s ON s.evaluation_id = e.evaluation_id
+        AND s.side = CASE k.position WHEN 0 THEN e.first_side ELSE e.second_side END
+        WHERE e.comparison_id = c.id AND s.best_of > 1), '') || w.name || CASE WHEN w.kind = 'external' AND EXISTS (
         SELECT 1 FROM policies own WHERE own.name = w.name AND own.kind <> 'external') THEN ' (imported)' ELSE '' END
         AS author
     FROM candidates k JOIN completions t ON t.id = k.completion_id JOIN policies w ON w.id = t.policy_id

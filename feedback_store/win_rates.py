@@ -30,10 +30,12 @@ def win_rates(judgments: pandas.DataFrame, *, seed: int = 0, resamples: int = bo
         def rate(chosen: np.ndarray, score: np.ndarray = score, weight: np.ndarray = weight) -> float:
             return float(np.average(score[chosen], weights=weight[chosen]))
 
-        low, high = bootstrap.interval(rate, part["prompt_id"].to_numpy(), seed=seed, resamples=resamples)
+        share, prompts = rate(np.arange(len(part))), part["prompt_id"].nunique()
+        low, high = bootstrap.of_one_mind(share, prompts) or bootstrap.interval(
+            rate, part["prompt_id"].to_numpy(), seed=seed, resamples=resamples
+        )
         counts = [float(weight[score == value].sum()) for value in (1.0, 0.5, 0.0)]
-        numbers = [part["judgment_id"].nunique(), part["prompt_id"].nunique()]
-        rows.append([policy, opponent, rate(np.arange(len(part))), low, high, *counts, *numbers])
+        rows.append([policy, opponent, share, low, high, *counts, part["judgment_id"].nunique(), prompts])
     return pandas.DataFrame(rows, columns=COLUMNS)
 
 

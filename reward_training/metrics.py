@@ -134,7 +134,8 @@ def accuracy(differences: Floats, outcomes: NDArray[np.int64]) -> float:
 def evaluate(readings: Readings, log_nu: float) -> dict[str, Any]:
     """The whole report on pairs; each figure with `_low` and `_high` where it has an interval.
 
-    - accuracy: on decided pairs; length_baseline: that of "the longer one wins" (characters) on the same pairs
+    - accuracy: on decided pairs; length_baseline: that of "the longer one wins" (characters) on the same pairs; lead:
+      the one less the other, whose interval is paired: both are right or wrong on the same few pairs
     - like_length_accuracy, like_length_baseline: the same on pairs of like length (LIKE_LENGTH), where length tells
       little: human preference data reward length, and a reward can live off that alone (Singhal et al. 2023,
       https://arxiv.org/abs/2310.03716, stratify by length for this reason)
@@ -153,6 +154,7 @@ def evaluate(readings: Readings, log_nu: float) -> dict[str, Any]:
     of_pairs = {
         "accuracy": (right, decided),
         "length_baseline": (longer, decided),
+        "lead": (right - longer, decided),
         "like_length_accuracy": (right * like, like),
         "like_length_baseline": (longer * like, like),
         "log_loss": (decided * np.logaddexp(0.0, np.where(won > 0, -1, 1) * readings.differences), decided),

@@ -120,6 +120,10 @@ def _of_reward(db: Database, state: LoopState) -> list[Figure]:
     def trained_on(after: int, limit: int) -> list[Row]:
         return behind_figures.judged_preferences(db, model.run_id, after, limit)
 
+    def lead(after: int, limit: int) -> list[Row]:
+        both = zip(_readings(db, model, "differences"), _readings(db, model, "length_differences"), strict=True)
+        return [{**own, "amount": own["amount"] - longer["amount"]} for own, longer in both][after : after + limit]
+
     right = decided("differences")
     return [
         Figure("reward.judgments", reward.judgments, "sum", trained_on),
@@ -128,6 +132,8 @@ def _of_reward(db: Database, state: LoopState) -> list[Figure]:
         Figure("reward.low", reward.low, "low", right),
         Figure("reward.high", reward.high, "high", right),
         Figure("reward.length_baseline", reward.length_baseline, "mean", decided("length_differences")),
+        Figure("reward.lead", reward.lead, "mean", lead),
+        Figure("reward.lead_low", reward.lead_low, "low", lead),
         Figure(
             "reward.half",
             None if reward.low is None or reward.high is None else (reward.high - reward.low) / 2,
@@ -135,8 +141,8 @@ def _of_reward(db: Database, state: LoopState) -> list[Figure]:
         ),
         Figure(
             "reward.more", reward.more_judgments, "derived",
-            inputs=("reward.accuracy", "reward.low", "reward.length_baseline", "reward.decided"),
-            rule="decided ((accuracy - low) / (accuracy - max(baseline, 1/2)))^2 - decided,"
+            inputs=("reward.accuracy", "reward.low", "reward.lead", "reward.lead_low", "reward.decided"),
+            rule="decided max((accuracy - low) / (accuracy - 1/2), (lead - lead_low) / lead)^2 - decided,"
             " / share of held-out questions",
         ),
     ]  # fmt: skip
@@ -310,7 +316,7 @@ def _of_taste(db: Database, taste: Taste) -> list[Figure]:
 
 
 def _agreement(db: Database, people: dict[str, Any] | None) -> list[Figure]:
-    """How often two people say the same of a pair: what no reward can do much better than."""
+    """How often two people say the same of a pair: what bounds how right a reward can be (human_ceiling.py)."""
     measures = {row["measure"]: row for row in (people or {}).get("agreement", [])}
     raw = measures.get("raw")
     if people is None or raw is None or raw["value"] is None:

@@ -57,6 +57,8 @@ class RewardView(BaseModel):
     high: float | None
     decided: int
     length_baseline: float | None
+    lead: float | None = Field(None, description="accuracy less length baseline, on the same pairs")
+    lead_low: float | None = Field(None, description="lower end of its interval")
     cannot_tell: bool
     more_judgments: int | None = Field(description="judgments, about, until it could be told from the length baseline")
     unproven: bool = Field(False, description="whether it cannot be told from chance on pairs that it was not made of")
@@ -90,23 +92,30 @@ FEWEST_HELD_OUT = 10
 
 
 def told_apart(
-    accuracy: float | None, low: float | None, baseline: float | None, decided: int, holdout_share: float
+    accuracy: float | None,
+    low: float | None,
+    baseline: float | None,
+    lead_low: float | None,
+    decided: int,
+    holdout_share: float,
 ) -> tuple[bool, int | None]:
-    """Whether accuracy cannot be told from "longer wins" yet, or from chance where that is better, and about how many
-    more judgments it would take.
+    """Whether accuracy cannot be told from "longer wins" yet, or from chance, and about how many more judgments it
+    would take.
 
-    The half-width of an interval falls with the root of the pairs; a share `holdout_share` of judgments is on held-out
-    prompts. No number where the reward is not better than the baseline at all.
+    From chance by its own interval, from "longer wins" by that of its lead over it on the same pairs (`lead_low`; a
+    reward of a version before has none). The half-width of an interval falls with the root of the pairs; a share
+    `holdout_share` of judgments is on held-out prompts. No number where the reward is not better at all.
     """
     if accuracy is None or low is None or baseline is None:
         return True, None
-    rival = max(baseline, CHANCE)
-    ahead = accuracy - rival
-    if low > rival:
+    lead = accuracy - baseline
+    half = accuracy - low if lead_low is None else lead - lead_low
+    ahead_and_half = [(accuracy - CHANCE, accuracy - low), (lead, half)]
+    if all(ahead > half for ahead, half in ahead_and_half):
         return False, 0
-    if ahead <= 0 or holdout_share <= 0:
+    if any(ahead <= 0 for ahead, _ in ahead_and_half) or holdout_share <= 0:
         return True, None
-    needed = decided * ((accuracy - low) / ahead) ** 2
+    needed = decided * max((half / ahead) ** 2 for ahead, half in ahead_and_half)
     return True, math.ceil((needed - decided) / holdout_share)
 
 

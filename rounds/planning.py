@@ -11,8 +11,9 @@ from statistics import NormalDist
 from typing import Literal
 
 from pydantic import BaseModel, ConfigDict, Field
+from scipy.special import stdtrit
 
-from feedback_store import check_questions, recent_work, reward_models
+from feedback_store import check_questions, prompts, recent_work, reward_models
 from feedback_store.database import Database
 from feedback_store.recent_work import RecentWork
 from rounds import studies
@@ -22,6 +23,9 @@ from rounds.settings import SettingsError, StudySettings
 POWER = NormalDist().inv_cdf(0.8)
 FEWEST_RECENT = 50
 """Answers of a study from which its own shares and pace are taken in place of the rules of thumb."""
+BETWEEN_PROMPTS = 0.15
+"""How much the share of wins differs from prompt to prompt (standard deviation), by rule of thumb: the same policy may
+win on two of three prompts of one kind and on half of another."""
 STUDIES = (50, 100, 200, 400)
 """Sizes of a blind study for which the plan says what could be told apart."""
 
@@ -105,7 +109,11 @@ def plan_of(db: Database, people: int, judgments: int, given: dict[str, float] |
     reward = reward_models.latest(db)
     accuracy = (reward.metrics.get("holdout") or {}).get("accuracy") if reward else None
     assumed = assumptions(recent_work.recent_work(db), given or {}, accuracy)
-    return plan(people, judgments, studies.settings(db), assumed, checks=check_questions.count_in_use(db))
+    return plan(
+        people, judgments, studies.settings(db), assumed,
+        checks=check_questions.count_in_use(db),
+        all_prompts=prompts.count(db), holdout_prompts=prompts.count(db, "holdout"),
+    )  # fmt: skip
 
 
 def _require_allowed(name: str, value: float) -> None:
@@ -138,9 +146,18 @@ def assumptions(recent: RecentWork, given: dict[str, float], accuracy: float | N
     return Assumptions(**{name: chosen(name) for name in rules})
 
 
-def plan(people: int, judgments: int, study: StudySettings, assumed: Assumptions, *, checks: int) -> Plan:
-    """What `judgments` answers of `people` come to by the study's settings. Everybody is asked each of the `checks`
-    check questions once: where their share asks for more, ordinary pairs take their place.
+def plan(
+    people: int,
+    judgments: int,
+    study: StudySettings,
+    assumed: Assumptions,
+    *,
+    checks: int,
+    all_prompts: int,
+    holdout_prompts: int,
+) -> Plan:
+    """What `judgments` answers of `people` come to by the study's settings, where it has so many prompts. Everybody is
+    asked each of the `checks` check questions once: where their share asks for more, ordinary pairs take their place.
 
     A comparison is judged once, or by `overlap` people on `overlap_share` of them; so many first answers make
     first / (1 + (overlap - 1) overlap_share) comparisons.
@@ -171,8 +188,8 @@ def plan(people: int, judgments: int, study: StudySettings, assumed: Assumptions
         holdout_decided=round(held_out * decided),
         accuracy_half=wilson_half(assumed.accuracy.value, round(held_out * decided)),
         agreement_half=agreement_half(assumed.agreement.value, round(shared), overlap),
-        new_against_old=told_apart(round(against_previous), assumed.ties.value),
-        blind_studies=[told_apart(n, assumed.ties.value) for n in sorted({*STUDIES, judgments})],
+        new_against_old=told_apart(round(against_previous), assumed.ties.value, all_prompts),
+        blind_studies=[told_apart(n, assumed.ties.value, holdout_prompts) for n in sorted({*STUDIES, judgments})],
         each=each,
         hours_each=each * assumed.seconds.value / 3600,
         days=math.ceil(each / study.daily_quota) if study.daily_quota else None,
@@ -206,14 +223,21 @@ def agreement_half(agreement: float, comparisons: int, overlap: int) -> float | 
     return Z * math.sqrt(max(0.0, square - mean**2) / comparisons)
 
 
-def told_apart(judgments: int, ties: float) -> ToldApart:
-    """The smallest share of wins that n judgments tell from a half with 80 % power, at the 5 % level, two-sided.
+def told_apart(judgments: int, ties: float, prompts: int) -> ToldApart:
+    """The smallest share of wins that n judgments on so many prompts, asked in turns, tell from a half with 80 % power,
+    at the 5 % level, two-sided.
 
-    The normal approximation: (share - 1/2) >= (z.975 + z.8) sd / sqrt(n), with ties as half sd^2 = (1 - ties) / 4 at a
-    share of a half, where it is greatest.
+    (share - 1/2) >= (t.975 + z.8) error, with error^2 = b / G + (v - b) / n for n judgments of G prompts: v =
+    (1 - ties) / 4 is the variance of a score, ties as half, at a share of a half, where it is greatest, b that of the
+    share between prompts (BETWEEN_PROMPTS). Only the second part falls with more judgments of the same prompts. t is
+    Student's of G - 1, as the result's own interval has it (policy_results.py).
     """
-    if judgments < 1:
+    asked = min(judgments, prompts or judgments)  # before there are prompts: as if there were enough
+    if asked < 2:
         return ToldApart(judgments=judgments, share=None)
-    share = 0.5 + (Z + POWER) * math.sqrt((1 - ties) / 4 / judgments)
+    variance = (1 - ties) / 4
+    between = min(BETWEEN_PROMPTS**2, variance)
+    error = math.sqrt(between / asked + (variance - between) / judgments)
+    share = 0.5 + (float(stdtrit(asked - 1, 0.975)) + POWER) * error
     most = 1 - ties / 2
     return ToldApart(judgments=judgments, share=share if share < most else None)

@@ -115,6 +115,17 @@ def test_an_interval_takes_groups_whole() -> None:
     assert (low, high) == (0.0, 1.0)
 
 
+def test_three_prompts_of_one_mind_prove_little() -> None:
+    said = frame(
+        *[(place, name, FIRST) for place in range(3) for name in ("ann", "bob")], policies=[["new", "old"]] * 6
+    )
+    new, old = win_rates(said, resamples=50).to_dict("records")
+    assert (new["win_rate"], new["low"], new["high"]) == (1.0, pytest.approx(0.025 ** (1 / 3)), 1.0)
+    assert (old["win_rate"], old["low"], old["high"]) == (0.0, 0.0, pytest.approx(1 - 0.025 ** (1 / 3)))
+    raw = agreement(said, resamples=50).set_index("measure").loc["raw"]
+    assert (raw["value"], raw["low"], raw["high"]) == (1.0, pytest.approx(0.025 ** (1 / 3)), 1.0)
+
+
 def test_ties_count_half_for_a_win_rate() -> None:
     said = frame((1, "ann", FIRST), (2, "ann", TIE), (3, "ann", SECOND), (4, "ann", FIRST), (5, "ann", None))
     said["policies"] = [["new", "old"], ["new", "old"], ["new", "old"], ["old", "new"], ["new", "old"]]

@@ -8,12 +8,14 @@ import pytest
 
 import evaluation_studies
 import sealed_studies
+import web_studies
 from feedback_store import (
     annotators,
     audit,
     comparisons,
     evaluation_texts,
     evaluations,
+    frames,
     judgments,
     policies,
     questions,
@@ -125,6 +127,16 @@ def test_the_sequential_rule_ends_a_clear_case_early_and_not_an_even_one(db: Dat
     for place in range(10):
         answer(db, newer if place % 2 else lambda text: -newer(text), 2)
     assert evaluations.get(db, even.id).sealed
+
+
+def test_in_a_notebook_the_best_of_several_texts_is_another_side_than_its_policy(db: Database) -> None:
+    web_studies.reward_model(db)
+    evaluation = evaluation_studies.start(db, wanted=6, pairs=6, best_of=True)
+    answer(db, newer, 6)
+    assert not evaluations.get(db, evaluation.id).sealed
+    authors = {author for pair in frames.judgments(db)["policies"] for author in pair}
+    assert authors == {side.words for side in evaluation.sides}
+    assert "best of 2 of base" in authors
 
 
 def test_undoing_an_answer_before_the_end_takes_it_out_of_the_count(db: Database) -> None:

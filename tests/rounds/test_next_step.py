@@ -1,7 +1,9 @@
 """The advice of the console: one step and its reason for every state of the loop, and warnings that never block."""
 
+import numpy as np
 import pytest
 
+from reward_training.metrics import Readings, evaluate
 from rounds.next_step import Facts, RewardView, actions, advise, told_apart
 
 
@@ -143,19 +145,35 @@ def test_a_reward_is_held_against_chance_where_longer_wins_is_worse_than_that():
     for told in (weak, none):
         assert "is right on 0.62 ± 0.14" in told.reason and "a coin on 0.50" in told.reason
         assert "longer wins" not in told.reason
-    assert told_apart(0.62, 0.48, 0.10, 40, 0.15) == told_apart(0.62, 0.48, 0.5, 40, 0.15)
+    assert told_apart(0.62, 0.48, 0.10, None, 40, 0.15) == told_apart(0.62, 0.48, 0.5, None, 40, 0.15)
 
 
 def test_a_reward_can_be_told_apart_where_its_interval_lies_above_the_baseline():
-    assert told_apart(0.8, 0.7, 0.6, 60, 0.15) == (False, 0)
-    assert told_apart(0.8, 0.55, 0.6, 60, 0.15)[0]
+    assert told_apart(0.8, 0.7, 0.6, None, 60, 0.15) == (False, 0)
+    assert told_apart(0.8, 0.7, 0.6, 0.02, 60, 0.15) == (False, 0)
+    assert told_apart(0.8, 0.7, 0.6, -0.02, 60, 0.15)[0], "the lead itself is not sure"
+    assert told_apart(0.6, 0.45, 0.2, 0.1, 60, 0.15)[0], "ahead of a bad rule, not of chance"
+    assert told_apart(0.8, 0.55, 0.6, None, 60, 0.15)[0]
 
 
 def test_how_many_more_it_takes_follows_the_root_of_the_pairs():
     # half-width 0.09 on 96 pairs, 0.06 ahead: (0.09/0.06)^2 = 2.25 times the pairs, 120 more; at 15 % of judgments, 800
-    assert told_apart(0.70, 0.61, 0.64, 96, 0.15) == (True, pytest.approx(800, abs=1))
+    assert told_apart(0.70, 0.61, 0.64, None, 96, 0.15) == (True, pytest.approx(800, abs=1))
+    assert told_apart(0.70, 0.61, 0.64, -0.03, 96, 0.15) == (True, pytest.approx(800, abs=1))
 
 
 def test_no_number_is_promised_where_the_reward_is_not_better_or_unknown():
-    assert told_apart(0.60, 0.50, 0.64, 96, 0.15) == (True, None)
-    assert told_apart(None, None, None, 0, 0.15) == (True, None)
+    assert told_apart(0.60, 0.50, 0.64, -0.1, 96, 0.15) == (True, None)
+    assert told_apart(None, None, None, None, 0, 0.15) == (True, None)
+
+
+def test_a_reward_that_is_as_good_as_longer_wins_is_called_better_one_time_in_forty():
+    draw, told, studies = np.random.default_rng(3), 0, 200
+    for _ in range(studies):
+        own, longer = (np.where(draw.random(100) < 0.65, 1.0, -1.0) for _ in range(2))
+        lengths = np.stack([np.where(longer > 0, 90.0, 50.0), np.where(longer > 0, 50.0, 90.0)], axis=1)
+        readings = Readings(own, lengths, np.zeros(100, dtype=np.int64), [str(place) for place in range(100)])
+        found = evaluate(readings, 0.0)
+        figures = [found[name] for name in ("accuracy", "accuracy_low", "length_baseline", "lead_low")]
+        told += not told_apart(*figures, 100, 0.15)[0]
+    assert told / studies <= 0.05, "by its interval against the baseline's own value it was one in twelve"

@@ -7,6 +7,7 @@ from feedback_store.database import Database
 from feedback_store.recent_work import RecentWork, recent_work
 from rounds import planning, studies
 from rounds.planning import Plan, assumptions
+from rounds.policy_results import BlindJudgment, summarise
 from rounds.settings import SettingsError, StudySettings
 from web_studies import fill, judge_all
 
@@ -15,7 +16,9 @@ NOTHING_SEEN = RecentWork(0, 0, 0, None)
 
 def planned(people: int, judgments: int, *, checks: int = 0, given: dict | None = None, **settings) -> Plan:
     study = StudySettings(base="tiny:", **settings)
-    return planning.plan(people, judgments, study, assumptions(NOTHING_SEEN, given or {}), checks=checks)
+    return planning.plan(
+        people, judgments, study, assumptions(NOTHING_SEEN, given or {}), checks=checks, prompts=300, held_out=100
+    )
 
 
 def test_by_hand():
@@ -60,19 +63,29 @@ def test_the_width_of_agreement_is_that_of_studies_that_are_played(agreement, ov
     assert planning.agreement_half(agreement, 80, overlap) == pytest.approx(1.96 * same.mean(1).std(), rel=0.05)
 
 
-@pytest.mark.parametrize(("judgments", "ties"), [(100, 0.2), (400, 0.0)])
-def test_four_of_five_studies_tell_the_share_that_can_be_told(judgments, ties):
-    share = planning.told_apart(judgments, ties).share
-    win = share - ties / 2
-    draw = np.random.default_rng(1)
-    scores = draw.choice([1.0, 0.5, 0.0], p=[win, ties, 1 - win - ties], size=(4000, judgments))
-    half = 1.96 * scores.std(1, ddof=1) / np.sqrt(judgments)
-    assert np.mean(scores.mean(1) - half > 0.5) == pytest.approx(0.8, abs=0.04)
+@pytest.mark.parametrize(("judgments", "prompts"), [(100, 100), (400, 100), (400, 20)])
+def test_four_of_five_studies_tell_the_share_that_can_be_told(judgments, prompts):
+    share = planning.told_apart(judgments, 0.0, prompts).share
+    draw, told, studies_played = np.random.default_rng(1), 0, 400
+    for _ in range(studies_played):
+        of_prompt = np.clip(share + planning.BETWEEN_PROMPTS * draw.standard_normal(prompts), 0, 1)
+        asked = np.arange(judgments) % prompts
+        won = draw.random(judgments) < of_prompt[asked]
+        said = [BlindJudgment(n, int(asked[n]), True, "win" if won[n] else "loss") for n in range(judgments)]
+        told += summarise(said).low > 0.5
+    assert told / studies_played == pytest.approx(0.8, abs=0.08)
+
+
+def test_more_judgments_of_few_prompts_tell_little_more():
+    few, many = (planning.told_apart(400, 0.15, prompts).share for prompts in (10, 400))
+    assert few - 0.5 > 2 * (many - 0.5)
+    assert planning.told_apart(4000, 0.15, 10).share == pytest.approx(few, abs=0.02)
 
 
 def test_what_no_number_of_wins_can_tell():
-    assert planning.told_apart(5, 0.15).share is None
-    assert planning.told_apart(0, 0.15).share is None
+    assert planning.told_apart(5, 0.15, 100).share is None
+    assert planning.told_apart(0, 0.15, 100).share is None
+    assert planning.told_apart(100, 0.15, 1).share is None
 
 
 def test_assumptions_say_where_they_come_from():

@@ -16,6 +16,7 @@ const FIGURES = [
   ["accuracy", 3, "decided"],
   ["ceiling", 3, null],
   ["length_baseline", 3, "decided"],
+  ["lead", 3, "decided"],
   ["like_length_accuracy", 3, "like_length_pairs"],
   ["like_length_baseline", 3, "like_length_pairs"],
   ["log_loss", 3, "decided"],
