@@ -17,7 +17,13 @@ NOTHING_SEEN = RecentWork(0, 0, 0, None)
 def planned(people: int, judgments: int, *, checks: int = 0, given: dict | None = None, **settings) -> Plan:
     study = StudySettings(base="tiny:", **settings)
     return planning.plan(
-        people, judgments, study, assumptions(NOTHING_SEEN, given or {}), checks=checks, prompts=300, held_out=100
+        people,
+        judgments,
+        study,
+        assumptions(NOTHING_SEEN, given or {}),
+        checks=checks,
+        all_prompts=300,
+        holdout_prompts=100,
     )
 
 
