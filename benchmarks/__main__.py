@@ -17,9 +17,10 @@ from collections.abc import Callable
 from dataclasses import replace
 from pathlib import Path
 from statistics import fmean
+from types import ModuleType
 from typing import Any
 
-from benchmarks.setting import Setting
+from benchmarks.setting import NeedsData, Setting
 
 # A module has `measure(setting)`, or several by name in CELLS. It is loaded when it is asked for: torch takes seconds.
 BENCHMARKS = {
@@ -87,11 +88,17 @@ def cells(only: str | None) -> dict[tuple[str, str | None], Callable[[Setting], 
     found: dict[tuple[str, str | None], Callable[[Setting], dict[str, Any]]] = {}
     for one in [name] if name else BENCHMARKS:
         module = importlib.import_module(f"benchmarks.{BENCHMARKS[one]}")
-        inner = module.CELLS if hasattr(module, "CELLS") else {None: module.measure}
+        inner = _cells_of(module)
         found |= {(one, part): measure for part, measure in inner.items() if cell in ("", part)}
     if not found:
-        raise SystemExit(f"The benchmark {name} has no cell {cell!r}; it has {', '.join(module.CELLS)}.")
+        there = ", ".join(part for part in _cells_of(module) if part) or "none"
+        raise SystemExit(f"The benchmark {name} has no cell {cell!r}; its cells: {there}.")
     return found
+
+
+def _cells_of(module: ModuleType) -> dict[str | None, Callable[[Setting], dict[str, Any]]]:
+    """What a benchmark measures, by cell; None where it is one thing."""
+    return dict(getattr(module, "CELLS", None) or {None: module.measure})
 
 
 def finished(to: Path | None) -> set[tuple[Any, ...]]:
@@ -129,7 +136,11 @@ def main() -> int:
         }
         if tuple(head[part] for part in SAME) in done:
             continue
-        text = json.dumps(head | machine() | measured(measure, setting))
+        try:
+            text = json.dumps(head | machine() | measured(measure, setting))
+        except NeedsData as error:  # the others go on, and this one is measured once it is given
+            print(f"{name}/{cell} was not measured: {error}", file=sys.stderr, flush=True)
+            continue
         print(text, flush=True)
         if given.to:
             with given.to.open("a", encoding="utf-8") as rows:

@@ -1,9 +1,9 @@
 """A hidden taste that nobody wrote down: a reward on other features than those that learn from it, fitted to half of
 qa_feedback's human answers.
 
-It reads the lower third of the layers, without a prompt, where the rewards that are to find it out read two thirds and
-the prompt; which half it knows is drawn by the seed. An empty, repeating or cut-off text is worth less than any other,
-as in rounds/tastes.py.
+It reads the states of the lower third of the layers alone, without a prompt, where the rewards that are to find it out
+read two thirds with the prompt, the words and the length; which half it knows is drawn by the seed. An empty, repeating
+or cut-off text is worth less than any other, as in rounds/tastes.py.
 """
 
 from __future__ import annotations
@@ -13,6 +13,7 @@ from collections.abc import Callable, Sequence
 from pathlib import Path
 
 import numpy as np
+import torch
 from scipy.special import expit
 
 from benchmarks.setting import Setting
@@ -44,6 +45,12 @@ def learned_taste(setting: Setting) -> Callable[[Sequence[tuple[str, bool]]], li
         model = train(
             setting.model, pairs, reference, settings, checkpoint_folder=Path(folder), on_step=lambda _: None
         ).model  # fmt: skip
+    # A reward reads the words and the length of a text whatever its depth: those who are to learn the taste read them
+    # too, so the taste goes by the states of its own layers alone.
+    with torch.no_grad():
+        model.head.linear.weight[:, : model.trunk.hidden_size] = 0.0
+        model.head.linear.weight[:, -1] = 0.0
+    model.normalise_on(reference)
 
     def worth(texts: Sequence[tuple[str, bool]]) -> list[float]:
         scores = expit(model.score([Text(ASKED, text, not cut_off) for text, cut_off in texts]))

@@ -38,7 +38,7 @@ Without = Callable[[LanguageModel], AbstractContextManager[Any]]
 def _update(
     without: Without, *, samples: int = 1, rows_whole: bool = False, tokens: int = 650, frozen: float = 0.0
 ) -> Callable[..., Any]:
-    """Gradients of one epoch on fixed rollouts."""
+    """Gradients of an update's epochs on fixed rollouts, with what is computed once for all of them."""
 
     def measure(setting: Setting) -> dict[str, Any]:
         model = setting.model
@@ -55,19 +55,17 @@ def _update(
         learner = Learner.start(given, settings, value_learning_rate=1e-3)
         rollouts = collect(given, learner, settings, 0)
 
-        layouts: dict[bool, list[MicroBatch]] = {}
-
-        def epoch(other: bool) -> None:
+        def update(other: bool) -> None:
             model.recomputes = other and rows_whole  # which asks for no prompt once, and computes nothing again itself
             sized = settings.model_copy(update={"tokens_per_batch": tokens}) if other else settings
-            if other not in layouts:
-                sided = replace(learner, frozen=0 if other else learner.frozen)
-                layouts[other] = lay_out(sided, rollouts.items, rollouts.sampled, sized, 0)[0]
+            sided = replace(learner, frozen=0 if other else learner.frozen)
+            [minibatch] = lay_out(sided, rollouts.items, rollouts.sampled, sized, 0)
             with without(model) if other else nullcontext():
-                accumulate(learner, layouts[other], rollouts, 0.7, _losses)
+                for _ in range(settings.epochs):
+                    accumulate(learner, minibatch, rollouts, 0.7, _losses)
 
         with learner.training():
-            figures = _in_turn(epoch, setting)
+            figures = _in_turn(update, setting)
         model.adapters.remove(given.adapter)
         return figures | {"tokens": _tokens(rollouts)}
 

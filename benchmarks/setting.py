@@ -19,7 +19,12 @@ if TYPE_CHECKING:
 
 SYSTEM_PROMPT = "Reply to the request."
 KEPT_OUT = 3
-"""The first so many debates of UKPConvArg1 in sorted order: nothing is ever tuned on them."""
+"""The first so many debates of UKPConvArg1 in sorted order: no choice of the reward's features and head is made on
+them. Simulated tastes of their texts have decided other defaults (docs/benchmarks.md)."""
+
+
+class NeedsData(ValueError):
+    """A measurement needs the folder of real preferences; the words say which file."""
 
 
 class NotAllowed(Exception):
@@ -67,9 +72,9 @@ class Setting:
         return self.rows("qa_feedback/questions.jsonl.gz")
 
     def rows(self, name: str) -> list[dict[str, Any]]:
-        """Those of a file of the real preferences. Raises ValueError without --data."""
+        """Those of a file of the real preferences. Raises NeedsData without --data."""
         if self.data is None:
-            raise ValueError(f"this benchmark needs --data DIR with {name}")
+            raise NeedsData(f"this benchmark needs --data DIR with {name}")
         with gzip.open(self.data / name, "rt", encoding="utf-8") as lines:
             return [json.loads(line) for line in lines]
 

@@ -3,12 +3,16 @@
 import gzip
 import json
 from pathlib import Path
+from typing import Any
 
 import pytest
 
 from benchmarks import policy_quality
-from benchmarks.learned_taste import learned_taste
+from benchmarks.learned_taste import ASKED, learned_taste
 from benchmarks.setting import Setting
+from reward_training.model import RewardModel
+from reward_training.records import Text
+from reward_training.training import TrainedReward, train
 from rounds.tastes import FLAWED
 
 WORDS = ["river", "stone", "garden", "winter", "paper", "candle", "window", "bridge", "music", "kitchen"]
@@ -36,6 +40,22 @@ def test_it_is_worth_what_the_verdicts_paid_for_and_flawed_texts_are_worth_least
     assert 0 < scores[1] < scores[0] < 1
     assert scores[2:] == [FLAWED, FLAWED]
     assert learned_taste(Setting("tiny:", 5, setting.data, True))([(listed, False)]) != [scores[0]], "another half"
+
+
+def test_it_goes_by_nothing_that_a_reward_of_other_layers_reads_too(
+    setting: Setting, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    models = list[RewardModel]()
+
+    def noted(*given: Any, **more: Any) -> TrainedReward:
+        found = train(*given, **more)
+        models.append(found.model)
+        return found
+
+    monkeypatch.setattr("benchmarks.learned_taste.train", noted)
+    learned_taste(setting)
+    _, [[words, states, length]] = models[0].scores_and_parts([Text(ASKED, "music, stone, paper", True)])
+    assert words == length == 0.0 != states
 
 
 def test_a_policy_is_measured_by_it(setting: Setting) -> None:

@@ -48,8 +48,20 @@ def test_benchmarks_and_cells_are_found_by_name():
     assert len(benchmarks.cells("durability")) >= 7
     with pytest.raises(SystemExit, match="There is no benchmark 'speed'; there are sampling, "):
         benchmarks.cells("speed")
-    with pytest.raises(SystemExit, match="has no cell 'x'; it has kill_storing, "):
+    with pytest.raises(SystemExit, match="has no cell 'x'; its cells: kill_storing, "):
         benchmarks.cells("durability/x")
+    with pytest.raises(SystemExit, match="The benchmark ppo has no cell 'x'; its cells: none"):
+        benchmarks.cells("ppo/x")
+
+
+def test_what_needs_data_that_are_not_given_is_passed_over_in_words(tmp_path, monkeypatch, capsys):
+    wanted = {("a", "real"): lambda setting: setting.questions(), ("a", "other"): lambda setting: {"cuts": 3}}
+    monkeypatch.setattr(benchmarks, "cells", lambda only: wanted)
+    to = tmp_path / "rows.jsonl"
+    monkeypatch.setattr("sys.argv", ["benchmarks", "--to", str(to)])
+    assert benchmarks.main() == 0
+    assert [json.loads(line)["cell"] for line in to.read_text().splitlines()] == ["other"]
+    assert "a/real was not measured: this benchmark needs --data DIR with qa_feedback" in capsys.readouterr().err
 
 
 def test_a_cut_down_run_has_fewer_trials_and_leaves_nothing_behind(tmp_path):
