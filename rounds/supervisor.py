@@ -6,6 +6,7 @@ in peace: the supervisor starts its own when that one is gone or no longer beats
 
 from __future__ import annotations
 
+import contextlib
 import fcntl
 import json
 import logging
@@ -29,7 +30,7 @@ FIRST_PAUSE_SECONDS = 1.0
 LONGEST_PAUSE_SECONDS = 30.0
 HEALTHY_SECONDS = 60.0
 STOP_SECONDS = 12.0
-ERRORS_FILE = "worker.err"
+ERRORS_FILE, ERRORS_BEFORE = "worker.err", "worker.err.1"
 SERVE_LOCK = "serve.lock"
 PACKAGES = Path(__file__).resolve().parents[1]
 
@@ -139,6 +140,9 @@ class WorkerSupervisor:
             pause = min(2 * pause, LONGEST_PAUSE_SECONDS)
 
     def _run_once(self) -> int:
+        with contextlib.suppress(OSError):  # what the one before said last is often the reason
+            if (self.folder / ERRORS_FILE).stat().st_size:
+                (self.folder / ERRORS_FILE).replace(self.folder / ERRORS_BEFORE)
         with (self.folder / ERRORS_FILE).open("wb") as errors:
             with self._lock:
                 if self._ending.is_set():

@@ -50,6 +50,7 @@ def start_run(
         if blind:  # the sides are fixed now, and the run's own figures are of the same policies
             config["policies"] = [policy.name for policy in evaluating.sides_of(db, config["policies"])]
         run = run_rows.enqueue(db, kind, config, needs=needs, priority=rank)
+        _clear_folder(db, run)
         if blind:
             seed = studies.settings(db).seed * run_plan.SEEDS_OF_A_STUDY + run.id
             evaluating.begin(db, run, seed=seed, by=by)
@@ -73,6 +74,7 @@ def retry_run(db: Database, run_id: int, *, from_checkpoint: bool = False) -> Ru
         else:
             config = {**old.config, **({"resume_from": None} if "resume_from" in old.config else {})}
         run = run_rows.retry(db, run_id, config=config)
+        _clear_folder(db, run)
         kept = resuming.run_folder(db.folder, old.id) / INPUT
         if kept.is_file():
             _copy_input(kept, db, run)
@@ -155,6 +157,12 @@ def _named(config: dict[str, Any], setting: str) -> Path:
     whole = path if path.is_file() else path.resolve()  # a folder may be named as . or ..
     config[setting] = whole.name or setting
     return path
+
+
+def _clear_folder(db: Database, run: Run) -> None:
+    """Take away what lies in the folder of a new run: a start that was not stored (a full disk, a kill) left it there,
+    and its number comes again."""
+    shutil.rmtree(resuming.run_folder(db.folder, run.id), ignore_errors=True)
 
 
 def _copy_input(source: Path, db: Database, run: Run) -> None:

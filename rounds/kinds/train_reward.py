@@ -55,14 +55,14 @@ class TooFewJudgments(ValueError):
 def run(context: RunContext) -> dict[str, Any]:
     """Train, save, publish; the result is the training's report and what it was made from."""
     settings: TrainRewardSettings = context.settings
-    _begin_with(context)
+    began = _begin_with(context)
     snapshot = _snapshot(context)
     found = preferences.derive(context.db, snapshot)
     counts = _counts(found)
     _require_enough(counts)
     known = {prompt.id: prompt for prompt in prompts.listing(context.db, ids=sorted({one.prompt_id for one in found}))}
     pairs = _pairs(context, found, known)
-    samples = _reference(context, settings.reference_samples)
+    samples = _reference(context, began, settings.reference_samples)
     reference = [text_of(prompt, one, context.study) for prompt, one in samples]
     context.report("reading the texts")
     trained = train(
@@ -86,7 +86,7 @@ def run(context: RunContext) -> dict[str, Any]:
     return _publish(context, trained, counts, {**more, **_taste(context, trained.model)})
 
 
-def _begin_with(context: RunContext) -> None:
+def _begin_with(context: RunContext) -> Beginning:
     """The first attempt writes down the policy whose completions set the reward's zero and unit, and what the study
     said; later ones, which go on from its checkpoint, read the same texts, whatever the study says since.
     """
@@ -99,12 +99,11 @@ def _begin_with(context: RunContext) -> None:
     if changed := began.differences(context.study, []):
         context.log(f"It goes on with what it began with; changed in the study since: {', '.join(changed)}.")
     context.study = began.applied_to(context.study)
+    return began
 
 
-def _reference(context: RunContext, number: int) -> list[tuple[Prompt, Completion]]:
+def _reference(context: RunContext, began: Beginning, number: int) -> list[tuple[Prompt, Completion]]:
     """The texts that set zero and unit: those of the first attempt, though more may have been drawn since."""
-    began = beginnings.read(context.folder)
-    assert began is not None
     if began.reference_ids is None:
         samples = reference_samples(context, number, policies.by_name(context.db, began.start_policy))
         replace(began, reference_ids=[one.id for _, one in samples]).write(context.folder)

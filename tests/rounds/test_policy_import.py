@@ -1,5 +1,6 @@
 """Adapters made elsewhere: taken in where they were made for the study's base, and the start of all that follows."""
 
+import errno
 import json
 import shutil
 from pathlib import Path
@@ -204,9 +205,11 @@ def test_a_reward_has_its_zero_on_the_start_of_the_line_whoever_is_current(study
     )
     context.folder.mkdir()
     study_settings.put(study, policies.CURRENT, later.id)
-    assert train_reward._begin_with(context).name == "imported-formal"
+    assert train_reward._begin_with(context).start_policy == "imported-formal"
     study_settings.put(study, policies.CURRENT, policies.base(study).id)
-    assert train_reward._begin_with(context).name == "imported-formal", "a later attempt takes what it began with"
+    assert train_reward._begin_with(context).start_policy == "imported-formal", (
+        "a later attempt takes what it began with"
+    )
     study_settings.put(study, policies.CURRENT, imported.id)
 
 
@@ -334,6 +337,21 @@ def test_a_base_on_the_hub_is_known_by_name_and_revision(tmp_path, monkeypatch, 
     run = bring(db, worker, plain)
     assert run.status == "succeeded", run.error
     assert policies.by_name(db, "imported-1").imported["base_told_by"] == "hub name"
+
+
+def test_what_an_import_that_was_not_stored_left_is_no_part_of_the_next(study, export, plain, monkeypatch):
+    def full(source, target):
+        shutil.copyfile(source, target)
+        if Path(target).name == "tastemaker.json":
+            raise OSError(errno.ENOSPC, "No space left on device")
+
+    with monkeypatch.context() as patch:
+        patch.setattr(verbs, "shutil", SimpleNamespace(copyfile=full, rmtree=shutil.rmtree))
+        with pytest.raises(OSError, match="No space"):
+            verbs.start_run(study, "policy-import", {"folder": str(export)})
+    run = verbs.start_run(study, "policy-import", {"folder": str(plain), "vouched": True})
+    there = {path.name for path in (study.folder / "runs" / str(run.id) / "adapter").iterdir()}
+    assert there == {"adapter_config.json", "adapter_model.safetensors"}
 
 
 def test_two_imports_that_were_asked_for_under_one_name_do_not_touch_each_other(study, worker, plain):

@@ -72,6 +72,7 @@ def test_a_worker_that_cannot_start_is_tried_with_growing_pauses_and_its_words_a
         until(lambda: watched.restarts >= 3)
         until(lambda: "base is gone" in watched.state)
         assert watched.state.startswith("The worker ended with code 1: worker: the base is gone; started again in ")
+    assert "base is gone" in (study / "worker.err.1").read_text(), "of the one before, too"
 
 
 def test_a_store_or_a_disk_that_is_not_there_for_a_moment_ends_no_supervision(study, monkeypatch):
