@@ -9,7 +9,6 @@ stays: the adapter is trained with the last responsibilities as weights.
 
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import asdict, dataclass
-from math import isfinite
 from pathlib import Path
 from typing import Any
 
@@ -18,23 +17,15 @@ import torch
 from numpy.typing import NDArray
 from torch import Tensor
 
-from language_models.checkpoints import (
-    Checkpoint,
-    latest_checkpoint,
-    optimizer_tensors,
-    restore_optimizer,
-    save_checkpoint,
-)
 from language_models.model import LanguageModel
-from language_models.non_finite import NON_FINITE_IN_A_ROW, not_finite
-from language_models.pause_points import pause_point
 from reward_training import annotator_model, criteria_heads
 from reward_training.annotator_model import NO_EVIDENCE, AnnotatorModel, Evidence
 from reward_training.calibration import Calibration, cross_calibrated, cross_fitted, fit_temperature
 from reward_training.criteria_heads import CriteriaHeads
+from reward_training.fine_tuning import OnStep, fine_tune, steps_of
 from reward_training.head import choose_l2, fit_head
 from reward_training.human_ceiling import human_ceiling, said_of
-from reward_training.likelihood import OUTCOMES, Floats, davidson
+from reward_training.likelihood import OUTCOMES, Floats
 from reward_training.metrics import Readings, evaluate
 from reward_training.model import RewardModel
 from reward_training.pair_arrays import PairArrays, unique_texts
@@ -42,10 +33,7 @@ from reward_training.records import Pair, Text
 from reward_training.reward_posterior import RewardPosterior, posterior_around
 from reward_training.settings import RewardSettings
 
-OnStep = Callable[[dict[str, Any]], None]
 FeaturesOf = Callable[[RewardModel, Sequence[Text]], NDArray[np.float32]]
-ADAM_EPSILON = 1e-5
-CHECKPOINT_EVERY = 4  # steps: a checkpoint costs about a fifth of a step of the bundled model
 READ_AT_ONCE = 64  # texts between two looks at whether the work is still wanted: some seconds
 
 
@@ -108,8 +96,8 @@ def train(
     model = RewardModel.fresh(base, settings)
     fitted = _fit_head(model, training, reference, settings, evidence, features_of)
     head_report = fitted.report
-    on_step({"stage": "head", "done": 0, "steps": _steps(len(training), settings), **head_report})
-    skipped = _fine_tune(model, training, fitted, settings, checkpoint_folder, on_step)
+    on_step({"stage": "head", "done": 0, "steps": steps_of(len(training), settings), **head_report})
+    skipped = fine_tune(model, training, fitted.arrays, fitted.anchor, settings, checkpoint_folder, on_step)
     temperature = _calibrate(model, training, fitted.outside)
     model.normalise_on(reference)
     report = {
@@ -316,110 +304,3 @@ def _cross_fitted(
         said[~held_out] = cross_calibrated(outside, _outcomes(training), _weights(training), groups, model.log_nu)
     rows = np.flatnonzero(np.isfinite(said) & drawn)
     return CrossFitted(rows, _readings([pairs[int(row)] for row in rows], said[rows]))
-
-
-def _steps(pairs: int, settings: RewardSettings) -> int:
-    return settings.epochs * -(-pairs // settings.pairs_per_step)
-
-
-def _fine_tune(
-    model: RewardModel,
-    pairs: Sequence[Pair],
-    fitted: _Fitted,
-    settings: RewardSettings,
-    folder: Path,
-    on_step: OnStep,
-) -> int:
-    """Trains the adapter under the fitted head, which stays as it is. Returns how many steps were skipped.
-
-    The order of the pairs is drawn from (seed, epoch) and the learning rate is a function of the step, so that a
-    resumed run needs nothing but adapter, optimiser and how many steps were skipped. A step whose loss or gradient is
-    no number is skipped, counted and told.
-    """
-    total, per_epoch = _steps(len(pairs), settings), -(-len(pairs) // settings.pairs_per_step)
-    model.head.requires_grad_(False)
-    with model.trunk.adapters.training(model.adapter) as parameters:
-        optimizer = torch.optim.Adam(parameters, lr=settings.learning_rate, eps=ADAM_EPSILON)
-        done, skipped, in_a_row, told = _resume(model, optimizer, latest_checkpoint(folder))
-        if told:  # once more: a kill may have come between the checkpoint and its report
-            on_step(told)
-        for step in range(done, total):
-            order = np.random.default_rng([settings.seed, step // per_epoch]).permutation(len(pairs))
-            start = (step % per_epoch) * settings.pairs_per_step
-            chosen = order[start : start + settings.pairs_per_step]
-            optimizer.param_groups[0]["lr"] = settings.learning_rate * (1 - step / total)
-            loss = _step(model, pairs, chosen, fitted, parameters, optimizer, settings)
-            skipped, in_a_row = (skipped, 0) if loss is not None else (skipped + 1, in_a_row + 1)
-            if in_a_row >= NON_FINITE_IN_A_ROW:
-                texts = unique_texts([pairs[row] for row in chosen])[0]
-                batches = [batch for _, batch in model.batches(texts)]
-                weights = model.trunk.adapters.parameters(model.adapter)
-                raise not_finite("the reward's loss or gradient", weights, batches, folder)
-            told = {"stage": "adapter", "done": step + 1, "steps": total, "skipped_steps": int(loss is None)}
-            told |= {"loss": loss} if loss is not None else {}
-            if (step + 1) % CHECKPOINT_EVERY == 0 or step + 1 == total:
-                state = {"skipped": skipped, "skipped_in_a_row": in_a_row, "told": told}
-                _save(model, optimizer, folder, step + 1, state)
-            on_step(told)
-    return skipped
-
-
-def _save(model: RewardModel, optimizer: torch.optim.Optimizer, folder: Path, step: int, state: dict[str, Any]) -> None:
-    adapter = model.trunk.adapters.parameters(model.adapter)
-    save_checkpoint(folder, step, {"adapter": adapter, "optimizer": optimizer_tensors(optimizer)}, state)
-
-
-def _resume(
-    model: RewardModel, optimizer: torch.optim.Optimizer, checkpoint: Checkpoint | None
-) -> tuple[int, int, int, dict[str, Any]]:
-    """How many steps are behind the checkpoint, how many of them were skipped, how many of these in a row at its end,
-    and what is told of the last."""
-    if checkpoint is None:
-        return 0, 0, 0, {}
-    with torch.no_grad():
-        for name, parameter in model.trunk.adapters.parameters(model.adapter).items():
-            parameter.copy_(checkpoint.group("adapter")[name])
-    restore_optimizer(optimizer, checkpoint.group("optimizer"))
-    state = checkpoint.state  # that of an earlier version is empty
-    return checkpoint.step, state.get("skipped", 0), state.get("skipped_in_a_row", 0), state.get("told", {})
-
-
-def _step(
-    model: RewardModel,
-    pairs: Sequence[Pair],
-    rows: NDArray[np.int64],
-    fitted: _Fitted,
-    parameters: list[torch.nn.Parameter],
-    optimizer: torch.optim.Optimizer,
-    settings: RewardSettings,
-) -> float | None:
-    """One optimiser step on a few pairs, their gradients taken part by part. The loss's derivative by the score
-    differences comes from the likelihood. None where loss or gradient is no number: then nothing has changed."""
-    optimizer.zero_grad(set_to_none=True)
-    # The likelihood is a mean: without this, pairs of unreliable people would count in full where they meet in a step.
-    whole = len(rows) * fitted.arrays.weights.mean()
-    loss, weight = 0.0, 0.0
-    for places in model.parts([pairs[row] for row in rows]):
-        part = rows[places]
-        few = fitted.arrays.chosen(part)
-        if not few.weights.any():
-            continue
-        texts, first, second = unique_texts([pairs[row] for row in part])
-        scores = model.raw(model.features(texts))
-        against = [scores[first[few.both_bad]] - fitted.anchor, scores[second[few.both_bad]] - fitted.anchor]
-        differences = torch.cat([scores[first] - scores[second], *against])
-        few = few.anchored(settings.loss.both_bad)
-        likelihood = davidson(
-            differences.detach().cpu().double().numpy(), few.outcomes, few.weights, model.log_nu, few.side_bias,
-            margins=few.margins, smoothing=settings.loss.smoothing,
-        )  # fmt: skip
-        share = float(few.weights.sum())
-        differences.backward(gradient=torch.as_tensor(share / whole * likelihood.by_difference).to(differences))
-        loss, weight = loss + share * likelihood.loss, weight + share
-    norm = torch.nn.utils.clip_grad_norm_(parameters, settings.max_grad_norm)
-    pause_point("inside-optimiser-step")
-    if not (isfinite(loss) and torch.isfinite(norm)):
-        optimizer.zero_grad(set_to_none=True)
-        return None
-    optimizer.step()
-    return loss / weight if weight else 0.0

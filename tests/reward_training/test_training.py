@@ -15,7 +15,7 @@ from safetensors.torch import load_file
 
 from language_models.errors import NonFiniteLoss, WrongBase
 from language_models.model import LanguageModel
-from reward_training import training
+from reward_training import fine_tuning, training
 from reward_training.annotator_settings import AnnotatorSettings
 from reward_training.cautious import scorer
 from reward_training.ensemble_settings import Combination, EnsembleSettings
@@ -155,8 +155,8 @@ def test_head_folds_adapter_and_posterior_know_what_is_known_of_people(
 ) -> None:
     given: dict[str, list[Any]] = {"posterior_around": [], "fit_head": [], "davidson": []}
     for name, seen in given.items():
-        real = getattr(training, name)
-        monkeypatch.setattr(training, name, partial(_noted, seen, real))
+        owner = fine_tuning if name == "davidson" else training
+        monkeypatch.setattr(owner, name, partial(_noted, seen, getattr(owner, name)))
     pairs = [
         replace(pair, annotator="left", first_on_left=place % 2 == 0, outcome="second" if place % 2 else "first")
         for place, pair in enumerate(pairs_that_like_commas(40, 3))
@@ -427,7 +427,7 @@ def test_both_bad_pulls_below_the_reference_samples_through_head_and_adapter(
 
 def with_losses_that_are_no_number(monkeypatch: pytest.MonkeyPatch, steps: Sequence[int]) -> list[bool]:
     """Some steps (0, 1, ...) of the adapter have such a loss; which of them changed the adapter, step by step."""
-    real, changed = training._step, list[bool]()
+    real, changed = fine_tuning._step, list[bool]()
 
     def no_number(differences: np.ndarray, *_: Any, **__: Any) -> Likelihood:
         return Likelihood(float("nan"), np.full(len(differences), np.nan), 0.0)
@@ -436,13 +436,13 @@ def with_losses_that_are_no_number(monkeypatch: pytest.MonkeyPatch, steps: Seque
         before = {name: value.clone() for name, value in model.trunk.adapters.state("reward").items()}
         with pytest.MonkeyPatch.context() as patch:
             if len(changed) in steps:
-                patch.setattr(training, "davidson", no_number)
+                patch.setattr(fine_tuning, "davidson", no_number)
             found = real(model, *more)
         after = model.trunk.adapters.state("reward")
         changed.append(any(not torch.equal(before[name], value) for name, value in after.items()))
         return found
 
-    monkeypatch.setattr(training, "_step", spoilt)
+    monkeypatch.setattr(fine_tuning, "_step", spoilt)
     return changed
 
 
@@ -463,7 +463,7 @@ def test_a_step_of_the_adapter_whose_loss_is_no_number_changes_nothing_and_is_to
 def test_an_adapter_that_is_broken_near_the_end_fails_in_words_of_ours(
     base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, losses = training._step, list[float | None]()
+    real, losses = fine_tuning._step, list[float | None]()
 
     def breaks_it(model: RewardModel, *more: Any) -> float | None:
         losses.append(real(model, *more))
@@ -473,7 +473,7 @@ def test_an_adapter_that_is_broken_near_the_end_fails_in_words_of_ours(
                     parameter.fill_(1e30)
         return losses[-1]
 
-    monkeypatch.setattr(training, "_step", breaks_it)
+    monkeypatch.setattr(fine_tuning, "_step", breaks_it)
     with pytest.raises(NonFiniteLoss, match=r"not finite.*lower learning rate"):
         train(base, JUDGED[:24], PLAIN, SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
     assert [loss is None for loss in losses] == [False] * 4 + [True] * 2
@@ -490,7 +490,7 @@ def test_a_gradient_that_is_no_number_is_skipped_where_its_loss_is_one(
 def test_three_such_steps_in_a_row_fail_with_adapter_and_texts_saved_also_across_a_cut(
     base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 1)
+    monkeypatch.setattr(fine_tuning, "CHECKPOINT_EVERY", 1)
     changed = with_losses_that_are_no_number(monkeypatch, range(3))
 
     def cut_after_two(report: dict[str, Any]) -> None:
@@ -510,7 +510,7 @@ def test_three_such_steps_in_a_row_fail_with_adapter_and_texts_saved_also_across
 def test_steps_of_the_adapter_are_clipped_and_their_rate_falls_on_a_line_to_nothing(
     base: LanguageModel, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
 ) -> None:
-    real, rates, norms = training._step, list[float](), list[float]()
+    real, rates, norms = fine_tuning._step, list[float](), list[float]()
 
     def looked_at(*given: Any) -> float | None:
         *_, parameters, optimizer, _ = given
@@ -521,7 +521,7 @@ def test_steps_of_the_adapter_are_clipped_and_their_rate_falls_on_a_line_to_noth
         norms.append(float(torch.stack([one.grad.norm() for one in parameters]).norm()))
         return loss
 
-    monkeypatch.setattr(training, "_step", looked_at)
+    monkeypatch.setattr(fine_tuning, "_step", looked_at)
     settings = SETTINGS.model_copy(update={"max_grad_norm": 1e-3})
     train(base, pairs_that_like_commas(24, 0), [], settings, checkpoint_folder=tmp_path, on_step=lambda _: None)
     assert rates == pytest.approx([3e-3 * (1 - step / 6) for step in range(6)])

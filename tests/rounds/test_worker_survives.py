@@ -243,13 +243,13 @@ def killed_and_gone_on(
 
 
 def test_a_killed_reward_training_goes_on_by_itself_from_its_checkpoint(study, monkeypatch):
-    from reward_training import training
+    from reward_training import fine_tuning
 
     run = start_run(study, "train-reward", reward__epochs=4)
-    monkeypatch.setattr(training, "CHECKPOINT_EVERY", 1)
+    monkeypatch.setattr(fine_tuning, "CHECKPOINT_EVERY", 1)
     begun: list[int] = []
-    latest = training.latest_checkpoint
-    monkeypatch.setattr(training, "latest_checkpoint", lambda folder: _noted(begun, latest(folder)))
+    latest = fine_tuning.latest_checkpoint
+    monkeypatch.setattr(fine_tuning, "latest_checkpoint", lambda folder: _noted(begun, latest(folder)))
     before = studies.settings(study).system_prompt
 
     def other_words():
