@@ -58,7 +58,7 @@ def _update(
         layouts: dict[bool, list[MicroBatch]] = {}
 
         def epoch(other: bool) -> None:
-            model.recomputes = other and rows_whole  # which asks for no prompt once, and computes nothing again itself
+            model.whole_rows = other and rows_whole  # which asks for no prompt once, and computes nothing again itself
             sized = settings.model_copy(update={"tokens_per_batch": tokens}) if other else settings
             if other not in layouts:
                 sided = replace(learner, frozen=0 if other else learner.frozen)

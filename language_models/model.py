@@ -4,7 +4,7 @@ import copy
 import hashlib
 import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
+from contextlib import contextmanager, nullcontext
 from dataclasses import dataclass, replace
 from functools import cached_property
 from pathlib import Path
@@ -86,7 +86,8 @@ class LanguageModel:
         self.end_id = end_of_turn(tokenizer, self.stop_ids)
         self.takes_system = takes_system(tokenizer)
         self.quantised = bool(getattr(network, "is_quantized", False))
-        self.recomputes = False  # layers are computed again in the backward pass: no key-value cache goes with it
+        self.whole_rows = False  # no pass but sampling's goes through a key-value cache, see `computed`
+        self._compiles = False
 
     @classmethod
     def load(cls, source: str, *, device: torch.device | None = None, precision: Precision = "fp32") -> "LanguageModel":
@@ -122,18 +123,19 @@ class LanguageModel:
         return OutputLayer(self._base)
 
     @contextmanager
-    def computed(self, how: Compute) -> Iterator[None]:
-        """Inside, updates are computed as `how` says. The copy that is sampled from is never touched by it."""
+    def computed(self, how: Compute, *, backend: layers.Backend = "inductor") -> Iterator[None]:
+        """Inside, updates are computed as `how` says, and rows are read whole: layers that are computed again have no
+        key-value cache, and compiled ones would be compiled anew for each place in it. Sampling stays as it is."""
         if how == Compute():  # there is no need to tell the layers apart
             yield
             return
         _, stack = layers.stack_of(self.network, self.layers)
-        with layers.computed(stack, how):
-            self.recomputes = how.recompute
+        with layers.computed(stack, how, backend=backend):
+            self.whole_rows, self._compiles = True, how.compile
             try:
                 yield
             finally:
-                self.recomputes = False
+                self.whole_rows = self._compiles = False
 
     def tokens(self, messages: Sequence[Message], system_prompt: str | None = None) -> list[int]:
         """Prompt token ids by the tokenizer's own template, up to where the completion starts.
@@ -216,7 +218,7 @@ class LanguageModel:
             states = self._together(layers, fed, batch, prompts, end)
             return states, prompt_of, states.new_empty(rows, 0, states.shape[-1])
         saved = (rows - len(prompts)) * width
-        if not (self.recomputes or saved <= PASS_COSTS):
+        if not (self.whole_rows or saved <= PASS_COSTS):
             return _prompts_once(layers, fed, batch, end)
         states = self._together(layers, fed, batch, slice(None), end)
         return states[:, :width], list(range(rows)), states[:, width:]
@@ -253,8 +255,13 @@ class LanguageModel:
     def sampled_from(self, adapter: str | None) -> Iterator[Any]:
         """The network to sample an adapter's policy from (None: the base's): a merged copy where the base is held in 32
         bits. Elsewhere the adapter is in use inside: sixteen bits would round away most of what few steps have changed,
-        and four are too large for a copy.
+        and four are too large for a copy. Nothing is compiled inside.
         """
+        with torch.compiler.set_stance("force_eager") if self._compiles else nullcontext(), self._merged(adapter) as it:
+            yield it
+
+    @contextmanager
+    def _merged(self, adapter: str | None) -> Iterator[Any]:
         if adapter is not None and self.network.dtype == torch.float32 and not self.quantised:
             with self.adapters.using(None):
                 yield merged_network(self.adapters.require(adapter), adapter)
