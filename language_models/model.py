@@ -1,11 +1,9 @@
 """One frozen base in memory, with a tokenizer, a chat template and any number of LoRA adapters."""
 
 import copy
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
 from contextlib import contextmanager, nullcontext
-from dataclasses import dataclass, replace
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,12 +19,13 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from language_models import folders, layers
+from language_models import layers
 from language_models.adapters import Adapters
 from language_models.batches import Batch, collate
 from language_models.chat_turns import Message, end_of_turn, placed, plain_tokens, prompt_tokens, takes_system
 from language_models.errors import PromptTooLong
 from language_models.fetch import ensure
+from language_models.identity import BaseIdentity, identity_of
 from language_models.machine import best_device
 from language_models.merging import merged_network
 from language_models.output_layer import OutputLayer
@@ -40,24 +39,6 @@ from language_models.upper_layers import Layers, LowerStates, SplitLayers
 from language_models.weight_layout import lay_columns_first
 
 PASS_COSTS = 32  # tokens: about what a pass takes beside the work on its tokens
-
-
-@dataclass(frozen=True)
-class BaseIdentity:
-    """What a policy or a reward model is tied to: the base's weights, its tokenizer and its chat template.
-
-    `former_sha256`: what stood for the weights of a converted base before 0.2.0, where it is another; None for others.
-    """
-
-    source: str
-    sha256: str
-    tokenizer_sha256: str
-    template_sha256: str
-    former_sha256: str | None = None
-
-    def known_as(self, sha256: str | None) -> "BaseIdentity":
-        """The same, by the former name of its weights where that is how they were recorded."""
-        return replace(self, sha256=sha256) if sha256 is not None and sha256 == self.former_sha256 else self
 
 
 def use_threads(threads: int | None = None) -> int:
@@ -98,7 +79,7 @@ class LanguageModel:
         if device.type == "cpu":
             lay_columns_first(network)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        identity = _identity(str(parse(source)), folder, tokenizer)
+        identity = identity_of(str(parse(source)), folder, tokenizer)
         return cls(network if precision == "4bit" else network.to(device), tokenizer, identity)
 
     @property
@@ -335,25 +316,3 @@ def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> f
     declared = generation.eos_token_id if generation is not None else None
     several = declared if isinstance(declared, list) else [declared]
     return frozenset(int(token) for token in [tokenizer.eos_token_id, *several] if token is not None)
-
-
-def _identity(source: str, folder: Path, tokenizer: PreTrainedTokenizerBase) -> BaseIdentity:
-    """Hashes of weights, tokenizer and template. Those of a converted model's weights are in its manifest; others are
-    read once. Configs do not count: they hold the version of the library that wrote them.
-    """
-    manifest = folder / folders.MANIFEST
-    known = json.loads(manifest.read_text())["sha256"] if manifest.is_file() else {}
-    weights, former = hashlib.sha256(), hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        weights.update((known.get(path.name) or folders.file_sha256(path)).encode())
-    if known:
-        former.update(folders.manifest_sha256(folder).encode())
-    template = (tokenizer.get_chat_template() if tokenizer.chat_template else "").encode()
-    vocabulary = repr(sorted(tokenizer.get_vocab().items())).encode()
-    return BaseIdentity(
-        source,
-        weights.hexdigest(),
-        hashlib.sha256(vocabulary).hexdigest(),
-        hashlib.sha256(template).hexdigest(),
-        former.hexdigest() if known else None,
-    )

@@ -16,7 +16,8 @@ from rounds import base_precision, studies
 from rounds.own_lora import ADAPTER
 
 if TYPE_CHECKING:
-    from language_models.model import BaseIdentity, LanguageModel
+    from language_models.identity import BaseIdentity
+    from language_models.model import LanguageModel
     from reward_training.model import RewardModel
 
 KEPT_ADAPTERS = 4

@@ -226,7 +226,7 @@ def _other_base(record: dict[str, Any], own: Path, model: LanguageModel, source:
     """In what the export's base, and the one it is loaded on, are not the study's."""
     weights = policy_record.weights_sha256(own)
     found = []
-    if record["base"].get("weights_sha256") != weights:
+    if not policy_record.are_the_weights(record["base"].get("weights_sha256"), weights):
         found.append("it was made for weights of another sha256 than those of the study's base")
     if source is not None and policy_record.weights_sha256(fetch.ensure(source)) != weights:
         found.append(f"the weights of {source} have another sha256 than those of the study's base")

@@ -7,7 +7,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from language_models.chat_turns import end_of_turn, lines_template, placed, plain_tokens, prompt_tokens, takes_system
-from language_models.model import BaseIdentity, LanguageModel
+from language_models.identity import BaseIdentity
+from language_models.model import LanguageModel
 from language_models.tiny import END, END_OF_TEXT, START, TEMPLATE, tiny_model, tiny_tokenizer
 
 USER = {"role": "user", "content": "Hi"}

@@ -5,7 +5,8 @@ import torch
 from transformers import AutoModelForCausalLM, Gemma2Config, GPT2Config, MixtralConfig, OPTConfig, PreTrainedConfig
 
 from language_models.errors import UnknownModel
-from language_models.model import BaseIdentity, LanguageModel
+from language_models.identity import BaseIdentity
+from language_models.model import LanguageModel
 from language_models.tiny import tiny_tokenizer
 from language_models.trying_out import require_usable
 from tiny_models import fresh_tiny

@@ -8,7 +8,8 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from language_models.errors import PromptTooLong
-from language_models.model import BaseIdentity, LanguageModel
+from language_models.identity import BaseIdentity
+from language_models.model import LanguageModel
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.settings import LoraSettings, SamplingSettings
 from language_models.tiny import tiny_model, tiny_tokenizer
