@@ -100,10 +100,10 @@ def weight_files(folder: Path) -> list[Path]:
     """
     if (folder / WEIGHTS).is_file():
         return [folder / WEIGHTS]
-    return [folder / name for name in sorted(_indexed(folder))] or sorted(folder.glob("*.safetensors"))
+    return [folder / name for name in sorted(indexed(folder))] or sorted(folder.glob("*.safetensors"))
 
 
-def _indexed(folder: Path) -> set[str]:
+def indexed(folder: Path) -> set[str]:
     """The weight files that a folder's index names; none where it has no index."""
     index = folder / f"{WEIGHTS}.index.json"
     if not index.is_file():
