@@ -65,6 +65,7 @@ class LanguageModel:
         self.pad_id = int(next((one for one in fillers if one is not None), 0))  # any will do: masks come from lengths
         self.stop_ids = _stop_ids(network, tokenizer)
         self.end_id = end_of_turn(tokenizer, self.stop_ids)
+        self.stop_ids |= {one for one in (self.end_id,) if one is not None}
         self.takes_system = takes_system(tokenizer)
         self.quantised = bool(getattr(network, "is_quantized", False))
         self.whole_rows = False  # no pass but sampling's goes through a key-value cache, see `computed`
