@@ -32,6 +32,7 @@ from language_models.output_layer import OutputLayer
 from language_models.precision import CannotCompute, Compute
 from language_models.saved_for_others import readable_elsewhere
 from language_models.settings import Precision
+from language_models.settled_templates import settle
 from language_models.shared_modules import plain_modules, put_together
 from language_models.sources import BUNDLED_HUB_ID, parse
 from language_models.threads import wanted_threads
@@ -80,8 +81,15 @@ class LanguageModel:
         if device.type == "cpu":
             lay_columns_first(network)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
+        settle(tokenizer)
         identity = identity_of(str(parse(source)), folder, tokenizer)
         return cls(network if precision == "4bit" else network.to(device), tokenizer, identity)
+
+    def go_on_as(self, sha256: str | None, template_sha256: str | None) -> None:
+        """Takes the names by which a study recorded the base, where these are former ones, and its way of thinking."""
+        if self.identity.thought(template_sha256):
+            settle(self.tokenizer, thinks=True)
+        self.identity = self.identity.known_as(sha256, template_sha256)
 
     @property
     def network(self) -> Any:

@@ -25,8 +25,9 @@ from rounds.settings import StudySettings
 
 FILE = "tastemaker.json"
 TEMPLATE = "chat_template.jinja"  # as `save_pretrained` calls it
-Template = Literal["base", "lines", "none"]
-"""The base's own; where it has none, one that writes contents on lines of their own, or none that would do so."""
+Template = Literal["base", "settled", "lines", "none"]
+"""The base's own, or that as it was settled (`settled_templates`); where it has none, one that writes contents on lines
+of their own, or none that would do so."""
 
 
 def weights_sha256(folder: Path) -> dict[str, str]:

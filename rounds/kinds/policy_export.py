@@ -18,6 +18,7 @@ from feedback_store import runs
 from language_models import fetch, plain_lora
 from language_models.chat_turns import lines_template
 from language_models.saved_for_others import readable_elsewhere
+from language_models.settled_templates import is_settled
 from language_models.sources import WEIGHTS, weight_files
 from rounds import base_precision, policy_card, policy_record
 from rounds.base_names import hub_id
@@ -148,5 +149,5 @@ def _write_around(context: RunContext, folder: Path, sampling: Mapping[str, Any]
 def _template(context: RunContext) -> policy_record.Template:
     tokenizer = context.models.model.tokenizer
     if tokenizer.chat_template is not None:
-        return "base"
+        return "settled" if is_settled(tokenizer.get_chat_template()) else "base"
     return "none" if lines_template(tokenizer) is None else "lines"

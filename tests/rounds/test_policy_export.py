@@ -239,6 +239,39 @@ def test_a_base_without_a_chat_template_gets_one_that_gives_the_very_tokens(tmp_
     assert found["same"] and found["differs"] == []
 
 
+@pytest.mark.parametrize("form", ["adapter", "merged"])
+def test_a_template_that_was_settled_goes_with_the_policy(tmp_path, monkeypatch, form):
+    from transformers import AutoTokenizer
+
+    base = put_tiny_on_hub(monkeypatch, tmp_path)
+    template = base / "chat_template.jinja"
+    template.write_text("{{ strftime_now('%d %b %Y') }}{% if enable_thinking %}{% endif %}" + template.read_text())
+    db, worker = with_policy(tmp_path / "study", HUB if form == "adapter" else str(base))
+    folder = exported(db, worker, format=form)
+    asked = [{"role": "user", "content": "hello"}]
+    found = AutoTokenizer.from_pretrained(folder).apply_chat_template(asked, tokenize=False)
+    assert found.startswith("01 Jan 2025<|im_start|>")
+    card = (folder / "README.md").read_text()
+    assert "one day's date" in card
+    assert (f"--chat-template {folder.name}/chat_template.jinja" in card) == (form == "adapter")
+    assert compare(db.folder, folder, None)["differs"] == []
+
+
+def test_a_study_of_before_goes_on_with_the_template_that_it_recorded(tmp_path, monkeypatch):
+    base = put_tiny_on_hub(monkeypatch, tmp_path)
+    template = base / "chat_template.jinja"
+    template.write_text("{% if enable_thinking is not defined %}hm{% endif %}" + template.read_text())
+    db, worker = with_policy(tmp_path / "study", HUB)
+    recorded = folders.file_sha256(template)
+    db.execute("UPDATE policies SET template_sha256 = ?", [recorded])
+    worker = Worker(db.folder, lease_seconds=60)
+    assert worker.models.identity.template_sha256 == recorded
+    model = worker.models.model
+    assert model.text(model.tokens([{"role": "user", "content": "hello"}])).startswith("hmuser")
+    found = compare(db.folder, exported(db, worker, format="adapter"), None)
+    assert found["same"] and found["differs"] == []
+
+
 def test_a_base_that_no_template_would_do_for_is_told_on_the_card(tmp_path, monkeypatch):
     from rounds.kinds import policy_export
 
