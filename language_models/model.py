@@ -39,6 +39,7 @@ from language_models.threads import wanted_threads
 from language_models.upper_layers import Layers, LowerStates, SplitLayers
 from language_models.weight_layout import lay_columns_first
 
+LOCAL_BASE = "./base"  # in an adapter's config, for a base that has no name elsewhere: no name on the hub either
 PASS_COSTS = 32  # tokens: about what a pass takes beside the work on its tokens
 
 
@@ -57,13 +58,13 @@ class LanguageModel:
         self.identity = identity
         self.hidden_size: int = network.config.get_text_config().hidden_size
         self.layers: int = network.config.get_text_config().num_hidden_layers
-        name = BUNDLED_HUB_ID if identity.source.startswith("bundled:") else _without_kind(identity.source)
-        self.context: int | None = getattr(network.config.get_text_config(), "max_position_embeddings", None)
-        self.adapters = Adapters(network.eval(), name)
+        self.context = _context(network.config.get_text_config())
+        self.adapters = Adapters(network.eval(), _name_elsewhere(identity.source))
         self._splits: SplitLayers | None = None
         self.device = next(network.parameters()).device
         fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id)
-        self.pad_id = int(next((one for one in fillers if one is not None), 0))  # any will do: masks come from lengths
+        size = network.get_input_embeddings().num_embeddings  # a pad token may have been added behind its end
+        self.pad_id = int(next((one for one in fillers if one is not None and one < size), 0))  # masks are of lengths
         self.stop_ids = _stop_ids(network, tokenizer)
         self.end_id = end_of_turn(tokenizer, self.stop_ids)
         self.stop_ids |= {one for one in (self.end_id,) if one is not None}
@@ -278,6 +279,7 @@ class LanguageModel:
         network = put_together(lambda: AutoModel.from_config(config), plain_modules(base.base_model))
         trunk = LanguageModel(network, self.tokenizer, self.identity)
         trunk.stop_ids, trunk.end_id = self.stop_ids, self.end_id  # it has no generation config to read them from
+        trunk.quantised = self.quantised  # its layers are; no quantiser put that down on its network
         return trunk
 
 
@@ -315,9 +317,24 @@ def _numbers(precision: Precision, device: torch.device) -> dict[str, Any]:
     return {"dtype": torch.bfloat16, "quantization_config": quantised, "device_map": {"": device}}
 
 
-def _without_kind(source: str) -> str:
-    """The hub id of a base of the hub, else what it is called here."""
-    return parse(source).name if source.startswith("hub:") else source
+def _name_elsewhere(source: str) -> str:
+    """The hub id of a base of the hub; a folder's path on this machine is nobody's business."""
+    if source.startswith("hub:"):
+        return parse(source).name
+    if source.startswith("bundled:"):
+        return BUNDLED_HUB_ID
+    return source if source.startswith("tiny:") else LOCAL_BASE
+
+
+def _context(config: Any) -> int | None:
+    """Tokens that a base reads, by the config of its text; None where nothing limits them. LongRoPE turns all of a
+    batch otherwise once one row is longer than what it was pretrained on, so that is where it ends here.
+    """
+    most = [getattr(config, "max_position_embeddings", None)]
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") == "longrope":
+        most.append(rope.get("original_max_position_embeddings"))
+    return min((one for one in most if one is not None), default=None)
 
 
 def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:

@@ -69,6 +69,7 @@ def test_a_change_in_one_part_is_seen_in_its_hash_and_in_no_other(
         ("bundled:smollm2-135m-instruct", BUNDLED_HUB_ID),
         ("hub:people/model@0123abc", "people/model"),
         ("tiny:", "tiny:"),
+        ("/home/somebody/models/base", "./base"),
     ],
 )
 def test_an_adapter_names_its_base_as_others_find_it_on_the_hub(tmp_path: Path, source: str, named: str) -> None:

@@ -5,6 +5,7 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, Phi3Config
 
 from language_models import folders
 from language_models.batches import collate, shared_prompt_batches
@@ -247,3 +248,29 @@ def test_a_folder_made_by_save_pretrained_can_be_loaded_and_gives_the_same_logit
         lay_columns_first(plain.network)  # as what is loaded lies: some processors round the products otherwise
         assert torch.equal(loaded.network(input_ids=ids).logits, plain.network(input_ids=ids).logits)
     assert loaded.identity == LanguageModel.load(str(tmp_path)).identity
+
+
+def test_a_base_whose_positions_turn_otherwise_in_long_texts_is_read_as_far_as_they_do_not() -> None:
+    config = Phi3Config(
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        pad_token_id=0,
+        max_position_embeddings=128,
+        original_max_position_embeddings=24,
+        rope_parameters={
+            "rope_type": "longrope",
+            "rope_theta": 1e4,
+            "short_factor": [1.0] * 4,
+            "long_factor": [4.0] * 4,
+        },
+    )
+    model = LanguageModel(AutoModelForCausalLM.from_config(config), tiny_tokenizer(), fresh_tiny().identity)
+    assert model.context == 24
+    prompts, completions = [[5, 6, 7], list(range(5, 25))], [[8, 9], [8, 9, 10, 11]]
+    with torch.no_grad():
+        together = completion_pass(model, collate(prompts, completions, 0), 1.0).log_probs[0, :2]
+        alone = completion_pass(model, collate(prompts[:1], completions[:1], 0), 1.0).log_probs[0]
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)

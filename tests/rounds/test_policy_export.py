@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 from feedback_store import policies, prompts, runs, study_settings
 from feedback_store.prompts import NewPrompt, from_text
 from language_models import folders
-from rounds import base_precision, policy_record, studies, verbs, verify_export
+from rounds import base_precision, policy_record, run_plan, studies, verbs, verify_export
 from rounds.base_names import NotElsewhere
-from rounds.exportable import CannotMerge, NothingToExport
+from rounds.exportable import CannotMerge, CannotWriteOut, NothingToExport
 from rounds.verify_export import INCOMPARABLE, SAME_LOGITS, NoExport, _most_between, compare
 from rounds.worker import Worker
 from tests.builders.policy_studies import HUB, REVISION, done, put_tiny_on_hub, with_policy
@@ -364,6 +364,10 @@ def test_what_has_no_weights_of_its_own_is_refused_before_anything_is_queued(tmp
     study_settings.put(db, base_precision.SETTING, "4bit")
     with pytest.raises(CannotMerge, match=r"held in 4 bits; merged .* another policy.*--with-base"):
         verbs.start_run(db, "policy-export", {"policy": "policy-1", "format": "merged"})
+    with mock.patch.object(run_plan, "missing_for", return_value=None):  # as if it had a reward model
+        for form in ("module", "classifier"):
+            with pytest.raises(CannotWriteOut, match=r"held in 4 bits and cannot be written out.*tastemaker score"):
+                verbs.start_run(db, "reward-export", {"format": form})
     assert [run.kind for run in runs.listing(db)] == ["train-policy"], "nothing was queued"
 
 
