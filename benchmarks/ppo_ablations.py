@@ -56,7 +56,7 @@ def _update(
         rollouts = collect(given, learner, settings, 0)
 
         def update(other: bool) -> None:
-            model.recomputes = other and rows_whole  # which asks for no prompt once, and computes nothing again itself
+            model.whole_rows = other and rows_whole  # which asks for no prompt once, and computes nothing again itself
             sized = settings.model_copy(update={"tokens_per_batch": tokens}) if other else settings
             sided = replace(learner, frozen=0 if other else learner.frozen)
             [minibatch] = lay_out(sided, rollouts.items, rollouts.sampled, sized, 0)

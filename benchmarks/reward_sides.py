@@ -44,6 +44,8 @@ def ours(task: dict[str, Any]) -> None:
     turns = Turns()
 
     def on_step(report: dict[str, Any]) -> None:
+        if report["stage"] == "reading":  # for figures, which are not compared
+            return
         if report["stage"] == "adapter":
             turns.tell()
         else:

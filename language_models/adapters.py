@@ -51,16 +51,28 @@ class Adapters:
             r=settings.rank,
             lora_alpha=settings.alpha,
             lora_dropout=0.0,
-            target_modules=self._linear_from(frozen_layers) if frozen_layers else "all-linear",
+            target_modules=self._linear_from(frozen_layers) if frozen_layers else self._all_linear(),
             base_model_name_or_path=self.base_name,
         )
         with torch.random.fork_rng(devices=[]):
             torch.default_generator.manual_seed(seed)
             self._insert(name, config)
 
+    def _all_linear(self) -> list[str] | str:
+        """PEFT's word for all linear layers but the output; their names where it would take in some between the body's
+        states and the output, which log-probs do not go through with an adapter (`OutputLayer`)."""
+        within = set(self._base.base_model.modules())
+        above = [one for one in self._base.modules() if isinstance(one, LINEAR) and one not in within]
+        only_output = all(one is self._base.get_output_embeddings() for one in above)
+        return "all-linear" if only_output else list(self.linear_shapes())
+
+    @property
+    def _base(self) -> PreTrainedModel:
+        return self.network.get_base_model() if isinstance(self.network, PeftModel) else self.network
+
     def _linear_from(self, layer: int) -> list[str]:
         """Names of the linear layers from the `layer`-th layer of the stack up."""
-        network = self.network.get_base_model() if isinstance(self.network, PeftModel) else self.network
+        network = self._base
         count = network.config.get_text_config().num_hidden_layers
         path, stack = stack_of(network, count)
         return [
@@ -78,15 +90,15 @@ class Adapters:
         return next((place for place, one in enumerate(changed) if one), len(layers))
 
     def linear_shapes(self) -> dict[str, tuple[int, int]]:
-        """(out, in) features of each linear layer that an adapter may change, by its name: all but the output."""
-        network = self.network.get_base_model() if isinstance(self.network, PeftModel) else self.network
-        output = network.get_output_embeddings()
+        """(out, in) features of each linear layer that an adapter may change, by its name: all of the body, nothing of
+        what stands above it."""
+        within = set(self._base.base_model.modules())
         plain = {
             path.removesuffix(".base_layer"): module
-            for path, module in network.named_modules()
-            if isinstance(module, LINEAR) and "lora_" not in path
+            for path, module in self._base.named_modules()
+            if isinstance(module, LINEAR) and "lora_" not in path and module in within
         }
-        return {path: _out_and_in(module) for path, module in plain.items() if module is not output}
+        return {path: _out_and_in(module) for path, module in plain.items()}
 
     def load(self, name: str, folder: Path) -> None:
         """Adds an adapter from a folder in PEFT's layout. Raises NotPlainLora where it is more than LoRA matrices, all

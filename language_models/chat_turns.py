@@ -6,13 +6,12 @@ import re
 import secrets
 from collections.abc import Mapping, Sequence
 from functools import lru_cache
-from itertools import takewhile
 
 from jinja2.exceptions import TemplateError
 from transformers import PreTrainedTokenizerBase
 
 Message = Mapping[str, str]
-MARK = "a system prompt to be found again"
+MARK = "a turn to be found again"
 LINES = "{% for message in messages %}{{ message['content'] + '\n' }}{% endfor %}"
 TRIED = (
     [{"role": "user", "content": "a b"}],
@@ -109,8 +108,9 @@ def lines_template(tokenizer: PreTrainedTokenizerBase) -> str | None:
 
 
 def end_of_turn(tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int]) -> int | None:
-    """The token by which a turn of the policy ends: the first that stops it behind an answer in the template, as some
-    templates end a turn by another token than the tokenizer's EOS; else the EOS; None where nothing stops it.
+    """The token by which a turn of the policy ends: the first behind an answer in the template that is a control token
+    or stops it anyway, as some end a turn by another token than the tokenizer's EOS, which nothing else of a base may
+    name; else the EOS; None where nothing stops it.
     """
     eos = tokenizer.eos_token_id
     usual = int(eos) if eos is not None else min(stop_ids, default=None)
@@ -118,13 +118,15 @@ def end_of_turn(tokenizer: PreTrainedTokenizerBase, stop_ids: frozenset[int]) ->
         return usual
     asked = [{"role": "user", "content": "a"}]
     try:
-        whole = tokenizer.apply_chat_template([*asked, {"role": "assistant", "content": "b"}], return_dict=False)
+        answered = [*asked, {"role": "assistant", "content": MARK}]
+        _, shown, behind = str(tokenizer.apply_chat_template(answered, tokenize=False)).rpartition(MARK)
         prompt = tokenizer.apply_chat_template(asked, add_generation_prompt=True, return_dict=False)
     except TemplateError:  # it takes no such turns
         return usual
-    shared = sum(1 for _ in takewhile(lambda pair: pair[0] == pair[1], zip(whole, prompt, strict=False)))
-    behind = list(whole)[shared:]
-    return next((int(token) for token in behind if token in stop_ids), usual)
+    control = set(tokenizer.convert_tokens_to_ids(list(_control_tokens(tokenizer))))
+    opening = next((token for token in reversed(prompt) if token in control), None)  # some open another answer unasked
+    ids = tokenizer(behind, add_special_tokens=False)["input_ids"] if shown else []
+    return next((int(one) for one in ids if one in stop_ids or (one in control and one != opening)), usual)
 
 
 def takes_system(tokenizer: PreTrainedTokenizerBase) -> bool:

@@ -7,11 +7,15 @@ hub.
 import fcntl
 import sys
 from collections.abc import Callable
+from dataclasses import replace
 from functools import partial
 from pathlib import Path
 
 from language_models import folders, sources
 from language_models.errors import CorruptFolder, UnknownModel
+
+DESCRIBING = ["*.json", "*.jinja", "*.model", "*.txt"]
+"""Files of a model beside its weights."""
 
 Progress = Callable[[str, float], None]  # what is being done, share done from 0 to 1
 
@@ -93,21 +97,54 @@ def _convert_bundled(folder: Path, progress: Progress) -> None:
 
 
 def _from_hub(source: sources.Source) -> Path:
-    from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError, LocalEntryNotFoundError
+    """What lies in the hub's cache, if all of it does; else what the hub has; where that cannot be asked, what lies
+    there and can be used. Raises UnknownModel."""
+    from huggingface_hub.errors import HfHubHTTPError
 
-    patterns = ["*.json", "*.safetensors", "*.jinja", "*.model", "*.txt"]
-    fetched = partial(snapshot_download, source.name, revision=source.revision, allow_patterns=patterns)
+    of_http: type[Exception] = HfHubHTTPError.__bases__[0]  # httpx's or its successor's, by the hub's version
+    there: Path | None = None
     try:
-        try:
-            there = Path(fetched(local_files_only=True))
-            sources.require_whole(there)  # who loaded its tokenizer alone left half a model
+        there = _snapshot(source, offline=True)
+        sources.require_whole(there)  # who loaded its tokenizer alone left half a model
+        if _is_listed(source.name, there):
             return there
-        except (LocalEntryNotFoundError, UnknownModel):
-            return Path(fetched())
-    except (HfHubHTTPError, LocalEntryNotFoundError, OSError) as error:
-        reason = str(error).splitlines()[0]
+        source = replace(source, revision=there.name)
+    except (OSError, UnknownModel):
+        there = None
+    try:
+        fetched = _snapshot(source, offline=False)
+    except (of_http, OSError) as error:
+        if there is not None:
+            return there
+        reason = (str(error) or type(error).__name__).splitlines()[0]
         raise UnknownModel(f"{source} could not be fetched ({reason}); name a folder or a bundled model") from error
+    sources.require_whole(fetched)
+    return fetched
+
+
+def _snapshot(source: sources.Source, *, offline: bool) -> Path:
+    """The folder of a hub model's snapshot: what describes it first, since that names the weights that are loaded."""
+    from huggingface_hub import snapshot_download
+
+    part = partial(snapshot_download, source.name, local_files_only=offline)
+    described = Path(part(revision=source.revision, allow_patterns=DESCRIBING))
+    weights = sorted(sources.indexed(described)) or [sources.WEIGHTS]
+    return Path(part(revision=described.name, allow_patterns=weights))
+
+
+def _is_listed(name: str, snapshot: Path) -> bool:
+    """Whether the hub's list of the snapshot's files lies beside it, by which none is missing. Programs that fetch file
+    by file leave none, and what they had no use for: the chat template, or by which tokens the model stops."""
+    try:
+        from huggingface_hub import get_cached_repo_tree
+        from huggingface_hub.errors import CachedRepoTreeNotFoundError
+    except ImportError:  # of a version that keeps no lists
+        return False
+    try:
+        get_cached_repo_tree(name, revision=snapshot.name)
+    except CachedRepoTreeNotFoundError:
+        return False
+    return True
 
 
 def main(arguments: list[str]) -> int:

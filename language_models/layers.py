@@ -16,6 +16,9 @@ from torch.utils.checkpoint import checkpoint
 
 from language_models.precision import Compute
 
+Backend = str | Callable[..., Any]
+"""What torch.compile takes for one: a name, or what makes a callable of a graph and its inputs."""
+
 
 class UnknownLayers(ValueError):
     """The layers of a network cannot be told apart."""
@@ -37,7 +40,7 @@ def stack_of(network: nn.Module, count: int) -> tuple[str, nn.ModuleList]:
 
 
 @contextmanager
-def computed(stack: nn.ModuleList, how: Compute, *, backend: str = "inductor") -> Iterator[None]:
+def computed(stack: nn.ModuleList, how: Compute, *, backend: Backend = "inductor") -> Iterator[None]:
     """Inside, the layers are computed as `how` says; afterwards as before."""
     with ExitStack() as ways:
         if how.recompute:
@@ -71,8 +74,12 @@ def _twice(forward: Callable[..., Any], *given: Any, **named: Any) -> Any:
 
 
 @contextmanager
-def _compiled(stack: nn.ModuleList, backend: str) -> Iterator[None]:
-    """One layer after the other, so that all of them share what was compiled; lengths differ from batch to batch."""
+def _compiled(stack: nn.ModuleList, backend: Backend) -> Iterator[None]:
+    """One layer after the other, so that all of them share what was compiled; lengths differ from batch to batch.
+
+    They do so only without a key-value cache: each layer reads and writes its own place in it by number, so that each
+    would be compiled anew, and torch gives up at the ninth.
+    """
     for layer in stack:
         layer.compile(dynamic=True, backend=backend)
     try:

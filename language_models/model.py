@@ -1,11 +1,9 @@
 """One frozen base in memory, with a tokenizer, a chat template and any number of LoRA adapters."""
 
 import copy
-import hashlib
-import json
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager
-from dataclasses import dataclass, replace
+from contextlib import contextmanager, nullcontext
+from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
 from typing import Any
@@ -21,43 +19,28 @@ from transformers import (
     PreTrainedTokenizerBase,
 )
 
-from language_models import folders, layers
+from language_models import layers
 from language_models.adapters import Adapters
 from language_models.batches import Batch, collate
 from language_models.chat_turns import Message, end_of_turn, placed, plain_tokens, prompt_tokens, takes_system
 from language_models.errors import PromptTooLong
 from language_models.fetch import ensure
+from language_models.identity import BaseIdentity, identity_of
 from language_models.machine import best_device
 from language_models.merging import merged_network
 from language_models.output_layer import OutputLayer
 from language_models.precision import CannotCompute, Compute
 from language_models.saved_for_others import readable_elsewhere
 from language_models.settings import Precision
+from language_models.settled_templates import settle
 from language_models.shared_modules import plain_modules, put_together
 from language_models.sources import BUNDLED_HUB_ID, parse
 from language_models.threads import wanted_threads
 from language_models.upper_layers import Layers, LowerStates, SplitLayers
 from language_models.weight_layout import lay_columns_first
 
+LOCAL_BASE = "./base"  # in an adapter's config, for a base that has no name elsewhere: no name on the hub either
 PASS_COSTS = 32  # tokens: about what a pass takes beside the work on its tokens
-
-
-@dataclass(frozen=True)
-class BaseIdentity:
-    """What a policy or a reward model is tied to: the base's weights, its tokenizer and its chat template.
-
-    `former_sha256`: what stood for the weights of a converted base before 0.2.0, where it is another; None for others.
-    """
-
-    source: str
-    sha256: str
-    tokenizer_sha256: str
-    template_sha256: str
-    former_sha256: str | None = None
-
-    def known_as(self, sha256: str | None) -> "BaseIdentity":
-        """The same, by the former name of its weights where that is how they were recorded."""
-        return replace(self, sha256=sha256) if sha256 is not None and sha256 == self.former_sha256 else self
 
 
 def use_threads(threads: int | None = None) -> int:
@@ -75,18 +58,20 @@ class LanguageModel:
         self.identity = identity
         self.hidden_size: int = network.config.get_text_config().hidden_size
         self.layers: int = network.config.get_text_config().num_hidden_layers
-        name = BUNDLED_HUB_ID if identity.source.startswith("bundled:") else _without_kind(identity.source)
-        self.context: int | None = getattr(network.config.get_text_config(), "max_position_embeddings", None)
-        self.adapters = Adapters(network.eval(), name)
+        self.context = _context(network.config.get_text_config())
+        self.adapters = Adapters(network.eval(), _name_elsewhere(identity.source))
         self._splits: SplitLayers | None = None
         self.device = next(network.parameters()).device
         fillers = (tokenizer.pad_token_id, tokenizer.eos_token_id)
-        self.pad_id = int(next((one for one in fillers if one is not None), 0))  # any will do: masks come from lengths
+        size = network.get_input_embeddings().num_embeddings  # a pad token may have been added behind its end
+        self.pad_id = int(next((one for one in fillers if one is not None and one < size), 0))  # masks are of lengths
         self.stop_ids = _stop_ids(network, tokenizer)
         self.end_id = end_of_turn(tokenizer, self.stop_ids)
+        self.stop_ids |= {one for one in (self.end_id,) if one is not None}
         self.takes_system = takes_system(tokenizer)
         self.quantised = bool(getattr(network, "is_quantized", False))
-        self.recomputes = False  # layers are computed again in the backward pass: no key-value cache goes with it
+        self.whole_rows = False  # no pass but sampling's goes through a key-value cache, see `computed`
+        self._compiles = False
 
     @classmethod
     def load(cls, source: str, *, device: torch.device | None = None, precision: Precision = "fp32") -> "LanguageModel":
@@ -97,8 +82,15 @@ class LanguageModel:
         if device.type == "cpu":
             lay_columns_first(network)
         tokenizer = AutoTokenizer.from_pretrained(folder, local_files_only=True)
-        identity = _identity(str(parse(source)), folder, tokenizer)
+        settle(tokenizer)
+        identity = identity_of(str(parse(source)), folder, tokenizer)
         return cls(network if precision == "4bit" else network.to(device), tokenizer, identity)
+
+    def go_on_as(self, sha256: str | None, template_sha256: str | None) -> None:
+        """Takes the names by which a study recorded the base, where these are former ones, and its way of thinking."""
+        if self.identity.thought(template_sha256):
+            settle(self.tokenizer, thinks=True)
+        self.identity = self.identity.known_as(sha256, template_sha256)
 
     @property
     def network(self) -> Any:
@@ -122,18 +114,19 @@ class LanguageModel:
         return OutputLayer(self._base)
 
     @contextmanager
-    def computed(self, how: Compute) -> Iterator[None]:
-        """Inside, updates are computed as `how` says. The copy that is sampled from is never touched by it."""
+    def computed(self, how: Compute, *, backend: layers.Backend = "inductor") -> Iterator[None]:
+        """Inside, updates are computed as `how` says, and rows are read whole: layers that are computed again have no
+        key-value cache, and compiled ones would be compiled anew for each place in it. Sampling stays as it is."""
         if how == Compute():  # there is no need to tell the layers apart
             yield
             return
         _, stack = layers.stack_of(self.network, self.layers)
-        with layers.computed(stack, how):
-            self.recomputes = how.recompute
+        with layers.computed(stack, how, backend=backend):
+            self.whole_rows, self._compiles = True, how.compile
             try:
                 yield
             finally:
-                self.recomputes = False
+                self.whole_rows = self._compiles = False
 
     def tokens(self, messages: Sequence[Message], system_prompt: str | None = None) -> list[int]:
         """Prompt token ids by the tokenizer's own template, up to where the completion starts.
@@ -216,7 +209,7 @@ class LanguageModel:
             states = self._together(layers, fed, batch, prompts, end)
             return states, prompt_of, states.new_empty(rows, 0, states.shape[-1])
         saved = (rows - len(prompts)) * width
-        if not (self.recomputes or saved <= PASS_COSTS):
+        if not (self.whole_rows or saved <= PASS_COSTS):
             return _prompts_once(layers, fed, batch, end)
         states = self._together(layers, fed, batch, slice(None), end)
         return states[:, :width], list(range(rows)), states[:, width:]
@@ -253,8 +246,13 @@ class LanguageModel:
     def sampled_from(self, adapter: str | None) -> Iterator[Any]:
         """The network to sample an adapter's policy from (None: the base's): a merged copy where the base is held in 32
         bits. Elsewhere the adapter is in use inside: sixteen bits would round away most of what few steps have changed,
-        and four are too large for a copy.
+        and four are too large for a copy. Nothing is compiled inside.
         """
+        with torch.compiler.set_stance("force_eager") if self._compiles else nullcontext(), self._merged(adapter) as it:
+            yield it
+
+    @contextmanager
+    def _merged(self, adapter: str | None) -> Iterator[Any]:
         if adapter is not None and self.network.dtype == torch.float32 and not self.quantised:
             with self.adapters.using(None):
                 yield merged_network(self.adapters.require(adapter), adapter)
@@ -281,6 +279,7 @@ class LanguageModel:
         network = put_together(lambda: AutoModel.from_config(config), plain_modules(base.base_model))
         trunk = LanguageModel(network, self.tokenizer, self.identity)
         trunk.stop_ids, trunk.end_id = self.stop_ids, self.end_id  # it has no generation config to read them from
+        trunk.quantised = self.quantised  # its layers are; no quantiser put that down on its network
         return trunk
 
 
@@ -318,9 +317,24 @@ def _numbers(precision: Precision, device: torch.device) -> dict[str, Any]:
     return {"dtype": torch.bfloat16, "quantization_config": quantised, "device_map": {"": device}}
 
 
-def _without_kind(source: str) -> str:
-    """The hub id of a base of the hub, else what it is called here."""
-    return parse(source).name if source.startswith("hub:") else source
+def _name_elsewhere(source: str) -> str:
+    """The hub id of a base of the hub; a folder's path on this machine is nobody's business."""
+    if source.startswith("hub:"):
+        return parse(source).name
+    if source.startswith("bundled:"):
+        return BUNDLED_HUB_ID
+    return source if source.startswith("tiny:") else LOCAL_BASE
+
+
+def _context(config: Any) -> int | None:
+    """Tokens that a base reads, by the config of its text; None where nothing limits them. LongRoPE turns all of a
+    batch otherwise once one row is longer than what it was pretrained on, so that is where it ends here.
+    """
+    most = [getattr(config, "max_position_embeddings", None)]
+    rope = getattr(config, "rope_parameters", None) or {}
+    if rope.get("rope_type") == "longrope":
+        most.append(rope.get("original_max_position_embeddings"))
+    return min((one for one in most if one is not None), default=None)
 
 
 def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> frozenset[int]:
@@ -328,25 +342,3 @@ def _stop_ids(network: PreTrainedModel, tokenizer: PreTrainedTokenizerBase) -> f
     declared = generation.eos_token_id if generation is not None else None
     several = declared if isinstance(declared, list) else [declared]
     return frozenset(int(token) for token in [tokenizer.eos_token_id, *several] if token is not None)
-
-
-def _identity(source: str, folder: Path, tokenizer: PreTrainedTokenizerBase) -> BaseIdentity:
-    """Hashes of weights, tokenizer and template. Those of a converted model's weights are in its manifest; others are
-    read once. Configs do not count: they hold the version of the library that wrote them.
-    """
-    manifest = folder / folders.MANIFEST
-    known = json.loads(manifest.read_text())["sha256"] if manifest.is_file() else {}
-    weights, former = hashlib.sha256(), hashlib.sha256()
-    for path in sorted(folder.glob("*.safetensors")):
-        weights.update((known.get(path.name) or folders.file_sha256(path)).encode())
-    if known:
-        former.update(folders.manifest_sha256(folder).encode())
-    template = (tokenizer.get_chat_template() if tokenizer.chat_template else "").encode()
-    vocabulary = repr(sorted(tokenizer.get_vocab().items())).encode()
-    return BaseIdentity(
-        source,
-        weights.hexdigest(),
-        hashlib.sha256(vocabulary).hexdigest(),
-        hashlib.sha256(template).hexdigest(),
-        former.hexdigest() if known else None,
-    )

@@ -152,7 +152,7 @@ def _sample_batch(
 
 def _sampled(model: LanguageModel, ids: list[int]) -> Sampled:
     if ids[-1] in model.stop_ids:
-        return Sampled(ids, model.text(ids), "stop")
+        return Sampled(ids, model.text(ids[:-1]), "stop")  # what stops it need not be marked as special
     return Sampled(ids, text_so_far(model, ids), "length")
 
 

@@ -38,4 +38,8 @@ class ComputeSettings(BaseModel):
         description="Layers are computed again in the backward pass instead of kept: less memory, slower. "
         "auto: where memory is short.",
     )
-    compile: Switch = Field("auto", description="Layers go through torch.compile before an update. auto: on CUDA only.")
+    compile: Switch = Field(
+        "auto",
+        description="Layers go through torch.compile before an update; prompts that rows share are then read once for "
+        "each row. auto: off.",
+    )

@@ -16,6 +16,7 @@ BUNDLED_NAME = "smollm2-135m-instruct"
 BUNDLED_FILE = "SmolLM2-135M-Instruct.Q4_1.gguf"
 BUNDLED_SHA256 = "b179c9523d0e6a0f98a330c7562b682750a6f8c8c15e5bc70ea373728110db53"
 BUNDLED_HUB_ID = "HuggingFaceTB/SmolLM2-135M-Instruct"
+WEIGHTS = "model.safetensors"  # where they are several files, its index names them
 ALLOWED = f"'bundled:{BUNDLED_NAME}', 'tiny:', 'hub:ORG/NAME', 'hub:ORG/NAME@REVISION', or a folder with a config.json"
 
 
@@ -68,14 +69,14 @@ def require_whole(folder: Path) -> None:
         raise _broken(folder, f"its config.json cannot be read ({error})") from error
     if not isinstance(config, dict) or not config.get("model_type"):
         raise _broken(folder, "its config.json names no model_type")
-    weights = sorted(folder.glob("*.safetensors"))
+    weights = weight_files(folder)
     if not weights:
         raise _broken(folder, "it has no weights (*.safetensors; other kinds are not loaded)")
+    for missing in _missing_parts(folder, [file.name for file in weights]):
+        raise _broken(folder, f"its weights lack {missing}")
     for file in weights:
         if not _is_whole(file):
             raise _broken(folder, f"{file.name} is no safetensors file, or was cut short: copy it again")
-    for missing in _missing_parts(folder, [file.name for file in weights]):
-        raise _broken(folder, f"its weights lack {missing}")
     if not any((folder / name).is_file() for name in ("tokenizer.json", "tokenizer_config.json")):
         raise _broken(folder, "it has no tokenizer (tokenizer.json or tokenizer_config.json)")
 
@@ -85,23 +86,32 @@ def _broken(folder: Path, why: str) -> UnknownModel:
 
 
 def _missing_parts(folder: Path, names: list[str]) -> list[str]:
-    """Weight files that the index names, or that the names of the others count, and that are not there."""
-    wanted = _indexed(folder)
+    """Of the named weight files, and those that their names count, the ones that are not there."""
+    wanted = set(names)
     for name in names:
         if part := re.fullmatch(r"(.+)-\d{5}-of-(\d{5})\.safetensors", name):
             wanted |= {f"{part[1]}-{place:05d}-of-{part[2]}.safetensors" for place in range(1, int(part[2]) + 1)}
-    return sorted(wanted - set(names))
+    return sorted(name for name in wanted if not (folder / name).is_file())
 
 
-def _indexed(folder: Path) -> set[str]:
+def weight_files(folder: Path) -> list[Path]:
+    """The files that a model's weights are loaded from, whether they are there or not, in the order of their names; a
+    folder may hold its weights a second time, in another layout. Raises UnknownModel where its index cannot be read.
+    """
+    if (folder / WEIGHTS).is_file():
+        return [folder / WEIGHTS]
+    return [folder / name for name in sorted(indexed(folder))] or sorted(folder.glob("*.safetensors"))
+
+
+def indexed(folder: Path) -> set[str]:
     """The weight files that a folder's index names; none where it has no index."""
-    named: set[str] = set()
-    for index in folder.glob("*.safetensors.index.json"):
-        try:
-            named |= set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
-        except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
-            raise _broken(folder, f"its {index.name} cannot be read ({error})") from error
-    return named
+    index = folder / f"{WEIGHTS}.index.json"
+    if not index.is_file():
+        return set()
+    try:
+        return set(json.loads(index.read_text(encoding="utf-8"))["weight_map"].values())
+    except (OSError, ValueError, LookupError, TypeError, AttributeError) as error:
+        raise _broken(folder, f"its {index.name} cannot be read ({error})") from error
 
 
 def _is_whole(file: Path) -> bool:
@@ -115,12 +125,10 @@ def _is_whole(file: Path) -> bool:
 
 def parameters(folder: Path) -> int:
     """How many numbers a model's weights are, in whatever precision they lie there, by the heads of its files; 0 where
-    not all of them can be read. A folder may hold its weights twice: those that are loaded count.
+    not all of them can be read.
     """
     try:
-        names = ["model.safetensors"] if (folder / "model.safetensors").is_file() else sorted(_indexed(folder))
-        files = [folder / name for name in names] or sorted(folder.glob("*.safetensors"))
-        return sum(prod(one.shape) for file in files for one in heads_of(file).values())
+        return sum(prod(one.shape) for file in weight_files(folder) for one in heads_of(file).values())
     except (OSError, UnknownModel, NotWhole):
         return 0
 

@@ -15,6 +15,7 @@ from language_models.settings import LoraSettings, SamplingSettings
 PROMPT, COMPLETION = [1, 2, 3], [2, 1]
 TRIED = "tried-out"
 CLOSE_NATS = 1e-3
+SPREAD = 0.05  # of the tried adapter's weights: enough to be seen in log-probs, too little to blow anything up
 KNOWN = "Llama, Mistral, Qwen 2 and 3, Gemma 1 to 3 that read text alone, Phi-3, OLMo 2, Granite, GPT-NeoX, GPT-2"
 
 
@@ -33,6 +34,9 @@ def require_usable(model: LanguageModel) -> None:
             model.adapters.add(TRIED, LoraSettings(rank=1, alpha=1.0), 0)
             try:
                 _sample(model, TRIED)
+                _draw_weights(model, TRIED)
+                with model.adapters.using(TRIED):
+                    _require_same_log_probs(model)
             finally:
                 model.adapters.remove(TRIED)
     except Exception as error:  # whatever a library finds to say
@@ -47,6 +51,13 @@ def require_usable(model: LanguageModel) -> None:
 def _sample(model: LanguageModel, adapter: str | None) -> None:
     settings = SamplingSettings(max_new_tokens=2, batch_size=2, temperature=1.0)
     sample(model, [SampleRequest(PROMPT, 0), SampleRequest(COMPLETION, 1)], settings, adapter)
+
+
+def _draw_weights(model: LanguageModel, adapter: str) -> None:
+    """An adapter that changes something: one that starts at zero is computed right wherever it is left out."""
+    generator = torch.Generator().manual_seed(0)
+    for parameter in model.adapters.parameters(adapter).values():
+        parameter.copy_(torch.randn(parameter.shape, generator=generator) * SPREAD)
 
 
 def _require_same_log_probs(model: LanguageModel) -> None:

@@ -80,7 +80,7 @@ def lay_out(
     for part in np.array_split(order, min(settings.minibatches, len(items))):
         prompts = [items[row].token_ids for row in part]
         completions = [sampled[row].token_ids for row in part]
-        split = token_batches if model.recomputes else shared_prompt_batches
+        split = token_batches if model.whole_rows else shared_prompt_batches
         together = split(prompts, completions, settings.tokens_per_batch)
         micro_batches = []
         for places, batch in model.in_parts(prompts, completions, together):

@@ -154,15 +154,9 @@ def update_gb(config: Mapping[str, Any], facts: Facts) -> float:
     budget = training["tokens_per_batch"]
     most = max(budget, unit, facts.prompt_tokens + budget / 2)  # the last: shared_prompt_batches
     tokens = min(most, max(there / training["minibatches"], unit))
-    if _compiles(config, facts):
+    if config.get("compute", {}).get("compile") == "on":  # left to the machine nothing is compiled
         return float(max(tokens * layers * COMPILED_LAYERS_SHARE + SCORES_GB + COMPILER_GB, COMPILING_GB))
     return float(tokens * layers + SCORES_GB)
-
-
-def _compiles(config: Mapping[str, Any], facts: Facts) -> bool:
-    """Whether layers go through torch.compile; left to the machine they do on CUDA alone."""
-    wanted = config.get("compute", {}).get("compile")
-    return bool(wanted == "on" or (wanted == "auto" and facts.gpu))
 
 
 def _reward_tokens(reward: Mapping[str, Any], facts: Facts) -> float:

@@ -1,6 +1,5 @@
-"""Which policies can be exported, and in which form: asked before a run is queued, and again when it begins.
-
-Torch-free.
+"""Which policies and reward models can be exported, and in which form: asked before a run is queued, and again when it
+begins. Torch-free.
 """
 
 from __future__ import annotations
@@ -18,6 +17,20 @@ class NothingToExport(ValueError):
 
 class CannotMerge(ValueError):
     """A policy whose merged weights would be another policy."""
+
+
+class CannotWriteOut(ValueError):
+    """A reward model whose layers cannot be written out again."""
+
+
+def require_exportable_rewards(db: Database) -> None:
+    """Raises CannotWriteOut where no reward model of the study can be exported."""
+    if base_precision.held_in(db) == "4bit":
+        raise CannotWriteOut(
+            "Reward models of this study cannot be exported: their lower layers are the base's, which is held in 4 "
+            "bits and cannot be written out again. Score texts here (`tastemaker score STUDY FILE`), or begin a study "
+            "with --precision bf16 or fp32."
+        )
 
 
 def exportable(db: Database, name: str | None, form: str) -> Policy:

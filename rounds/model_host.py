@@ -16,7 +16,8 @@ from rounds import base_precision, studies
 from rounds.own_lora import ADAPTER
 
 if TYPE_CHECKING:
-    from language_models.model import BaseIdentity, LanguageModel
+    from language_models.identity import BaseIdentity
+    from language_models.model import LanguageModel
     from reward_training.model import RewardModel
 
 KEPT_ADAPTERS = 4
@@ -58,7 +59,7 @@ class ModelHost:
             precision = base_precision.settle(self._db, capabilities())
             model = LanguageModel.load(base_source(self._db.folder, self._base), precision=precision)
             if (base := policies.base(self._db)) is not None:
-                model.identity = model.identity.known_as(base.base_sha256)
+                model.go_on_as(base.base_sha256, base.template_sha256)
             self._require_same_base(model.identity)
             commit = fetch.revision(self._base) if self._base.startswith("hub:") else None
             self._base = studies.pin_base(self._db, self._base, commit)

@@ -44,9 +44,13 @@ A_TURN = "as the first message, also where it is empty"
 LINES = """\
 The base has no chat template. The one that is here, chat_template.jinja, writes the text of each message on a line of
 its own: so it was trained."""
+SETTLED = """\
+The chat template that is here, chat_template.jinja, is the base's with a few words in front of it, by which it tells
+one day's date, not today's, or does not think before it answers: so it was trained."""
 NO_TEMPLATE = """\
 The base has no chat template, and no template gives the very tokens that it was trained on: write the text of each
 message on a line of its own, the last one too, and let the tokenizer read that."""
+OF_TEMPLATE: Mapping[str, list[str]] = {"base": [], "settled": [SETTLED], "lines": [LINES], "none": [NO_TEMPLATE]}
 NO_TURN = "before the text of the first message, an empty line between them, as the chat template has no place for one"
 VERIFYING = (
     "`tastemaker policy verify STUDY FOLDER --base MODEL` compares its logits on another copy of the base with the "
@@ -74,7 +78,7 @@ def card(
         f"{'A model' if merged else 'A LoRA adapter'} {_maker(policy, algorithm)}.",
         _loading(folder, policy.name, record, adapter.served_rank),
         SAMPLING.format(where=A_TURN if record["sampling"]["system_prompt_is_a_turn"] else NO_TURN),
-        *{"base": [], "lines": [LINES], "none": [NO_TEMPLATE]}[record["sampling"]["chat_template"]],
+        *OF_TEMPLATE[record["sampling"]["chat_template"]],
         _table(_sampling(record["sampling"])),
         "## Its base",
         f"{name}: {base['is']}.",
@@ -142,7 +146,8 @@ def _loading(folder: str, name: str, record: Mapping[str, Any], rank: int) -> st
     inside = f"{folder}/base"
     loaded = f'"{base["hub_id"]}", revision="{base["revision"]}"' if form == "adapter" else f'"{inside}"'
     serve = f"{base['hub_id']} --revision {base['revision']}" if form == "adapter" else inside
-    written = form == "adapter" and record["sampling"]["chat_template"] == "lines"  # the base's own folder lacks it
+    own = record["sampling"]["chat_template"] in ("lines", "settled")
+    written = form == "adapter" and own  # the base's folder lacks it
     template = f" \\\n        --chat-template {folder}/{TEMPLATE}" if written else ""
     return ADAPTER.format(base=loaded, folder=folder, serve=serve, template=template, rank=rank, name=name)
 

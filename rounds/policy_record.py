@@ -16,6 +16,7 @@ from feedback_store.policies import Policy
 from feedback_store.runs import Run
 from language_models.folders import file_sha256
 from language_models.settings import Precision
+from language_models.sources import weight_files
 from rounds import beginnings
 from rounds.base_names import hub_id, origin_of
 from rounds.policy_settings import training_of
@@ -24,13 +25,19 @@ from rounds.settings import StudySettings
 
 FILE = "tastemaker.json"
 TEMPLATE = "chat_template.jinja"  # as `save_pretrained` calls it
-Template = Literal["base", "lines", "none"]
-"""The base's own; where it has none, one that writes contents on lines of their own, or none that would do so."""
+Template = Literal["base", "settled", "lines", "none"]
+"""The base's own, or that as it was settled (`settled_templates`); where it has none, one that writes contents on lines
+of their own, or none that would do so."""
 
 
 def weights_sha256(folder: Path) -> dict[str, str]:
-    """sha256 of each file of a model's weights, as `sha256sum` and the hub tell it."""
-    return {path.name: file_sha256(path) for path in sorted(folder.glob("*.safetensors"))}
+    """sha256 of each file that a model's weights are loaded from, as `sha256sum` and the hub tell it."""
+    return {path.name: file_sha256(path) for path in weight_files(folder)}
+
+
+def are_the_weights(recorded: object, found: Mapping[str, str]) -> bool:
+    """Whether a record's files are those, by sha256; before 0.2.0 one also named files that nothing loads."""
+    return isinstance(recorded, dict) and bool(found) and found.items() <= recorded.items()
 
 
 def read(folder: Path) -> dict[str, Any] | None:

@@ -20,7 +20,13 @@ from language_models.plain_lora import NotPlainLora
 from rounds import estimating, evaluating, idle_settings, presets, resuming, run_checks, setting_fields, studies
 from rounds.base_names import NotElsewhere
 from rounds.evaluating import CannotEvaluate
-from rounds.exportable import CannotMerge, NothingToExport, exportable
+from rounds.exportable import (
+    CannotMerge,
+    CannotWriteOut,
+    NothingToExport,
+    exportable,
+    require_exportable_rewards,
+)
 from rounds.missing import missing_for
 from rounds.models_beside import UnknownModelFolder
 from rounds.policy_settings import ALGORITHMS, not_chosen
@@ -45,7 +51,7 @@ class Impossible(ValueError):
 
 REFUSALS = (
     SettingsError, Impossible, CannotEvaluate, CannotResume, NothingToExport, NotElsewhere, CannotMerge, NotPlainLora,
-    UnknownModelFolder, InvalidInput, Conflict,
+    CannotWriteOut, UnknownModelFolder, InvalidInput, Conflict,
 )  # fmt: skip
 """What `resolve` raises."""
 
@@ -97,6 +103,8 @@ def resolve(
         evaluating.require_sides(db, config)
     if kind == "policy-export":
         exportable(db, config["policy"], config["format"])
+    if kind == "reward-export":
+        require_exportable_rewards(db)
     if kind == "policy-import" and config["name"] is not None:
         policies.require_free(db, imported_name(config["name"]))
     run_checks.require_input(kind, config)

@@ -67,6 +67,7 @@ def compare(study: Path, folder: Path, base: str | None) -> dict[str, Any]:
     own_base = fetch.ensure(base_source(study, settings.base))
     differs += _other_base(record, own_base, model, None if record["format"] == "merged" else source)
     theirs = _exported(folder, source, merged=record["format"] == "merged")
+    theirs.go_on_as(None, policy.template_sha256)
     differs += _other_tokens(model, theirs)
     if _vocabulary(theirs) != _vocabulary(model):
         differs.append("its vocabulary has another size")
@@ -158,7 +159,7 @@ def _of_study(db: Database, settings: StudySettings, policy: Policy) -> Language
     model = LanguageModel.load(base_source(db.folder, settings.base))
     folder = db.folder / str(policy.folder)
     folders.verify(folder)
-    model.identity = model.identity.known_as(policy.base_sha256)
+    model.go_on_as(policy.base_sha256, policy.template_sha256)
     if policy.base_sha256 != model.identity.sha256:
         raise WrongBase(f"{policy.name} was trained on another base than {settings.base!r} is now.")
     model.adapters.load(policy.name, folder / ADAPTER)
@@ -226,7 +227,7 @@ def _other_base(record: dict[str, Any], own: Path, model: LanguageModel, source:
     """In what the export's base, and the one it is loaded on, are not the study's."""
     weights = policy_record.weights_sha256(own)
     found = []
-    if record["base"].get("weights_sha256") != weights:
+    if not policy_record.are_the_weights(record["base"].get("weights_sha256"), weights):
         found.append("it was made for weights of another sha256 than those of the study's base")
     if source is not None and policy_record.weights_sha256(fetch.ensure(source)) != weights:
         found.append(f"the weights of {source} have another sha256 than those of the study's base")

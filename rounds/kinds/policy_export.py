@@ -18,6 +18,8 @@ from feedback_store import runs
 from language_models import fetch, plain_lora
 from language_models.chat_turns import lines_template
 from language_models.saved_for_others import readable_elsewhere
+from language_models.settled_templates import is_settled
+from language_models.sources import WEIGHTS, weight_files
 from rounds import base_precision, policy_card, policy_record
 from rounds.base_names import hub_id
 from rounds.context import RunContext
@@ -30,7 +32,6 @@ from rounds.settings import PolicyExportSettings
 
 BASE = "base"  # the base's folder within an export
 LOCAL_BASE = f"./{BASE}"  # relative to the export, and no name on the hub
-BASE_FILES = ("*.safetensors", "*.safetensors.index.json", "config.json")
 FORMATS = {"adapter": "", "adapter-with-base": "-with-base", "merged": "-merged"}
 """What is behind the policy's name in the folder's."""
 
@@ -118,7 +119,7 @@ def _write_merged(adapter: Path, base: Path, folder: Path) -> None:
 def _write_base(context: RunContext, base: Path, folder: Path, sampling: Mapping[str, Any]) -> None:
     """The very files of the base's weights, so that their sha256 can be compared."""
     folder.mkdir()
-    for path in (path for pattern in BASE_FILES for path in sorted(base.glob(pattern))):
+    for path in (base / "config.json", *base.glob(f"{WEIGHTS}.index.json"), *weight_files(base)):
         shutil.copyfile(path, folder / path.name)
     _write_around(context, folder, sampling)
 
@@ -148,5 +149,5 @@ def _write_around(context: RunContext, folder: Path, sampling: Mapping[str, Any]
 def _template(context: RunContext) -> policy_record.Template:
     tokenizer = context.models.model.tokenizer
     if tokenizer.chat_template is not None:
-        return "base"
+        return "settled" if is_settled(tokenizer.get_chat_template()) else "base"
     return "none" if lines_template(tokenizer) is None else "lines"

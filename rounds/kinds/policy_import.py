@@ -165,7 +165,7 @@ def _require_same_sha256(context: RunContext, record: dict[str, Any], what: str)
     keys = {"weights": "weights_sha256", "tokenizer": "tokenizer_sha256", "chat template": "template_sha256"}
     for words, here in own.items():
         there = record["base"].get(keys[words])
-        if there != here:
+        if not (policy_record.are_the_weights(there, here) if isinstance(here, dict) else there == here):
             raise WrongBase(
                 f"{what} was made for another base: {record['base'].get('is')}. The sha256 of its {words} is "
                 f"{_short(there)}, of those of the study's base {_short(here)}."

@@ -23,6 +23,7 @@ from reward_training.portable.module import write_module
 from reward_training.records import Text
 from rounds.context import RunContext
 from rounds.export_folder import described, export_folder
+from rounds.exportable import require_exportable_rewards
 from rounds.plain import plain
 from rounds.reward_card import card
 from rounds.settings import RewardExportSettings
@@ -40,6 +41,7 @@ class TooFewTexts(ValueError):
 def run(context: RunContext) -> dict[str, Any]:
     """Write the export under a temporary name and rename it; an older export of the reward model is replaced."""
     settings: RewardExportSettings = context.settings
+    require_exportable_rewards(context.db)
     row = context.models.reward_row(settings.reward_model)
     context.report("checking the reward's folder")
     model = context.models.reward(row)

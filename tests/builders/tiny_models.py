@@ -2,7 +2,8 @@
 
 import torch
 
-from language_models.model import BaseIdentity, LanguageModel
+from language_models.identity import BaseIdentity
+from language_models.model import LanguageModel
 from language_models.settings import LoraSettings
 from language_models.tiny import tiny_model, tiny_tokenizer
 

@@ -10,8 +10,9 @@ from torch import Tensor
 from transformers import AutoModelForCausalLM, LlamaConfig, PreTrainedTokenizerFast
 
 from language_models.batches import collate
+from language_models.identity import BaseIdentity
 from language_models.log_probs import completion_pass
-from language_models.model import BaseIdentity, LanguageModel
+from language_models.model import LanguageModel
 from language_models.sampling import Sampled
 from policy_training.records import PromptItem
 

@@ -7,7 +7,8 @@ from tokenizers import Tokenizer, models, pre_tokenizers, processors
 from transformers import PreTrainedTokenizerFast
 
 from language_models.chat_turns import end_of_turn, lines_template, placed, plain_tokens, prompt_tokens, takes_system
-from language_models.model import BaseIdentity, LanguageModel
+from language_models.identity import BaseIdentity
+from language_models.model import LanguageModel
 from language_models.tiny import END, END_OF_TEXT, START, TEMPLATE, tiny_model, tiny_tokenizer
 
 USER = {"role": "user", "content": "Hi"}
@@ -32,6 +33,24 @@ def test_without_an_eos_the_first_of_the_tokens_that_stop_the_base_ends_a_turn()
     tokenizer.eos_token, tokenizer.chat_template = None, None
     assert end_of_turn(tokenizer, frozenset({7, 5})) == 5
     assert end_of_turn(tokenizer, frozenset()) is None
+
+
+@pytest.mark.parametrize("template", [TEMPLATE, TEMPLATE + "<|im_start|>assistant\n"], ids=["plain", "opens another"])
+def test_the_token_by_which_the_template_ends_a_turn_stops_a_base_that_names_another(template: str) -> None:
+    tokenizer = tiny_tokenizer()
+    network = tiny_model(tokenizer)
+    text, end = tokenizer.convert_tokens_to_ids([END_OF_TEXT, END])
+    tokenizer.eos_token, tokenizer.chat_template = END_OF_TEXT, template  # as Qwen2.5's bases have it
+    network.generation_config.eos_token_id = text
+    model = LanguageModel(network, tokenizer, BaseIdentity("tiny:", "weights", "tokenizer", "template"))
+    assert (model.end_id, model.stop_ids) == (end, {text, end})
+    assert (model.trunk(1).end_id, model.trunk(1).stop_ids) == (end, {text, end})
+
+
+def test_a_token_that_opens_an_answer_unasked_ends_none() -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.chat_template = TEMPLATE.replace("<|im_end|>", "") + "<|im_start|>assistant\n"
+    assert end_of_turn(tokenizer, frozenset({tokenizer.eos_token_id})) == tokenizer.eos_token_id
 
 
 @pytest.mark.parametrize("system", ["Be brief.", ""])

@@ -9,7 +9,8 @@ from language_models.model import LanguageModel
 from language_models.roomy_cache import ROOM, roomy_cache
 from language_models.sampling import DROP_SHARE, Sampled, SampleRequest, draw, sample
 from language_models.settings import SamplingSettings
-from tiny_models import MESSAGES
+from language_models.tiny import END, tiny_model, tiny_tokenizer
+from tiny_models import MESSAGES, fresh_tiny
 
 SETTINGS = SamplingSettings(temperature=0.7, max_new_tokens=24, batch_size=32)
 
@@ -35,6 +36,23 @@ def test_half_a_character_at_a_cut_is_no_part_of_the_text(tiny: LanguageModel, m
     settings = SETTINGS.model_copy(update={"max_new_tokens": len(ids) - 1})
     [found] = sample(tiny, [SampleRequest(tiny.tokens(MESSAGES), 0)], settings, None)
     assert found == Sampled(ids[:-1], "ok ", "length")
+
+
+def test_what_stops_a_completion_is_no_part_of_its_text_whether_it_is_special_or_not(
+    monkeypatch: pytest.MonkeyPatch,
+) -> None:
+    tokenizer = tiny_tokenizer()
+    tokenizer.add_tokens(["<|end|>"])
+    network = tiny_model(tokenizer)
+    plain, special = tokenizer.convert_tokens_to_ids(["<|end|>", END])
+    network.generation_config.eos_token_id = [plain, special]
+    model = LanguageModel(network, tokenizer, fresh_tiny().identity)
+    said = tokenizer("ok")["input_ids"]
+    for end in (plain, special):
+        tokens = iter([*said, end])
+        monkeypatch.setattr("language_models.sampling.draw", lambda *_, left=tokens: torch.tensor([next(left)]))
+        [found] = sample(model, [SampleRequest(model.tokens(MESSAGES), 0)], SETTINGS, None)
+        assert found == Sampled([*said, end], "ok", "stop")
 
 
 def test_every_token_that_stops_the_base_ends_a_completion_and_not_its_eos_alone(tiny: LanguageModel) -> None:

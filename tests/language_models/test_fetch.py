@@ -3,6 +3,8 @@
 import json
 from pathlib import Path
 
+import huggingface_hub
+import huggingface_hub.errors
 import pytest
 
 from language_models import fetch, folders, sources
@@ -20,23 +22,91 @@ def test_making_one_model_ready_leaves_another_s_half_alone(tmp_path: Path, monk
     assert other.is_dir() and not own.exists()
 
 
-def test_half_a_model_in_the_hub_s_cache_is_fetched_whole(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
-    import huggingface_hub
+class Hub:
+    """Stands for the hub: what its cache holds, what it has itself, and what was asked of it."""
 
-    half, whole = tmp_path / "half", tmp_path / "whole"
-    for folder in (half, whole):
+    def __init__(self, monkeypatch: pytest.MonkeyPatch, cached: Path, whole: Path, *, listed: bool = False) -> None:
+        self.asked: list[tuple[str | None, bool, list[str]]] = []
+        self.down: Exception | None = None
+        self._cached, self._whole, self._listed = cached, whole, listed
+        monkeypatch.setattr(huggingface_hub, "snapshot_download", self.download)
+        monkeypatch.setattr(huggingface_hub, "get_cached_repo_tree", self.tree)
+
+    def download(self, _: str, *, revision: str | None, allow_patterns: list[str], local_files_only: bool) -> str:
+        self.asked.append((revision, local_files_only, allow_patterns))
+        if not local_files_only and self.down is not None:
+            raise self.down
+        return str(self._cached if local_files_only else self._whole)
+
+    def tree(self, name: str, *, revision: str) -> list[str]:
+        if not self._listed:
+            raise huggingface_hub.errors.CachedRepoTreeNotFoundError(f"{name} {revision}")
+        return []
+
+
+@pytest.fixture
+def folders_of_a_model(tmp_path: Path) -> tuple[Path, Path]:
+    """A model as it lies in a cache, under the name of a commit, and as the hub has it."""
+    cached, whole = tmp_path / ("a" * 40), tmp_path / ("b" * 40)
+    for folder in (cached, whole):
         folder.mkdir()
         build_tiny(folder)
+    return cached, whole
+
+
+def test_half_a_model_in_the_hub_s_cache_is_fetched_whole(
+    folders_of_a_model: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    half, whole = folders_of_a_model
+    hub = Hub(monkeypatch, half, whole, listed=True)
     (half / "model.safetensors").unlink()  # as `AutoTokenizer.from_pretrained` leaves it
-    asked = []
-
-    def download(name: str, *, revision: str | None, allow_patterns: list[str], local_files_only: bool = False) -> str:
-        asked.append((name, revision, local_files_only))
-        return str(half if local_files_only else whole)
-
-    monkeypatch.setattr(huggingface_hub, "snapshot_download", download)
     assert fetch.ensure("hub:people/tiny@v2") == whole
-    assert asked == [("people/tiny", "v2", True), ("people/tiny", "v2", False)]
+    assert [(revision, offline) for revision, offline, _ in hub.asked] == [
+        ("v2", True), (half.name, True), ("v2", False), (whole.name, False)
+    ]  # fmt: skip
+
+
+def test_a_cache_that_another_program_filled_is_completed_once_and_serves_where_there_is_no_hub(
+    folders_of_a_model: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached, whole = folders_of_a_model
+    hub = Hub(monkeypatch, cached, whole)
+    (cached / "generation_config.json").unlink()  # what stops the model stands there
+    assert fetch.ensure("hub:people/tiny") == whole
+    assert hub.asked[2][0] == cached.name  # the very commit, whatever the hub calls by its name now
+    hub.down = huggingface_hub.errors.LocalEntryNotFoundError("offline")
+    assert fetch.ensure("hub:people/tiny") == cached
+    assert Hub(monkeypatch, cached, whole, listed=True) and fetch.ensure("hub:people/tiny") == cached
+
+
+def test_only_the_weights_that_are_loaded_are_fetched(
+    folders_of_a_model: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch
+) -> None:
+    cached, whole = folders_of_a_model
+    hub = Hub(monkeypatch, cached, whole, listed=True)
+    fetch.ensure("hub:people/tiny")
+    assert hub.asked[-1][2] == ["model.safetensors"]
+    (cached / "model.safetensors").rename(cached / "part.safetensors")
+    (cached / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": "part.safetensors"}}))
+    assert fetch.ensure("hub:people/tiny") == cached
+    assert hub.asked[-1][2] == ["part.safetensors"]
+
+
+def test_a_download_that_breaks_off_ends_in_words_and_so_does_one_that_is_not_whole(
+    folders_of_a_model: tuple[Path, Path], monkeypatch: pytest.MonkeyPatch, capsys: pytest.CaptureFixture[str]
+) -> None:
+    cached, whole = folders_of_a_model
+    hub = Hub(monkeypatch, cached, whole)
+    (cached / "config.json").unlink()
+    transport = huggingface_hub.errors.HfHubHTTPError.__bases__[0]
+    hub.down = transport("peer closed connection")
+    assert not isinstance(hub.down, OSError)
+    assert fetch.main(["hub:people/tiny"]) == 2
+    assert "hub:people/tiny could not be fetched (peer closed connection)" in capsys.readouterr().err
+    hub.down = None
+    (whole / "model.safetensors").unlink()
+    with pytest.raises(UnknownModel, match="it has no weights"):
+        fetch.ensure("hub:people/tiny")
 
 
 def test_a_base_of_the_hub_is_named_with_its_revision_where_one_was_asked_for() -> None:

@@ -1,17 +1,21 @@
 """Layers computed again in the backward pass, or compiled: the same numbers, less memory, and as before afterwards."""
 
+from collections.abc import Callable
+
 import pytest
 import torch
 from torch import Tensor
 from transformers import DynamicCache
 
-from language_models import layers
 from language_models.batches import collate
 from language_models.layers import UnknownLayers, stack_of
 from language_models.log_probs import completion_pass
 from language_models.model import LanguageModel
 from language_models.precision import Compute
-from tiny_models import tiny_with_adapters
+from language_models.sampling import Sampled, SampleRequest, sample
+from language_models.settings import LoraSettings, SamplingSettings
+from language_models.tiny import tiny_model, tiny_tokenizer
+from tiny_models import fresh_tiny, randomise, tiny_with_adapters
 
 AGAIN = Compute(recompute=True)
 
@@ -65,12 +69,54 @@ def test_compiled_layers_give_the_same_gradients(how: Compute):
     model = tiny_with_adapters()
     plain, _ = update(model)
     _, stack = stack_of(model.network, model.layers)
-    with layers.computed(stack, how, backend="eager"):
+    with model.computed(how, backend="eager"):
         assert all(layer._compiled_call_impl is not None for layer in stack)
         compiled, _ = update(model)
     for one, other in zip(plain, compiled, strict=True):
         torch.testing.assert_close(one, other)
     assert all(layer._compiled_call_impl is None for layer in stack)
+
+
+def test_every_layer_of_an_update_is_compiled_and_none_of_sampling_and_the_ratio_is_one():
+    """More layers than the eight graphs after which torch gives up; a prompt that rows share, as rollouts have it."""
+    tokenizer = tiny_tokenizer()
+    model = LanguageModel(tiny_model(tokenizer, layers=10), tokenizer, fresh_tiny().identity)
+    model.adapters.add("policy", LoraSettings(rank=2, alpha=4), 0)
+    randomise(model, "policy", 0)
+    prompts, completions = [list(range(5, 45))] * 2 + [list(range(5, 25))], [[9, 10, 2], [11, 12], [13, 14, 15, 2]]
+    batch = collate(prompts, completions, model.pad_id)
+    ran: list[int] = []
+
+    def counting(graph: torch.fx.GraphModule, _: list[Tensor]) -> Callable[..., object]:
+        def run(*given: Tensor) -> object:
+            ran.append(1)
+            return graph(*given)
+
+        return run
+
+    def log_probs() -> Tensor:
+        ran.clear()
+        found = completion_pass(model, batch, 0.7).log_probs
+        assert len(ran) == model.layers
+        return found
+
+    def drawn() -> list[Sampled]:
+        settings = SamplingSettings(max_new_tokens=3, batch_size=3)
+        return sample(model, [SampleRequest(ids, 1) for ids in prompts], settings, None)
+
+    torch._dynamo.reset()
+    with model.computed(Compute(compile=True), backend=counting):
+        for adapter in (None, "policy"):
+            with torch.no_grad(), model.adapters.using(adapter):
+                old = log_probs()
+        with model.adapters.training("policy") as parameters:
+            new = log_probs()
+            torch.autograd.grad(new.sum(), parameters)
+        ran.clear()
+        texts = drawn()
+        assert not ran
+    assert torch.equal(old, new)
+    assert texts == drawn()
 
 
 def test_a_network_whose_layers_cannot_be_told_apart_is_refused():
@@ -82,6 +128,6 @@ def test_layers_are_not_looked_for_where_nothing_is_asked_of_them():
     model = tiny_with_adapters()
     model.layers += 1  # no stack is that long
     with model.computed(Compute()):
-        assert not model.recomputes
+        assert not model.whole_rows
     with pytest.raises(UnknownLayers), model.computed(AGAIN):
         pass

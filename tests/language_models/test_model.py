@@ -5,13 +5,15 @@ from pathlib import Path
 
 import pytest
 import torch
+from transformers import AutoModelForCausalLM, Phi3Config
 
 from language_models import folders
 from language_models.batches import collate, shared_prompt_batches
 from language_models.errors import UnknownModel
 from language_models.heads import ScalarHead
+from language_models.identity import BaseIdentity
 from language_models.log_probs import completion_pass
-from language_models.model import BaseIdentity, LanguageModel
+from language_models.model import LanguageModel
 from language_models.settings import LoraSettings
 from language_models.sources import parse
 from language_models.tiny import END, END_OF_TEXT, START, TEMPLATE, build_tiny, tiny_model, tiny_tokenizer
@@ -164,11 +166,12 @@ def test_a_base_is_known_by_its_weights_and_not_by_who_wrote_its_config(tmp_path
             (folder / "config.json").write_text(json.dumps({**config, "transformers_version": version}))
         identities.append(LanguageModel.load(str(tmp_path / name)).identity)
     one, two = identities
-    assert (one.sha256, one.former_sha256 != two.former_sha256) == (two.sha256, True)
+    assert (one.sha256, one.former_sha256s != two.former_sha256s) == (two.sha256, True)
     (tmp_path / "two" / folders.MANIFEST).unlink()
     assert LanguageModel.load(str(tmp_path / "two")).identity.sha256 == one.sha256
-    assert one.known_as(one.former_sha256).sha256 == one.former_sha256  # as a study of before recorded it
-    assert one.known_as(two.former_sha256) == one.known_as(None) == one
+    (before,) = one.former_sha256s
+    assert one.known_as(before).sha256 == before  # as a study of before recorded it
+    assert one.known_as(two.former_sha256s[0]) == one.known_as(None) == one
 
 
 def test_a_trunk_shares_the_bases_tensors_and_its_adapters_are_its_own(tiny: LanguageModel) -> None:
@@ -245,3 +248,29 @@ def test_a_folder_made_by_save_pretrained_can_be_loaded_and_gives_the_same_logit
         lay_columns_first(plain.network)  # as what is loaded lies: some processors round the products otherwise
         assert torch.equal(loaded.network(input_ids=ids).logits, plain.network(input_ids=ids).logits)
     assert loaded.identity == LanguageModel.load(str(tmp_path)).identity
+
+
+def test_a_base_whose_positions_turn_otherwise_in_long_texts_is_read_as_far_as_they_do_not() -> None:
+    config = Phi3Config(
+        vocab_size=50,
+        hidden_size=16,
+        intermediate_size=32,
+        num_hidden_layers=2,
+        num_attention_heads=2,
+        pad_token_id=0,
+        max_position_embeddings=128,
+        original_max_position_embeddings=24,
+        rope_parameters={
+            "rope_type": "longrope",
+            "rope_theta": 1e4,
+            "short_factor": [1.0] * 4,
+            "long_factor": [4.0] * 4,
+        },
+    )
+    model = LanguageModel(AutoModelForCausalLM.from_config(config), tiny_tokenizer(), fresh_tiny().identity)
+    assert model.context == 24
+    prompts, completions = [[5, 6, 7], list(range(5, 25))], [[8, 9], [8, 9, 10, 11]]
+    with torch.no_grad():
+        together = completion_pass(model, collate(prompts, completions, 0), 1.0).log_probs[0, :2]
+        alone = completion_pass(model, collate(prompts[:1], completions[:1], 0), 1.0).log_probs[0]
+    torch.testing.assert_close(together, alone, atol=1e-5, rtol=0)

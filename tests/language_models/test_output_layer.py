@@ -77,8 +77,8 @@ def test_a_prompt_computed_once_for_its_samples_gives_the_log_probs_and_gradient
     prompts, completions = [long, short, long, long, short], [[9, 2], [11], [10, 12, 2], [13, 2], [9, 2, 5, 6]]
     weights = torch.randn(5, 4, generator=torch.Generator().manual_seed(0))
 
-    def update(recomputes: bool) -> tuple[Tensor, Tensor, list[Tensor]]:
-        tiny.recomputes = recomputes  # what is computed again keeps no cache, so that rows are whole
+    def update(whole_rows: bool) -> tuple[Tensor, Tensor, list[Tensor]]:
+        tiny.whole_rows = whole_rows  # what is computed again keeps no cache, so that rows are whole
         with tiny.adapters.training("policy") as parameters:
             done = completion_pass(tiny, collate(prompts, completions, tiny.pad_id), 0.7)
             loss = (done.log_probs * weights).sum() + (done.states[0, :2] * 0.1).sum()

@@ -68,7 +68,7 @@ def test_layers_are_computed_again_also_where_rows_share_a_prompt(tiny: Language
 def test_an_error_in_an_update_leaves_the_ways_of_computing_as_they_were(tiny: LanguageModel) -> None:
     with pytest.raises(RuntimeError, match="no"), tiny.computed(AGAIN):
         raise RuntimeError("no")
-    assert not tiny.recomputes
+    assert not tiny.whole_rows
     _, stack = stack_of(tiny.network, tiny.layers)
     assert not any("forward" in vars(layer) for layer in stack)
 

@@ -8,7 +8,8 @@ import torch
 from transformers import PreTrainedTokenizerFast
 
 from language_models.errors import PromptTooLong
-from language_models.model import BaseIdentity, LanguageModel
+from language_models.identity import BaseIdentity
+from language_models.model import LanguageModel
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.settings import LoraSettings, SamplingSettings
 from language_models.tiny import tiny_model, tiny_tokenizer
@@ -49,7 +50,7 @@ def train(
 
 
 def without(*tokens: str) -> LanguageModel:
-    """A tiny model whose tokenizer lacks these special tokens, and that never ends by itself where it has no EOS."""
+    """A tiny model whose tokenizer lacks these; with neither EOS nor template it never ends by itself."""
     made = tiny_tokenizer()
     backend = made.backend_tokenizer
     own = {"eos_token": made.eos_token, "pad_token": made.pad_token, "chat_template": made.chat_template}
@@ -112,12 +113,21 @@ def test_a_prompt_longer_than_the_context_is_refused_before_it_is_read(tmp_path:
     assert len(sample(model, requests, SETTINGS.sampling, None)) == 1, "the last that has room"
 
 
-@pytest.mark.parametrize("missing", [("eos_token",), ("eos_token", "pad_token"), ("pad_token",), ("chat_template",)])
+@pytest.mark.parametrize(
+    "missing",
+    [
+        ("eos_token",),  # the template ends a turn all the same
+        ("eos_token", "chat_template"),
+        ("eos_token", "pad_token", "chat_template"),
+        ("pad_token",),
+        ("chat_template",),
+    ],
+)
 def test_a_tokenizer_without_special_tokens_or_template_trains(tmp_path: Path, missing: tuple[str, ...]) -> None:
     model = without(*missing)
     trained, reports = train(model, tmp_path)
     assert moved(trained)
-    ends = "eos_token" not in missing
+    ends = not {"eos_token", "chat_template"} <= set(missing)
     assert bool(model.stop_ids) is ends
     if not ends:
         assert [report.metrics["cut_off"] for report in reports] == [1.0] * 3

@@ -10,7 +10,8 @@ import pytest
 import torch
 from transformers import AutoModelForSequenceClassification, AutoTokenizer
 
-from language_models.model import BaseIdentity, LanguageModel
+from language_models.identity import BaseIdentity
+from language_models.model import LanguageModel
 from language_models.tiny import END, END_OF_TEXT, tiny_model, tiny_tokenizer
 from reward_training.model import RewardModel
 from reward_training.portable.agreement import agreement

@@ -13,9 +13,9 @@ from safetensors.torch import load_file, save_file
 from feedback_store import policies, prompts, runs, study_settings
 from feedback_store.prompts import NewPrompt, from_text
 from language_models import folders
-from rounds import base_precision, policy_record, studies, verbs, verify_export
+from rounds import base_precision, policy_record, run_plan, studies, verbs, verify_export
 from rounds.base_names import NotElsewhere
-from rounds.exportable import CannotMerge, NothingToExport
+from rounds.exportable import CannotMerge, CannotWriteOut, NothingToExport
 from rounds.verify_export import INCOMPARABLE, SAME_LOGITS, NoExport, _most_between, compare
 from rounds.worker import Worker
 from tests.builders.policy_studies import HUB, REVISION, done, put_tiny_on_hub, with_policy
@@ -239,6 +239,39 @@ def test_a_base_without_a_chat_template_gets_one_that_gives_the_very_tokens(tmp_
     assert found["same"] and found["differs"] == []
 
 
+@pytest.mark.parametrize("form", ["adapter", "merged"])
+def test_a_template_that_was_settled_goes_with_the_policy(tmp_path, monkeypatch, form):
+    from transformers import AutoTokenizer
+
+    base = put_tiny_on_hub(monkeypatch, tmp_path)
+    template = base / "chat_template.jinja"
+    template.write_text("{{ strftime_now('%d %b %Y') }}{% if enable_thinking %}{% endif %}" + template.read_text())
+    db, worker = with_policy(tmp_path / "study", HUB if form == "adapter" else str(base))
+    folder = exported(db, worker, format=form)
+    asked = [{"role": "user", "content": "hello"}]
+    found = AutoTokenizer.from_pretrained(folder).apply_chat_template(asked, tokenize=False)
+    assert found.startswith("01 Jan 2025<|im_start|>")
+    card = (folder / "README.md").read_text()
+    assert "one day's date" in card
+    assert (f"--chat-template {folder.name}/chat_template.jinja" in card) == (form == "adapter")
+    assert compare(db.folder, folder, None)["differs"] == []
+
+
+def test_a_study_of_before_goes_on_with_the_template_that_it_recorded(tmp_path, monkeypatch):
+    base = put_tiny_on_hub(monkeypatch, tmp_path)
+    template = base / "chat_template.jinja"
+    template.write_text("{% if enable_thinking is not defined %}hm{% endif %}" + template.read_text())
+    db, worker = with_policy(tmp_path / "study", HUB)
+    recorded = folders.file_sha256(template)
+    db.execute("UPDATE policies SET template_sha256 = ?", [recorded])
+    worker = Worker(db.folder, lease_seconds=60)
+    assert worker.models.identity.template_sha256 == recorded
+    model = worker.models.model
+    assert model.text(model.tokens([{"role": "user", "content": "hello"}])).startswith("hmuser")
+    found = compare(db.folder, exported(db, worker, format="adapter"), None)
+    assert found["same"] and found["differs"] == []
+
+
 def test_a_base_that_no_template_would_do_for_is_told_on_the_card(tmp_path, monkeypatch):
     from rounds.kinds import policy_export
 
@@ -331,6 +364,10 @@ def test_what_has_no_weights_of_its_own_is_refused_before_anything_is_queued(tmp
     study_settings.put(db, base_precision.SETTING, "4bit")
     with pytest.raises(CannotMerge, match=r"held in 4 bits; merged .* another policy.*--with-base"):
         verbs.start_run(db, "policy-export", {"policy": "policy-1", "format": "merged"})
+    with mock.patch.object(run_plan, "missing_for", return_value=None):  # as if it had a reward model
+        for form in ("module", "classifier"):
+            with pytest.raises(CannotWriteOut, match=r"held in 4 bits and cannot be written out.*tastemaker score"):
+                verbs.start_run(db, "reward-export", {"format": form})
     assert [run.kind for run in runs.listing(db)] == ["train-policy"], "nothing was queued"
 
 
