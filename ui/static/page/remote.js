@@ -1,6 +1,6 @@
 // A place that is filled from the server: it says that it loads, or what failed with a way on.
 
-import { el } from "./elements.js";
+import { el, putInto } from "./elements.js";
 import { button } from "./fields.js";
 
 export class Remote {
@@ -33,7 +33,7 @@ export class Remote {
     const text = this.quiet ? JSON.stringify(answer) : null;
     if (this.quiet && text === this.drawn) return;
     this.drawn = text;
-    this.show(...[this.draw(answer)].flat());
+    this.show(...[this.draw(answer)].flat(Infinity));
   }
 
   /** Forget what is shown: the next answer is of something else. */
@@ -55,7 +55,7 @@ export class Remote {
     const inside = this.element.contains(document.activeElement) && document.activeElement !== this.element;
     const kept = inside ? document.activeElement.dataset.focus : null;
     const unfolded = new Set([...this.element.querySelectorAll("details[open]")].map(nameOf));
-    this.element.replaceChildren(...nodes.filter(Boolean));
+    putInto(this.element, nodes.filter(Boolean));
     for (const fold of this.element.querySelectorAll("details")) {
       // What somebody unfolded stays so, however often it is drawn anew.
       fold.open ||= unfolded.has(nameOf(fold));
@@ -63,7 +63,8 @@ export class Remote {
     }
     // Focus is not lost when a row that had it is drawn anew; what is switched off now cannot have it.
     const again = kept ? this.element.querySelector(`[data-focus="${CSS.escape(kept)}"]:not([disabled])`) : null;
-    if (inside) (again ?? this.element).focus({ preventScroll: true });
+    if (inside && !this.element.contains(document.activeElement))
+      (again ?? this.element).focus({ preventScroll: true });
   }
 }
 
