@@ -6,10 +6,11 @@ from collections.abc import Callable
 import pytest
 from playwright.sync_api import expect
 
+import accounts_at_hand
 import featured_study
 import figured_study
 import home_walk
-from compare_pages import enter
+from compare_pages import enter, log_in
 from feedback_store import run_records, runs
 from feedback_store.database import Database
 from web_studies import HOSTILE, claim, fill, judge_all, reward_model, two_policies
@@ -245,3 +246,22 @@ def test_why_a_step_was_refused_stands_there_until_the_next_one(study: Database,
     page.unroute("**/api/runs")
     page.locator("[data-kind='sample']").click()
     page.wait_for_selector(".tm-notice", state="hidden")
+
+
+@pytest.mark.parametrize("path", ["console", "runs", "policies"])
+def test_where_a_session_has_ended_a_page_leads_back_in(study: Database, served: Callable, page, path: str):
+    researcher = accounts_at_hand.people(study)["researcher"]
+    address = served(study)
+    log_in(page, study, address, researcher)
+    page.goto(f"{address}{path}")
+    page.get_by_text(re.compile("Nothing is running|No run yet|Nothing was exported yet")).wait_for()
+    page.context.clear_cookies()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange')); location.hash = 'evaluations'")
+    page.get_by_text("You are logged out: your session has ended.").first.wait_for()
+    way_back = page.get_by_role("link", name="Log in again").first
+    assert way_back.get_attribute("href") == f"/login?next=%2F{path}"
+    way_back.click()
+    page.locator("input[name=name]").fill("researcher")
+    page.locator("input[name=password]").fill(accounts_at_hand.PASSWORD)
+    page.locator("input[name=password]").press("Enter")
+    page.wait_for_url(f"**/{path}")

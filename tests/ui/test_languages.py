@@ -12,6 +12,7 @@ from feedback_store.questions import State
 from rounds import setting_fields
 from rounds.settings import KIND_SETTINGS
 from ui.web import errors, run_routes
+from ui.web.access import AccountAccess, LocalAccess
 
 STATIC = Path(__file__).resolve().parents[2] / "ui" / "static"
 LANGUAGES = {path.stem: path for path in (STATIC / "languages").glob("*.json")}
@@ -57,8 +58,9 @@ def test_what_the_server_names_by_a_code_has_words():
 def test_refusals_that_the_server_names_are_said_in_every_language():
     named = re.search(r"NAMED = new Set\(\[(.*?)\]\)", (STATIC / "page" / "http.js").read_text("utf-8"), re.S)
     assert named is not None
-    assert set(re.findall(r'"(\w+)"', named[1])) == set(errors.CODES.values())
-    assert {f"error.code.{code}" for code in errors.CODES.values()} <= set(texts("en"))
+    codes = {*errors.CODES.values(), LocalAccess.locked, AccountAccess.locked}
+    assert set(re.findall(r'"(\w+)"', named[1])) == codes
+    assert {f"error.code.{code}" for code in codes} <= set(texts("en"))
 
 
 def test_every_state_of_the_hand_out_has_words():

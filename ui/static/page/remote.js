@@ -2,6 +2,7 @@
 
 import { el, putInto } from "./elements.js";
 import { button } from "./fields.js";
+import { wayIn } from "./refusals.js";
 
 export class Remote {
   /**
@@ -23,7 +24,7 @@ export class Remote {
       if (mine === this.latest) this.take(answer);
     } catch (failure) {
       if (!("status" in failure)) throw failure;
-      if (mine === this.latest) this.fail(failure.message);
+      if (mine === this.latest) this.fail(failure);
     } finally {
       if (mine === this.latest) this.element.removeAttribute("aria-busy");
     }
@@ -43,11 +44,13 @@ export class Remote {
     this.element.replaceChildren();
   }
 
-  fail(reason) {
+  fail(failure) {
+    const { words } = this;
+    const said = words("part.failed", { reason: failure.message });
     this.drawn = null;
     this.show(
-      el("p", { class: "tm-field-error", role: "alert" }, this.words("part.failed", { reason })),
-      button(this.words("part.again"), () => this.load()),
+      el("p", { class: "tm-field-error", role: "alert" }, said, wayIn(words, failure)),
+      button(words("part.again"), () => this.load(), { "data-focus": "again" }),
     );
   }
 
