@@ -4,7 +4,7 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 import accounts_at_hand
 import featured_study
@@ -246,6 +246,27 @@ def test_why_a_step_was_refused_stands_there_until_the_next_one(study: Database,
     page.unroute("**/api/runs")
     page.locator("[data-kind='sample']").click()
     page.wait_for_selector(".tm-notice", state="hidden")
+
+
+def test_the_place_side_by_side_stays_where_somebody_turned_to(study: Database, served: Callable, page):
+    two_policies(study, "old", "new", number=9)
+    open_console(page, served(study))
+    position = page.locator("#tm-side-by-side .tm-position")
+    forward = page.get_by_role("button", name="Next", exact=True)
+    page.get_by_label("Left").select_option("policy-1")
+    page.get_by_label("Right").select_option("base")
+    expect(page.locator(".tm-side-row .tm-pane-title").first).to_have_text("policy-1")
+    held: list[Route] = []
+    page.route("**/api/side-by-side*", lambda route: held.append(route), times=1)
+    forward.click()
+    forward.click()
+    expect(position).to_have_text("3 of 3")
+    with page.expect_response("**/api/side-by-side*"):
+        held[0].continue_()
+    with page.expect_response("**/api/loop"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.evaluate("fetch('/api/loop')")  # what had come before is shown by now
+    expect(position).to_have_text("3 of 3")
 
 
 @pytest.mark.parametrize("path", ["console", "runs", "policies"])
