@@ -73,9 +73,10 @@ def test_exports_of_weights_are_downloaded_and_started(db: Database, opened: Cal
 
 
 def test_a_blind_evaluation_is_started_and_stays_sealed(db: Database, opened: Callable, page):
+    evaluation_studies.evaluated(db, {"policy-1": 1.0, "base": 0.5})  # there is a reward
     opened("evaluations")
     expect(page.get_by_text("No evaluation yet.")).to_be_visible()
-    expect(page.get_by_label("policy-1")).to_be_checked()
+    expect(page.get_by_label("policy-1").first).to_be_checked()
     for name in ("base", "policy-1"):
         page.get_by_label(name, exact=True).first.uncheck()
     page.get_by_role("button", name="Start the evaluation").press("Enter")
@@ -83,7 +84,15 @@ def test_a_blind_evaluation_is_started_and_stays_sealed(db: Database, opened: Ca
     assert evaluations.listing(db) == []
     for name in ("base", "policy-1"):
         page.get_by_label(name, exact=True).first.check()
+    page.get_by_label("Of how many texts").fill("")
+    page.get_by_label("Judgments", exact=True).fill("")
+    page.get_by_role("button", name="Start the evaluation").press("Enter")
+    expect(page.get_by_text("A whole number is needed. From 2 to 10000.")).to_be_visible()
     page.get_by_label("Judgments", exact=True).fill("30")
+    page.get_by_label("policy-1").last.check()
+    page.get_by_role("button", name="Start the evaluation").press("Enter")
+    expect(page.get_by_text("A whole number is needed. From 2 to 64.")).to_be_visible()
+    page.get_by_label("policy-1").last.uncheck()
     expect(page.get_by_text("30 judgments take people about 10 min")).to_be_visible()
     page.get_by_label("When it ends").select_option("sequential")
     page.get_by_role("button", name="Start the evaluation").press("Enter")
