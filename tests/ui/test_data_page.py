@@ -137,6 +137,7 @@ def test_an_export_is_looked_at_made_downloaded_and_made_again_by_its_snapshot(s
     show(page, served(study), "#export")
     expect(page.get_by_text("No export was made yet.")).to_be_visible()
     page.get_by_text("Filters", exact=True).click()
+    expect(page.get_by_label("From (UTC)", exact=True)).to_be_visible()
     page.get_by_label("Snapshot of a run").select_option("1")
     page.get_by_role("button", name="Preview").press("Enter")
     preview = page.get_by_role("region", name="Preview")

@@ -114,6 +114,12 @@ def test_a_whole_round_is_started_with_settings_of_both(study: Database, served:
     weight.fill("1")
     expect(page.locator(".tm-command")).to_contain_text("length_window")
     page.locator('details[data-part="reward.loss"] summary').click()
+    parts = {kind: page.locator(f'details[data-part="{kind}"]') for kind in ("train-reward", "train-policy")}
+    counted = parts["train-policy"].locator("summary").inner_text()
+    parts["train-reward"].locator("summary").click()
+    parts["train-reward"].get_by_label("Reference samples", exact=True).fill("65")
+    expect(parts["train-reward"].locator("summary")).to_contain_text("1 changed")
+    assert parts["train-policy"].locator("summary").inner_text() == counted, "that of the other run is as it was"
     page.get_by_label("Margins", exact=True).fill("0, 0, 0")
     expect(page.locator(".tm-command")).to_contain_text("reward.loss.margins=[0.0, 0.0, 0.0]")
     page.get_by_role("button", name="Add to the queue").click()
@@ -276,6 +282,13 @@ def test_the_log_comes_to_its_end_and_belongs_to_the_run_that_is_shown(study: Da
     run_records.log(study, other, "of the other")
     expect(log.last).to_contain_text("of the other")
     expect(log).to_have_count(2)
+    with study.transaction():
+        for number in range(1000):
+            run_records.log(study, other, f"much {number}")
+    expect(log).to_have_count(1000)
+    page.evaluate("document.querySelector('.tm-log').scrollTop = 0")
+    run_records.log(study, other, "one more")
+    expect(log).to_have_count(1001)  # nothing goes while somebody reads the first of them
 
 
 def test_a_failed_run_says_why_and_is_gone_on_from(study: Database, served: Callable, page):
