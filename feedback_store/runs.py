@@ -98,7 +98,7 @@ def retry(db: Database, run_id: int, now: str | None = None, *, config: dict[str
         latest = latest_retry(db, run_id)
         if latest != run_id:
             raise InvalidInput(f"Run {run_id} was retried already; the latest retry is run {latest}.")
-        if _retries_before(db, run_id) >= MOST_RETRIES:
+        if retries_left(db, run_id) == 0:
             raise InvalidInput(
                 f"Run {run_id} is retry {MOST_RETRIES} of {MOST_RETRIES} of the same work: see its log for what goes "
                 "wrong, and start a new run once that is put right."
@@ -146,15 +146,14 @@ def latest_retry(db: Database, run_id: int) -> int:
     )
 
 
-def _retries_before(db: Database, run_id: int) -> int:
-    """How many retries led to a run, itself included."""
-    return int(
-        db.value(
-            "WITH RECURSIVE chain (id) AS (SELECT retries_id FROM runs WHERE id = ? UNION ALL SELECT r.retries_id FROM"
-            " runs r JOIN chain ON r.id = chain.id WHERE chain.id IS NOT NULL) SELECT COUNT(id) FROM chain",
-            [run_id],
-        )
+def retries_left(db: Database, run_id: int) -> int:
+    """How many more retries of the same work there may be after a run, of MOST_RETRIES."""
+    before = db.value(
+        "WITH RECURSIVE chain (id) AS (SELECT retries_id FROM runs WHERE id = ? UNION ALL SELECT r.retries_id FROM"
+        " runs r JOIN chain ON r.id = chain.id WHERE chain.id IS NOT NULL) SELECT COUNT(id) FROM chain",
+        [run_id],
     )
+    return max(0, MOST_RETRIES - int(before))
 
 
 def claim(

@@ -34,7 +34,7 @@ def write_weights(
     if manifest is None:
         _move_aside(final)
         context.check()
-        context.report(f"writing {name}")
+        context.report("writing")
         with folders.write_folder(final) as folder:
             write(folder)
             (folder / CARD).write_text(json.dumps(_card(context, name, card), indent=1, sort_keys=True))

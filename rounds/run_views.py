@@ -72,6 +72,7 @@ def run_view(db: Database, run_id: int, *, after_log: int = 0) -> dict[str, Any]
     """
     run = run_rows.get(db, run_id)
     related = run_rows.related(db, run_id)
+    again = not related["retried_by"] and run_rows.retries_left(db, run_id) > 0
     return {
         **row(run),
         "config": run.config,
@@ -86,8 +87,8 @@ def run_view(db: Database, run_id: int, *, after_log: int = 0) -> dict[str, Any]
         "environment": environment.read(db, run.id),
         "can": {
             "cancel": run.ended_at is None and run.cancel_asked_at is None,
-            "retry": run.status in ENDED_EARLY and not related["retried_by"],
-            "resume_step": None if related["retried_by"] else resuming.step_of(db, run),
+            "retry": again and run.status in ENDED_EARLY,
+            "resume_step": resuming.step_of(db, run) if again else None,
         },
         "curves": curves(db, run_id),
         "alarms": [asdict(one) for one in run_alarms.of(db, run_id)],

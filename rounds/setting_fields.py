@@ -35,7 +35,8 @@ KINDS = {"string": "text", "integer": "whole", "number": "number", "boolean": "s
 class SettingField:
     """One field. `kind`: text, whole, number, switch, choice, two lists, names and numbers, and parts: a list of parts
     with settings of their own, which is written as JSON. `least` and `most`
-    are the ends of its range, for a text its length; where it is `open` the lower end itself is not allowed.
+    are the ends of its range, for a text its length; where it is `open` the lower end itself is not allowed,
+    where it is `below` the upper one.
     `optional`: it may be empty, which means none. `part`: the group that it stands in.
     """
 
@@ -49,6 +50,7 @@ class SettingField:
     optional: bool
     about: str
     open: bool = False
+    below: bool = False
 
 
 @dataclass(frozen=True)
@@ -167,6 +169,7 @@ def _field(name: str, part: str, values: dict[str, Any], schema: dict[str, Any])
         optional=len(choices) > 1,
         about=values.get("description", ""),
         open="exclusiveMinimum" in typed,
+        below="exclusiveMaximum" in typed,
     )
 
 

@@ -3,7 +3,7 @@
 import pytest
 
 from rounds import setting_fields
-from rounds.settings import AskedSettings, QualificationSettings, StudySettings
+from rounds.settings import AskedSettings, QualificationSettings, StudySettings, TrainRewardSettings
 
 BEFORE = StudySettings(base="tiny:").model_dump(mode="json")
 
@@ -33,6 +33,9 @@ def test_a_field_says_its_kind_and_its_range():
     quota = named("daily_quota")
     assert (quota.kind, quota.optional, quota.least, quota.most) == ("whole", True, 0, None)
     assert all(field.about for field in setting_fields.fields())
+    reward = {field.name: field for field in setting_fields.fields_of(TrainRewardSettings, "reward")}
+    ends = {name: (reward[name].open, reward[name].below) for name in ("reward.learning_rate", "reward.loss.smoothing")}
+    assert ends == {"reward.learning_rate": (True, True), "reward.loss.smoothing": (False, True)}
 
 
 def test_values_of_an_older_version_are_filled_with_the_defaults():

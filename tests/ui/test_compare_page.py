@@ -90,6 +90,53 @@ def test_undo_reopens_the_pair_and_the_new_answer_replaces_the_old(study: Databa
     page.wait_for_selector("text=There is no answer to take back.")
 
 
+def test_what_was_written_comes_back_with_an_undo(study: Database, served: Callable, page):
+    open_compare(page, served(study))
+    first = prompt(page)
+    page.keyboard.press("n")
+    page.keyboard.type("a reason")
+    page.keyboard.press("Escape")
+    page.keyboard.press("2")
+    page.keyboard.press("e")
+    page.keyboard.press("Control+End")
+    page.keyboard.type(" Better.")
+    page.keyboard.press("Escape")
+    press_and_wait(page, "Enter")
+    delivered(page)
+    press_and_wait(page, "z")
+    assert prompt(page) == first
+    assert page.locator(".tm-bar [aria-checked=true]").count() == 0, "the decision is to be made anew"
+    page.keyboard.press("n")
+    assert page.locator("#tm-rationale").input_value() == "a reason"
+    page.keyboard.press("Escape")
+    page.keyboard.press("6")
+    press_and_wait(page, "Enter")
+    delivered(page)
+    (row,) = judgments.live(study)
+    assert (as_seen(study), row.strength, row.rationale) == ([[2, 1]], 2, "a reason")
+    assert row.improved is not None
+    assert row.improved["text"].endswith(" Better.")
+
+
+def test_a_double_click_is_one_answer(study: Database, served: Callable, page):
+    open_compare(page, served(study))
+    for place in (".tm-answer-first_better", ".tm-reason"):
+        if place == ".tm-reason":
+            page.keyboard.press("s")
+        before = prompt(page)
+        page.locator(place).first.click()
+        wait_for_another(page, before)
+        if place == ".tm-reason":
+            page.keyboard.press("s")
+        page.locator(place).first.hover()
+        page.mouse.down(click_count=2)
+        page.mouse.up(click_count=2)
+    page.keyboard.press("Escape")
+    press_and_wait(page, "7")
+    delivered(page)
+    assert [(row.strength, row.skipped) for row in judgments.live(study)] == [(2, None), (None, "language"), (3, None)]
+
+
 def test_any_of_the_last_answers_can_be_opened_again(study: Database, served: Callable, page):
     open_compare(page, served(study))
     first = prompt(page)

@@ -4,12 +4,13 @@ import re
 from collections.abc import Callable
 
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
+import accounts_at_hand
 import featured_study
 import figured_study
 import home_walk
-from compare_pages import enter
+from compare_pages import enter, log_in
 from feedback_store import run_records, runs
 from feedback_store.database import Database
 from web_studies import HOSTILE, claim, fill, judge_all, reward_model, two_policies
@@ -245,3 +246,43 @@ def test_why_a_step_was_refused_stands_there_until_the_next_one(study: Database,
     page.unroute("**/api/runs")
     page.locator("[data-kind='sample']").click()
     page.wait_for_selector(".tm-notice", state="hidden")
+
+
+def test_the_place_side_by_side_stays_where_somebody_turned_to(study: Database, served: Callable, page):
+    two_policies(study, "old", "new", number=9)
+    open_console(page, served(study))
+    position = page.locator("#tm-side-by-side .tm-position")
+    forward = page.get_by_role("button", name="Next", exact=True)
+    page.get_by_label("Left").select_option("policy-1")
+    page.get_by_label("Right").select_option("base")
+    expect(page.locator(".tm-side-row .tm-pane-title").first).to_have_text("policy-1")
+    held: list[Route] = []
+    page.route("**/api/side-by-side*", lambda route: held.append(route), times=1)
+    forward.click()
+    forward.click()
+    expect(position).to_have_text("3 of 3")
+    with page.expect_response("**/api/side-by-side*"):
+        held[0].continue_()
+    with page.expect_response("**/api/loop"):
+        page.evaluate("document.dispatchEvent(new Event('visibilitychange'))")
+    page.evaluate("fetch('/api/loop')")  # what had come before is shown by now
+    expect(position).to_have_text("3 of 3")
+
+
+@pytest.mark.parametrize("path", ["console", "runs", "policies"])
+def test_where_a_session_has_ended_a_page_leads_back_in(study: Database, served: Callable, page, path: str):
+    researcher = accounts_at_hand.people(study)["researcher"]
+    address = served(study)
+    log_in(page, study, address, researcher)
+    page.goto(f"{address}{path}")
+    page.get_by_text(re.compile("Nothing is running|No run yet|Nothing was exported yet")).wait_for()
+    page.context.clear_cookies()
+    page.evaluate("document.dispatchEvent(new Event('visibilitychange')); location.hash = 'evaluations'")
+    page.get_by_text("You are logged out: your session has ended.").first.wait_for()
+    way_back = page.get_by_role("link", name="Log in again").first
+    assert way_back.get_attribute("href") == f"/login?next=%2F{path}"
+    way_back.click()
+    page.locator("input[name=name]").fill("researcher")
+    page.locator("input[name=password]").fill(accounts_at_hand.PASSWORD)
+    page.locator("input[name=password]").press("Enter")
+    page.wait_for_url(f"**/{path}")

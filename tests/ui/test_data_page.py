@@ -7,7 +7,7 @@ import pytest
 from playwright.sync_api import expect
 
 from compare_pages import enter, open_anew
-from feedback_store import import_list, judgments, prompts, uploads
+from feedback_store import export_shelf, import_list, judgments, prompts, uploads
 from feedback_store.database import Database
 from web_studies import HOSTILE, fill, judge_all, reward_model
 
@@ -137,6 +137,7 @@ def test_an_export_is_looked_at_made_downloaded_and_made_again_by_its_snapshot(s
     show(page, served(study), "#export")
     expect(page.get_by_text("No export was made yet.")).to_be_visible()
     page.get_by_text("Filters", exact=True).click()
+    expect(page.get_by_label("From (UTC)", exact=True)).to_be_visible()
     page.get_by_label("Snapshot of a run").select_option("1")
     page.get_by_role("button", name="Preview").press("Enter")
     preview = page.get_by_role("region", name="Preview")
@@ -155,9 +156,14 @@ def test_an_export_is_looked_at_made_downloaded_and_made_again_by_its_snapshot(s
     with page.expect_download() as started:
         page.get_by_role("link", name="train.jsonl").first.click()
     assert started.value.path().read_bytes() == first
+    for number in range(9):
+        export_shelf.folder_of(study, f"other-{number}").mkdir()
+    page.reload()
+    page.locator(".tm-pager").get_by_role("button").last.click()
+    expect(page.locator(".tm-items > li")).to_have_count(1)
     page.get_by_role("button", name="Remove").first.click()
     confirm(page)
-    expect(page.locator(".tm-items > li")).to_have_count(1)
+    expect(page.locator(".tm-items > li")).to_have_count(10)
 
 
 @pytest.mark.parametrize("language", ["en", "zh"])

@@ -55,6 +55,7 @@ def test_a_route_without_the_cookie_answers_401_as_json(stranger: TestClient):
         answer = stranger.get(path)
         assert answer.status_code == 401, path
         assert "Open the address" in answer.json()["error"]
+        assert answer.json()["code"] == "locked"
     assert stranger.post("/api/undo", json={"key": "abcdefgh"}).status_code == 401
 
 

@@ -12,9 +12,12 @@ from feedback_store.questions import State
 from rounds import setting_fields
 from rounds.settings import KIND_SETTINGS
 from ui.web import errors, run_routes
+from ui.web.access import AccountAccess, LocalAccess
 
 STATIC = Path(__file__).resolve().parents[2] / "ui" / "static"
 LANGUAGES = {path.stem: path for path in (STATIC / "languages").glob("*.json")}
+
+REPORTING = ("report", "between_steps")
 
 
 def texts(name: str) -> dict[str, str]:
@@ -54,11 +57,34 @@ def test_what_the_server_names_by_a_code_has_words():
     assert {f"reason.{code}" for code in codes} <= set(texts("en"))
 
 
+def test_every_phase_of_a_run_has_words():
+    told = set()
+    for script in (STATIC.parents[1] / "rounds").rglob("*.py"):
+        for node in ast.walk(ast.parse(script.read_text(encoding="utf-8"))):
+            told |= {one.value for one in phases_of(node) if isinstance(one, ast.Constant)}
+    assert len(told) > 18
+    assert {f"phase.{phase}" for phase in told} <= set(texts("en"))
+
+
+def phases_of(node: ast.AST) -> list[ast.expr]:
+    """What a run is told to be doing where a line of its code says so: in a call, by default, or one of two."""
+    if isinstance(node, ast.Call):
+        first = node.args[:1] if isinstance(node.func, ast.Attribute) and node.func.attr in REPORTING else []
+        return [*first, *(one.value for one in node.keywords if one.arg == "phase")]
+    if isinstance(node, ast.arguments):
+        defaults = zip(node.kwonlyargs, node.kw_defaults, strict=True)
+        return [default for argument, default in defaults if argument.arg == "phase" and default is not None]
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp) and ast.unparse(node.targets[0]) == "phase":
+        return [node.value.body, node.value.orelse]
+    return []
+
+
 def test_refusals_that_the_server_names_are_said_in_every_language():
     named = re.search(r"NAMED = new Set\(\[(.*?)\]\)", (STATIC / "page" / "http.js").read_text("utf-8"), re.S)
     assert named is not None
-    assert set(re.findall(r'"(\w+)"', named[1])) == set(errors.CODES.values())
-    assert {f"error.code.{code}" for code in errors.CODES.values()} <= set(texts("en"))
+    codes = {*errors.CODES.values(), LocalAccess.locked, AccountAccess.locked}
+    assert set(re.findall(r'"(\w+)"', named[1])) == codes
+    assert {f"error.code.{code}" for code in codes} <= set(texts("en"))
 
 
 def test_every_state_of_the_hand_out_has_words():

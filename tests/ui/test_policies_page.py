@@ -58,8 +58,9 @@ def test_exports_of_weights_are_downloaded_and_started(db: Database, opened: Cal
     evaluation_studies.evaluated(db, {"policy-1": 1.0, "base": 0.5})
     opened("versions")
     expect(page.get_by_text("Nothing was exported yet.")).to_be_visible()
-    page.get_by_role("button", name="Export the reward as a classifier").press("Enter")
+    page.get_by_role("button", name="Export the reward as a classifier").dblclick(delay=60)
     expect(page.get_by_text("it is listed here when it is done")).to_be_visible()
+    page.evaluate("fetch('/api/policies')")  # what a second click had sent stands before this one
     [started] = runs.listing(db, kind="reward-export")
     assert started.config["format"] == "classifier"
     runs.cancel(db, started.id)
@@ -72,9 +73,10 @@ def test_exports_of_weights_are_downloaded_and_started(db: Database, opened: Cal
 
 
 def test_a_blind_evaluation_is_started_and_stays_sealed(db: Database, opened: Callable, page):
+    evaluation_studies.evaluated(db, {"policy-1": 1.0, "base": 0.5})  # there is a reward
     opened("evaluations")
     expect(page.get_by_text("No evaluation yet.")).to_be_visible()
-    expect(page.get_by_label("policy-1")).to_be_checked()
+    expect(page.get_by_label("policy-1").first).to_be_checked()
     for name in ("base", "policy-1"):
         page.get_by_label(name, exact=True).first.uncheck()
     page.get_by_role("button", name="Start the evaluation").press("Enter")
@@ -82,7 +84,15 @@ def test_a_blind_evaluation_is_started_and_stays_sealed(db: Database, opened: Ca
     assert evaluations.listing(db) == []
     for name in ("base", "policy-1"):
         page.get_by_label(name, exact=True).first.check()
+    page.get_by_label("Of how many texts").fill("")
+    page.get_by_label("Judgments", exact=True).fill("")
+    page.get_by_role("button", name="Start the evaluation").press("Enter")
+    expect(page.get_by_text("A whole number is needed. From 2 to 10000.")).to_be_visible()
     page.get_by_label("Judgments", exact=True).fill("30")
+    page.get_by_label("policy-1").last.check()
+    page.get_by_role("button", name="Start the evaluation").press("Enter")
+    expect(page.get_by_text("A whole number is needed. From 2 to 64.")).to_be_visible()
+    page.get_by_label("policy-1").last.uncheck()
     expect(page.get_by_text("30 judgments take people about 10 min")).to_be_visible()
     page.get_by_label("When it ends").select_option("sequential")
     page.get_by_role("button", name="Start the evaluation").press("Enter")
@@ -98,6 +108,7 @@ def test_looking_early_shows_the_result_says_so_and_hostile_texts_stay_texts(db:
     evaluation = evaluation_studies.start(db, wanted=20, pairs=12, texts=texts)
     evaluation_studies.judge(db, 2, newer_wins=False, strength=3)
     evaluation_studies.judge(db, 4)
+    page.clock.install()
     opened(f"evaluations/{evaluation.id}")
     expect(page.get_by_text("6 of 20 judged")).to_be_visible()
     assert "policy-1" in page.locator(".tm-panel:visible").inner_text(), "which sides there are is told"
@@ -105,11 +116,17 @@ def test_looking_early_shows_the_result_says_so_and_hostile_texts_stay_texts(db:
     page.get_by_role("button", name="End it and look").press("Enter")
     dialog = page.locator("dialog[open]")
     expect(dialog).to_contain_text("6 of 20 are judged")
+    evaluation_studies.judge(db, 1)
+    page.clock.run_for(6000)  # the page looks again meanwhile
+    dialog.get_by_role("button", name="Back").press("Enter")
+    page.clock.run_for(6000)
+    expect(page.get_by_text("7 of 20 judged")).to_be_visible()
+    page.get_by_role("button", name="End it and look").press("Enter")
     dialog.locator("button[type=submit]").press("Enter")
     expect(page.get_by_text("Looked at early by")).to_be_visible()
-    expect(page.locator(".tm-verdict")).to_contain_text("4 of 6")
+    expect(page.locator(".tm-verdict")).to_contain_text("5 of 7")
     expect(page.locator(".tm-verdict")).to_contain_text("Cannot tell yet: about")
-    expect(page.locator("table").filter(has_text="Row against column")).to_contain_text("4–0–2")
+    expect(page.locator("table").filter(has_text="Row against column")).to_contain_text("5–0–2")
     expect(page.locator(".tm-side-row")).to_have_count(2)
     expect(page.locator(".tm-side-row").first).to_contain_text("<script>window.hacked=1</script>")
     assert page.evaluate("window.hacked") is None
@@ -117,7 +134,7 @@ def test_looking_early_shows_the_result_says_so_and_hostile_texts_stay_texts(db:
     page.locator("#tm-tab-together").click()
     expect(page.locator(".tm-panel:visible .tm-verdict")).to_contain_text("policy-1 against base")
     page.reload()
-    expect(page.locator(".tm-panel:visible .tm-verdict")).to_contain_text("4 of 6")
+    expect(page.locator(".tm-panel:visible .tm-verdict")).to_contain_text("5 of 7")
 
 
 def test_narrow_and_in_chinese_nothing_runs_off_the_page(db: Database, opened: Callable, page):

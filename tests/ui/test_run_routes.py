@@ -166,6 +166,13 @@ def test_a_failed_run_says_why_what_to_try_and_is_retried_once(client: TestClien
     answer = client.post(f"/api/runs/{again['id']}/retry", json={"from_checkpoint": True})
     assert answer.status_code == 422
     assert "of all kinds only train-policy can" in answer.json()["error"]
+    last = again["id"]
+    for _ in range(runs.MOST_RETRIES - 1):
+        runs.cancel(study, last)
+        assert client.get(f"/api/runs/{last}").json()["can"]["retry"] is True
+        last = client.post(f"/api/runs/{last}/retry", json={}).json()["id"]
+    runs.cancel(study, last)
+    assert client.get(f"/api/runs/{last}").json()["can"]["retry"] is False
 
 
 def test_a_run_with_a_checkpoint_is_gone_on_from(client: TestClient, study: Database):

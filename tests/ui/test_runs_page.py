@@ -5,7 +5,7 @@ from collections.abc import Callable
 
 import numpy as np
 import pytest
-from playwright.sync_api import expect
+from playwright.sync_api import Route, expect
 
 from compare_pages import enter, open_anew
 from feedback_store import prompts, reward_models, run_records, runs
@@ -113,6 +113,15 @@ def test_a_whole_round_is_started_with_settings_of_both(study: Database, served:
     )
     weight.fill("1")
     expect(page.locator(".tm-command")).to_contain_text("length_window")
+    page.locator('details[data-part="reward.loss"] summary').click()
+    parts = {kind: page.locator(f'details[data-part="{kind}"]') for kind in ("train-reward", "train-policy")}
+    counted = parts["train-policy"].locator("summary").inner_text()
+    parts["train-reward"].locator("summary").click()
+    parts["train-reward"].get_by_label("Reference samples", exact=True).fill("65")
+    expect(parts["train-reward"].locator("summary")).to_contain_text("1 changed")
+    assert parts["train-policy"].locator("summary").inner_text() == counted, "that of the other run is as it was"
+    page.get_by_label("Margins", exact=True).fill("0, 0, 0")
+    expect(page.locator(".tm-command")).to_contain_text("reward.loss.margins=[0.0, 0.0, 0.0]")
     page.get_by_role("button", name="Add to the queue").click()
     expect(page.locator(".tm-said .tm-inline-link")).to_have_count(2)
     policy, reward = runs.listing(study)
@@ -209,6 +218,77 @@ def test_a_run_is_watched_and_its_end_stands_in_the_title_until_it_is_looked_at(
     page.evaluate("delete document.hidden; document.dispatchEvent(new Event('visibilitychange'))")
     page.wait_for_function("document.title.startsWith('Runs')")
     harmless(page)
+
+
+def test_a_run_at_work_keeps_focus_and_selection_while_it_goes_on(study: Database, served: Callable, page):
+    lease = a_policy_run(study)
+    queued = verbs.start_run(study, "sample").id
+    open_runs(page, served(study), f"#{lease.run_id}")
+    settings = page.locator("details", has=page.get_by_text("All settings"))
+    settings.locator("summary").click()
+    page.evaluate("getSelection().selectAllChildren(document.querySelector('.tm-command'))")
+    for step, name in ((4, "Start one like it"), (5, "Copy")):
+        focused = page.get_by_role("link", name=name).or_(page.get_by_role("button", name=name))
+        focused.focus()
+        run_records.add_metrics(study, lease, "steps", step, {"score": 4.0})
+        runs.heartbeat(study, lease, lease_seconds=60, progress={"phase": "", "step": step, "steps": 9})
+        expect(page.get_by_text(f"{step} of 9")).to_be_visible()
+        expect(focused).to_be_focused()
+    assert page.evaluate("getSelection().toString()").startswith("tastemaker run STUDY train-policy")
+    expect(settings).to_have_attribute("open", "")
+    page.evaluate(f"location.hash = '#{queued}'")
+    chip = page.locator(".tm-box-title .tm-chip")
+    expect(chip).to_have_text("waiting")
+    page.get_by_role("button", name="Cancel", exact=True).click()
+    runs.succeed(study, lease, {})
+    claim(study)
+    expect(chip).to_have_text("running")
+    page.locator("dialog").get_by_role("button", name="Back").click()
+    expect(page.get_by_role("button", name="Cancel", exact=True)).to_be_focused()
+
+
+def test_the_log_comes_to_its_end_and_belongs_to_the_run_that_is_shown(study: Database, served: Callable, page):
+    lease, other = a_policy_run(study), a_policy_run(study)
+    address = served(study)
+    held: list[Route] = []
+    of_first = re.compile(rf"/api/runs/{lease.run_id}\?")
+    page.route(of_first, lambda route: route.abort())
+    open_runs(page, address, f"#{lease.run_id}")
+    page.get_by_role("button", name="Try again").first.wait_for()
+    page.unroute(of_first)
+    page.get_by_role("button", name="Try again").first.click()
+    log = page.locator(".tm-log li")
+    expect(log).to_have_count(1)
+    expect(page.get_by_text("Token by token").first).to_be_visible()
+    page.route("**/api/runs/**", lambda route: route.abort())
+    for number in range(250):
+        run_records.log(study, lease, f"later {number}")
+    run_records.log(study, lease, "what ended it", level="error")
+    runs.fail(study, lease, "out of memory")
+    page.get_by_text("This could not be loaded").first.wait_for()
+    page.unroute("**/api/runs/**")
+    expect(log).to_have_count(252)
+    expect(log.last).to_contain_text("what ended it")
+    page.route(of_first, lambda route: held.append(route))
+    page.evaluate(f"location.hash = '#{other.run_id}'")
+    expect(log).to_have_count(1)
+    page.evaluate(f"location.hash = '#{lease.run_id}'")
+    page.wait_for_function("document.querySelector('.tm-log').checkVisibility() === false")
+    page.evaluate(f"location.hash = '#{other.run_id}'")
+    expect(page.locator(".tm-box-title").first).to_contain_text(f"· {other.run_id}")
+    with page.expect_response(of_first):
+        for route in held:
+            route.continue_()
+    run_records.log(study, other, "of the other")
+    expect(log.last).to_contain_text("of the other")
+    expect(log).to_have_count(2)
+    with study.transaction():
+        for number in range(1000):
+            run_records.log(study, other, f"much {number}")
+    expect(log).to_have_count(1000)
+    page.evaluate("document.querySelector('.tm-log').scrollTop = 0")
+    run_records.log(study, other, "one more")
+    expect(log).to_have_count(1001)  # nothing goes while somebody reads the first of them
 
 
 def test_a_failed_run_says_why_and_is_gone_on_from(study: Database, served: Callable, page):

@@ -11,7 +11,7 @@ from typing import Annotated, Any, Literal
 from fastapi import APIRouter, Query, Request
 from pydantic import Field, field_validator, model_validator
 
-from feedback_store import guidelines, questions
+from feedback_store import guidelines, judgments, questions
 from feedback_store.judgments import NewJudgment
 from rounds import annotating, asked
 from ui.web import shown_questions
@@ -160,17 +160,19 @@ def renew(request: Request, who: Annotator, body: RenewBody) -> dict[str, Any]:
 
 @router.post("/undo")
 def undo(request: Request, who: Annotator, body: UndoBody) -> dict[str, Any]:
-    """Take the person's last answer back and hand its pair out again."""
+    """Take the person's last answer back and hand its pair out again, with what the answer was."""
     require_same_person(who, body.person)
     db, person = study_of(request).db, who.annotator_id
     undone = annotating.undo(db, person, key=body.key)
     study_of(request).refreshing.nudge()
     question = questions.held_question(db, person, undone.comparison_id) if undone else None
-    shown = None
-    if question:
+    shown = answer = None
+    if undone and undone.supersedes_id and question:
         training = annotating.in_training(db, person)
         shown = shown_questions.question(question, asked.current(db).needs(question, person), training=training)
-    return {"undone": undone is not None, "question": shown, "progress": shown_questions.progress(db, person)}
+        answer = shown_questions.given_answer(judgments.get(db, undone.supersedes_id))
+    progress = shown_questions.progress(db, person)
+    return {"undone": undone is not None, "question": shown, "answer": answer, "progress": progress}
 
 
 def require_same_person(who: Person, key: str | None) -> None:

@@ -46,7 +46,8 @@ async def answer(scope: Scope, send: Send, refusal: Refusal, *, as_page: bool) -
     if as_page:
         body, kind = page(refusal, login_pages.language_of(Request(scope))).encode(), b"text/html; charset=utf-8"
     else:
-        body, kind = json.dumps({"error": refusal.words()}).encode(), b"application/json"
+        code = {"code": refusal.key} if refusal.status == 401 else {}  # pages lead back in where one can log in
+        body, kind = json.dumps({"error": refusal.words(), **code}).encode(), b"application/json"
     headers = [(b"content-type", kind), (b"content-length", str(len(body)).encode())]
     await send({"type": "http.response.start", "status": refusal.status, "headers": headers})
     await send({"type": "http.response.body", "body": b"" if scope["method"] == "HEAD" else body})

@@ -4,13 +4,18 @@ import assert from "node:assert/strict";
 import test from "node:test";
 
 const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.url));
-const { duration, marks, number, percent } = await from("page/figures.js");
+const { duration, marks, number, percent, signed } = await from("page/figures.js");
 const { path } = await from("page/chart.js");
 const { chosenLanguage, translator } = await from("page/language.js");
 
 test("what is not a number is a dash", () => {
   assert.deepEqual([number(null), number(NaN), percent(undefined), number(0.125)], ["–", "–", "–", "0.13"]);
   assert.equal(percent(0.684), "68 %");
+});
+
+test("what is rounded to nothing has no sign", () => {
+  assert.deepEqual([number(-0.001), percent(-0.001), number(-0.006)], ["0.00", "0 %", "-0.01"]);
+  assert.deepEqual([0.001, -0.001, 0.5, -0.5, NaN].map(signed), ["0.00", "0.00", "+0.50", "-0.50", "–"]);
 });
 
 test("axes have round marks around all values", () => {
@@ -27,6 +32,7 @@ test("axes have round marks around all values", () => {
     assert.ok(found[0] <= low && found.at(-1) >= high, `${low} to ${high}: ${found}`);
     assert.ok(found.length >= 2 && found.length <= 12);
   }
+  assert.deepEqual(marks(-0.25, 0.1), [-0.3, -0.2, -0.1, 0, 0.1]);
 });
 
 test("a missing value is a gap in the line", () => {

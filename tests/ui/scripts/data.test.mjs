@@ -52,7 +52,9 @@ test("a verdict says which text, how much better, and how it stood", () => {
   assert.equal(said({ ranks: [1, 2], strength: 3 }), "data.verdict.prefers 1 (data.strength.3)");
   assert.equal(said({ ranks: [2, 1, 2] }), "data.verdict.ranking 2, 1, 2");
   assert.equal(said({ verdict: "tie", ranks: [1, 1] }), "data.verdict.tie");
-  assert.equal(said({ verdict: "skipped", ranks: null, skipped: "unsafe" }), "data.verdict.skipped_why unsafe");
+  const skipped = (reason) => said({ verdict: "skipped", ranks: null, skipped: reason });
+  assert.equal(skipped("unsafe"), "data.verdict.skipped_why compare.skip.unsafe");
+  assert.equal(skipped("of another program"), "data.verdict.skipped_why of another program");
   assert.equal(sideWords(words, { shown: [1, 0] }), "2, 1");
   assert.equal(sideWords(words, { shown: null }), "–");
 });

@@ -9,6 +9,7 @@ const { endedSince, titleOf } = await from("runs/notice.js");
 const { functionWords, readingWords, readingsOf } = await from("runs/words.js");
 const { rewardQuality } = await from("runs/reward_quality.js");
 const { faultWords } = await from("page/setting_field.js");
+const { rangeWords } = await from("page/setting_words.js");
 const { flat } = await from("runs/run_facts.js");
 const { overRootKl } = await from("runs/over_kl.js");
 
@@ -72,6 +73,15 @@ test("a fault is told in the reader's language: what contradicts another by its 
     "settings.not_allowed settings.range.between 1 9",
   );
   assert.equal(faultWords(page, { kind: "names" }, { words: "English" }), "English");
+});
+
+test("an end of a range that is not allowed itself is told as one", () => {
+  const range = (more) => rangeWords(tools, { kind: "number", least: 0, most: 1, ...more });
+  assert.deepEqual(
+    [range({}), range({ open: true }), range({ below: true }), range({ open: true, below: true })],
+    ["between", "open", "below", "inside"].map((name) => `settings.range.${name}`),
+  );
+  assert.equal(range({ open: true, most: null }), "settings.range.above");
 });
 
 test("a part of the reward is told by the words of its function, one's own by its name", () => {

@@ -5,6 +5,7 @@ import test from "node:test";
 
 const from = (path) => import(new URL(`../../../ui/static/${path}`, import.meta.url));
 const { Saving } = await from("compare/saving.js");
+const { RequestFailed } = await from("page/http.js");
 const { Reopening } = await from("compare/reopening.js");
 const { ofStep } = await from("compare/verdict.js");
 
@@ -209,7 +210,8 @@ test("what was answered in another tab is not asked here", async () => {
 });
 
 test("an undo waits for the answer that is on its way, and is one undo however often it is tried", async () => {
-  const { page, told, sent, said } = pageThat([0], [200, { saved: true }], [200, { undone: true, question: QUESTION }]);
+  const undone = { undone: true, question: QUESTION, answer: ANSWER.fields };
+  const { page, told, sent, said, drafts } = pageThat([0], [200, { saved: true }], [200, undone]);
   await page.saving.commit(ANSWER);
   await page.reopening.undo();
   assert.deepEqual(
@@ -217,4 +219,20 @@ test("an undo waits for the answer that is on its way, and is one undo however o
     ["/api/judgments", "/api/judgments", "/api/undo"],
   ); // prettier-ignore
   assert.deepEqual([told.find(([what]) => what === "reopen")[1], said("status.undone")], [QUESTION, true]);
+  assert.equal(drafts.size, 0, "the decision is made anew");
+});
+
+test("an undo whose reply was lost is another one after another answer", async () => {
+  const { page, sent } = pageThat([200, { saved: true }]);
+  page.ask = async (path, { key }) => {
+    sent.push([path, { key }]);
+    throw new RequestFailed(0, "no network");
+  };
+  await page.saving.commit(ANSWER);
+  for (let tries = 0; tries < 2; tries++) await page.reopening.undo();
+  await page.saving.commit({ ...ANSWER, question: { ...QUESTION, comparison: "c2" } });
+  await page.reopening.undo();
+  const [first, again, other] = sent.filter(([path]) => path === "/api/undo").map(([, { key }]) => key);
+  assert.equal(first, again);
+  assert.notEqual(first, other);
 });

@@ -1,7 +1,7 @@
 // The bar of two responses: seven steps, or three where the study does not ask how much better; and both bad.
 
 import { el } from "../page/elements.js";
-import { deviceOf, kbd } from "./buttons.js";
+import { deviceOf, kbd, once } from "./buttons.js";
 import { keysOfSteps } from "./key_map.js";
 import { SEVEN, stepOf, THREE } from "./verdict.js";
 
@@ -50,7 +50,7 @@ export class Bar {
         "aria-label": label,
         class: `tm-answer tm-answer-${name} tm-side-${name.split("_")[0]}`,
         "data-step": name,
-        onclick: press,
+        onclick: once(press),
       },
       el("span", { class: "tm-glyph", "aria-hidden": "true" }, glyph),
       el("span", { class: "tm-word" }, word),

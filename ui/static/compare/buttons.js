@@ -5,6 +5,9 @@ import { el } from "../page/elements.js";
 /** How a click came about: Enter and Space on a button count as the keyboard. */
 export const deviceOf = (event) => (event.detail === 0 ? "keyboard" : "pointer");
 
+/** A press that answers. The second click of a double click does not: the next pair is under it by then, unseen. */
+export const once = (press) => (event) => (event.detail > 1 ? undefined : press(event));
+
 export function kbd(...keys) {
   return el(
     "span",

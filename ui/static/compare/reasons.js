@@ -1,7 +1,7 @@
 // Why a question cannot be judged: six reasons, by number or by button.
 
 import { el } from "../page/elements.js";
-import { deviceOf, kbd } from "./buttons.js";
+import { deviceOf, kbd, once } from "./buttons.js";
 import { SKIP_REASONS } from "./verdict.js";
 
 export class Reasons {
@@ -10,7 +10,11 @@ export class Reasons {
     const buttons = SKIP_REASONS.map((reason, place) =>
       el(
         "button",
-        { type: "button", class: "tm-reason", onclick: (event) => onAction({ reason: place }, deviceOf(event)) },
+        {
+          type: "button",
+          class: "tm-reason",
+          onclick: once((event) => onAction({ reason: place }, deviceOf(event))),
+        },
         kbd(String(place + 1)),
         el("span", {}, words(`compare.skip.${reason}`)),
       ),

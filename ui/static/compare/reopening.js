@@ -1,7 +1,7 @@
 // Back to an answer: the last one by an undo, or any of the last 50, to be changed.
 
 import { newKey } from "../page/http.js";
-import { draftOf } from "./steps.js";
+import { besideDecision, draftOf } from "./steps.js";
 
 const WAIT_MILLISECONDS = 5000;
 
@@ -10,10 +10,13 @@ export class Reopening {
     this.page = page;
     this.busy = false;
     this.undoKey = null; // of an undo that is not confirmed yet: trying again must be the same undo
+    this.undoAfter = 0; // how many answers there were then: after another one it is another undo
   }
 
   undo() {
     const { page } = this;
+    if (this.undoAfter !== page.saving.answered) this.undoKey = null;
+    this.undoAfter = page.saving.answered;
     this.undoKey ??= newKey();
     return this.during({ slow: "status.undoing", failed: "status.undo_failed" }, async () => {
       // The last answer may still be on its way: it is taken back after the server has it.
@@ -26,11 +29,16 @@ export class Reopening {
     });
   }
 
-  async show({ undone, question }) {
+  async show({ undone, question, answer }) {
     const { page } = this;
     if (!undone) return page.status.say(page.words("status.nothing_to_undo"), "warn");
     page.desk.showLast("");
-    if (question) await page.asking.reopen(question);
+    if (question) {
+      // What was written is not written twice: it is a draft again.
+      const written = besideDecision(draftOf(answer, question));
+      if (written) page.drafts.keep(question.comparison, written);
+      await page.asking.reopen(question);
+    }
     return page.status.say(page.words(question ? "status.undone" : "status.undone_taken"), "good");
   }
 

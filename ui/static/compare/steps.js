@@ -162,3 +162,9 @@ export function draftOf(answer, question) {
     opened: Boolean(answer.criteria || answer.rationale || improved),
   };
 }
+
+/** What stands in a draft beside the decision, which is to be made anew; null where there is nothing. */
+export function besideDecision({ said, ...rest }) {
+  const criteria = Object.fromEntries(Object.entries(said).filter(([name]) => name !== DECISION));
+  return rest.opened ? { ...rest, said: criteria } : null;
+}

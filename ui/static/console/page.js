@@ -3,6 +3,7 @@
 import { el } from "../page/elements.js";
 import { openFrame } from "../page/frame.js";
 import { request } from "../page/http.js";
+import { sayFailure } from "../page/refusals.js";
 import { ActiveRuns } from "./active_runs.js";
 import { Behind } from "./figures.js";
 import { LoopCards } from "./loop_cards.js";
@@ -89,11 +90,7 @@ class ConsolePage {
       wait = loop.active.length ? BUSY_MILLISECONDS : IDLE_MILLISECONDS;
     } catch (failure) {
       if (!("status" in failure)) throw failure;
-      this.say(
-        failure.status === 401
-          ? this.words("state.locked.words")
-          : this.words("console.no_answer", { reason: failure.message }),
-      );
+      sayFailure(this.notice, this.words, failure);
     }
     if (!document.hidden) this.timer = setTimeout(() => this.refresh(), wait);
   }

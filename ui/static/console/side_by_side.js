@@ -1,6 +1,7 @@
 // The same held-out prompts answered by two policies: the older on the left, the newer on the right.
 
 import { el, foreignText, setText } from "../page/elements.js";
+import { pagesOf } from "../page/pager.js";
 
 const A_PAGE = 3;
 
@@ -8,7 +9,10 @@ export class SideBySide {
   constructor(tools) {
     Object.assign(this, tools);
     this.page = 0;
+    this.pair = "";
     this.shownFor = "";
+    this.pages = 1;
+    this.asked = 0; // counts what was asked for: an answer that comes after a later question is not shown
     this.chosen = null;
     this.empty = el("p", { class: "tm-empty" }, this.words("sides.empty"));
     this.list = el("ol", { class: "tm-sides" });
@@ -57,9 +61,8 @@ export class SideBySide {
     this.newer.select.value = newer;
     const shownFor = `${older}|${newer}|${finished}`; // runs that ended may have written more samples
     if (shownFor === this.shownFor) return;
-    this.page = this.shownFor.startsWith(`${older}|${newer}|`) ? this.page : 0;
     this.shownFor = shownFor;
-    this.load(this.page);
+    this.load(this.pair === `${older}|${newer}` ? this.page : 0);
   }
 
   offer(names) {
@@ -71,18 +74,20 @@ export class SideBySide {
 
   choose() {
     this.chosen = [this.older.select.value, this.newer.select.value];
-    this.shownFor = this.chosen.join("|");
     this.load(0);
   }
 
   async load(page) {
+    const mine = ++this.asked;
     const [older, newer] = this.chosen ?? [this.latest.older, this.latest.newer];
+    Object.assign(this, { page, pair: `${older}|${newer}` });
+    this.bound();
     try {
       const query = new URLSearchParams({ older, newer, page, size: A_PAGE });
       const answer = await this.ask(`/api/side-by-side?${query}`);
-      this.page = page;
-      this.show(answer);
+      if (mine === this.asked) this.show(answer);
     } catch (failure) {
+      if (mine !== this.asked) return;
       setText(this.empty, failure.message);
       this.empty.hidden = false;
     }
@@ -92,11 +97,16 @@ export class SideBySide {
     this.list.replaceChildren(...rows.map((row) => this.row(row, older, newer)));
     this.empty.hidden = rows.length > 0;
     setText(this.empty, this.words(older === newer ? "sides.same" : "sides.none"));
-    const pages = Math.max(1, Math.ceil(total / A_PAGE));
-    this.pager.hidden = pages < 2;
-    setText(this.position, this.words("sides.position", { page: this.page + 1, pages }));
+    this.pages = pagesOf(total, A_PAGE);
+    this.pager.hidden = this.pages < 2;
+    setText(this.position, this.words("sides.position", { page: this.page + 1, pages: this.pages }));
+    this.bound();
+  }
+
+  /** No press leads beyond the first page or the last. */
+  bound() {
     this.back.disabled = this.page <= 0;
-    this.forward.disabled = this.page >= pages - 1;
+    this.forward.disabled = this.page >= this.pages - 1;
   }
 
   row({ prompt, a, b }, older, newer) {

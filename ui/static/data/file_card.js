@@ -3,7 +3,7 @@
 import { el, foreignText, setText } from "../page/elements.js";
 import { button, choice, field } from "../page/fields.js";
 import { doneOrSaid } from "../page/refusals.js";
-import { acting } from "../people/acting.js";
+import { acting } from "../page/acting.js";
 import { ProgressBar, untilEnded } from "./errands.js";
 import { Report } from "./report.js";
 import { bytesWords, kindsWords } from "./words_of.js";

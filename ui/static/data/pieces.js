@@ -1,5 +1,6 @@
 // Small pieces that the tables share: links from row to row, facts, comparisons, verdicts in words.
 
+import { SKIP_REASONS } from "../compare/verdict.js";
 import { el, foreignText } from "../page/elements.js";
 import { table } from "../page/table.js";
 
@@ -63,7 +64,11 @@ export function comparisonTable(words, comparisons, more = false) {
 
 /** What a judgment says, in words. */
 export function verdictWords(words, { verdict, ranks, strength, skipped }) {
-  if (verdict === "skipped") return words("data.verdict.skipped_why", { why: skipped });
+  if (verdict === "skipped") {
+    // Where it came with an import the reason may be any text.
+    const why = SKIP_REASONS.includes(skipped) ? words(`compare.skip.${skipped}`) : skipped;
+    return words("data.verdict.skipped_why", { why });
+  }
   if (verdict !== "decided") return words(`data.verdict.${verdict}`);
   if (ranks.length > 2) return words("data.verdict.ranking", { ranks: ranks.join(", ") });
   const better = words("data.verdict.prefers", { n: ranks[0] < ranks[1] ? 1 : 2 });

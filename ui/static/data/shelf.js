@@ -4,7 +4,7 @@ import { askBack } from "../page/dialog.js";
 import { el, foreignText } from "../page/elements.js";
 import { button } from "../page/fields.js";
 import { momentWords } from "../page/moments.js";
-import { pager } from "../page/pager.js";
+import { pager, pagesOf } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
 import { countsView } from "./export_view.js";
 import { link } from "./pieces.js";
@@ -40,6 +40,7 @@ export class Shelf {
     if (working.length) this.again = setTimeout(() => tools.alive() && this.load(), LOOK_MILLISECONDS);
     if (exports.length + working.length + failed.length === 0)
       return el("p", { class: "tm-empty" }, words("data.shelf.none"));
+    this.page = Math.min(this.page, pagesOf(exports.length, SIZE) - 1); // the last one of a page may have been removed
     const shown = exports.slice(this.page * SIZE, (this.page + 1) * SIZE);
     return [
       ...working.map((one) => el("p", { class: "tm-box", role: "status" }, words("data.shelf.working", one))),

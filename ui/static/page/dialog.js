@@ -12,7 +12,7 @@ export function askBack(words, root, { title, lines = [], confirm, act, reason =
   const failed = el("p", { class: "tm-field-error", role: "alert" });
   const answer = Promise.withResolvers ? Promise.withResolvers() : deferred();
   let done = false;
-  const send = async () => {
+  const work = async () => {
     failed.textContent = "";
     const text = asked?.input.value.trim();
     if (asked && !text) {
@@ -29,6 +29,18 @@ export function askBack(words, root, { title, lines = [], confirm, act, reason =
       failed.textContent = failure.message;
     }
   };
+  // What was sent is under way: it cannot be called off by closing the dialog, and how it ended counts all the same.
+  let underWay = null;
+  const send = async () => {
+    back.disabled = true;
+    try {
+      await (underWay = work());
+    } finally {
+      underWay = null;
+      back.disabled = false;
+    }
+  };
+  const back = button(words("form.back"), () => dialog.close());
   const dialog = el(
     "dialog",
     { class: "tm-dialog", "aria-labelledby": "tm-dialog-title" },
@@ -42,16 +54,18 @@ export function askBack(words, root, { title, lines = [], confirm, act, reason =
           "div",
           { class: "tm-actions" },
           button(confirm, null, { class: danger ? "tm-button tm-danger" : "tm-button tm-primary" }),
-          button(words("form.back"), () => dialog.close()),
+          back,
         ),
       ],
       send,
     ),
   );
   const before = document.activeElement;
-  dialog.addEventListener("close", () => {
+  dialog.addEventListener("cancel", (event) => underWay && event.preventDefault());
+  dialog.addEventListener("close", async () => {
     dialog.remove();
-    if (before?.isConnected) before.focus();
+    focusAgain(before, root);
+    await Promise.allSettled([underWay]);
     answer.resolve(done);
   });
   root.append(dialog);
@@ -75,11 +89,18 @@ export function showDialog(words, root, title, nodes) {
   const before = document.activeElement;
   dialog.addEventListener("close", () => {
     dialog.remove();
-    if (before?.isConnected) before.focus();
+    focusAgain(before, root);
   });
   root.append(dialog);
   dialog.showModal();
   return dialog;
+}
+
+/** Back to what opened a dialog, also where it was drawn anew since. */
+function focusAgain(before, root) {
+  const name = before?.dataset?.focus;
+  const now = before?.isConnected || !name ? before : root.querySelector(`[data-focus="${CSS.escape(name)}"]`);
+  if (now?.isConnected) now.focus();
 }
 
 function deferred() {

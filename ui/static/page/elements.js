@@ -72,6 +72,17 @@ function harmless(parent, depth) {
   });
 }
 
+/**
+ * Make these nodes the children of an element. One that is there already is not touched: focus, a selection, an unfolded
+ * table within it stay.
+ */
+export function putInto(element, nodes) {
+  for (const child of [...element.childNodes]) if (!nodes.includes(child)) child.remove();
+  nodes.forEach((node, place) => {
+    if (element.childNodes[place] !== node) element.insertBefore(node, element.childNodes[place] ?? null);
+  });
+}
+
 /** Change a text only where it differs: a live region would otherwise speak again. */
 export function setText(node, text) {
   if (node.textContent !== text) node.textContent = text;

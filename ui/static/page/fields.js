@@ -60,9 +60,15 @@ export function manyOf(label, options, ticked) {
   return { element, chosen: () => boxes.filter(({ box }) => box.checked).map(({ box }) => box.value) };
 }
 
-/** Words that were typed with commas between them. */
+/** What was typed with commas between, one after the other. */
+export function inOrder(text) {
+  const found = text.split(/[,，、;\n]/).map((one) => one.trim());
+  return found.filter(Boolean);
+}
+
+/** Words that were typed with commas between them, each once. */
 export function listed(text) {
-  return [...new Set(text.split(/[,，、;\n]/).map((word) => word.trim()))].filter(Boolean);
+  return [...new Set(inOrder(text))];
 }
 
 /** A form: `send()` is called when it is submitted, not again while it works; buttons say so meanwhile. */

@@ -1,13 +1,21 @@
 // Figures as people read them.
 
-/** A number with a fixed number of digits, or a dash where there is none. */
+/** A number with a fixed number of digits, or a dash where there is none. What is rounded to nothing has no sign. */
 export function number(value, digits = 2) {
-  return typeof value === "number" && Number.isFinite(value) ? value.toFixed(digits) : "–";
+  if (typeof value !== "number" || !Number.isFinite(value)) return "–";
+  const text = value.toFixed(digits);
+  return Number(text) === 0 ? text.replace("-", "") : text;
+}
+
+/** The same with its sign, for a change. */
+export function signed(value) {
+  const text = number(value);
+  return Number(text) > 0 ? `+${text}` : text;
 }
 
 /** A share as a percentage. */
 export function percent(value, digits = 0) {
-  return typeof value === "number" && Number.isFinite(value) ? `${(100 * value).toFixed(digits)} %` : "–";
+  return typeof value === "number" && Number.isFinite(value) ? `${number(100 * value, digits)} %` : "–";
 }
 
 /** Seconds in words: "40 s", "3 min", "1 h 20 min". */
@@ -39,10 +47,11 @@ export function marks(low, high, wanted = 4) {
   const raw = span / wanted;
   const power = 10 ** Math.floor(Math.log10(raw));
   const step = [1, 2, 5, 10].find((factor) => factor * power >= raw) * power;
-  const first = Math.floor(low / step) * step;
   const found = [];
-  for (let mark = first; found.length < 12; mark += step) {
-    found.push(Number(mark.toPrecision(12)));
+  // Each from the step anew: where steps are added up, 0 becomes -2.78e-17.
+  for (let place = Math.floor(low / step); found.length < 12; place++) {
+    const mark = Number((place * step).toPrecision(12));
+    found.push(mark);
     if (mark >= high && found.length > 1) break;
   }
   return found;

@@ -18,10 +18,12 @@ export class RequestFailed extends Error {
   }
 }
 
-/** Refusals that the server names and the page says in the reader's language (ui/web/errors.py). */
+/** Refusals that the server names and the page says in the reader's language (ui/web/errors.py, ui/web/refusals.py). */
 const NAMED = new Set([
   "asked_changed",
   "incomplete",
+  "locked",
+  "log_in",
   "never_handed_out",
   "not_allowed",
   "other_person",

@@ -1,7 +1,8 @@
 // A place that is filled from the server: it says that it loads, or what failed with a way on.
 
-import { el } from "./elements.js";
+import { el, putInto } from "./elements.js";
 import { button } from "./fields.js";
+import { wayIn } from "./refusals.js";
 
 export class Remote {
   /**
@@ -23,7 +24,7 @@ export class Remote {
       if (mine === this.latest) this.take(answer);
     } catch (failure) {
       if (!("status" in failure)) throw failure;
-      if (mine === this.latest) this.fail(failure.message);
+      if (mine === this.latest) this.fail(failure);
     } finally {
       if (mine === this.latest) this.element.removeAttribute("aria-busy");
     }
@@ -33,7 +34,7 @@ export class Remote {
     const text = this.quiet ? JSON.stringify(answer) : null;
     if (this.quiet && text === this.drawn) return;
     this.drawn = text;
-    this.show(...[this.draw(answer)].flat());
+    this.show(...[this.draw(answer)].flat(Infinity));
   }
 
   /** Forget what is shown: the next answer is of something else. */
@@ -43,11 +44,13 @@ export class Remote {
     this.element.replaceChildren();
   }
 
-  fail(reason) {
+  fail(failure) {
+    const { words } = this;
+    const said = words("part.failed", { reason: failure.message });
     this.drawn = null;
     this.show(
-      el("p", { class: "tm-field-error", role: "alert" }, this.words("part.failed", { reason })),
-      button(this.words("part.again"), () => this.load()),
+      el("p", { class: "tm-field-error", role: "alert" }, said, wayIn(words, failure)),
+      button(words("part.again"), () => this.load(), { "data-focus": "again" }),
     );
   }
 
@@ -55,7 +58,7 @@ export class Remote {
     const inside = this.element.contains(document.activeElement) && document.activeElement !== this.element;
     const kept = inside ? document.activeElement.dataset.focus : null;
     const unfolded = new Set([...this.element.querySelectorAll("details[open]")].map(nameOf));
-    this.element.replaceChildren(...nodes.filter(Boolean));
+    putInto(this.element, nodes.filter(Boolean));
     for (const fold of this.element.querySelectorAll("details")) {
       // What somebody unfolded stays so, however often it is drawn anew.
       fold.open ||= unfolded.has(nameOf(fold));
@@ -63,7 +66,8 @@ export class Remote {
     }
     // Focus is not lost when a row that had it is drawn anew; what is switched off now cannot have it.
     const again = kept ? this.element.querySelector(`[data-focus="${CSS.escape(kept)}"]:not([disabled])`) : null;
-    if (inside) (again ?? this.element).focus({ preventScroll: true });
+    if (inside && !this.element.contains(document.activeElement))
+      (again ?? this.element).focus({ preventScroll: true });
   }
 }
 

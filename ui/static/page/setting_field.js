@@ -1,7 +1,7 @@
 // One field of a form, made from what the server says about a setting.
 
 import { el } from "./elements.js";
-import { choice, field, listed, textInput } from "./fields.js";
+import { choice, field, inOrder, listed, textInput } from "./fields.js";
 import { helpOf, labelOf, rangeWords, valueWords } from "./setting_words.js";
 
 /**
@@ -90,7 +90,7 @@ const READ = {
   number: read,
   text: (input, { optional }) => (optional && input.value === "" ? null : input.value),
   names: (input) => listed(input.value),
-  numbers: (input) => listed(input.value).map((each) => (Number.isNaN(Number(each)) ? each : Number(each))),
+  numbers: (input) => inOrder(input.value).map((each) => (Number.isNaN(Number(each)) ? each : Number(each))),
   parts: readParts,
   switch: (input) => input.checked,
   choice: (input, { optional }) => (optional && input.value === "" ? null : input.value),

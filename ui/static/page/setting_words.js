@@ -36,12 +36,15 @@ export function valueWords({ words, has, names = "setting" }, value) {
 }
 
 /** What is allowed in a field, or nothing where everything is. */
-export function rangeWords({ words }, { kind, least, most, open = false }) {
+export function rangeWords({ words }, { kind, least, most, open = false, below = false }) {
   const ends = { least, most };
   if (["choice", "names", "numbers", "parts"].includes(kind)) return "";
-  if (open) return words(most === null ? "settings.range.above" : "settings.range.open", ends);
+  if (open && most === null) return words("settings.range.above", ends);
   if (kind === "text") return most === null ? "" : words("settings.range.length", ends);
-  if (least !== null && most !== null) return words("settings.range.between", ends);
+  if (least !== null && most !== null) {
+    const known = open ? ["open", "inside"] : ["between", "below"];
+    return words(`settings.range.${known[Number(below)]}`, ends);
+  }
   return least === null ? "" : words("settings.range.least", ends);
 }
 

@@ -1,7 +1,7 @@
 // Check questions, with how many got each right: one that most people get wrong may be wrong itself.
 
 import { el } from "../page/elements.js";
-import { acting } from "./acting.js";
+import { acting } from "../page/acting.js";
 import { share } from "./figures.js";
 import { Paged } from "./paged.js";
 import { pairView } from "./pair.js";

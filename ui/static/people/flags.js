@@ -2,7 +2,7 @@
 
 import { el, foreignText } from "../page/elements.js";
 import { momentWords } from "../page/moments.js";
-import { acting } from "./acting.js";
+import { acting } from "../page/acting.js";
 import { Paged } from "./paged.js";
 import { pairView } from "./pair.js";
 

@@ -1,7 +1,7 @@
 // Pairs that nobody is asked because a text says which model wrote it.
 
 import { el } from "../page/elements.js";
-import { acting } from "./acting.js";
+import { acting } from "../page/acting.js";
 import { Paged } from "./paged.js";
 import { pairView } from "./pair.js";
 

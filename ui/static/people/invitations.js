@@ -5,7 +5,7 @@ import { button, choice, field, form, listed, textInput } from "../page/fields.j
 import { dayWords } from "../page/moments.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
-import { acting } from "./acting.js";
+import { acting } from "../page/acting.js";
 
 const ROLES = ["annotator", "lead", "researcher", "admin"];
 const DAYS = 14;

@@ -68,6 +68,9 @@ export class Listing {
 
   draw(answer) {
     const { words } = this;
+    const { page } = this.chosen;
+    // The last one of a page may fit no more.
+    if (answer.people.length === 0 && page > 0) return this.choose({ page: page - 1 }) && null;
     if (answer.everybody === 0) return el("p", { class: "tm-empty" }, words("people.none"));
     const summary = words("people.summary", { people: answer.everybody, today: answer.today, answers: answer.answers });
     const found = answer.people.length
@@ -77,7 +80,7 @@ export class Listing {
       el("p", { class: "tm-summary" }, summary),
       found,
       el("p", { class: "tm-as-of" }, reliabilityNote(words, answer)),
-      pager(words, { page: this.chosen.page, size: SIZE, total: answer.total }, (page) => this.choose({ page })),
+      pager(words, { page, size: SIZE, total: answer.total }, (to) => this.choose({ page: to })),
       asOf(words, answer, this.language, () => this.list.load()),
     ];
   }

@@ -6,9 +6,21 @@ import { number, percent } from "../page/figures.js";
 import { openFrame } from "../page/frame.js";
 import { request } from "../page/http.js";
 import { Remote } from "../page/remote.js";
+import { faultWords } from "../page/setting_field.js";
 import { table } from "../page/table.js";
 
-const ASSUMED = ["ties", "skips", "seconds", "accuracy", "agreement"];
+const share = { kind: "number", least: 0, most: 1 };
+/** What a plan is asked with, and what the server allows (rounds/planning.py). */
+const ASKED = {
+  people: { kind: "whole", least: 1, most: 100_000 },
+  judgments: { kind: "whole", least: 1, most: 100_000_000 },
+  ties: { ...share, most: 0.95 },
+  skips: { ...share, most: 0.9 },
+  seconds: { kind: "number", least: 1, most: 3600 },
+  accuracy: share,
+  agreement: share,
+};
+const [NEEDED, ASSUMED] = [["people", "judgments"], Object.keys(ASKED).slice(2)];
 const TYPING_MILLISECONDS = 250;
 
 /** Called by the page that Gradio built; `context` is {study, languages}. Calling it again does nothing. */
@@ -20,7 +32,7 @@ export async function mount(element, context) {
 /** What an address asks for: people, judgments and assumptions that are numbers. */
 export function asked(hash) {
   const given = Object.fromEntries(new URLSearchParams(hash.replace(/^#/, "")));
-  const kept = ["people", "judgments", ...ASSUMED].filter((name) => given[name] !== "" && Number(given[name]) >= 0);
+  const kept = Object.keys(ASKED).filter((name) => given[name] !== "" && Number(given[name]) >= 0);
   return { people: "6", judgments: "600", ...Object.fromEntries(kept.map((name) => [name, given[name]])) };
 }
 
@@ -28,7 +40,7 @@ class PlanPage {
   constructor(frame) {
     this.frame = frame;
     this.words = frame.words;
-    this.inputs = {};
+    this.fields = {};
     this.plan = new Remote(
       this.words,
       () => request(this.words, `/api/plan?${this.query()}`),
@@ -39,50 +51,72 @@ class PlanPage {
   start() {
     const { words } = this;
     const given = asked(location.hash);
-    const number = (name, attributes) => {
-      const input = textInput({ type: "number", inputmode: "decimal", value: given[name] ?? "", ...attributes });
+    const number = (name) => {
+      const { kind, least, most } = ASKED[name];
+      const input = textInput({
+        type: "number",
+        inputmode: kind === "whole" ? "numeric" : "decimal",
+        value: given[name] ?? "",
+        min: least,
+        max: most,
+        step: kind === "whole" ? "1" : "any",
+        required: NEEDED.includes(name),
+      });
       input.addEventListener("input", () => this.typed());
-      this.inputs[name] = input;
-      return field(words(`plan.${name}`), input).element;
+      this.fields[name] = field(words(`plan.${name}`), input);
+      return this.fields[name].element;
     };
-    const whole = { min: "1", step: "1", required: true };
-    const share = { min: "0", max: "1", step: "0.01" };
     this.frame.main.append(
       el("h1", { class: "tm-title" }, words("nav.plan")),
       el("p", { class: "tm-lead" }, words("plan.about")),
       form(
         [
-          el("div", { class: "tm-filters" }, number("people", whole), number("judgments", whole)),
+          el("div", { class: "tm-filters" }, NEEDED.map(number)),
           el(
             "details",
             { open: ASSUMED.some((name) => name in given) },
             el("summary", {}, words("plan.assume")),
             el("p", { class: "tm-help" }, words("plan.assume_about")),
-            el(
-              "div",
-              { class: "tm-filters" },
-              ...ASSUMED.map((name) => number(name, name === "seconds" ? { min: "1", max: "3600", step: "1" } : share)),
-            ),
+            el("div", { class: "tm-filters" }, ASSUMED.map(number)),
           ),
           el("div", { class: "tm-actions" }, button(words("plan.reckon"))),
         ],
-        () => this.load(),
+        () => this.reckon(),
       ),
       this.plan.element,
     );
     window.addEventListener("hashchange", () => this.follow(), { signal: this.frame.signal });
+    this.check();
     this.plan.load();
   }
 
   query() {
-    const given = Object.entries(this.inputs).map(([name, input]) => [name, input.value.trim()]);
+    const given = Object.entries(this.fields).map(([name, { input }]) => [name, input.value.trim()]);
     return new URLSearchParams(given.filter(([, value]) => value !== "")).toString();
   }
 
   typed() {
     clearTimeout(this.typing);
-    const fit = () => Object.values(this.inputs).every((input) => input.validity.valid);
-    this.typing = setTimeout(() => fit() && this.load(), TYPING_MILLISECONDS);
+    this.typing = setTimeout(() => this.check() === null && this.load(), TYPING_MILLISECONDS);
+  }
+
+  /** Say beside each field what is wrong with it; the plan that is shown is of other figures then. Gives the first. */
+  check() {
+    const faulty = Object.entries(this.fields).filter(([name, each]) => {
+      const { valid, valueMissing } = each.input.validity;
+      const said = valueMissing ? this.words("form.needed") : faultWords(this.frame, ASKED[name], {});
+      each.fail(valid ? "" : said);
+      return !valid;
+    });
+    this.plan.element.toggleAttribute("data-stale", faulty.length > 0);
+    return faulty.length ? faulty[0][1] : null;
+  }
+
+  reckon() {
+    const faulty = this.check();
+    if (faulty === null) return this.load();
+    faulty.element.closest("details")?.setAttribute("open", "");
+    return faulty.input.focus();
   }
 
   /** The address leads back to this plan. */
@@ -93,7 +127,8 @@ class PlanPage {
 
   follow() {
     const given = asked(location.hash);
-    for (const [name, input] of Object.entries(this.inputs)) input.value = given[name] ?? "";
+    for (const [name, { input }] of Object.entries(this.fields)) input.value = given[name] ?? "";
+    this.check();
     return this.plan.load();
   }
 

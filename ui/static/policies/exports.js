@@ -1,8 +1,8 @@
 // Policies and reward models as files for other programs: what was exported, to be downloaded, and exporting a reward.
 
 import { bytesWords } from "../data/words_of.js";
+import { acting } from "../page/acting.js";
 import { el } from "../page/elements.js";
-import { button } from "../page/fields.js";
 import { momentWords } from "../page/moments.js";
 import { Remote } from "../page/remote.js";
 import { table } from "../page/table.js";
@@ -26,7 +26,7 @@ export class Exports {
     this.ways = el(
       "div",
       { class: "tm-actions" },
-      WAYS.map(([name, kind, settings]) => this.way(name, kind, settings)),
+      WAYS.flatMap(([name, kind, settings]) => this.way(name, kind, settings)),
     );
     this.offer(false);
     this.element = el(
@@ -52,17 +52,12 @@ export class Exports {
   way(name, kind, settings) {
     const { words } = this;
     const start = async () => {
-      try {
-        const { id } = await this.ask("/api/runs", { kind, settings });
-        const run = el("a", { class: "tm-inline-link", href: `/runs#${id}` }, words("policies.run", { id }));
-        this.said.replaceChildren(words("policies.exports_started"), " ", run);
-        this.follow(id, run);
-      } catch (failure) {
-        if (!("status" in failure)) throw failure;
-        this.said.replaceChildren(failure.message);
-      }
+      const { id } = await this.ask("/api/runs", { kind, settings });
+      const run = el("a", { class: "tm-inline-link", href: `/runs#${id}` }, words("policies.run", { id }));
+      this.said.replaceChildren(words("policies.exports_started"), " ", run);
+      this.follow(id, run);
     };
-    return button(words(`policies.export.${name}`), start, { "data-focus": `export-${name}` });
+    return acting(words(`policies.export.${name}`), start, { "data-focus": `export-${name}` });
   }
 
   /**

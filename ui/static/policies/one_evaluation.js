@@ -26,8 +26,12 @@ export class OneEvaluation {
     Object.assign(this, tools);
     this.remote = new Remote(
       this.words,
-      () => this.ask(`/api/evaluations/${encodeURIComponent(this.id)}`),
+      () => {
+        this.lookAgain();
+        return this.ask(`/api/evaluations/${encodeURIComponent(this.id)}`);
+      },
       (answer) => this.draw(answer),
+      { quiet: true },
     );
     this.element = el(
       "div",
@@ -38,13 +42,15 @@ export class OneEvaluation {
   }
 
   open(id) {
-    if (id !== this.id) this.remote.show(); // nothing of another one stays
+    if (id !== this.id) this.remote.clear(); // nothing of another one stays
+    if (id !== this.id) this.changes = false;
     this.id = id;
     return this.remote.load();
   }
 
   draw(one) {
     const { words } = this;
+    this.changes = one.sealed || Boolean(one.computing);
     const names = one.sides.map((side) => sideWords(words, side));
     const head = [
       el(
@@ -103,7 +109,6 @@ export class OneEvaluation {
       );
     if (one.held_back > 0) nodes.push(el("p", {}, words("policies.held_back_means", { n: one.held_back })));
     nodes.push(el("div", { class: "tm-actions" }, this.lookEarly(one)));
-    this.lookAgain();
     return nodes;
   }
 
@@ -111,15 +116,14 @@ export class OneEvaluation {
     return el("a", { class: "tm-inline-link", href: `/runs#${run.id}` }, this.words("policies.run", { id: run.id }));
   }
 
-  /** Others judge meanwhile: the number goes up by itself while it is looked at. */
+  /** Others judge meanwhile: the number goes up by itself while it is looked at, also after an answer that failed. */
   lookAgain() {
     clearTimeout(this.timer);
-    const element = this.remote.element;
-    this.timer = setTimeout(
-      () =>
-        this.alive() && element.checkVisibility?.() && !document.querySelector("dialog[open]") && this.remote.load(),
-      LOOK_AGAIN_MILLISECONDS,
-    );
+    this.timer = setTimeout(() => {
+      if (!this.changes || !this.alive() || !this.remote.element.checkVisibility?.()) return;
+      if (document.querySelector("dialog[open]")) this.lookAgain();
+      else this.remote.load();
+    }, LOOK_AGAIN_MILLISECONDS);
   }
 
   lookEarly(one) {

@@ -4,6 +4,7 @@ import { el, setText } from "../page/elements.js";
 import { button, choice, field, form, manyOf, textInput } from "../page/fields.js";
 import { duration } from "../page/figures.js";
 import { Remote } from "../page/remote.js";
+import { faultWords } from "../page/setting_field.js";
 
 const MOST_OFFERED = 100;
 const BEST_OF = 4;
@@ -43,15 +44,13 @@ export class StartForm {
       current ? [current.name, current.parent] : names.slice(0, 2),
     );
     const best = manyOf(words("policies.best_of"), options, []);
-    const judgments = textInput({
-      type: "number",
-      min: "2",
-      max: "10000",
-      step: "1",
-      value: String(JUDGMENTS),
-      required: true,
-    });
-    const many = textInput({ type: "number", min: "2", max: "64", step: "1", value: String(BEST_OF) });
+    const whole = (name, most, value) => {
+      const input = textInput({ type: "number", min: 2, max: most, step: 1, value, required: true });
+      return { ...field(words(`policies.${name}`), input, words(`policies.${name}_help`)), most };
+    };
+    const count = whole("judgments", 10_000, JUDGMENTS);
+    const texts = whole("best_of_texts", 64, BEST_OF);
+    const judgments = count.input;
     const rule = choice(
       ["count", "sequential"].map((name) => [name, words(`policies.rule.${name}`)]),
       "count",
@@ -62,13 +61,20 @@ export class StartForm {
     const send = async () => {
       // Without a name the server takes the current policy and its parent, which is not what an empty list says.
       setText(failed, sides.chosen().length ? "" : words("policies.choose_side"));
-      if (!sides.chosen().length) return;
+      const bestOf = rewarded ? best.chosen() : [];
+      const faulty = [bestOf.length ? texts : null, count].filter((each) => each && !each.input.validity.valid);
+      for (const each of [texts, count]) {
+        const about = { kind: "whole", least: 2, most: each.most };
+        each.fail(faulty.includes(each) ? faultWords(this, about, {}) : "");
+      }
+      faulty[0]?.input.focus();
+      if (!sides.chosen().length || faulty.length) return;
       try {
         this.started(
           await this.ask("/api/evaluations", {
             policies: sides.chosen(),
-            best_of: rewarded ? best.chosen() : [],
-            best_of_texts: Number(many.value),
+            best_of: bestOf,
+            ...(bestOf.length ? { best_of_texts: Number(texts.input.value) } : {}),
             judgments: Number(judgments.value),
             stop_rule: rule.value,
           }),
@@ -81,10 +87,8 @@ export class StartForm {
     return form(
       [
         sides.element,
-        rewarded
-          ? [best.element, field(words("policies.best_of_texts"), many, words("policies.best_of_help")).element]
-          : null,
-        field(words("policies.judgments"), judgments, words("policies.judgments_help")).element,
+        rewarded ? [best.element, texts.element] : null,
+        count.element,
         effort,
         field(words("policies.rule"), rule, words("policies.rule_help")).element,
         failed,

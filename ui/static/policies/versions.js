@@ -3,7 +3,7 @@
 import { askBack } from "../page/dialog.js";
 import { el } from "../page/elements.js";
 import { button } from "../page/fields.js";
-import { number, percent } from "../page/figures.js";
+import { number, percent, signed } from "../page/figures.js";
 import { momentWords } from "../page/moments.js";
 import { pager } from "../page/pager.js";
 import { Remote } from "../page/remote.js";
@@ -170,9 +170,4 @@ export class Versions {
 function same(before, after) {
   if (before.reward_model === null || before.reward_model !== after.reward_model) return false;
   return before.run === after.run || (before.drawn !== null && before.drawn === after.drawn);
-}
-
-function signed(value) {
-  if (!Number.isFinite(value)) return "–";
-  return `${value > 0 ? "+" : ""}${number(value)}`;
 }

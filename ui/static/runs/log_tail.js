@@ -26,30 +26,43 @@ export class LogTail {
   }
 
   /** Show the log of a run from its end. */
-  async open(id) {
+  open(id) {
     Object.assign(this, { id, first: null, last: 0, busy: false });
     this.list.replaceChildren();
     this.earlier.hidden = true;
     this.empty.hidden = true;
-    await this.read(`limit=${LINES}`, (lines, more) => {
-      this.add(lines);
-      this.earlier.hidden = !more;
-    });
-    this.list.scrollTop = this.list.scrollHeight;
+    return this.follow();
   }
 
-  /** Lines that came since. */
-  follow() {
-    return this.read(`after=${this.last}&limit=${LINES}`, (lines) => {
-      const follows = this.list.scrollTop + this.list.clientHeight >= this.list.scrollHeight - 30;
-      this.add(lines);
-      while (this.list.childElementCount > KEPT_LINES) {
-        this.list.firstElementChild.remove();
-        this.earlier.hidden = false;
-        this.first = Number(this.list.firstElementChild.dataset.line);
-      }
+  /** All lines that came since; the last ones where none are shown yet. */
+  async follow() {
+    this.behind = true; // until the end was read: a run that has ended is asked for it again
+    let read = true;
+    while (read && this.behind) {
+      const begins = this.first === null;
+      let follows = false;
+      read = await this.read(begins ? `limit=${LINES}` : `after=${this.last}&limit=${LINES}`, (lines, more) => {
+        follows = begins || this.atEnd;
+        this.add(lines);
+        if (begins) this.earlier.hidden = !more;
+        if (follows) this.trim();
+        this.behind = !begins && more;
+      });
       if (follows) this.list.scrollTop = this.list.scrollHeight;
-    });
+    }
+  }
+
+  get atEnd() {
+    return this.list.scrollTop + this.list.clientHeight >= this.list.scrollHeight - 30;
+  }
+
+  /** The earliest of many lines go; not while somebody reads among them. */
+  trim() {
+    while (this.list.childElementCount > KEPT_LINES) {
+      this.list.firstElementChild.remove();
+      this.earlier.hidden = false;
+      this.first = Number(this.list.firstElementChild.dataset.line);
+    }
   }
 
   back() {
@@ -60,20 +73,23 @@ export class LogTail {
     });
   }
 
+  /** Resolves to whether lines were read, be they none. */
   async read(query, take) {
     const { id } = this;
-    if (this.busy) return;
+    if (this.busy) return false;
     this.busy = true;
     try {
       const { lines, more } = await this.ask(`/api/runs/${id}/log?${query}`);
-      if (id !== this.id) return;
+      if (id !== this.id) return false;
       take(lines, more);
       this.empty.hidden = this.list.childElementCount > 0;
       this.list.hidden = !this.empty.hidden;
       this.failed.textContent = "";
+      return true;
     } catch (failure) {
       if (!("status" in failure)) throw failure;
       if (id === this.id) this.failed.textContent = this.words("part.failed", { reason: failure.message });
+      return false;
     } finally {
       if (id === this.id) this.busy = false;
     }

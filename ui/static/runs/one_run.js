@@ -1,7 +1,7 @@
 // One run: how it stands, why it failed and what to try, curves, samples, log, settings, and what can be done with it.
 
 import { askBack } from "../page/dialog.js";
-import { el, foreignText } from "../page/elements.js";
+import { el, foreignText, putInto } from "../page/elements.js";
 import { button } from "../page/fields.js";
 import { Remote } from "../page/remote.js";
 import { chart, numbersOf } from "../page/chart.js";
@@ -17,13 +17,12 @@ export class OneRun {
   constructor(tools) {
     Object.assign(this, tools);
     this.tools = tools;
-    const ask = async () => {
-      const answer = await this.ask(`/api/runs/${this.id}?after_log=${Number.MAX_SAFE_INTEGER}`);
-      this.run = answer;
-      return answer;
-    };
-    const part = (draw) => new Remote(this.words, ask, draw, { quiet: true });
-    this.remote = part((run) => this.draw(run));
+    this.remote = new Remote(
+      this.words,
+      () => this.ask(`/api/runs/${this.id}?after_log=${Number.MAX_SAFE_INTEGER}`),
+      (run) => this.take(run),
+      { quiet: true },
+    );
     this.log = new LogTail(tools);
     this.samples = new SampleSteps(tools);
     this.tokens = new TokenPath(tools);
@@ -33,21 +32,29 @@ export class OneRun {
   }
 
   async open({ id }) {
-    Object.assign(this, { id, run: null });
+    Object.assign(this, { id, run: null, drawn: {} });
     this.remote.clear();
     this.beside.hidden = true;
     await this.remote.load();
-    if (this.run?.id !== id) return;
-    this.beside.hidden = false;
-    this.ofPolicy.hidden = this.run.kind !== "train-policy";
-    this.log.open(id);
-    if (!this.ofPolicy.hidden) for (const part of [this.samples, this.tokens]) part.open(id);
+  }
+
+  /** What is known of the run now; its log and its texts begin with the first answer, however late that came. */
+  take(run) {
+    const first = this.run === null;
+    this.run = run;
+    if (first) {
+      this.beside.hidden = false;
+      this.ofPolicy.hidden = run.kind !== "train-policy";
+      this.log.open(run.id);
+      if (!this.ofPolicy.hidden) for (const part of [this.samples, this.tokens]) part.open(run.id);
+    }
+    return this.draw(run);
   }
 
   /** The latest runs stand otherwise: what this one shows is asked anew while it is at work, and once after its end. */
   async update() {
     const { id } = this;
-    if (this.run === null || this.asking || !(isActive(this.run) || this.acted)) return;
+    if (this.run === null || this.asking || !(isActive(this.run) || this.acted || this.log.behind)) return;
     this.asking = true;
     this.acted = false;
     await this.remote.load();
@@ -64,30 +71,41 @@ export class OneRun {
     const bar = el("progress", { class: "tm-progress", "aria-label": name });
     if (steps > 0) Object.assign(bar, { max: steps, value: step });
     else if (run.status === "queued") bar.value = 0;
-    return [
-      el(
-        "section",
-        { class: "tm-box tm-stack", "aria-labelledby": "tm-run-title" },
+    const { id, kind, status, can, error, failure, alarms, resumed_from: from, retries } = run;
+    const about = [
+      this.part("head", { id, kind, status, can, from, retries }, () =>
         el(
           "div",
           { class: "tm-box-head" },
-          el("h2", { class: "tm-box-title", id: "tm-run-title" }, name, " ", statusChip(tools, run.status)),
+          el("h2", { class: "tm-box-title", id: "tm-run-title" }, name, " ", statusChip(tools, status)),
           el("div", { class: "tm-actions" }, this.actions(run)),
         ),
-        isActive(run) ? bar : null,
-        isActive(run) ? el("p", { class: "tm-run-state" }, progressWords(tools, run)) : null,
-        this.failure(run),
-        this.alarms(run),
-        run.can.retry && run.kind !== "train-policy"
-          ? el("p", { class: "tm-help" }, this.words("runs.retry_anew"))
-          : null,
-        runFacts(tools, run),
       ),
-      rewardQuality(tools, run.reward_quality),
-      this.curves(run),
-      runSettings(tools, run),
-      runEnvironment(tools, run),
+      isActive(run) ? bar : null,
+      isActive(run) ? el("p", { class: "tm-run-state" }, progressWords(tools, run)) : null,
+      this.part("failure", { error, failure }, () => this.failure(run)),
+      this.part("alarms", alarms, () => this.alarms(run)),
+      can.retry && kind !== "train-policy" ? el("p", { class: "tm-help" }, this.words("runs.retry_anew")) : null,
+      runFacts(tools, run),
     ];
+    const box = this.part("box", id, () =>
+      el("section", { class: "tm-box tm-stack", "aria-labelledby": "tm-run-title" }),
+    );
+    putInto(box, about.filter(Boolean));
+    return [
+      box,
+      this.part("quality", run.reward_quality, () => rewardQuality(tools, run.reward_quality)),
+      this.part("curves", [run.curves, isActive(run)], () => this.curves(run)),
+      this.part("settings", [run.config, run.command], () => runSettings(tools, run)),
+      this.part("environment", run.environment, () => runEnvironment(tools, run)),
+    ];
+  }
+
+  /** A part as it was drawn before where it is `of` the same: a heartbeat takes neither focus nor a selection away. */
+  part(name, of, draw) {
+    const text = JSON.stringify([of]);
+    if (this.drawn[name]?.text !== text) this.drawn[name] = { text, node: draw() };
+    return this.drawn[name].node;
   }
 
   actions(run) {
@@ -101,10 +119,14 @@ export class OneRun {
       can.retry ? slim("runs.retry", () => this.again(run, false)) : null,
       ["score", "policy-export", "policy-import", "reward-export"].includes(run.kind)
         ? null
-        : el("a", { class: "tm-button tm-slim", href: `#new/${run.kind}/${run.id}` }, words("runs.like")),
+        : el(
+            "a",
+            { class: "tm-button tm-slim", href: `#new/${run.kind}/${run.id}`, "data-focus": "like" },
+            words("runs.like"),
+          ),
       el(
         "a",
-        { class: "tm-button tm-slim", href: `#compare=${run.id}${this.before(run)}` },
+        { class: "tm-button tm-slim", href: `#compare=${run.id}${this.before(run)}`, "data-focus": "compare" },
         words("runs.compare_this"),
       ),
     ];

@@ -3,6 +3,7 @@
 import { el } from "../page/elements.js";
 import { openFrame } from "../page/frame.js";
 import { request } from "../page/http.js";
+import { sayFailure } from "../page/refusals.js";
 import { asked } from "./address.js";
 import { Compare } from "./compare.js";
 import { Notice } from "./notice.js";
@@ -85,14 +86,12 @@ class RunsPage {
       const { runs } = await this.tools.ask(`/api/runs?size=${WATCHED}`);
       busy = runs.some(isActive);
       this.notice.update(runs);
-      this.say("");
+      this.failed.hidden = true;
+      this.failed.textContent = "";
       this.shown.update?.(runs);
     } catch (failure) {
       if (!("status" in failure)) throw failure;
-      const { words } = this.frame;
-      this.say(
-        failure.status === 401 ? words("state.locked.words") : words("console.no_answer", { reason: failure.message }),
-      );
+      sayFailure(this.failed, this.frame.words, failure);
     }
     clearTimeout(this.timer);
     this.timer = setTimeout(() => this.watch(), busy ? BUSY_MILLISECONDS : IDLE_MILLISECONDS);
@@ -102,10 +101,5 @@ class RunsPage {
     const { words } = this.frame;
     const said = runs.map((run) => [runLink(this.tools, run), " ", words(`status_of.${run.status}`), "  "]);
     this.ended.replaceChildren(...said.flat());
-  }
-
-  say(text) {
-    this.failed.textContent = text;
-    this.failed.hidden = text === "";
   }
 }

@@ -220,10 +220,10 @@ export class StartForm {
   typed(wait = TYPING_MILLISECONDS) {
     setText(this.done, "");
     setText(this.failed, "");
-    const changed = new Set(Object.values(this.changes()).flatMap((each) => Object.keys(each)));
+    const changes = this.changes();
     for (const { part, element, count, inside } of this.groups) {
       element.hidden = this.isOfAnother(part);
-      const n = inside.filter(({ about }) => changed.has(about.name)).length;
+      const n = inside.filter(({ kind, about }) => about.name in changes[kind]).length;
       setText(count, n ? this.words("runs.changed", { n }) : "");
     }
     clearTimeout(this.typing);
