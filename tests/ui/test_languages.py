@@ -67,15 +67,15 @@ def test_every_phase_of_a_run_has_words():
 
 
 def phases_of(node: ast.AST) -> list[ast.expr]:
-    """What a run is told to be doing where a line of its code says so: in a call, by default, or one of two."""
+    """What a run is told to be doing where a line of its code says so: in a call, by default, or in PHASES."""
     if isinstance(node, ast.Call):
         first = node.args[:1] if isinstance(node.func, ast.Attribute) and node.func.attr in REPORTING else []
         return [*first, *(one.value for one in node.keywords if one.arg == "phase")]
     if isinstance(node, ast.arguments):
         defaults = zip(node.kwonlyargs, node.kw_defaults, strict=True)
         return [default for argument, default in defaults if argument.arg == "phase" and default is not None]
-    if isinstance(node, ast.Assign) and isinstance(node.value, ast.IfExp) and ast.unparse(node.targets[0]) == "phase":
-        return [node.value.body, node.value.orelse]
+    if isinstance(node, ast.Assign) and isinstance(node.value, ast.Dict) and ast.unparse(node.targets[0]) == "PHASES":
+        return node.value.values
     return []
 
 
