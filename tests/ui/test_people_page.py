@@ -76,6 +76,23 @@ def test_a_person_is_found_paused_and_left_out(study: Database, people: dict, se
     assert page.url.endswith(f"#people/{people['annotator']}"), "a link leads back to the person"
 
 
+def test_a_page_of_people_that_has_emptied_leads_to_the_one_before(
+    study: Database, people: dict, served: Callable, page
+):
+    for number in range(26):
+        annotators.pause(study, annotators.ensure(study, f"paused-{number:02}").id)
+    open_people(page, study, served(study), "admin")
+    page.locator("#tm-people-state").select_option("paused")
+    rows = page.locator(".tm-people-table tbody tr")
+    expect(rows).to_have_count(25)
+    page.locator(".tm-pager button").last.click()
+    expect(rows).to_have_count(1)
+    rows.locator("button").first.press("Enter")
+    page.get_by_role("button", name="Let them go on").press("Enter")
+    confirm(page)
+    expect(rows).to_have_count(25)
+
+
 def test_reliability_is_empty_in_words_until_a_reward_knows_people(
     study: Database, people: dict, served: Callable, page
 ):

@@ -27,7 +27,7 @@ export class LogTail {
 
   /** Show the log of a run from its end. */
   open(id) {
-    Object.assign(this, { id, first: null, last: 0, busy: false });
+    Object.assign(this, { id, first: null, last: 0, busy: false, asked: 0 });
     this.list.replaceChildren();
     this.earlier.hidden = true;
     this.empty.hidden = true;
@@ -37,8 +37,10 @@ export class LogTail {
   /** All lines that came since; the last ones where none are shown yet. */
   async follow() {
     this.behind = true; // until the end was read: a run that has ended is asked for it again
+    this.asked++;
     let read = true;
     while (read && this.behind) {
+      const { asked } = this;
       const begins = this.first === null;
       let follows = false;
       read = await this.read(begins ? `limit=${LINES}` : `after=${this.last}&limit=${LINES}`, (lines, more) => {
@@ -46,7 +48,7 @@ export class LogTail {
         this.add(lines);
         if (begins) this.earlier.hidden = !more;
         if (follows) this.trim();
-        this.behind = !begins && more;
+        this.behind = asked !== this.asked || (!begins && more);
       });
       if (follows) this.list.scrollTop = this.list.scrollHeight;
     }
