@@ -1,6 +1,6 @@
 """The stack of layers of a network, and two ways to compute them in an update: again in the backward pass, compiled.
 
-Found by its length alone, so that no architecture is named; both ways go through torch's public interface.
+Found by its length alone, so that no architecture is named; both ways go through what torch documents.
 """
 
 from __future__ import annotations
@@ -16,6 +16,8 @@ from torch.utils.checkpoint import checkpoint
 
 from language_models.precision import Compute
 
+GRAPHS = 64
+"""That a layer may be compiled to; behind its limit torch compiles no more, and numbers then differ by rounding."""
 Backend = str | Callable[..., Any]
 """What torch.compile takes for one: a name, or what makes a callable of a graph and its inputs."""
 
@@ -78,12 +80,16 @@ def _compiled(stack: nn.ModuleList, backend: Backend) -> Iterator[None]:
     """One layer after the other, so that all of them share what was compiled; lengths differ from batch to batch.
 
     They do so only without a key-value cache: each layer reads and writes its own place in it by number, so that each
-    would be compiled anew, and torch gives up at the ninth.
+    would be compiled anew, and torch gives up at its limit. A graph for each adapter, with gradients and without, of
+    one row and of several, is more than the eight that it allows by itself.
     """
+    from torch._dynamo import config  # loading it takes seconds
+
     for layer in stack:
         layer.compile(dynamic=True, backend=backend)
     try:
-        yield
+        with config.patch(recompile_limit=GRAPHS):
+            yield
     finally:
         for layer in stack:
             layer._compiled_call_impl = None  # torch has no way back of its own

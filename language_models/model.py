@@ -2,7 +2,7 @@
 
 import copy
 from collections.abc import Iterable, Iterator, Mapping, Sequence
-from contextlib import contextmanager, nullcontext
+from contextlib import AbstractContextManager, contextmanager, nullcontext
 from dataclasses import replace
 from functools import cached_property
 from pathlib import Path
@@ -191,7 +191,8 @@ class LanguageModel:
 
     def with_lower_states(self, batch: Batch, frozen: int) -> Batch:
         """The batch with what the lowest `frozen` layers make of it, for passes by adapters that leave these alone."""
-        asked, prompt_of, said = self._read(self._split(frozen).lower, {"input_ids": batch.input_ids}, batch)
+        with self._eagerly():  # once for all epochs, and the look into the layers is none that can be compiled
+            asked, prompt_of, said = self._read(self._split(frozen).lower, {"input_ids": batch.input_ids}, batch)
         return replace(batch, lower=LowerStates(torch.cat((asked[prompt_of], said), dim=1), frozen))
 
     def _split(self, frozen: int) -> SplitLayers:
@@ -248,8 +249,11 @@ class LanguageModel:
         bits. Elsewhere the adapter is in use inside: sixteen bits would round away most of what few steps have changed,
         and four are too large for a copy. Nothing is compiled inside.
         """
-        with torch.compiler.set_stance("force_eager") if self._compiles else nullcontext(), self._merged(adapter) as it:
-            yield it
+        with self._eagerly(), self._merged(adapter) as network:
+            yield network
+
+    def _eagerly(self) -> AbstractContextManager[Any]:
+        return torch.compiler.set_stance("force_eager") if self._compiles else nullcontext()
 
     @contextmanager
     def _merged(self, adapter: str | None) -> Iterator[Any]:

@@ -130,3 +130,18 @@ def test_a_model_that_lacks_a_part_of_its_weights_is_not_whole(tmp_path: Path) -
     (tmp_path / "model.safetensors.index.json").write_text("[]")
     with pytest.raises(UnknownModel, match=r"index\.json cannot be read"):
         sources.require_whole(tmp_path)
+
+
+def test_weights_are_one_file_or_what_an_index_names_or_all_there_are(tmp_path: Path) -> None:
+    def named() -> list[str]:
+        return [file.name for file in sources.weight_files(tmp_path)]
+
+    for name in ("consolidated.safetensors", "model.safetensors"):
+        (tmp_path / name).touch()
+    (tmp_path / "consolidated.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": "other"}}))
+    (tmp_path / "model.safetensors.index.json").write_text(json.dumps({"weight_map": {"x": "b", "y": "a"}}))
+    assert named() == ["model.safetensors"]
+    (tmp_path / "model.safetensors").unlink()
+    assert named() == ["a", "b"]
+    (tmp_path / "model.safetensors.index.json").unlink()
+    assert named() == ["consolidated.safetensors"]
