@@ -244,7 +244,11 @@ def go_on(db: Database, lease: Lease, now: str | None = None) -> None:
     """Time is the run's again. Raises LeaseLost."""
     with db.transaction():
         fence(db, lease)
-        db.execute("UPDATE runs SET attempt_started_at = ? WHERE id = ?", [now or clock.now(), lease.run_id])
+        # Where the pause was not written the time went on.
+        db.execute(
+            "UPDATE runs SET attempt_started_at = COALESCE(attempt_started_at, ?) WHERE id = ?",
+            [now or clock.now(), lease.run_id],
+        )
 
 
 def keep_progress(db: Database, lease: Lease, progress: dict[str, Any]) -> None:

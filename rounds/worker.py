@@ -18,7 +18,7 @@ import sys
 import threading
 import time
 import traceback
-from collections.abc import Callable, Iterator
+from collections.abc import Callable, Iterator, Sequence
 from contextlib import ExitStack
 from pathlib import Path
 from types import ModuleType
@@ -207,13 +207,17 @@ class Worker:
 
     @contextlib.contextmanager
     def _clock_stands_still(self) -> Iterator[None]:
-        """For the runs that this worker holds: what is executed inside counts as the time of none of them."""
+        """For the runs that this worker holds: what is executed inside counts as the time of none of them. It is a
+        figure, so where it cannot be written, that is no reason not to work."""
         held = list(self.leases)
-        for lease in held:
-            runs.pause(self.db, lease)
+        self._tell_all(runs.pause, held)
         yield
+        self._tell_all(runs.go_on, held)
+
+    def _tell_all(self, tell: Callable[[Database, runs.Lease], None], held: Sequence[runs.Lease]) -> None:
         for lease in held:
-            runs.go_on(self.db, lease)
+            with contextlib.suppress(LeaseLost, StoreUnavailable):
+                tell(self.db, lease)
 
     def give_back(self) -> None:
         """Back to the queue with everything that this worker holds, at once and from any thread. Raises
