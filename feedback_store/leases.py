@@ -21,8 +21,9 @@ class Run:
     """One durable piece of work.
 
     `token` is the fencing token of its latest lease; `needs`: the runs that have to succeed before it starts;
-    `retries_id`: the run that it does over. `attempt_started_at` is None while no attempt has begun or the last one
-    gave the run back; `earlier_seconds`: how long the attempts before it took.
+    `retries_id`: the run that it does over. `attempt_started_at`: since when time is the run's; None while no attempt
+    has begun, the last one gave the run back, or its worker does something else first. `earlier_seconds`: how long it
+    was the run's before that.
     """
 
     id: int

@@ -132,14 +132,29 @@ def _snapshot(source: sources.Source, *, offline: bool) -> Path:
     return Path(part(revision=described.name, allow_patterns=weights))
 
 
+def with_all_weights(source: str) -> Path:
+    """The folder of a hub model with all *.safetensors of its repository, also those that nothing loads: a study of
+    before 0.2.0 knows its base by all of them. Where the hub cannot be asked, as it lies there.
+    """
+    from huggingface_hub import snapshot_download
+    from huggingface_hub.errors import HfHubHTTPError
+
+    of_http: type[Exception] = HfHubHTTPError.__bases__[0]
+    parsed, there = sources.parse(source), ensure(source)
+    try:
+        return Path(snapshot_download(parsed.name, revision=there.name, allow_patterns=["*.safetensors"]))
+    except (of_http, OSError):
+        return there
+
+
 def _is_listed(name: str, snapshot: Path) -> bool:
     """Whether the hub's list of the snapshot's files lies beside it, by which none is missing. Programs that fetch file
     by file leave none, and what they had no use for: the chat template, or by which tokens the model stops."""
     try:
         from huggingface_hub import get_cached_repo_tree
         from huggingface_hub.errors import CachedRepoTreeNotFoundError
-    except ImportError:  # of a version that keeps no lists
-        return False
+    except ImportError:  # of a version that keeps no lists: it cannot be told, and is not asked each time
+        return True
     try:
         get_cached_repo_tree(name, revision=snapshot.name)
     except CachedRepoTreeNotFoundError:

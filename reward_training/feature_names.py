@@ -6,7 +6,7 @@ from collections.abc import Mapping, Sequence
 
 from reward_training.settings import RewardSettings
 
-VERSION = 2  # of what RewardModel.all_features makes of a text on an untouched adapter: raise it when that changes
+VERSION = 3  # of what RewardModel.all_features makes of a text on an untouched adapter: raise it when that changes
 SETTINGS = ("depth", "tokens_per_text")  # those of RewardSettings on which it depends
 
 

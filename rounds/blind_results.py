@@ -9,10 +9,9 @@ from typing import Literal
 
 from feedback_store import judged_policies, policies
 from feedback_store.database import Database
-from rounds.policy_results import SCORES, BlindJudgment, PolicyResult, summarise
+from rounds.policy_results import ERROR, SCORES, BlindJudgment, PolicyResult, summarise
 from rounds.stop_rule import Score, confidence
 
-ERROR = 0.05
 _OUTCOMES: dict[str, Literal["win", "tie", "loss"]] = {"first": "win", "tie": "tie", "second": "loss"}
 
 

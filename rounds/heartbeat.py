@@ -10,7 +10,7 @@ from types import TracebackType
 from typing import Any
 
 from feedback_store import runs
-from feedback_store.database import Database
+from feedback_store.database import FILE_NAME, Database
 from feedback_store.errors import LeaseLost
 from rounds.memory import RunMemory
 
@@ -64,6 +64,8 @@ class Heartbeat:
 
     def _keep_last_progress(self) -> None:
         """The run's peak of memory is known at its end only, when it beats no more."""
+        if not (self._folder / FILE_NAME).is_file():
+            return  # the study was taken away; opening it would leave an empty one
         db = Database(self._folder)
         try:
             runs.keep_progress(db, self.lease, self._told())

@@ -214,7 +214,7 @@ def _reward(db: Database, study: StudySettings) -> RewardView | None:
     accuracy, low, high = (holdout.get(name) for name in ("accuracy", "accuracy_low", "accuracy_high"))
     baseline, decided = holdout.get("length_baseline"), int(holdout.get("decided") or 0)
     lead_low = holdout.get("lead_low")
-    cannot_tell, more = told_apart(accuracy, low, baseline, lead_low, decided, study.holdout_questions)
+    cannot_tell, more, rival = told_apart(accuracy, low, baseline, lead_low, decided, study.holdout_questions)
     return RewardView(
         name=reward.name,
         judgments=int(reward.metrics.get("judgments") or len(run_records.judgments_of(db, reward.run_id))),
@@ -223,9 +223,10 @@ def _reward(db: Database, study: StudySettings) -> RewardView | None:
         high=high,
         decided=decided,
         length_baseline=baseline,
-        lead=holdout.get("lead"),
+        lead=None if accuracy is None or baseline is None else accuracy - baseline,
         lead_low=lead_low,
         cannot_tell=cannot_tell,
+        rival=rival,
         more_judgments=more,
         unproven=is_unproven(reward.metrics),
     )

@@ -59,12 +59,25 @@ class ModelHost:
             precision = base_precision.settle(self._db, capabilities())
             model = LanguageModel.load(base_source(self._db.folder, self._base), precision=precision)
             if (base := policies.base(self._db)) is not None:
-                model.go_on_as(base.base_sha256, base.template_sha256)
+                self._go_on_as(model, base)
             self._require_same_base(model.identity)
             commit = fetch.revision(self._base) if self._base.startswith("hub:") else None
             self._base = studies.pin_base(self._db, self._base, commit)
             self._model = model
         return self._model
+
+    def _go_on_as(self, model: LanguageModel, base: policies.Policy) -> None:
+        """By the names that the study recorded. Before 0.2.0 files beside the weights counted: where it
+        is none of the names known here, these, which are fetched no more, are looked for once.
+        """
+        from language_models import fetch
+        from language_models.identity import identity_of
+
+        known = {model.identity.sha256, *model.identity.former_sha256s}
+        if self._base.startswith("hub:") and base.base_sha256 not in known:
+            folder = fetch.with_all_weights(self._base)
+            model.identity = identity_of(model.identity.source, folder, model.tokenizer)
+        model.go_on_as(base.base_sha256, base.template_sha256)
 
     @property
     def identity(self) -> BaseIdentity:

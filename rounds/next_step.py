@@ -22,6 +22,7 @@ STEADY_JUDGMENTS = 48
 FEWEST_JUDGMENTS = 2
 """With fewer there is nothing to train on."""
 
+Rival = Literal["length", "chance"]
 Kind = Literal["judge", "wait", "sample", "train-reward", "train-policy", "next-policy", "evaluate"]
 ACTIONS = ("sample", "train-reward", "train-policy", "next-policy", "evaluate", "policy-export")
 
@@ -60,6 +61,7 @@ class RewardView(BaseModel):
     lead: float | None = Field(None, description="accuracy less length baseline, on the same pairs")
     lead_low: float | None = Field(None, description="lower end of its interval")
     cannot_tell: bool
+    rival: Rival = Field("length", description="what it is nearer to: 'longer wins', or chance")
     more_judgments: int | None = Field(description="judgments, about, until it could be told from the length baseline")
     unproven: bool = Field(False, description="whether it cannot be told from chance on pairs that it was not made of")
 
@@ -98,25 +100,26 @@ def told_apart(
     lead_low: float | None,
     decided: int,
     holdout_share: float,
-) -> tuple[bool, int | None]:
-    """Whether accuracy cannot be told from "longer wins" yet, or from chance, and about how many more judgments it
-    would take.
+) -> tuple[bool, int | None, Rival]:
+    """Whether accuracy cannot be told from "longer wins" yet, or from chance, about how many more judgments it would
+    take, and which of the two is nearer.
 
     From chance by its own interval, from "longer wins" by that of its lead over it on the same pairs (`lead_low`; a
     reward of a version before has none). The half-width of an interval falls with the root of the pairs; a share
     `holdout_share` of judgments is on held-out prompts. No number where the reward is not better at all.
     """
     if accuracy is None or low is None or baseline is None:
-        return True, None
+        return True, None, "length"
     lead = accuracy - baseline
     half = accuracy - low if lead_low is None else lead - lead_low
-    ahead_and_half = [(accuracy - CHANCE, accuracy - low), (lead, half)]
-    if all(ahead > half for ahead, half in ahead_and_half):
-        return False, 0
-    if any(ahead <= 0 for ahead, _ in ahead_and_half) or holdout_share <= 0:
-        return True, None
-    needed = decided * max((half / ahead) ** 2 for ahead, half in ahead_and_half)
-    return True, math.ceil((needed - decided) / holdout_share)
+    held: dict[Rival, tuple[float, float]] = {"length": (lead, half), "chance": (accuracy - CHANCE, accuracy - low)}
+    times = {rival: half / ahead if ahead > 0 else math.inf for rival, (ahead, half) in held.items()}
+    nearer = max(held, key=lambda rival: (times[rival], -held[rival][0]))
+    if times[nearer] < 1:
+        return False, 0, nearer
+    if times[nearer] == math.inf or holdout_share <= 0:
+        return True, None, nearer
+    return True, math.ceil((decided * times[nearer] ** 2 - decided) / holdout_share), nearer
 
 
 def advise(facts: Facts) -> NextStep:
@@ -236,7 +239,7 @@ def _of_reward(reward: RewardView) -> Said:
     if not reward.cannot_tell:
         return say("reward_good", words, **numbers)
     rival = ""
-    if reward.length_baseline < CHANCE:  # what it is held against then, as told_apart does
+    if reward.rival == "chance":
         rival, words = "_chance", "{reward} is right on {accuracy} ± {half} of {n} held-out pairs; a coin on 0.50."
     if reward.more_judgments is None:
         return say(f"reward_no_better{rival}", words + " It is no better than that: expect little gain.", **numbers)

@@ -27,9 +27,10 @@ from typing import Literal
 
 import numpy as np
 from numpy.typing import NDArray
-from scipy.special import stdtrit
+from scipy.special import ndtri, stdtrit
 
 SCORES = {"win": 1.0, "tie": 0.5, "loss": 0.0}
+ERROR = 0.05  # of an interval, where nothing else is asked
 Z = 1.959963984540054  # of a two-sided 95 % interval
 MANY_PROMPTS = 10
 FEWEST_OF_A_KIND = 5
@@ -106,23 +107,24 @@ def summarise(judgments: Sequence[BlindJudgment], *, looked: bool = False) -> Po
     )
 
 
-def wilson(share: float, number: float) -> tuple[float, float]:
-    """The 95 % interval of a share of `number` trials, with continuity correction; 0 to 1 where there are none."""
+def wilson(share: float, number: float, *, error: float = ERROR) -> tuple[float, float]:
+    """The interval of a share of `number` trials, 95 % by default, with continuity correction; 0 to 1 without any."""
     if number <= 0:
         return 0.0, 1.0
-    middle, spread = 2 * number * share + Z**2, 2 * (number + Z**2)
+    z = Z if error == ERROR else float(ndtri(1 - error / 2))
+    middle, spread = 2 * number * share + z**2, 2 * (number + z**2)
 
     def root(p: float, sign: int) -> float:
-        return math.sqrt(max(Z**2 - 1 / number + 4 * number * p * (1 - p) + sign * (4 * p - 2), 0.0))
+        return math.sqrt(max(z**2 - 1 / number + 4 * number * p * (1 - p) + sign * (4 * p - 2), 0.0))
 
-    low = 0.0 if share <= 0 else (middle - (Z * root(share, 1) + 1)) / spread
-    high = 1.0 if share >= 1 else (middle + (Z * root(share, -1) + 1)) / spread
+    low = 0.0 if share <= 0 else (middle - (z * root(share, 1) + 1)) / spread
+    high = 1.0 if share >= 1 else (middle + (z * root(share, -1) + 1)) / spread
     return max(low, 0.0), min(high, 1.0)
 
 
-def one_look(score: Floats, weight: Floats, prompt_ids: Sequence[int]) -> tuple[float, float]:
-    """The 95 % interval of the weighted mean of scores from 0 to 1, over prompts; 0 to 1 where there are none."""
-    _, low, high, _, _ = _estimate(score, weight, prompt_ids, len(score))
+def one_look(score: Floats, weight: Floats, prompt_ids: Sequence[int], *, error: float = ERROR) -> tuple[float, float]:
+    """The interval, 95 % by default, of the weighted mean of scores from 0 to 1, over prompts; 0 to 1 without any."""
+    _, low, high, _, _ = _estimate(score, weight, prompt_ids, len(score), error)
     return low, high
 
 
@@ -148,7 +150,9 @@ def _standard_errors(score: Floats, weight: Floats, place: NDArray[np.int64]) ->
 Estimated = tuple[float | None, float, float, Literal["none", "wilson", "by prompt"], int | None]
 
 
-def _estimate(score: Floats, weight: Floats, prompt_ids: Sequence[int], judgments: int) -> Estimated:
+def _estimate(
+    score: Floats, weight: Floats, prompt_ids: Sequence[int], judgments: int, interval_error: float = ERROR
+) -> Estimated:
     total = float(weight.sum())
     if total <= 0:
         return None, 0.0, 1.0, "none", None
@@ -159,14 +163,14 @@ def _estimate(score: Floats, weight: Floats, prompt_ids: Sequence[int], judgment
     number = total**2 / float((by_prompt**2).sum())  # prompts, where all weigh alike (Kish 1965)
     few = min((weight * (score == value)).sum() for value in (1.0, 0.0)) < FEWEST_OF_A_KIND
     if number < MANY_PROMPTS or few:
-        low, high = wilson(share, number)
+        low, high = wilson(share, number, error=interval_error)
         needed = _needed(abs(share - 0.5))
         stuck = judgments >= 2 * prompts  # more of the same prompts would tell nothing
         more = None if needed is None or stuck else needed - number
         return share, low, high, "wilson", _more(low, high, more)
     error, alone = _standard_errors(score, weight, place)
-    t = float(stdtrit(number - 1, 0.975))
-    least, most = wilson(share, total**2 / float((weight**2).sum()))
+    t = float(stdtrit(number - 1, 1 - interval_error / 2))
+    least, most = wilson(share, total**2 / float((weight**2).sum()), error=interval_error)
     low, high = max(min(share - t * error, least), 0.0), min(max(share + t * error, most), 1.0)
     more = _more_by_prompt(abs(share - 0.5) / t, error, alone, judgments, judgments / prompts)
     return share, low, high, "by prompt", _more(low, high, more)

@@ -33,7 +33,7 @@ from typing import Protocol
 import numpy as np
 
 from feedback_store.preferences import Outcome
-from rounds.policy_results import design_effect, one_look
+from rounds.policy_results import ERROR, design_effect, one_look
 
 SCORES: dict[Outcome, float] = {"first": 1.0, "tie": 0.5, "second": 0.0}
 
@@ -61,7 +61,7 @@ def confidence(scores: Sequence[Score], *, error: float, wanted: int) -> tuple[f
     """The interval that holds the true share at all times with probability 1 - error; 0 to 1 without scores."""
     value, weight = (np.array([getattr(one, name) for one in scores]) for name in ("value", "weight"))
     prompts = [one.prompt_id for one in scores]
-    low, high = one_look(value, weight, prompts)
+    low, high = one_look(value, weight, prompts, error=min(error, ERROR))
     if not scores:
         return low, high
     total, spread = float(weight.sum()), design_effect(value, weight, prompts)

@@ -40,6 +40,7 @@ IDLE_SECONDS = 0.5
 STOP_SECONDS = 5.0
 GIVE_BACK_SECONDS = 2.0
 NO_SPACE_SECONDS = 5.0
+LONGEST_LOCKED_SECONDS = 600.0  # behind which a study is not locked but cannot be written
 NICENESS = 10
 FIRST_IN_LINE = ("sample",)  # what a person waits for: executed between two steps of the kinds below
 GIVE_WAY = ("train-reward", "train-policy", "evaluate", "score")
@@ -77,13 +78,17 @@ class Worker:
 
     def work(self, *, until_idle: bool = False) -> None:
         """Claim and execute until `stop()`, or until no run is queued or running any more."""
+        reached = time.monotonic()
         while not self.stopping:
             try:
                 lease = runs.claim(self.db, self.name, lease_seconds=self.lease_seconds)
             except StoreUnavailable as error:
                 log.warning("No run could be taken up; it is tried again. %s", error)
+                if time.monotonic() - reached > LONGEST_LOCKED_SECONDS:
+                    raise
                 self._stop.wait(IDLE_SECONDS)
                 continue
+            reached = time.monotonic()
             if lease is not None:
                 self.execute(lease)
                 self.tidy_up()
@@ -178,13 +183,17 @@ class Worker:
 
     def _write_down(self, run: runs.Run, how_it_ended: Callable[[], None]) -> None:
         """How an attempt ended, where the disk is full or the study locked as soon as it can be: a worker that ended
-        over it would leave the run as one that it died in."""
+        over it would leave the run as one that it died in. Not for ever: a study may have become read-only."""
+        began = time.monotonic()
         while True:
             try:
                 return how_it_ended()
             except StoreUnavailable as error:
                 log.warning("How run %s ended is written down as soon as that can be done. %s", run.id, error)
-                if self._stop.wait(NO_SPACE_SECONDS if isinstance(error, StoreFull) else IDLE_SECONDS):
+                full = isinstance(error, StoreFull)
+                if self._stop.wait(NO_SPACE_SECONDS if full else IDLE_SECONDS):
+                    raise
+                if not full and time.monotonic() - began > LONGEST_LOCKED_SECONDS:
                     raise
 
     def _execute_first_in_line(self) -> None:
@@ -196,7 +205,7 @@ class Worker:
         while not self.stopping:
             try:
                 for held in self.leases:
-                    runs.heartbeat(self.db, held, lease_seconds=self.lease_seconds)
+                    runs.renew(self.db, held, lease_seconds=self.lease_seconds)
                 lease = runs.claim(self.db, self.name, lease_seconds=self.lease_seconds, kinds=FIRST_IN_LINE)
             except StoreUnavailable:
                 return  # at the next step

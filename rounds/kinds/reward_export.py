@@ -93,6 +93,7 @@ def _scores(context: RunContext, model: RewardModel, texts: Sequence[Text]) -> l
         found += model.score(texts[start : start + SCORED_AT_ONCE])
         context.report("reading the texts", step=len(found), steps=len(texts))
         context.check()
+    context.new_phase()
     return found
 
 

@@ -212,11 +212,15 @@ def _after_step(context: RunContext, report: dict[str, Any]) -> None:
     phase = PHASES[report["stage"]]
     if report["stage"] == "reading":
         context.between_steps(phase, step=report["done"], steps=report["steps"])
+        if report["done"] == report["steps"]:
+            context.new_phase()  # other texts may be read next
         return
     values = {
         key: value for key, value in report.items() if isinstance(value, int | float) and key not in ("done", "steps")
     }
     context.between_steps(phase, step=report["done"], steps=report["steps"], series="steps", values=plain(values))
+    if report["done"] == report["steps"]:
+        context.new_phase()
 
 
 def _keep_readings(context: RunContext, trained: TrainedReward, found: Sequence[Preference]) -> None:

@@ -147,6 +147,19 @@ def test_what_a_machine_sleeps_and_what_else_its_worker_does_is_not_the_time_of_
     assert runs.get(db, run.id).seconds_at_work == 35
 
 
+def test_a_lease_that_is_over_is_renewed_and_nothing_else_is_told(db: Database) -> None:
+    run = runs.enqueue(db, "train-policy", {})
+    lease = claimed(db)
+    before = runs.get(db, run.id)
+    runs.renew(db, lease, lease_seconds=30, now=clock.after(NOW, 20))
+    assert runs.get(db, run.id) == before, "it has time left"
+    runs.renew(db, lease, lease_seconds=30, now=clock.after(NOW, 5000))
+    renewed = runs.get(db, run.id)
+    assert renewed.lease_expires_at == clock.after(NOW, 5030) and renewed.heartbeat_at == before.heartbeat_at
+    runs.heartbeat(db, lease, lease_seconds=30, slept=True, now=clock.after(NOW, 5001))
+    assert runs.get(db, run.id).seconds_at_work == 0, "what was slept is known still"
+
+
 @pytest.mark.parametrize("asked_to_stop", [False, True])
 def test_a_run_that_ends_because_its_worker_died_took_no_longer_than_was_heard_of_it(
     db: Database, asked_to_stop: bool

@@ -66,7 +66,7 @@ def test_what_is_derived_follows_from_its_inputs(db):
     assert all(set(figure.inputs) <= values.keys() and figure.rule for figure in derived.values())
     low, high = wilson(values["result.share"], 7)
     inputs = [values[f"reward.{name}"] for name in ("accuracy", "low", "length_baseline", "lead_low")]
-    _, more = told_apart(*inputs, int(values["reward.decided"]), studies.settings(db).holdout_questions)
+    _, more, _ = told_apart(*inputs, int(values["reward.decided"]), studies.settings(db).holdout_questions)
     expected = {
         "reward.half": (values["reward.high"] - values["reward.low"]) / 2,
         "reward.more": more,

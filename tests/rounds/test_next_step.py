@@ -4,7 +4,7 @@ import numpy as np
 import pytest
 
 from reward_training.metrics import Readings, evaluate
-from rounds.next_step import Facts, RewardView, actions, advise, told_apart
+from rounds.next_step import Facts, RewardView, _of_reward, actions, advise, told_apart
 
 
 def facts(**given):
@@ -136,7 +136,7 @@ def test_an_unproven_reward_warns_and_a_word_on_enough_held_out_pairs_goes_befor
 
 
 def test_a_reward_is_held_against_chance_where_longer_wins_is_worse_than_that():
-    less = {"length_baseline": 0.1, "accuracy": 0.62, "low": 0.48, "high": 0.76, "cannot_tell": True}
+    less = {"length_baseline": 0.1, "rival": "chance", "accuracy": 0.62, "low": 0.48, "high": 0.76, "cannot_tell": True}
     weak = possible(judgments=60, reward=WEAK.model_copy(update={**less, "more_judgments": 9}))["train-policy"].warning
     none = possible(judgments=60, reward=WEAK.model_copy(update={**less, "more_judgments": None}))[
         "train-policy"
@@ -145,26 +145,26 @@ def test_a_reward_is_held_against_chance_where_longer_wins_is_worse_than_that():
     for told in (weak, none):
         assert "is right on 0.62 ± 0.14" in told.reason and "a coin on 0.50" in told.reason
         assert "longer wins" not in told.reason
-    assert told_apart(0.62, 0.48, 0.10, None, 40, 0.15) == told_apart(0.62, 0.48, 0.5, None, 40, 0.15)
+    assert told_apart(0.62, 0.48, 0.10, None, 40, 0.15)[:2] == told_apart(0.62, 0.48, 0.5, None, 40, 0.15)[:2]
 
 
 def test_a_reward_can_be_told_apart_where_its_interval_lies_above_the_baseline():
-    assert told_apart(0.8, 0.7, 0.6, None, 60, 0.15) == (False, 0)
-    assert told_apart(0.8, 0.7, 0.6, 0.02, 60, 0.15) == (False, 0)
-    assert told_apart(0.8, 0.7, 0.6, -0.02, 60, 0.15)[0], "the lead itself is not sure"
-    assert told_apart(0.6, 0.45, 0.2, 0.1, 60, 0.15)[0], "ahead of a bad rule, not of chance"
+    assert told_apart(0.8, 0.7, 0.6, None, 60, 0.15)[:2] == (False, 0)
+    assert told_apart(0.8, 0.7, 0.6, 0.02, 60, 0.15)[:2] == (False, 0)
+    assert told_apart(0.8, 0.7, 0.6, -0.02, 60, 0.15)[::2] == (True, "length"), "the lead itself is not sure"
+    assert told_apart(0.6, 0.45, 0.2, 0.1, 60, 0.15)[::2] == (True, "chance"), "ahead of a bad rule, not of chance"
     assert told_apart(0.8, 0.55, 0.6, None, 60, 0.15)[0]
 
 
 def test_how_many_more_it_takes_follows_the_root_of_the_pairs():
     # half-width 0.09 on 96 pairs, 0.06 ahead: (0.09/0.06)^2 = 2.25 times the pairs, 120 more; at 15 % of judgments, 800
-    assert told_apart(0.70, 0.61, 0.64, None, 96, 0.15) == (True, pytest.approx(800, abs=1))
-    assert told_apart(0.70, 0.61, 0.64, -0.03, 96, 0.15) == (True, pytest.approx(800, abs=1))
+    assert told_apart(0.70, 0.61, 0.64, None, 96, 0.15) == (True, pytest.approx(800, abs=1), "length")
+    assert told_apart(0.70, 0.61, 0.64, -0.03, 96, 0.15) == (True, pytest.approx(800, abs=1), "length")
 
 
 def test_no_number_is_promised_where_the_reward_is_not_better_or_unknown():
-    assert told_apart(0.60, 0.50, 0.64, -0.1, 96, 0.15) == (True, None)
-    assert told_apart(None, None, None, None, 0, 0.15) == (True, None)
+    assert told_apart(0.60, 0.50, 0.64, -0.1, 96, 0.15) == (True, None, "length")
+    assert told_apart(None, None, None, None, 0, 0.15)[:2] == (True, None)
 
 
 def test_a_reward_that_is_as_good_as_longer_wins_is_called_better_one_time_in_forty():
@@ -177,3 +177,28 @@ def test_a_reward_that_is_as_good_as_longer_wins_is_called_better_one_time_in_fo
         figures = [found[name] for name in ("accuracy", "accuracy_low", "length_baseline", "lead_low")]
         told += not told_apart(*figures, 100, 0.15)[0]
     assert told / studies <= 0.05, "by its interval against the baseline's own value it was one in twelve"
+
+
+def test_what_differs_from_longer_wins_on_a_handful_of_pairs_is_not_told_from_it():
+    own, longer = np.ones(60), np.ones(60)
+    own[50:] = -1.0  # both are wrong on five of these, and the reward right on the other five
+    own[55:] = 1.0
+    longer[50:] = -1.0
+    lengths = np.stack([np.where(longer > 0, 90.0, 50.0), np.where(longer > 0, 50.0, 90.0)], axis=1)
+
+    def lead_low(kept: int) -> float:
+        rows = slice(0, kept)
+        readings = Readings(own[rows], lengths[rows], np.zeros(kept, dtype=np.int64), [str(n) for n in range(kept)])
+        return evaluate(readings, 0.0)["lead_low"]
+
+    assert lead_low(60) == 0.0
+    own[54] = 1.0
+    assert lead_low(60) > 0.0, "six of one mind"
+
+
+def test_what_is_said_names_the_rival_that_it_is_nearer_to():
+    known = {"accuracy": 0.65, "low": 0.55, "high": 0.75, "decided": 60, "length_baseline": 0.48}
+    told = _of_reward(
+        RewardView(name="reward-1", judgments=99, cannot_tell=True, rival="length", more_judgments=90, **known)
+    )
+    assert told.code == "reward_weak" and "longer wins" in told.reason and "coin" not in told.reason

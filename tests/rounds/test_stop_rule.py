@@ -90,6 +90,12 @@ def test_prompts_that_are_alike_cost_nothing_to_ask_again_and_prompts_that_diffe
     assert high - low > 0.9 and low < 0.5 < high, "ten prompts of two minds, whatever is asked again"
 
 
+@pytest.mark.parametrize(("error", "prompts"), [(0.01, 6), (0.05 / 3, 6), (0.01, 7)])
+def test_a_smaller_error_asks_more_of_few_prompts_of_one_mind(error: float, prompts: int) -> None:
+    # Equal sides are of one mind on n prompts in 2 of 2^n cases: more often than such an error.
+    assert not decided([Score(1.0, place % prompts) for place in range(120)], error=error, wanted=120)
+
+
 def test_two_prompts_of_one_mind_prove_nothing_however_often_they_are_asked() -> None:
     assert not decided([Score(1.0, place % 2) for place in range(80)], error=0.05, wanted=80)
     assert decided(each_of_its_own_prompt([1.0] * 80), error=0.05, wanted=80)

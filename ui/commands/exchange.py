@@ -141,7 +141,7 @@ def _read_in(db: "Database", file: Path, format: str, told: Path, *, strict: boo
     if not is_attended(db.folder):
         return tell(exchange.import_file, strict=strict, dry_run=dry_run, by=BY)
     if dry_run or strict:
-        report = tell(exchange.try_beside_others, told, strict=strict)
+        report = tell(exchange.try_beside_others, db.folder, strict=strict)
         if dry_run or report.left_out:
             return report
     return tell(exchange.import_beside_others, by=BY)

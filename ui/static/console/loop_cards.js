@@ -90,7 +90,7 @@ export class LoopCards {
         agreement && !ceiling
           ? this.line("card.reward.people", { share: ["people.agreement", percent(agreement.value)] })
           : null,
-        reward.cannot_tell ? words(`card.reward.cannot_tell${reward.length_baseline < 0.5 ? "_chance" : ""}`) : null,
+        reward.cannot_tell ? words(`card.reward.cannot_tell${reward.rival === "chance" ? "_chance" : ""}`) : null,
         reward.cannot_tell && reward.more_judgments
           ? this.line("card.reward.more", { n: ["reward.more", reward.more_judgments] })
           : null,
