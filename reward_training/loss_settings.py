@@ -1,10 +1,15 @@
 """Settings of the reward's training loss: frozen, checked when built, free of torch."""
 
-from typing import Annotated
+from typing import Annotated, Any
 
-from pydantic import BaseModel, ConfigDict, Field
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 Margin = Annotated[float, Field(ge=0, le=10)]
+
+
+def split_by_commas(value: Any) -> Any:
+    """Lets `0, 0.5, 1` stand for a list of numbers on the command line."""
+    return [part.strip() for part in value.split(",") if part.strip()] if isinstance(value, str) else value
 
 
 class LossSettings(BaseModel):
@@ -12,7 +17,7 @@ class LossSettings(BaseModel):
 
     model_config = ConfigDict(frozen=True, extra="forbid", allow_inf_nan=False)
 
-    margins: tuple[Margin, ...] = Field(
+    margins: Annotated[tuple[Margin, ...], BeforeValidator(split_by_commas)] = Field(
         (0.33, 0.67, 1.0),
         min_length=3,
         max_length=3,

@@ -1,11 +1,15 @@
 """Settings of reward training: frozen, checked when built, free of torch."""
 
-from pydantic import BaseModel, ConfigDict, Field
+from typing import Annotated
+
+from pydantic import BaseModel, BeforeValidator, ConfigDict, Field
 
 from language_models.settings import LoraSettings
 from reward_training.annotator_settings import AnnotatorSettings
 from reward_training.ensemble_settings import EnsembleSettings
-from reward_training.loss_settings import LossSettings
+from reward_training.loss_settings import LossSettings, split_by_commas
+
+Ridge = Annotated[float, Field(gt=0, le=1e6)]
 
 
 class RewardSettings(BaseModel):
@@ -29,7 +33,7 @@ class RewardSettings(BaseModel):
     )
     learning_rate: float = Field(1e-4, gt=0, lt=1, description="Adam's step for the adapter, decayed linearly to 0.")
     pairs_per_step: int = Field(8, ge=1, le=512, description="Pairs in one optimiser step.")
-    head_l2: tuple[float, ...] = Field(
+    head_l2: Annotated[tuple[Ridge, ...], BeforeValidator(split_by_commas)] = Field(
         (0.001, 0.003, 0.01, 0.03, 0.1, 0.3),
         min_length=1,
         description="Ridge strengths tried for the head; cross-validation over prompts picks one.",

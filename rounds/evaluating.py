@@ -60,11 +60,8 @@ def begin(db: Database, run: Run, *, seed: int, by: str) -> Evaluation:
 
     Raises CannotEvaluate, InvalidInput.
     """
+    require_sides(db, run.config)
     blind, sides = run.config["blind"], _sides(db, run.config)
-    if blind["best_of"] and reward_models.latest(db) is None:
-        raise CannotEvaluate("The best of several texts is the best by the reward, and there is no reward model yet.")
-    if not prompts.count(db, "holdout"):
-        raise CannotEvaluate("There are no held-out prompts to judge policies on. Import more prompts.")
     return evaluations.start(
         db,
         sides,
@@ -86,11 +83,36 @@ def sides_of(db: Database, names: list[str]) -> list[Policy]:
 
 
 def require_sides(db: Database, config: Mapping[str, Any]) -> None:
-    """Raises CannotEvaluate or InvalidInput where an evaluate run with these settings would have no sides, or a blind
-    one too few."""
-    sides = _sides(db, config)
-    if config["blind"]["judgments"]:
+    """Raises CannotEvaluate or InvalidInput where an evaluate run with these settings would have no sides or no
+    prompts, or a blind one too few sides, or nothing to tell the best of several texts by."""
+    sides, blind = _sides(db, config), config["blind"]
+    if (config["split"] == "holdout" or blind["judgments"]) and not prompts.count(db, "holdout"):
+        raise CannotEvaluate("There are no held-out prompts to judge policies on. Import more prompts.")
+    if blind["judgments"]:
         evaluations.require_number(sides)
+        if blind["best_of"] and reward_models.latest(db) is None:
+            raise CannotEvaluate(
+                "The best of several texts is the best by the reward, and there is no reward model yet."
+            )
+
+
+def require_gate(db: Database, config: Mapping[str, Any]) -> None:
+    """Raises CannotEvaluate where it is known before an evaluate run that `gate` could say nothing behind it."""
+    newer, older = current_and_parent(db)
+    said = result_of(db, newer.name, older.name)
+    if said.share is not None and said.judgments >= FEWEST_BLIND:
+        return
+    named = {policy.id for policy in sides_of(db, config["policies"])}
+    if missing := [policy.name for policy in (newer, older) if policy.id not in named]:
+        raise CannotEvaluate(
+            f"The gate looks at {newer.name} against {older.name}, and {missing[0]} is not among the policies: leave "
+            "`policies` out."
+        )
+    if config["reward_model"] is None and reward_models.latest(db) is None:
+        raise CannotEvaluate(
+            f"{said.judgments} blind judgments of {newer.name} and {older.name} ({FEWEST_BLIND} are needed), and no "
+            "reward model to go by. Judge more, or train a reward."
+        )
 
 
 def _sides(db: Database, config: Mapping[str, Any]) -> list[tuple[int, int]]:

@@ -23,7 +23,8 @@ _TRIES = {
     "resume": "Go on from the newest checkpoint.",
     "retry": "Retry it.",
     "judge_more": "Compare more pairs, some on training prompts and not all as ties, then retry.",
-    "import_prompts": "Import more prompts, or lower the hold-out share of a new study.",
+    "import_prompts": "Import more prompts for the split that lacks them; a new study's hold-out share deals them out.",
+    "mend_function": "Mend the function's file as the message says, then retry.",
     "retry_needed": "Retry the run that it needed, then this one.",
     "verify_folder": "`tastemaker check STUDY` names what is damaged; restore it from a backup.",
     "right_base": "Import an adapter that was made for this study's base; the message says what differs.",
@@ -78,6 +79,12 @@ _CAUSES: tuple[tuple[str, str, str, tuple[str, ...]], ...] = (
         r"is not what it was when this run began",
         "A reward function was changed since the run began.",
         ("put_back",),
+    ),
+    (
+        "own_function",
+        r"^own:\S+ |^The reward function own:",
+        "A reward function of your own failed.",
+        ("mend_function", "read_log"),
     ),
     (
         "damaged",

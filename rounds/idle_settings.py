@@ -53,6 +53,10 @@ _RULES = {
         _CountsWith("kl_target_nats", "kl_coefficient", "above_0", _some),
         _CountsWith("kl_horizon", "kl_coefficient", "above_0", _some),
     ),
+    "train-reward": tuple(
+        _CountsWith(f"reward.{name}", "reward.epochs", "from_1", _some)
+        for name in ("learning_rate", "pairs_per_step", "max_grad_norm", "frozen_share")
+    ),
     "evaluate": (
         _CountsWith("blind.stop_rule", "blind.judgments", "from_1", _some),
         _CountsWith("blind.best_of", "blind.judgments", "from_1", _some),

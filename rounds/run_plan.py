@@ -83,9 +83,10 @@ def resolve(
     `expected`: kinds of runs that will have ended before it begins. Raises one of REFUSALS.
     """
     own, given = _defaults(db, kind), pairs(overrides)
-    asked = parse(kind, given, config_file, defaults=own)
-    config = parse(kind, given, config_file, defaults={**own, **_preset(db, kind, preset, asked)})
     by_hand = setting_fields.flat({**read_toml(config_file), **given})
+    if preset is not None:  # what is asked for is checked with it in: its values may be what makes that possible
+        own = {**own, **_preset(db, kind, preset, {**parse(kind, defaults=own), **by_hand})}
+    config = parse(kind, given, config_file, defaults=own)
     idle_settings.require_none(kind, by_hand, config)
     if kind == "train-policy":
         run_checks.refuse_other_temperature(own, config)

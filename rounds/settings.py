@@ -22,7 +22,9 @@ from rounds.setting_values import pairs, put, read_toml
 
 
 def _split_names(value: Any) -> Any:
-    """Let `policies=base,policy-1` stand for a list on the command line."""
+    """Let `policies=base,policy-1` stand for a list on the command line, and `policies=none` for an empty one."""
+    if value is None:
+        return ()
     if isinstance(value, str):
         return tuple(part.strip() for part in value.split(",") if part.strip())
     return value

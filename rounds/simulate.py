@@ -8,23 +8,24 @@ from __future__ import annotations
 
 import time
 from collections.abc import Callable, Iterable, Iterator, Sequence
-from contextlib import suppress
+from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
 from feedback_store import annotators as annotator_rows
 from feedback_store import comparisons, exchange, judgments, policies, questions, runs, study_settings
-from feedback_store.database import Database
+from feedback_store.database import FILE_NAME, Database
 from feedback_store.drawing import Asking
 from feedback_store.judgments import NewJudgment
 from feedback_store.questions import Question
 from feedback_store.runs import Run
 from rounds import estimating, idle_settings, run_plan, simulated_annotators, studies, tastes, verbs
+from rounds.algorithm_needs import needs_of
 from rounds.demo.demo import HOLDOUT_SHARE
 from rounds.policy_settings import training_of
 from rounds.round_report import collapsed, report
-from rounds.settings import KIND_SETTINGS, SettingsError, parse
+from rounds.settings import SettingsError, parse
 from rounds.simulated_annotators import Seen, SimulatedAnnotator
 from rounds.supervisor import STARTS_IN_VAIN, WorkerSupervisor, require_folder, start_worker_if_none
 from rounds.tastes import Taste
@@ -35,6 +36,9 @@ POLL_SECONDS = 0.25
 
 NAMES = ("policy", "policies", "start_policy", "reward_model", "blind.best_of")
 """Settings that name what the first rounds may make."""
+KINDS = ("sample", "train-reward", "train-policy", "evaluate")
+OWN = {"sample.pairs": " (--pairs)", "evaluate.policies": "", "evaluate.split": ""}
+"""What is not to be set, and what is for it in its place."""
 
 Progress = Callable[[str], None]
 
@@ -107,6 +111,7 @@ def simulate(
 
 
 def _rounds(asked: _Asked) -> Iterator[dict[str, Any]]:
+    is_new = not (asked.folder / FILE_NAME).exists()
     fields = {"seed": asked.seed, "refill": False, "holdout_share": HOLDOUT_SHARE}
     with studies.open_or_create(
         asked.folder, base=asked.base, precision=asked.precision, create=True, demo=asked.prompts is None, **fields
@@ -116,15 +121,25 @@ def _rounds(asked: _Asked) -> Iterator[dict[str, Any]]:
             _refuse_rankings("asked.candidates", studies.settings(db).asked.candidates)
         if asked.prompts is not None:
             exchange.import_file(db, asked.prompts, "prompts")
+        refills = is_new or studies.settings(db).refill
         studies.change_settings(db, by="simulate", refill=False)
         _refuse_early(db, asked)
         names = [one.name for one in asked.crew]
         setup = {"taste": asked.taste.__name__, "annotators": names, "pairs": asked.pairs, "seed": asked.seed}
         study_settings.put(db, "simulation", setup, by="simulate")
-        with start_worker_if_none(db.folder, functions=asked.functions) as worker:
+        with start_worker_if_none(db.folder, functions=asked.functions) as worker, _as_before(db, refill=refills):
             simulation = Simulation(db, worker, asked)
             for number in range(1, asked.rounds + 1):
                 yield {"round": number, **setup, **_round(simulation, number)}
+
+
+@contextmanager
+def _as_before(db: Database, **settings: bool) -> Iterator[None]:
+    """Afterwards the study is set so, for who serves it then."""
+    try:
+        yield
+    finally:
+        studies.change_settings(db, by="simulate", **settings)
 
 
 def _refuse_early(db: Database, asked: _Asked) -> None:
@@ -155,7 +170,8 @@ def _round(it: Simulation, number: int) -> dict[str, Any]:
     judged = _judge(it, where, sampled)
     rewarded = _see_through(it, where, "train-reward", {"taste_prompts": 0})  # nobody looks on
     reward = (rewarded.result or {})["reward_model"]
-    trained = _see_through(it, where, "train-policy", {"reward_model": reward, "shown_times": 0})
+    named = {"reward_model": reward} if _learns_from_reward(it) else {}
+    trained = _see_through(it, where, "train-policy", {**named, "shown_times": 0})
     new = policies.by_name(it.db, (trained.result or {})["policy"])
     base = policies.base(it.db)
     assert base is not None  # the worker registered it before it took up a run
@@ -184,6 +200,12 @@ def _round(it: Simulation, number: int) -> dict[str, Any]:
             run.kind: estimating.against_predicted(it.db, run) for run in (sampled, rewarded, trained, evaluation)
         },
     }
+
+
+def _learns_from_reward(it: Simulation) -> bool:
+    """Whether the rewards that are asked for hold the learned one: it has a name then, which nothing else reads."""
+    asked = it.asked.overrides.get("train-policy", {})
+    return "learned" in needs_of(parse("train-policy", asked))
 
 
 def _see_through(it: Simulation, where: str, kind: str, settings: dict[str, Any]) -> Run:
@@ -257,9 +279,11 @@ def _overrides(texts: Iterable[str]) -> dict[str, dict[str, str]]:
     for text in texts:
         path, equals, value = text.partition("=")
         kind, dot, key = path.strip().partition(".")
-        if not (equals and dot and key) or kind not in KIND_SETTINGS:
-            kinds = ", ".join(KIND_SETTINGS)
+        if not (equals and dot and key) or kind not in KINDS:
+            kinds = ", ".join(KINDS)
             raise SettingsError(f"{text!r} is no setting of a run: write KIND.KEY=VALUE, where KIND is one of {kinds}.")
+        if f"{kind}.{key}" in OWN:
+            raise SettingsError(f"{kind}.{key} is what a simulation sets itself{OWN[f'{kind}.{key}']}: leave it out.")
         found.setdefault(kind, {})[key] = value.strip()
     for kind, asked in found.items():
         idle_settings.require_none(kind, asked, parse(kind, asked))

@@ -6,12 +6,15 @@ from pathlib import Path
 import pytest
 
 import evaluation_studies
+import web_studies
+from feedback_store import runs
 from feedback_store.database import Database
 
 
 @pytest.fixture
 def db(tmp_path: Path) -> Iterator[Database]:
     with evaluation_studies.make(tmp_path / "study") as study:
+        web_studies.reward_model(study)
         yield study
 
 
@@ -78,3 +81,10 @@ def test_a_gate_goes_with_an_evaluation_that_is_waited_for(refused, db: Database
         assert "--fail-below goes with the kind evaluate and --wait" in refused(
             "run", db.folder, *words, "--fail-below", 0.5
         )
+
+
+def test_what_the_gate_cannot_tell_is_said_before_the_evaluation(refused, db: Database) -> None:
+    before = len(runs.listing(db))
+    how = ("run", db.folder, "evaluate", "--wait", "--fail-below", 0.5)
+    assert "base is not among the policies" in refused(*how, "--set", "policies=policy-1")
+    assert len(runs.listing(db)) == before

@@ -53,3 +53,10 @@ def test_what_cannot_be_is_refused_and_changes_and_makes_nothing(tastemaker, tmp
         assert refused.code == 2 and words in refused.err, refused.err
     with studies.open_or_create(study) as db:
         assert studies.settings(db).sampling.max_new_tokens == 16
+
+
+def test_what_is_no_setting_of_a_study_is_named_and_nothing_is_made(refused, tmp_path):
+    for name in ("folder", "create", "demo", "nonsense.deep"):
+        words = refused("settings", tmp_path / "study", "--set", f"{name}=true")
+        assert f"{name!r} is not a setting of a study" in words and "queue_target" in words
+    assert not (tmp_path / "study").exists()

@@ -30,6 +30,8 @@ from rounds.worker import in_words
          "other_base", "right_base"),
         ("The reward function own:vowels is not what it was when this run began (sha256 then 0123..., now 4567...).",
          "changed_function", "put_back"),
+        ("own:mine cannot be loaded: SyntaxError: invalid syntax (mine.py, line 3)", "own_function", "mend_function"),
+        ("The reward function own:mine raised ConnectionError: refused", "own_function", "mend_function"),
         ("there is no decided pair among 3: compare some, not all of them as ties", "too_few", "judge_more"),
         ("KeyError: 'x'", "unknown", "read_log"),
     ],

@@ -182,3 +182,20 @@ def test_a_policy_without_weights_is_refused_before_the_run(tmp_path):
         for kind, name in (("sample", "policy"), ("train-policy", "start_policy")):
             with pytest.raises(CannotEvaluate, match="somebody wrote imported texts only"):
                 resolve(db, kind, {name: "somebody"})
+
+
+def test_what_a_preset_makes_possible_is_no_fault(db: Database):
+    with pytest.raises(SettingsError, match="completions of an iteration"):
+        resolve(db, "train-policy", ["rewards=length_window", "ppo.minibatches=64"])
+    config = resolve(db, "train-policy", ["rewards=length_window", "ppo.minibatches=64"], preset="thorough")
+    assert config["ppo"]["minibatches"] == 64
+
+
+def test_lists_of_numbers_are_written_with_commas_as_the_documentation_has_them(db: Database):
+    asked = ["reward.loss.margins=0, 0.5, 1", "reward.head_l2=0.01,0.1"]
+    reward = parse("train-reward", pairs(asked))["reward"]
+    assert (reward["loss"]["margins"], reward["head_l2"]) == ([0.0, 0.5, 1.0], [0.01, 0.1])
+    for wrong in ("0", "-0.1", "[0.1, 0]"):
+        with pytest.raises(SettingsError, match=r"reward\.head_l2"):
+            parse("train-reward", pairs([f"reward.head_l2={wrong}"]))
+    assert parse("evaluate", pairs(["policies=none"]))["policies"] == []

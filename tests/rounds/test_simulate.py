@@ -236,7 +236,7 @@ def test_the_same_seed_gives_the_same_report_and_another_seed_another(tmp_path, 
 def test_no_more_pairs_are_made_than_asked_for(tmp_path, fake):
     run(tmp_path / "s")
     with Database.open(tmp_path / "s") as db:
-        assert not studies.settings(db).refill
+        assert studies.settings(db).refill, "who serves it now gets pairs"
         assert [one.kind for one in reversed(runs.listing(db))] == [
             "sample",
             "train-reward",
@@ -356,3 +356,25 @@ def test_the_face_of_the_loop_never_loads_torch():
         "assert not {'torch', 'transformers', 'peft', 'gradio'} & set(sys.modules)"
     )
     subprocess.run([sys.executable, "-c", code], check=True)
+
+
+def test_rewards_without_the_learned_one_are_simulated_too(tmp_path, fake):
+    (report,) = run(tmp_path / "s", overrides=["train-policy.rewards=length_window"])
+    assert report["policy"] == "policy-1"
+    with Database.open(tmp_path / "s") as db:
+        [trained] = runs.listing(db, kind="train-policy")
+        assert trained.config["reward_model"] is None
+
+
+@pytest.mark.parametrize(
+    ("override", "words"),
+    [
+        ("evaluate.policies=base", "evaluate.policies is what a simulation sets itself: leave it out"),
+        ("sample.pairs=9", r"sample.pairs is what a simulation sets itself \(--pairs\)"),
+        ("policy-export.format=merged", "KIND is one of sample, train-reward, train-policy, evaluate"),
+    ],
+)
+def test_what_a_simulation_sets_itself_or_never_runs_is_refused(tmp_path, override, words):
+    with pytest.raises(SettingsError, match=words):
+        run(tmp_path / "s", overrides=[override])
+    assert not (tmp_path / "s").exists()

@@ -45,7 +45,7 @@ def import_file(
     study: Study,
     file: Annotated[Path, typer.Argument(help="File to read.", show_default=False)],
     format: Annotated[
-        str,
+        str | None,
         typer.Option(
             "--format",
             help="comparisons, prompts, trl, hh, arena, cheese, ultrafeedback, helpsteer3, argilla, label-studio or "
@@ -53,7 +53,7 @@ def import_file(
             metavar="NAME",
             show_default=False,
         ),
-    ],
+    ] = None,
     undo: Annotated[
         bool, typer.Option("--undo", help="Take this file's import back, as a unit. FILE may be an import's number.")
     ] = False,
@@ -76,11 +76,13 @@ def import_file(
 
     if undo and report_to is not None:
         raise typer.BadParameter("--report tells what became of each line; an undo takes back the import as a whole")
-    exchange.format_that_can(format, "read")  # before a study is made for it
-    require_place(report_to)
     if undo:
         _undo(study, file, base, dry_run=dry_run, as_json=as_json)
         return
+    if format is None:
+        raise typer.BadParameter(f"name the file's format with --format: {', '.join(exchange.formats_that('read'))}")
+    exchange.format_that_can(format, "read")  # before a study is made for it
+    require_place(report_to)
     if not file.is_file():
         raise FileNotFoundError(2, "There is no such file", str(file))
     model = (base, precision)

@@ -12,6 +12,8 @@ from ui.commands.output import as_text, plain, print_json, print_table, say
 
 POLICY_FIGURES = ("score", "held_out", "kl_nats", "cut_off", "stopped_early")
 """What is told of a policy when its training has ended: as on its page."""
+EVALUATED_FIGURES = ("completions", "cut_off", "empty", "mean_tokens", "distinct_2", "mean_reward", "kl_nats")
+"""What is told of each policy of an evaluation."""
 
 
 class FunctionsNeedWait(ValueError):
@@ -70,12 +72,14 @@ def run(
     --fail-below is a gate for scripts: it goes by blind judgments where there are ten or more, else by the reward.
     --functions is for the worker that --wait starts; one that is at work already keeps its own.
     """
-    from rounds import studies, verbs
+    from rounds import evaluating, run_plan, studies, verbs
 
     _require_wait(functions, wait=wait)
     if fail_below is not None and (kind != "evaluate" or not wait):
         raise GateNeedsEvaluation("--fail-below goes with the kind evaluate and --wait: run STUDY evaluate --wait.")
     db = studies.open_or_create(study)
+    if fail_below is not None:
+        evaluating.require_gate(db, run_plan.resolve(db, kind, values or [], config, preset=preset))
     if dry_run:
         show_plan(db, study, kind, values or [], config, preset, as_json=as_json)
         return
@@ -217,11 +221,23 @@ def say_unchanged(run: "Run") -> None:
 def print_result(result: dict[str, Any] | None) -> None:
     """The plain figures and names of a run's result, and of the policy that it made."""
     from ui.commands.output import print_fields
+    from ui.commands.rewards import of_holdout
 
     if result:
         metrics = result.get("metrics") or {}
         known = {name: metrics[name] for name in POLICY_FIGURES if metrics.get(name) is not None}
         print_fields({name: one for name, one in {**result, **known}.items() if not isinstance(one, dict | list)})
+        if "holdout" in metrics:
+            decided, accuracy, interval, longer = of_holdout(metrics)
+            print_fields(
+                {
+                    "decided held-out pairs": decided, "accuracy on them": accuracy, "95 % interval": interval,
+                    "length baseline": longer,
+                }
+            )  # fmt: skip
+        if compared := result.get("policies"):
+            rows = [[name, *(figures.get(one) for one in EVALUATED_FIGURES)] for name, figures in compared.items()]
+            print_table(["policy", *(one.replace("_", " ") for one in EVALUATED_FIGURES)], rows, empty="")
 
 
 def listing(

@@ -31,9 +31,14 @@ def settings(
     """
     from feedback_store.database import FILE_NAME
     from rounds import setting_fields, studies
-    from rounds.setting_values import pairs
+    from rounds.setting_values import SettingsError, pairs
+    from rounds.settings import StudySettings
 
     changes = pairs(values or [])
+    for name in changes:
+        if name.partition(".")[0] not in StudySettings.model_fields:
+            valid = ", ".join(StudySettings.model_fields)
+            raise SettingsError(f"{name!r} is not a setting of a study. Valid here: {valid}.")
     there = (study / FILE_NAME).is_file()
     made_with = {"base": base, "precision": precision, **changes}
     with studies.open_or_create(study, create=bool(changes), **made_with) as db:
