@@ -99,9 +99,6 @@ def _convert_bundled(folder: Path, progress: Progress) -> None:
 def _from_hub(source: sources.Source) -> Path:
     """What lies in the hub's cache, if all of it does; else what the hub has; where that cannot be asked, what lies
     there and can be used. Raises UnknownModel."""
-    from huggingface_hub.errors import HfHubHTTPError
-
-    of_http: type[Exception] = HfHubHTTPError.__bases__[0]  # httpx's or its successor's, by the hub's version
     there: Path | None = None
     try:
         there = _snapshot(source, offline=True)
@@ -113,7 +110,7 @@ def _from_hub(source: sources.Source) -> Path:
         there = None
     try:
         fetched = _snapshot(source, offline=False)
-    except (of_http, OSError) as error:
+    except _unreachable() as error:
         if there is not None:
             return there
         reason = (str(error) or type(error).__name__).splitlines()[0]
@@ -137,14 +134,21 @@ def with_all_weights(source: str) -> Path:
     before 0.2.0 knows its base by all of them. Where the hub cannot be asked, as it lies there.
     """
     from huggingface_hub import snapshot_download
-    from huggingface_hub.errors import HfHubHTTPError
 
-    of_http: type[Exception] = HfHubHTTPError.__bases__[0]
     parsed, there = sources.parse(source), ensure(source)
     try:
         return Path(snapshot_download(parsed.name, revision=there.name, allow_patterns=["*.safetensors"]))
-    except (of_http, OSError):
+    except _unreachable():
         return there
+
+
+def _unreachable() -> tuple[type[Exception], ...]:
+    """What is raised where the hub cannot be asked, or breaks off: httpx's errors or its successor's, by the hub's
+    version, and the system's."""
+    from huggingface_hub.errors import HfHubHTTPError
+
+    of_http: type[Exception] = HfHubHTTPError.__bases__[0]
+    return of_http, OSError
 
 
 def _is_listed(name: str, snapshot: Path) -> bool:

@@ -16,6 +16,7 @@ from feedback_store.policies import Policy
 from feedback_store.runs import Run
 from rounds import statistics, stop_rule
 from rounds.blind_results import result_of
+from rounds.policy_results import PolicyResult
 from rounds.stop_rule import scores_by_pair
 
 BY_RULE = "rule"
@@ -109,10 +110,14 @@ def require_gate(db: Database, config: Mapping[str, Any]) -> None:
             "`policies` out."
         )
     if config["reward_model"] is None and reward_models.latest(db) is None:
-        raise CannotEvaluate(
-            f"{said.judgments} blind judgments of {newer.name} and {older.name} ({FEWEST_BLIND} are needed), and no "
-            "reward model to go by. Judge more, or train a reward."
-        )
+        raise _nothing_to_go_by(said, newer, older)
+
+
+def _nothing_to_go_by(said: PolicyResult, newer: Policy, older: Policy) -> CannotEvaluate:
+    return CannotEvaluate(
+        f"{said.judgments} blind judgments of {newer.name} and {older.name} ({FEWEST_BLIND} are needed), and no reward "
+        "model to go by. Judge more, or train a reward."
+    )
 
 
 def _sides(db: Database, config: Mapping[str, Any]) -> list[tuple[int, int]]:
@@ -230,10 +235,7 @@ def gate(db: Database, run: Run) -> Gate:
             "Leave `policies` out."
         )
     if result.get("reward_model") is None:
-        raise CannotEvaluate(
-            f"{said.judgments} blind judgments of {newer.name} and {older.name} ({FEWEST_BLIND} are needed), and no "
-            "reward model to go by. Judge more, or train a reward."
-        )
+        raise _nothing_to_go_by(said, newer, older)
     found, rewards = evaluated(db, run)
     scores: list[dict[int, list[float]]] = [{}, {}]
     for one in found:

@@ -15,7 +15,7 @@ from typing import Any
 
 from feedback_store import annotators as annotator_rows
 from feedback_store import comparisons, exchange, judgments, policies, questions, runs, study_settings
-from feedback_store.database import FILE_NAME, Database
+from feedback_store.database import Database
 from feedback_store.drawing import Asking
 from feedback_store.judgments import NewJudgment
 from feedback_store.questions import Question
@@ -111,8 +111,7 @@ def simulate(
 
 
 def _rounds(asked: _Asked) -> Iterator[dict[str, Any]]:
-    is_new = not (asked.folder / FILE_NAME).exists()
-    fields = {"seed": asked.seed, "refill": False, "holdout_share": HOLDOUT_SHARE}
+    fields = {"seed": asked.seed, "holdout_share": HOLDOUT_SHARE}
     with studies.open_or_create(
         asked.folder, base=asked.base, precision=asked.precision, create=True, demo=asked.prompts is None, **fields
     ) as db:
@@ -121,25 +120,25 @@ def _rounds(asked: _Asked) -> Iterator[dict[str, Any]]:
             _refuse_rankings("asked.candidates", studies.settings(db).asked.candidates)
         if asked.prompts is not None:
             exchange.import_file(db, asked.prompts, "prompts")
-        refills = is_new or studies.settings(db).refill
-        studies.change_settings(db, by="simulate", refill=False)
         _refuse_early(db, asked)
         names = [one.name for one in asked.crew]
         setup = {"taste": asked.taste.__name__, "annotators": names, "pairs": asked.pairs, "seed": asked.seed}
         study_settings.put(db, "simulation", setup, by="simulate")
-        with start_worker_if_none(db.folder, functions=asked.functions) as worker, _as_before(db, refill=refills):
+        with start_worker_if_none(db.folder, functions=asked.functions) as worker, _no_refill(db):
             simulation = Simulation(db, worker, asked)
             for number in range(1, asked.rounds + 1):
                 yield {"round": number, **setup, **_round(simulation, number)}
 
 
 @contextmanager
-def _as_before(db: Database, **settings: bool) -> Iterator[None]:
-    """Afterwards the study is set so, for who serves it then."""
+def _no_refill(db: Database) -> Iterator[None]:
+    """Inside, nobody fills the queue beside the rounds; afterwards the study is set as before, for who serves it."""
+    refills = studies.settings(db).refill
+    studies.change_settings(db, by="simulate", refill=False)
     try:
         yield
     finally:
-        studies.change_settings(db, by="simulate", **settings)
+        studies.change_settings(db, by="simulate", refill=refills)
 
 
 def _refuse_early(db: Database, asked: _Asked) -> None:
