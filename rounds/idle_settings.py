@@ -32,6 +32,8 @@ NEEDED = {
     "above_0": "above 0",
     "from_1": "1 or more",
     "named": "the name of a policy or more",
+    "by_rule": "margin or information",
+    "taken_off": "head or mean-minus-variance",
 }
 """Words of values that are needed, by the code under which pages say them."""
 
@@ -41,11 +43,18 @@ def _some(value: Any) -> bool:
 
 
 _RULES = {
+    "sample": (_CountsWith("choose_from", "choosing", "by_rule", lambda value: value != "random"),),
     "train-policy": (
         _CountsWith("shaping_weight", "shaping", "potential", _some),
         _CountsWith("shaping_every", "shaping", "reward", lambda value: value == "reward"),
         _CountsWith("held_out_penalty", "held_out_prompts", "from_1", _some),
+        _CountsWith("held_out_penalty", "reward_combination", "head", lambda value: value == "head"),
         _CountsWith("guards.held_out_every", "held_out_prompts", "from_1", _some),
+        _CountsWith("held_out_prompts", "guards.held_out_every", "from_1", _some),
+        _CountsWith(
+            "reward_uncertainty_penalty", "reward_combination", "taken_off",
+            lambda value: value in ("head", "mean-minus-variance"),
+        ),
         _CountsWith("imitation_batch", "imitation_coefficient", "above_0", _some),
         _CountsWith("demonstrations", "imitation_coefficient", "above_0", _some),
         _CountsWith("improved_weight", "imitation_coefficient", "above_0", _some),
@@ -80,8 +89,9 @@ def faults(kind: str, asked: Collection[str], config: Mapping[str, Any]) -> dict
         if not resolved.get(name) or resolved[name] == usual.get(name):
             continue
         group, own = _parted(name)
+        within = group or f"{config.get('algorithm')}."
         for rule in rules:
-            other = rule.other if rule.other in resolved else f"{group}{rule.other}"
+            other = rule.other if rule.other in resolved else f"{within}{rule.other}"
             if rule.name == own and other in resolved and not rule.counts(resolved[other]):
                 found[name] = _fault(name, resolved[name], other, rule.needed, resolved[other])
     if "rewards" in asked:

@@ -148,7 +148,7 @@ def loop_state(db: Database) -> LoopState:
     active = runs.active(db)
     pairs, reward, used = _pairs(db), _reward(db, study), _reward_was_used(db, listing)
     counts = PromptCounts(train=prompts.count(db, "train"), holdout=prompts.count(db, "holdout"))
-    facts = _facts(study, counts, current, listing, pairs, reward, used, active, latest)
+    facts = _facts(counts, current, listing, pairs, reward, used, active, latest)
     beat = worker_lock.beating(db.folder)
     return LoopState(
         base=study.base,
@@ -262,7 +262,6 @@ def _result(db: Database, current: Policy | None, names: dict[int, str]) -> Resu
 
 
 def _facts(
-    study: StudySettings,
     counts: PromptCounts,
     current: Policy | None,
     known: list[Policy],
@@ -286,7 +285,6 @@ def _facts(
         reward_was_used=used,
         active={run.kind: run.id for run in reversed(active)},
         failed=_failed(latest),
-        refill=study.refill,
     )
 
 

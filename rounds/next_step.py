@@ -86,7 +86,6 @@ class Facts(BaseModel):
         default_factory=dict, description="kind of run -> number of one that waits or runs"
     )
     failed: tuple[str, int, str] | None = Field(None, description="kind, number and error of a run that failed last")
-    refill: bool = True
 
 
 FEWEST_HELD_OUT = 10

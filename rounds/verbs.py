@@ -101,7 +101,8 @@ def refill(db: Database, annotator_id: int | None = None) -> Run | None:
     """Queue a sample run where the open round has few askable comparisons and none is being sampled.
 
     Few for this person, where one is named: what they answered themselves is open to others only. After a sample run
-    that failed nothing is queued until somebody starts one: the next would fail as well.
+    that failed nothing is queued until somebody starts one, for the next would fail as well; and after one that was
+    cancelled, for somebody wanted none.
     """
     study = studies.settings(db)
     if not study.refill or study.closed or _missing(db, study, annotator_id) == 0:
@@ -109,7 +110,7 @@ def refill(db: Database, annotator_id: int | None = None) -> Run | None:
     with db.transaction():
         missing = _missing(db, study, annotator_id)
         latest = run_rows.listing(db, limit=1, kind="sample")
-        if missing == 0 or (latest and latest[0].status == "failed"):
+        if missing == 0 or (latest and latest[0].status in resuming.ENDED_EARLY):
             return None
         return start_run(db, "sample", {"pairs": max(1, min(missing, study.queue_target // 2))})
 

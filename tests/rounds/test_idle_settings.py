@@ -48,6 +48,25 @@ def test_a_setting_that_counts_for_nothing_is_refused_with_what_it_counts_with(d
     assert idle_settings.faults("train-policy", [name], parse("train-policy", [*others, setting, *mended])) == {}
 
 
+@pytest.mark.parametrize(
+    ("kind", "setting", "beside", "mended"),
+    [
+        ("train-policy", "held_out_penalty=2", "reward_combination=worst", "reward_combination=head"),
+        (
+            "train-policy", "reward_uncertainty_penalty=2", "reward_combination=mean",
+            "reward_combination=mean-minus-variance",
+        ),
+        ("train-policy", "held_out_prompts=8", "ppo.guards.held_out_every=0", "ppo.guards.held_out_every=1"),
+        ("sample", "choose_from=8", "choosing=random", "choosing=margin"),
+    ],
+)  # fmt: skip
+def test_a_setting_that_another_way_of_doing_it_does_not_read_is_refused(db, kind, setting, beside, mended):
+    name, (other, _, present) = setting.partition("=")[0], beside.partition("=")
+    with pytest.raises(SettingsError, match=rf"^{name} = .* counts only where {other} is .*; it is {present}\."):
+        run_plan.resolve(db, kind, [beside, setting])
+    assert idle_settings.faults(kind, [name], parse(kind, [mended, setting])) == {}
+
+
 def test_a_form_is_told_the_field_and_the_words_of_its_language(db: Database):
     found = run_plan.faults(db, "train-policy", {"shaping_weight": 2.0, "held_out_prompts": 8})
     assert list(found) == ["shaping_weight"]

@@ -144,9 +144,13 @@ def test_the_queue_is_refilled_once_and_only_where_it_is_wanted(db):
     assert verbs.refill(db) is None
 
 
-def test_a_sample_run_that_failed_is_not_queued_again_by_itself(db):
+@pytest.mark.parametrize("end", ["failed", "cancelled"])
+def test_a_sample_run_that_did_not_end_well_is_not_queued_again_by_itself(db, end):
     run = verbs.refill(db)
-    runs.fail(db, runs.claim(db, "test", lease_seconds=60), "wrote nothing to compare")
+    if end == "failed":
+        runs.fail(db, runs.claim(db, "test", lease_seconds=60), "wrote nothing to compare")
+    else:
+        runs.cancel(db, run.id)
     assert verbs.refill(db) is None
     again = verbs.start_run(db, "sample")
     finish(db, again)
