@@ -25,7 +25,7 @@ from rounds.estimates import LATEST, Ended, Estimate
 from rounds.evaluating import CannotEvaluate, sides_of
 from rounds.policy_settings import training_of
 from rounds.settings import SettingsError, parse
-from rounds.work import GOES_ON, PROMPT_TOKENS, REFERENCE_PARAMETERS, THERE, Facts
+from rounds.work import GOES_ON, PROMPT_TOKENS, READ, REFERENCE_PARAMETERS, THERE, Facts
 
 PREDICTED_SERIES = "predicted"  # of a run's metrics: what it was expected to take
 TINY_PARAMETERS = 2e5
@@ -67,7 +67,7 @@ def foresee(db: Database, lease: Lease, config: Mapping[str, Any]) -> None:
     raises TooLittleDisk where the disk would be full before its end.
     """
     run = runs.get(db, lease.run_id)
-    told = estimate_run(db, run.kind, config)
+    told = estimate_run(db, run.kind, _with_its_file(db, run.id, config))
     if predicted(db, run.id) is None:
         kept = ("seconds", "seconds_low", "seconds_high", "memory_gb", "disk_gb", "runs")
         runs.add_metrics(db, lease, PREDICTED_SERIES, 0, {name: getattr(told, name) for name in kept})
@@ -178,6 +178,8 @@ def _ended(db: Database, run: Run) -> Ended | None:
     folder = _published_folder(db, result)
     if run.kind == "train-policy" and folder and (own := own_lora.lora_of(folder)):
         config = _changed(config, lora=own)
+    if run.kind == "score":
+        config = _left_to_do(db, run.kind, _with_its_file(db, run.id, config))
     size = _size(folder) if folder else None
     return Ended(
         id=run.id,
@@ -201,8 +203,11 @@ def _switches(db: Database, run: Run) -> dict[str, str]:
     return {name: "on" if kept[name] else "off" for name in environment.CHOSEN if name in kept}
 
 
-def _left_to_do(db: Database, kind: str, config: Mapping[str, Any]) -> Mapping[str, Any]:
+def _left_to_do(db: Database, kind: str, config: Mapping[str, Any]) -> dict[str, Any]:
     """The settings of what is left to do."""
+    if kind == "score":
+        file = Path(config["file"])
+        return {**config, READ: file.stat().st_size / CHARACTERS_A_TOKEN if file.is_file() else 0}
     if kind == "evaluate":
         try:
             sides = [policy.name for policy in sides_of(db, config["policies"])]
@@ -210,7 +215,7 @@ def _left_to_do(db: Database, kind: str, config: Mapping[str, Any]) -> Mapping[s
             sides = []
         return {**config, THERE: _texts_there(db, config, sides)}
     if kind != "train-policy":
-        return config
+        return dict(config)
     start = own_lora.starts_from(db, config)
     if start and (own := own_lora.of_policy(db.folder, start)):  # its adapter stays as large as it is
         config = _changed(config, lora=own)
@@ -218,6 +223,12 @@ def _left_to_do(db: Database, kind: str, config: Mapping[str, Any]) -> Mapping[s
         return {**config, GOES_ON: start is not None and start.folder is not None}
     done = resuming.step_of(db, runs.get(db, config["resume_from"])) or 0
     return _changed(config, steps=max(0, training_of(config)["steps"] - done))
+
+
+def _with_its_file(db: Database, run_id: int, config: Mapping[str, Any]) -> dict[str, Any]:
+    """The settings of a run with the file that it scores as it lies in its folder: they keep the file's name alone."""
+    there = {"file": str(resuming.run_folder(db.folder, run_id) / resuming.INPUT)} if "file" in config else {}
+    return {**config, **there}
 
 
 def _texts_there(db: Database, config: Mapping[str, Any], names: Sequence[str], before: int | None = None) -> int:

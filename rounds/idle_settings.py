@@ -52,7 +52,9 @@ _RULES = {
         _CountsWith("guards.held_out_every", "held_out_prompts", "from_1", _some),
         _CountsWith("held_out_prompts", "guards.held_out_every", "from_1", _some),
         _CountsWith(
-            "reward_uncertainty_penalty", "reward_combination", "taken_off",
+            "reward_uncertainty_penalty",
+            "reward_combination",
+            "taken_off",
             lambda value: value in ("head", "mean-minus-variance"),
         ),
         _CountsWith("imitation_batch", "imitation_coefficient", "above_0", _some),

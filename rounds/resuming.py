@@ -23,6 +23,7 @@ from rounds.settings import SettingsError, parse
 RESUMABLE = ("train-policy",)
 ENDED_EARLY = ("failed", "cancelled")
 CHECKPOINTS = "checkpoints"  # in a run's folder
+INPUT = "input.jsonl"  # the file that it scores
 REWARD = "reward.json"  # what the first attempt fixed of the reward's parts
 OF_NO_ACCOUNT = ("resume_from", "start_policy", "reward_model", "shown_prompts", "shown_times", "compute")
 """Settings that may differ: names are given for what the old run took as the latest; how an update is computed changes

@@ -22,7 +22,6 @@ from rounds.settings import StudySettings
 PRIORITIES = {"sample": 10}
 """Runs that a person waits for come first; all others in the order in which they were asked for."""
 BATCH_OF_REFILL = 8
-INPUT = "input.jsonl"  # in a run's folder: the file that it scores
 IMPORTED_ADAPTER = "adapter"  # in a run's folder: the adapter that it imports
 
 
@@ -75,7 +74,7 @@ def retry_run(db: Database, run_id: int, *, from_checkpoint: bool = False) -> Ru
             config = {**old.config, **({"resume_from": None} if "resume_from" in old.config else {})}
         run = run_rows.retry(db, run_id, config=config)
         _clear_folder(db, run)
-        kept = resuming.run_folder(db.folder, old.id) / INPUT
+        kept = resuming.run_folder(db.folder, old.id) / resuming.INPUT
         if kept.is_file():
             _copy_input(kept, db, run)
         if (kept.parent / IMPORTED_ADAPTER).is_dir():
@@ -169,7 +168,7 @@ def _clear_folder(db: Database, run: Run) -> None:
 def _copy_input(source: Path, db: Database, run: Run) -> None:
     folder = resuming.run_folder(db.folder, run.id)
     folder.mkdir(parents=True, exist_ok=True)
-    shutil.copyfile(source, folder / INPUT)
+    shutil.copyfile(source, folder / resuming.INPUT)
 
 
 def _copy_adapter(source: Path, db: Database, run: Run) -> None:

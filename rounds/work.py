@@ -27,6 +27,7 @@ LIKELIHOOD_PASSES = 3  # the policy and the base at the study's temperature, the
 LEARNED_SHARE = 2 / 3  # of the layers: what a learned reward reads
 PROMPT_TOKENS = 40
 THERE = "texts_there"  # beside the settings of an evaluation: its texts that were drawn before
+READ = "read_tokens"  # beside those of a scoring run: how long its file is
 GOES_ON = "goes_on"  # beside those of a policy run: it starts from a policy that was trained or imported
 DRAWN_TOGETHER = 64
 REFERENCE_PARAMETERS = 135e6
@@ -98,6 +99,8 @@ def work_seconds(kind: str, config: Mapping[str, Any], facts: Facts, judgments: 
         return drawn + (read + trained) * float(reward["depth"])
     if kind == "train-policy":
         return policy_seconds(config, facts, judgments)
+    if kind == "score":
+        return float(config.get(READ, 0)) * LEARNED_SHARE * READ_TOKEN_SECONDS
     return START_SECONDS
 
 

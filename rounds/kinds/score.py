@@ -19,9 +19,9 @@ from reward_training.records import Pair, Text
 from reward_training.training import figures
 from rounds.context import RunContext
 from rounds.plain import plain
+from rounds.resuming import INPUT
 from rounds.settings import StudySettings
 from rounds.texts import with_system_prompt
-from rounds.verbs import INPUT
 
 BATCH = 32
 OUTPUT = "scores.jsonl"

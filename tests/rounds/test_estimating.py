@@ -10,7 +10,7 @@ import pytest
 
 from feedback_store import clock, policies, runs
 from feedback_store.database import Database
-from rounds import environment, estimates, estimating, failures, run_views
+from rounds import environment, estimates, estimating, failures, run_views, verbs
 from rounds.settings import parse
 from rounds.work import THERE
 from rounds.worker import Worker
@@ -47,6 +47,24 @@ def test_what_was_predicted_stands_beside_what_it_took(db: Database, monkeypatch
     ended = replace(run, progress={"peak_memory_gb": 1.5 * seen["predicted"]["memory_gb"]})
     took = pytest.approx(seen["seconds"] / seen["predicted"]["seconds"], abs=0.01)
     assert estimating.against_predicted(db, ended) == {"seconds": took, "memory_gb": 1.5}
+
+
+def test_a_scoring_run_goes_by_the_length_of_its_file(db: Database, tmp_path: Path):
+    runs.enqueue(db, "train-reward", {})  # a file can be scored behind it
+    short, long = tmp_path / "short.jsonl", tmp_path / "long.jsonl"
+    short.write_text("{}\n")
+    long.write_text("{}\n" * 100_000)
+    estimates_of = [
+        estimating.estimate_run(db, "score", parse("score", {"file": str(path)})).seconds for path in (short, long)
+    ]
+    run = verbs.start_run(db, "score", {"file": str(long)}, priority=9)
+    lease = runs.claim(db, "test", lease_seconds=60)
+    assert lease is not None
+    assert lease.run_id == run.id
+    estimating.foresee(db, lease, run.config)
+    told = estimating.predicted(db, run.id)
+    assert told is not None
+    assert told["seconds"] == estimates_of[1] > estimates_of[0]
 
 
 def test_a_run_that_would_fill_the_disk_fails_in_words_before_it_begins(db: Database, monkeypatch: pytest.MonkeyPatch):
