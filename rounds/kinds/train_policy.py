@@ -182,10 +182,18 @@ def _item(context: RunContext, prompt: Prompt) -> PromptItem:
 
 
 def _training_settings(context: RunContext) -> TrainingSettings:
-    """The settings of the algorithm; the temperature is the study's, as everywhere."""
+    """The settings of the algorithm; the temperature is the study's, as everywhere. That may have changed since the
+    run, or the one that it does over, was put into the queue.
+    """
     settings: TrainPolicySettings = context.settings
-    training = settings.training
-    sampling = training.sampling.model_copy(update={"temperature": context.study.sampling.temperature})
+    training, temperature = settings.training, context.study.sampling.temperature
+    if training.sampling.temperature != temperature:
+        context.log(
+            f"The run's settings say temperature {training.sampling.temperature:g}, the study's have said "
+            f"{temperature:g} since: the policy is trained at {temperature:g}.",
+            level="warning",
+        )
+    sampling = training.sampling.model_copy(update={"temperature": temperature})
     return training.model_copy(update={"sampling": sampling})
 
 

@@ -24,7 +24,7 @@ STUDY = StudySettings.model_validate({"base": "tiny:", "sampling": {"temperature
 def test_every_algorithm_trains_at_the_temperature_of_the_study(algorithm: Algorithm) -> None:
     settings = TrainPolicySettings(algorithm=algorithm)
     assert settings.training.sampling.temperature != 1.3
-    found = train_policy._training_settings(SimpleNamespace(settings=settings, study=STUDY))
+    found = train_policy._training_settings(SimpleNamespace(settings=settings, study=STUDY, log=lambda *_, **__: None))
     assert found.sampling.temperature == 1.3
     rest = found.model_copy(update={"sampling": settings.training.sampling})
     assert rest == settings.training, "and nothing else is changed"
@@ -50,6 +50,8 @@ def test_a_run_trains_at_it_also_where_it_was_changed_after_the_run_was_asked_fo
     assert "far enough" in str(runs.get(db, run.id).error)
     assert run.config["ppo"]["sampling"]["temperature"] == 0.7
     assert [settings.sampling.temperature for settings in handed] == [1.3]
+    said = [line.text for line in runs.logs(db, run.id) if line.level == "warning"]
+    assert any("settings say temperature 0.7, the study's have said 1.3 since" in words for words in said)
 
 
 def test_texts_are_drawn_at_it(monkeypatch: pytest.MonkeyPatch) -> None:
