@@ -147,6 +147,11 @@ def listing(
     return [_completion(row) for row in db.rows(sql, {**chosen, "limit": -1 if limit is None else limit})]
 
 
+def latest_id(db: Database) -> int:
+    """Return the number of the completion that came last, 0 before there is one."""
+    return int(db.value("SELECT COALESCE(MAX(id), 0) FROM completions"))
+
+
 def mean_tokens(db: Database, latest: int) -> float | None:
     """Return how long the latest completions are on average, where there are any whose tokens were counted."""
     sql = "SELECT token_count FROM completions WHERE token_count IS NOT NULL ORDER BY id DESC LIMIT ?"

@@ -4,6 +4,7 @@ Which policy is current is a setting of the study (`current_policy`), so its his
 """
 
 import json
+from collections.abc import Mapping
 from dataclasses import dataclass
 from typing import Any
 
@@ -165,6 +166,13 @@ def publish(
             study_settings.put(db, CURRENT, policy.id, by=f"{BY_RUN} {lease.run_id}", now=moment)
             rounds.begin_next(db, policy.id, now=moment)
         return policy
+
+
+def is_unchanged(metrics: Mapping[str, Any]) -> bool:
+    """Whether the figures of a trained policy, or its run's result, say that it is no other than the one that it was
+    trained from. Those of a version before tell how many steps were kept alone.
+    """
+    return bool(metrics.get("unchanged", metrics.get("kept_steps") == 0))
 
 
 def _stays_current(db: Database, lease: runs.Lease, new: Policy, same_as: Policy | None, now: str) -> Policy | None:

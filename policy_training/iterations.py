@@ -73,8 +73,9 @@ def iterations(learner: Learner, given: Given, settings: TrainingSettings) -> It
         rollouts = collect(given, learner, settings, step)
         metrics, alarms = _measured(learner, given, settings, step, rollouts)
         measured_at = time.monotonic()
-        learner.stopped = _reason_to_stop(alarms, settings, f"at step {step}")
-        if step == settings.steps or learner.stopped is not None:
+        reason = _reason_to_stop(alarms, settings, f"at step {step}")
+        if step == settings.steps or reason is not None:
+            learner.stopped = reason if step < settings.steps else None  # at the end there is nothing left to stop
             given.on_step(StepReport(step, settings.steps, metrics, alarms))
             return
         learner.decay_rates(step, settings)

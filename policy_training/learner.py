@@ -28,7 +28,8 @@ ADAM_EPSILON = 1e-5
 @dataclass(frozen=True)
 class TrainedPolicy:
     """The policy that was kept (iterations.py), `steps` iterations after the start. `metrics` are of its own fresh
-    samples. `value_head` is None where the algorithm has none. `stopped_early`: why, in words.
+    samples. `value_head` is None where the algorithm has none. `stopped_early`: why, in words. `unchanged`: it is no
+    other than the policy that the run started from, for no step was kept, or none moved a weight.
     """
 
     model: LanguageModel
@@ -37,6 +38,7 @@ class TrainedPolicy:
     metrics: dict[str, float]
     steps: int
     stopped_early: str | None
+    unchanged: bool
 
     def save(self, folder: Path) -> None:
         """Writes the adapter in PEFT's layout into `folder`/adapter, and the value head beside it."""
@@ -60,6 +62,7 @@ class Learner:
     kept: dict[str, Tensor] = field(default_factory=dict)  # weights of the policy that is returned so far
     kept_metrics: dict[str, float] = field(default_factory=dict)
     kept_steps: int = 0
+    has_moved: bool = False  # whether what is kept is another policy than the start
     skipped_in_a_row: int = 0
     best_held_out: list[float] = field(default_factory=list)  # scores on the held-out prompts, of highest mean so far
     best_proxy: Reading | None = None  # of the policy that they are of: its score in training
@@ -120,6 +123,10 @@ class Learner:
         `metrics` a copy is kept, since an iteration adds what the update away from this policy was like."""
         if held_out and (not self.best_held_out or fmean(held_out) >= fmean(self.best_held_out)):
             self.best_held_out, self.best_proxy = held_out, proxy
+        own = self.model.adapters.parameters(self.adapter)
+        self.has_moved |= any(
+            not torch.equal(self.kept.get(name, one).to(one.device), one) for name, one in own.items()
+        )
         self.kept = {name: value.detach().clone() for name, value in self.weights().items()}
         self.kept_metrics, self.kept_steps = dict(metrics), step
 
@@ -134,8 +141,9 @@ class Learner:
         """The policy that was kept, put back into the adapter."""
         self.put_back(self.kept)
         return TrainedPolicy(
-            self.model, self.adapter, self.value_head, self.kept_metrics, self.kept_steps, self.stopped
-        )
+            self.model, self.adapter, self.value_head, self.kept_metrics, self.kept_steps, self.stopped,
+            unchanged=not self.has_moved,
+        )  # fmt: skip
 
     def save(self, folder: Path, step: int, report: dict[str, Any]) -> None:
         """Writes a checkpoint after `step` iterations; `report` is what is told of the last of them."""
@@ -146,6 +154,7 @@ class Learner:
             "report": report,
             "kept_metrics": self.kept_metrics,
             "kept_steps": self.kept_steps,
+            "has_moved": self.has_moved,
             "best_held_out": self.best_held_out,
             "best_proxy": asdict(self.best_proxy) if self.best_proxy else None,
             "usual_readings": asdict(self.usual_readings) if self.usual_readings else None,
@@ -164,6 +173,7 @@ class Learner:
         self.put_back(checkpoint.group("weights"))
         self.kept = checkpoint.group("kept")
         self.kept_metrics, self.kept_steps = checkpoint.state["kept_metrics"], checkpoint.state["kept_steps"]
+        self.has_moved = checkpoint.state.get("has_moved", self.kept_steps > 0)  # a version before did not tell
         restore_optimizer(self.optimizer, checkpoint.group("optimizer"))
         self.controller = KLController(checkpoint.state["beta"], self.controller.target_nats, self.controller.horizon)
         best = checkpoint.state["best_proxy"]

@@ -5,12 +5,11 @@ from collections.abc import Sequence
 import torch
 from torch import Tensor
 
-from language_models.batches import shared_prompt_batches
 from language_models.log_probs import completion_pass
 from language_models.sampling import Sampled, sample
 from policy_training.guards import Readings, Without, distinct_pairs_without, equal_to_another, jackknifed, reading
 from policy_training.records import Given, PromptItem
-from policy_training.rollouts import draw_requests
+from policy_training.rollouts import draw_requests, within_budget
 from policy_training.settings import TrainingSettings
 
 
@@ -53,8 +52,7 @@ def reference_readings(given: Given, settings: TrainingSettings) -> Readings:
     prompts, completions = [item.token_ids for item in items], [one.token_ids for one in sampled]
     nats = torch.zeros(len(items))
     with torch.no_grad(), model.adapters.using(given.reference_adapter):
-        parts = shared_prompt_batches(prompts, completions, settings.tokens_per_batch)
-        for rows, batch in model.in_parts(prompts, completions, parts):
+        for rows, batch in within_budget(model, prompts, completions, settings.tokens_per_batch):
             entropy = completion_pass(model, batch, settings.sampling.temperature, with_entropy=True).entropy
             assert entropy is not None
             nats[rows] = entropy.sum(1).cpu()

@@ -111,8 +111,8 @@ class Given:
 
     Trains `adapter` from the policy in `start_folder` (None: from the base). `reference_adapter` names a loaded adapter
     (None: the base). Training goes on from the newest checkpoint in `checkpoint_folder`. `reward_figures`: what
-    there is to tell of the scores that `reward` gave last. `check` is called in the midst of long readings and may
-    raise to stop.
+    there is to tell of the scores that `reward` gave last. `check` is called in the midst of long readings and
+    between optimiser steps, and may raise to stop: an iteration that was begun is done again.
     """
 
     model: LanguageModel

@@ -2,7 +2,7 @@
 step."""
 
 import time
-from collections.abc import Sequence
+from collections.abc import Iterator, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -12,6 +12,7 @@ from torch import Tensor
 
 from language_models.batches import Batch, shared_prompt_batches, token_batches
 from language_models.log_probs import completion_pass
+from language_models.model import LanguageModel
 from language_models.pause_points import pause_point
 from language_models.sampling import Sampled, SampleRequest, sample
 from language_models.seeds import completion_seed
@@ -66,13 +67,21 @@ def draw_requests(
     return items, requests
 
 
+def within_budget(
+    model: LanguageModel, prompts: Sequence[Sequence[int]], completions: Sequence[Sequence[int]], tokens: int
+) -> Iterator[tuple[Sequence[int], Batch]]:
+    """Rows in batches of so many tokens at most, each with its places. Those of one prompt stand together, but where no
+    prompt can be computed once (layers are computed again, or compiled): they would pass the budget.
+    """
+    split = token_batches if model.whole_rows else shared_prompt_batches
+    return model.in_parts(prompts, completions, split(prompts, completions, tokens))
+
+
 def lay_out(
     learner: Learner, items: list[PromptItem], sampled: list[Sampled], settings: TrainingSettings, step: int
 ) -> list[list[MicroBatch]]:
-    """Splits the rows at random into mini-batches, each into micro-batches of like length within the token budget.
-
-    Rows of one prompt stand together, but for an update that can compute no prompt once: it would pass the budget.
-    What frozen layers make of the rows is computed here.
+    """Splits the rows at random into mini-batches, each into micro-batches of like length within the token budget. What
+    frozen layers make of the rows is computed here.
     """
     model = learner.model
     order = np.random.default_rng([settings.seed, 2, step]).permutation(len(items))
@@ -80,10 +89,8 @@ def lay_out(
     for part in np.array_split(order, min(settings.minibatches, len(items))):
         prompts = [items[row].token_ids for row in part]
         completions = [sampled[row].token_ids for row in part]
-        split = token_batches if model.whole_rows else shared_prompt_batches
-        together = split(prompts, completions, settings.tokens_per_batch)
         micro_batches = []
-        for places, batch in model.in_parts(prompts, completions, together):
+        for places, batch in within_budget(model, prompts, completions, settings.tokens_per_batch):
             if learner.frozen:
                 with model.adapters.using(learner.adapter):
                     batch = model.with_lower_states(batch, learner.frozen)

@@ -62,6 +62,7 @@ def optimise(
     skipped = 0
     for epoch in range(epochs):
         for number, minibatch in enumerate(rollouts.minibatches):
+            given.check()
             figures = accumulate(learner, minibatch, rollouts, settings.sampling.temperature, losses)
             if figures["approx_kl"] > 1.5 * update_kl_target:
                 learner.optimizer.zero_grad(set_to_none=True)

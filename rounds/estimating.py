@@ -112,6 +112,7 @@ def facts(db: Database) -> Facts:
         sampling_rows=study.sampling.batch_size,
         prompt_tokens=PROMPT_TOKENS if characters is None else TEMPLATE_TOKENS + characters / CHARACTERS_A_TOKEN,
         completion_tokens=completions.mean_tokens(db, latest=TEXTS_LOOKED_AT),
+        texts=completions.latest_id(db),
         has_reward=reward_models.latest(db) is not None,
         cores=int(seen.get("threads") or wanted_threads()),
         gpu=seen["device"] not in ("cpu", "mps") if "device" in seen else NVIDIA.is_dir(),
@@ -184,7 +185,7 @@ def _ended(db: Database, run: Run) -> Ended | None:
     return Ended(
         id=run.id,
         config=config,
-        judgments=int(result.get("judgments") or 0),
+        judgments=int(result.get("judgments") or len(runs.judgments_of(db, run.id))),
         seconds=run.seconds_at_work or 0.0,
         memory_gb=run.progress.get("peak_memory_gb") if run.progress else None,
         published_gb=size / GIGABYTE if size else None,

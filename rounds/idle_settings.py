@@ -33,6 +33,7 @@ NEEDED = {
     "from_1": "1 or more",
     "named": "the name of a policy or more",
     "by_rule": "margin or information",
+    "with_improved": "improved or both",
     "taken_off": "head or mean-minus-variance",
 }
 """Words of values that are needed, by the code under which pages say them."""
@@ -60,6 +61,8 @@ _RULES = {
         _CountsWith("imitation_batch", "imitation_coefficient", "above_0", _some),
         _CountsWith("demonstrations", "imitation_coefficient", "above_0", _some),
         _CountsWith("improved_weight", "imitation_coefficient", "above_0", _some),
+        _CountsWith("improved_weight", "demonstrations", "with_improved", lambda value: value != "chosen"),
+        _CountsWith("shown_times", "shown_prompts", "from_1", _some),
         _CountsWith("truncation_penalty", "truncated", "penalty", lambda value: value == "penalty"),
         _CountsWith("kl_target_nats", "kl_coefficient", "above_0", _some),
         _CountsWith("kl_horizon", "kl_coefficient", "above_0", _some),

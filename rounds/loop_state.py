@@ -188,7 +188,7 @@ def _policy(policy: Policy, names: dict[int, str]) -> PolicyView:
         name=policy.name,
         kind=policy.kind,
         parent=parent,
-        unchanged=policy.metrics.get("kept_steps") == 0,
+        unchanged=policies.is_unchanged(policy.metrics),
         created_at=policy.created_at,
     )
 

@@ -43,15 +43,13 @@ from rounds.context import RunContext
 from rounds.drawing import storable
 from rounds.policy_settings import TrainPolicySettings
 from rounds.reference_samples import reference_samples
-from rounds.reward_parts import OWN, RewardPart, names_of
+from rounds.reward_parts import OWN, RewardPart, is_normalised, names_of
 from rounds.reward_sources import PromptTexts, earlier_texts, good_answers
 from rounds.texts import text_of
 from rounds.whole_file import write_whole
+from rounds.work import LENGTH_TEXTS
 
 MOST_REQUESTS = 200  # whose mean is taken off an embedding
-LENGTH_TEXTS = 512
-"""Completions that the line of length is fitted to, where so many are there: fitted to n, it leaves other texts a rank
-correlation that is uncertain by 1 / sqrt(n)."""
 
 
 class PolicyReward:
@@ -76,6 +74,11 @@ class PolicyReward:
         self.context.check()
         self.context.let_others_in()
         self._last = self.scored(_drawn(items, sampled))
+        for name in self._last.constant if len(sampled) > 1 else ():
+            self._warn(
+                f"The reward function {name} gave all {len(sampled)} completions the same: it teaches nothing here."
+            )
+        self._warn_of_silence(self._last, "completions")
         return self._last.totals
 
     def learned(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
@@ -88,28 +91,17 @@ class PolicyReward:
         return [(score - part.mean) / part.sd for score in scores]
 
     def scored(self, texts: Sequence[Text]) -> Scored:
-        """Scores with their parts; what is odd about them is said in the log, once a part."""
-        found = self.composite.scored([one.prompt for one in texts], _completions(texts))
-        for name in found.constant if len(texts) > 1 else ():
-            self._warn(
-                f"The reward function {name} gave all {len(texts)} completions the same: it teaches nothing here."
-            )
-        for name, count in found.unscored.items():
-            if count:
-                self._warn(
-                    f"The reward function {name} said nothing of {count} of {len(texts)} completions (no reference, "
-                    "or a language that it does not know); they count as neutral.",
-                    about=f"unscored {name}",
-                )
-        return found
+        """Scores with their parts."""
+        return self.composite.scored([one.prompt for one in texts], _completions(texts))
 
     def held_out(self, items: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
         """Scores that tell which policy of the run is kept: what the learned part does not know of their mean is taken
         off all of them."""
         texts = _drawn(items, sampled)
-        totals = self.composite.scored([one.prompt for one in texts], _completions(texts)).totals
+        found = self.scored(texts)
+        self._warn_of_silence(found, "held-out completions")
         penalty = self._doubt(texts)
-        return [total - penalty for total in totals]
+        return [total - penalty for total in found.totals]
 
     def readings(self) -> dict[str, float]:
         """What each part added to the mean score of the last batch, and of which share it said nothing; empty where
@@ -241,7 +233,7 @@ class PolicyReward:
     def _until(self) -> int:
         if "earlier_until" in self._fixed:
             return int(self._fixed["earlier_until"])
-        return max((one.id for one in completion_rows.listing(self.context.db)), default=0)
+        return completion_rows.latest_id(self.context.db)
 
     @cached_property
     def _reference(self) -> list[tuple[Text, int]]:
@@ -269,7 +261,8 @@ class PolicyReward:
             made = [replace(part, mean=fixed[part.name]["mean"], sd=fixed[part.name]["sd"]) for part in parts]
             return Composite(made, identify)
         composite = Composite(parts, identify)
-        leave = [name for name, asked in self.asked.items() if self._is_normalised(asked.function)]
+        config = self.context.settings.model_dump()
+        leave = [name for name, asked in self.asked.items() if is_normalised(asked.function, config)]
         if len(leave) < len(parts):
             texts = [text for text, _ in self._reference]
             self.context.report("scoring the reference policy")
@@ -284,16 +277,6 @@ class PolicyReward:
         self._write_down()
         return composite
 
-    def _is_normalised(self, function: str) -> bool:
-        """Whether its scores have mean 0 and sd 1 on the reference policy's texts already. The learned reward's have
-        not once something is taken off them: beta would change its meaning with it."""
-        settings: TrainPolicySettings = self.context.settings
-        if function.startswith(OWN) or not function_registry.describe(function).normalised:
-            return False
-        return (settings.reward_combination, settings.reward_uncertainty_penalty, settings.length_correction) == (
-            "head", 0.0, 0.0,
-        )  # fmt: skip
-
     def _write_down(self) -> None:
         fixed: dict[str, Any] = {"parts": {one["name"]: one for one in self.provenance()}}
         if self.row is not None and self.context.settings.length_correction > 0:
@@ -305,6 +288,15 @@ class PolicyReward:
         if "_references" in self.__dict__:
             fixed["judged_for"] = self.context.run.id
         write_whole(self.context.file(resuming.REWARD), json.dumps(fixed, indent=1))
+
+    def _warn_of_silence(self, found: Scored, which: str) -> None:
+        for name, count in found.unscored.items():
+            if count:
+                self._warn(
+                    f"The reward function {name} said nothing of {count} of {len(found.totals)} {which} (no reference, "
+                    "or a language that it does not know); they count as neutral.",
+                    about=f"{name} of {which}",
+                )
 
     def _warn(self, words: str, *, about: str | None = None) -> None:
         about = about or words

@@ -122,11 +122,15 @@ class TrainPolicySettings(BaseModel):
             )
         return shaping
 
-    @field_validator("reward_model", "reward_combination", "reward_uncertainty_penalty", "length_correction")
+    @field_validator(
+        "reward_model", "reward_combination", "reward_uncertainty_penalty", "length_correction", "held_out_penalty"
+    )
     @classmethod
     def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
         rewards = info.data.get("rewards")  # None where they are wrong themselves
         is_idle = value in (cls.model_fields[info.field_name or ""].default, 0)
+        if info.field_name == "reward_model" and _takes_judgments(info.data):  # it says how far each is relied on
+            return value
         if not is_idle and rewards is not None and all(one.function != "learned" for one in rewards):
             raise PydanticCustomError(
                 "fault.not_learned",
@@ -141,6 +145,13 @@ class TrainPolicySettings(BaseModel):
         """The settings of the algorithm that is chosen."""
         found: TrainingSettings = getattr(self, self.algorithm)
         return found
+
+
+def _takes_judgments(data: Mapping[str, Any]) -> bool:
+    """Whether what is read so far of settings trains straight on judgments, or on them as well."""
+    training = data.get(data.get("algorithm", ""))  # None where it is wrong itself
+    beside = getattr(training, "imitation_coefficient", 0)
+    return bool(beside) or hasattr(training, "pairs_per_step") or hasattr(training, "demonstrations_per_step")
 
 
 def training_of(config: Mapping[str, Any]) -> dict[str, Any]:

@@ -52,6 +52,19 @@ def with_doubts(context: RunContext, report: StepReport, row: RewardRow | None) 
     return replace(report, alarms=[*report.alarms, Alarm(unproven_reward.CODE, least, unproven_reward.CHANCE)])
 
 
+def of_rewards_left_out(context: RunContext) -> None:
+    """Of the parts that count for nothing where the study has no reward model, which another part is made of: the
+    algorithm trains without a reward then, and none tells which policy is kept."""
+    left = [one.function for one in context.settings.rewards if one.function != "learned"]
+    if left:
+        context.log(
+            f"There is no reward model yet, so no reward is computed at all, {', '.join(left)} neither: "
+            f"{context.settings.algorithm} needs none, and the last policy within the limits is kept. Train a reward "
+            "model first, or leave learned out of the rewards.",
+            level="warning",
+        )
+
+
 def of_passed_over_checkpoints(context: RunContext) -> None:
     """Checkpoints that fail their check are no secret: the disk may be failing."""
     there = resuming.steps(context.checkpoints)
@@ -67,19 +80,27 @@ def of_passed_over_checkpoints(context: RunContext) -> None:
 
 
 def of_what_is_published(context: RunContext, trained: TrainedPolicy, start: Policy) -> None:
-    """Where not all of the steps that were taken are in the policy."""
-    steps = context.settings.training.steps
+    """Where it is the start once more, or not all of the steps that were taken are in it."""
+    steps, was_watched = context.settings.training.steps, "held_out" in trained.metrics
     if trained.steps == 0:
+        better = " and not clearly worse on held-out prompts" if was_watched else ""
         context.log(
-            f"Every policy that was looked at is past a limit or clearly worse on held-out prompts than {start.name}, "
-            "which this run started from: what is published is the same. Judge more pairs, or take smaller steps "
-            "(learning_rate).",
+            f"No later policy than {start.name}, which this run started from, is within the limits{better}: what is "
+            "published is the same. Judge more pairs, or take smaller steps (learning_rate).",
+            level="warning",
+        )
+    elif trained.unchanged:
+        context.log(
+            f"No step changed a weight: what is published is the same as {start.name}, which this run started from. "
+            "Where all completions of a prompt score alike, or all are left out, there is nothing to learn: look at "
+            "the rewards.",
             level="warning",
         )
     elif trained.steps < steps:
+        better = " and not clearly worse on held-out prompts than the best" if was_watched else ""
         context.log(
             f"What is published is the policy after {trained.steps} of {steps} steps, the last that is within the "
-            "limits and not clearly worse on held-out prompts than the best."
+            f"limits{better}."
         )
 
 

@@ -3,6 +3,7 @@
 from __future__ import annotations
 
 import re
+from collections.abc import Mapping, Sequence
 from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field, model_validator
@@ -68,3 +69,24 @@ def names_of(parts: list[str]) -> list[str]:
 def uses_learned(rewards: Any) -> bool:
     """Whether the reward model is a part of stored settings; those from before there were parts have it alone."""
     return rewards is None or any(one["function"] == "learned" for one in rewards)
+
+
+def takes_off(config: Mapping[str, Any]) -> bool:
+    """Whether a run's settings change the learned reward's scores, so that it has neither their zero nor their unit."""
+    usual = {"reward_combination": "head", "reward_uncertainty_penalty": 0.0, "length_correction": 0.0}
+    return any(config[name] != value for name, value in usual.items())
+
+
+def is_normalised(function: str, config: Mapping[str, Any]) -> bool:
+    """Whether a part has mean 0 and sd 1 on the reference policy's texts already. The learned reward has not once
+    something is taken off it: beta would change its meaning with it.
+    """
+    if function.startswith(OWN) or not function_registry.describe(function).normalised:
+        return False
+    return not takes_off(config)
+
+
+def uses_references(parts: Sequence[RewardPart]) -> bool:
+    """Whether a part reads good answers of people."""
+    known = (one.function for one in parts if not one.function.startswith(OWN))
+    return any("references" in function_registry.describe(name).needs for name in known)

@@ -22,6 +22,7 @@ from rounds.beginnings import Beginning
 from rounds.context import RunContext
 from rounds.known_people import EXPECTED, people_of
 from rounds.policy_settings import TrainPolicySettings
+from rounds.reward_parts import uses_references
 
 Tokens = list[int]
 
@@ -36,12 +37,15 @@ class TrainingData:
 
 def label_snapshot(context: RunContext, began: Beginning) -> list[int]:
     """The judgments that a run trains on: those of its first attempt or of the run that it goes on from, else all that
-    count now, on the training prompts that it began with. They are written down."""
+    count now, on the training prompts that it began with. They are written down; with those on other prompts where the
+    reward reads good answers, which are of held-out prompts too (reward_sources.py).
+    """
     kept = runs.judgments_of(context.db, context.run.id)
     if not kept and context.settings.resume_from is not None:
         kept = runs.judgments_of(context.db, context.settings.resume_from)
         runs.snapshot(context.db, context.lease, kept)
-    return kept or snapshots.take(context.db, context.lease, on_prompts=began.prompt_ids or [])
+    on_prompts = None if uses_references(context.settings.rewards) else began.prompt_ids or []
+    return kept or snapshots.take(context.db, context.lease, on_prompts=on_prompts)
 
 
 def training_data(

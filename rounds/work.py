@@ -12,9 +12,10 @@ from math import ceil, inf
 from typing import Any
 
 from language_models.settings import Precision
+from policy_training.algorithm_registry import describe
 from rounds import blind_pairs
 from rounds.policy_settings import training_of
-from rounds.reward_parts import uses_learned
+from rounds.reward_parts import is_normalised, uses_learned
 
 DRAWN_STEP_SECONDS = 0.08  # a forward pass of one token for a batch, however many texts are in it
 DRAWN_TOKEN_SECONDS = 0.0016  # and what each text in it adds
@@ -30,6 +31,9 @@ THERE = "texts_there"  # beside the settings of an evaluation: its texts that we
 READ = "read_tokens"  # beside those of a scoring run: how long its file is
 GOES_ON = "goes_on"  # beside those of a policy run: it starts from a policy that was trained or imported
 DRAWN_TOGETHER = 64
+LENGTH_TEXTS = 512
+"""Completions that the line of length is fitted to, where so many are there: fitted to n, it leaves other texts a rank
+correlation that is uncertain by 1 / sqrt(n)."""
 REFERENCE_PARAMETERS = 135e6
 REFERENCE_CORES = 2
 CORES_POWER = 0.8  # small matrices do not fill many cores
@@ -40,8 +44,8 @@ GPU_FACTOR = 1 / 30  # not measured
 class Facts:
     """What the work depends on besides the settings, and the machine. Disk and memory in units of 10^9 bytes; None
     where the machine does not tell. `sampling_rows`: texts that the study draws together. `completion_tokens`: how long
-    texts of this study are on average, None before there are any. `base_files_gb`: the base's weights as they lie on
-    the disk. `promised_disk_gb`: what runs that wait or are at work will leave there.
+    texts of this study are on average, None before there are any; `texts`: how many there are. `base_files_gb`: the
+    base's weights as they lie on the disk. `promised_disk_gb`: what runs that wait or are at work will leave there.
     """
 
     parameters: float
@@ -53,6 +57,7 @@ class Facts:
     prompt_tokens: float = PROMPT_TOKENS
     completion_tokens: float | None = None
     has_reward: bool = False
+    texts: int = 0
     cores: int = REFERENCE_CORES
     gpu: bool = False
     precision: Precision = "fp32"
@@ -119,14 +124,20 @@ def policy_seconds(config: Mapping[str, Any], facts: Facts, judgments: int) -> f
     most = training["sampling"]["max_new_tokens"]
     whole = facts.prompt_tokens + facts.text_tokens(most)
     texts, steps = training["prompts_per_step"] * training["samples_per_prompt"], training["steps"]
-    reward_passes = LEARNED_SHARE if uses_learned(config.get("rewards")) else 0
+    # An algorithm that needs no reward runs without the learned one where there is none.
+    is_scored = (
+        "reward" in describe(config["algorithm"]).needs or facts.has_reward or not uses_learned(config["rewards"])
+    )
+    reward_passes = LEARNED_SHARE if is_scored and uses_learned(config["rewards"]) else 0
     passes = 2 - training["frozen_share"] + reward_passes  # below, policy and reference are the same
     if config["shaping"] == "language_model":
         passes += 1
     elif config["shaping"] == "reward":  # read anew so many times, from half of the text on average
         passes += reward_passes * most / config["shaping_every"] / 2
     drawn = _drawn(texts, training["sampling"]["batch_size"], most, facts)
-    scaled = config["reference_samples"] if config["reward_uncertainty_penalty"] else 0  # zero and unit are taken anew
+    are_taken_anew = not all(is_normalised(one["function"], config) for one in config["rewards"])  # zero and unit
+    scaled = config["reference_samples"] if are_taken_anew else 0
+    scaled += min(LENGTH_TEXTS, facts.texts) if config["length_correction"] else 0
     scaled_seconds = scaled * reward_passes * whole * READ_TOKEN_SECONDS
     measured = (steps + 1) * (drawn + texts * passes * whole * READ_TOKEN_SECONDS)
     if config.get(GOES_ON):
@@ -136,7 +147,7 @@ def policy_seconds(config: Mapping[str, Any], facts: Facts, judgments: int) -> f
     trained = steps * whole * _trained_texts(training, texts) * token
     pairs = min(judgments or inf, steps * training.get("pairs_per_step", 0))  # read once each under the reference
     trained += 2 * pairs * whole * READ_TOKEN_SECONDS
-    held_out = min(config["held_out_prompts"], facts.holdout_prompts)
+    held_out = min(config["held_out_prompts"], facts.holdout_prompts) if is_scored else 0
     looks = _looks(steps, training["guards"]["held_out_every"]) if held_out else 0
     looked = looks * (
         _drawn(held_out, DRAWN_TOGETHER, most, facts) + held_out * reward_passes * whole * READ_TOKEN_SECONDS

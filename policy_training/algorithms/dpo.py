@@ -10,7 +10,6 @@ Each iteration measures fresh rollouts as every algorithm does, and takes `minib
 """
 
 from collections.abc import Sequence
-from pathlib import Path
 
 import numpy as np
 import torch
@@ -49,7 +48,7 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
         for now in iterations(learner, given, settings):
             drawn = _drawn(pairs, now.step, settings)
             chosen = [pairs[place] for place in drawn]
-            now.metrics.update(_update(learner, chosen, reference[drawn], nu, settings, given.checkpoint_folder))
+            now.metrics.update(_update(learner, chosen, reference[drawn], nu, settings, given))
     return learner.kept_policy()
 
 
@@ -82,12 +81,13 @@ def reference_log_probs(given: Given, pairs: Sequence[Preference], settings: Set
 
 
 def _update(
-    learner: Learner, pairs: Sequence[Preference], reference: Tensor, nu: float, settings: Settings, folder: Path
+    learner: Learner, pairs: Sequence[Preference], reference: Tensor, nu: float, settings: Settings, given: Given
 ) -> dict[str, float]:
     """One pass over the pairs of an iteration in mini-batches."""
     losses, skipped = [], 0
     shifts = torch.zeros(len(pairs), 2)  # log pi - log pi_ref of chosen and rejected, read before each step
     for part in np.array_split(np.arange(len(pairs)), min(settings.minibatches, len(pairs))):
+        given.check()
         learner.optimizer.zero_grad(set_to_none=True)
         loss, minibatch = 0.0, []
         for places in _micro_batches([pairs[row] for row in part], settings.tokens_per_batch):
@@ -102,7 +102,9 @@ def _update(
             shifts[rows] = moved.detach().cpu()
             minibatch.append(micro)
         losses.append(loss)
-        skipped += guarded_step(learner, minibatch, {"preference_loss": loss}, settings.max_grad_norm, folder)
+        skipped += guarded_step(
+            learner, minibatch, {"preference_loss": loss}, settings.max_grad_norm, given.checkpoint_folder
+        )
     taken = shifts.isfinite().all(1)  # what made a step be skipped is no figure to show
     return {
         **finite_mean("preference_loss", losses),

@@ -34,6 +34,7 @@ def train(given: Given, settings: Settings) -> TrainedPolicy:
             drawn = in_passes(len(demonstrations), settings.demonstrations_per_step, now.step, (settings.seed, 3))
             losses, skipped = [], 0
             for part in np.array_split(drawn, min(settings.minibatches, len(drawn))):
+                given.check()
                 learner.optimizer.zero_grad(set_to_none=True)
                 loss, minibatch = add_imitation_gradient(learner, [demonstrations[row] for row in part], settings)
                 losses.append(loss)

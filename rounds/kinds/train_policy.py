@@ -68,6 +68,8 @@ def run(context: RunContext) -> dict[str, Any]:
     adapters = context.models.model.adapters
     reference = policies.reference(context.db, start)
     reward = PolicyReward(context, row, reference) if _is_scored(settings, row) else None
+    if reward is None:
+        policy_warnings.of_rewards_left_out(context)
     pause_point("reward-loaded")
     try:
         if reference.folder is not None:
@@ -263,6 +265,7 @@ def _publish(
         **plain(trained.metrics),
         "stopped_early": trained.stopped_early,
         "kept_steps": trained.steps,
+        "unchanged": trained.unchanged,
         "alarms": sorted({alarm.code for alarm in run_alarms.of(context.db, context.run.id)}),
         "reward_model": row.name if row else None,
     }
@@ -285,10 +288,11 @@ def _publish(
             base_sha256=context.models.identity.sha256,
             manifest_sha256=manifest,
             metrics=metrics,
-            unchanged=trained.steps == 0,
+            unchanged=trained.unchanged,
             result={
                 **made_from,
                 "kept_steps": trained.steps,
+                "unchanged": trained.unchanged,
                 "alarms": metrics["alarms"],
                 "shown_prompts": [one.prompt.id for one, _ in drawn],
             },

@@ -4,6 +4,7 @@ from collections.abc import Callable, Sequence
 from dataclasses import replace
 from math import isfinite
 from pathlib import Path
+from types import SimpleNamespace
 
 import pytest
 import torch
@@ -108,7 +109,9 @@ def gradient_of(settings: Settings, pairs: Sequence[Preference], folder: Path) -
     with pytest.MonkeyPatch.context() as patch, model.adapters.training(given.adapter):
         patch.setattr(dpo, "guarded_step", keep)
         reference = dpo.reference_log_probs(given, pairs, settings)
-        dpo._update(learner, pairs, reference, 0.7, settings, folder)
+        dpo._update(
+            learner, pairs, reference, 0.7, settings, SimpleNamespace(check=lambda: None, checkpoint_folder=folder)
+        )
     return found[0]
 
 
@@ -150,7 +153,14 @@ def test_the_gradient_is_that_of_the_loss_by_finite_differences(tmp_path: Path) 
             with torch.no_grad():
                 for parameter, one in zip(learner.weights().values(), direction, strict=True):
                     parameter.add_(one * shift)
-            dpo._update(learner, pairs, reference, 0.7, settings, tmp_path)
+            dpo._update(
+                learner,
+                pairs,
+                reference,
+                0.7,
+                settings,
+                SimpleNamespace(check=lambda: None, checkpoint_folder=tmp_path),
+            )
     assert slopes[0] == pytest.approx((losses[1] - losses[2]) / 2e-3, rel=0.02)
 
 

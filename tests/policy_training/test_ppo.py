@@ -11,15 +11,16 @@ from typing import Any
 import pytest
 import torch
 
+from language_models.batches import Batch
 from language_models.errors import NonFiniteLoss, NothingToTrain
 from language_models.model import LanguageModel
 from language_models.precision import Compute
 from language_models.sampling import Sampled
 from language_models.settings import LoraSettings, SamplingSettings
-from policy_training import iterations
+from policy_training import iterations, readings
 from policy_training.algorithms import ppo
 from policy_training.algorithms.settings.ppo import Settings
-from policy_training.learner import Learner, TrainedPolicy
+from policy_training.learner import ADAPTER, Learner, TrainedPolicy
 from policy_training.optimiser_step import guarded_step
 from policy_training.records import Given, PromptItem, RewardFunction, StepReport
 from policy_training.rollouts import BadReward, Rollouts, collect
@@ -194,6 +195,44 @@ def test_a_saved_policy_starts_the_next_one_where_it_ended(tmp_path: Path) -> No
     assert first.value_head is not None
     assert same(dict(again.adapters.state("next")), dict(model.adapters.state(first.adapter)))
     assert same(dict(learner.value_head.state_dict()), dict(first.value_head.state_dict()))
+
+
+def test_reading_the_reference_keeps_to_the_budget_where_no_prompt_is_computed_once(
+    tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    model, read = fresh_tiny(), list[int]()
+    model.adapters.add("before", SETTINGS.lora, 3)
+    (tmp_path / "start" / ADAPTER).mkdir(parents=True)
+    model.adapters.save("before", tmp_path / "start" / ADAPTER)
+    model.adapters.remove("before")
+    real = readings.completion_pass
+
+    def watched(of: LanguageModel, batch: Batch, *more: Any, **named: Any) -> Any:
+        read.append(batch.input_ids.numel())
+        return real(of, batch, *more, **named)
+
+    monkeypatch.setattr(readings, "completion_pass", watched)
+    prompt = model.tokens([{"role": "user", "content": "word " * 40}])
+    given = Given(
+        model, [PromptItem(1, prompt, ())], lambda items, _: [0.0] * len(items), tmp_path / "c", lambda _: None,
+        start_folder=tmp_path / "start",
+    )  # fmt: skip
+    budget = len(prompt) + 40
+    settings = SETTINGS.model_copy(
+        update={"steps": 1, "prompts_per_step": 1, "samples_per_prompt": 8, "tokens_per_batch": budget}
+    )
+    with model.computed(Compute(recompute=True)):
+        ppo.train(given, settings)
+    assert len(read) == 8
+    assert max(read) <= budget
+
+
+def test_a_limit_that_is_passed_at_the_last_look_stops_nothing(tmp_path: Path, monkeypatch: pytest.MonkeyPatch) -> None:
+    real, kl = iterations.figures_of, itertools.chain([0.0, 0.1, 0.1, 9.0])
+    monkeypatch.setattr(iterations, "figures_of", lambda rollouts: real(rollouts) | {"kl_nats": next(kl)})
+    trained, reports = run(fresh_tiny(), tmp_path, SETTINGS.model_copy(update={"kl_budget_nats": 0.5}))
+    assert [[alarm.code for alarm in report.alarms] for report in reports] == [[], [], [], ["kl_budget"]]
+    assert (trained.steps, trained.stopped_early) == (2, None)
 
 
 def test_past_the_kl_budget_training_stops_with_the_policy_that_was_within(tmp_path: Path) -> None:

@@ -1,7 +1,7 @@
 """Steps that no algorithm takes: on a gradient that is no number, and, where it may take several, too far from the
 policy that sampled."""
 
-from collections.abc import Sequence
+from collections.abc import Callable, Sequence
 from pathlib import Path
 from typing import Any
 
@@ -25,6 +25,8 @@ ENDS_EARLY = [
     if "update_kl_target" in algorithm_registry.settings_class(name).model_fields
 ]
 
+ONE_STEP = ("actor_critic", "policy_gradient")  # an iteration
+
 
 def settings_of(name: str, **changes: Any) -> TrainingSettings:
     return algorithm_registry.settings_class(name).model_validate(
@@ -45,14 +47,17 @@ def letters(_: Sequence[PromptItem], sampled: Sequence[Sampled]) -> list[float]:
     return [sum(map(ord, completion.text)) % 7 / 3 for completion in sampled]
 
 
-def train(name: str, folder: Path, settings: TrainingSettings, reports: list[StepReport]) -> None:
+def train(
+    name: str, folder: Path, settings: TrainingSettings, reports: list[StepReport],
+    check: Callable[[], None] = lambda: None,
+) -> None:  # fmt: skip
     """On prompts, pairs and demonstrations alike; an algorithm takes what it needs."""
     model: LanguageModel = fresh_tiny()
     prompts = [PromptItem(place, model.tokens([{"role": "user", "content": "word " * place}])) for place in range(3)]
     texts = [model.completion_tokens(text, True) for text in ("yes", "no, no", "so")]
     pairs = [Preference(item.token_ids, texts[place], texts[place - 1]) for place, item in enumerate(prompts)]
     shown = [Demonstration(item.token_ids, text) for item, text in zip(prompts, texts, strict=True)]
-    given = Given(model, prompts, letters, folder, reports.append, preferences=pairs, demonstrations=shown)
+    given = Given(model, prompts, letters, folder, reports.append, preferences=pairs, demonstrations=shown, check=check)
     algorithm_registry.trainer(name)(given, settings)
 
 
@@ -77,6 +82,27 @@ def test_a_step_without_a_finite_gradient_is_skipped_and_counted_by_every_algori
     train(name, tmp_path, settings_of(name, **({"epochs": 1} if name in ENDS_EARLY else {})), reports)
     assert [report.metrics.get("skipped_steps") for report in reports] == [1.0, 1.0, 0.0, 1.0, None]
     assert not (tmp_path / "non-finite.safetensors").exists()
+
+
+@pytest.mark.parametrize("name", algorithm_registry.names())
+def test_whoever_wants_it_to_stop_waits_for_one_step_and_not_for_the_whole_update(
+    name: str, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    steps = list[int]()
+    real = torch.optim.Adam.step
+
+    def counted(self: torch.optim.Adam, *more: Any, **named: Any) -> Any:
+        steps.append(len(steps))
+        return real(self, *more, **named)
+
+    def check() -> None:
+        if len(steps) == 1:
+            raise InterruptedError
+
+    monkeypatch.setattr(torch.optim.Adam, "step", counted)
+    with pytest.raises(InterruptedError):
+        train(name, tmp_path, settings_of(name, **({} if name in ONE_STEP else {"minibatches": 2})), [], check)
+    assert len(steps) == 1
 
 
 @pytest.mark.parametrize("name", algorithm_registry.names())

@@ -379,3 +379,32 @@ def test_the_files_of_a_base_are_measured_where_they_lie(tmp_path: Path):
     assert estimating._files_gb(folder) == pytest.approx(1200e-9, rel=0.2)
     assert estimating._files_gb(tmp_path) is None
     assert estimating._files_gb(None) is None
+
+
+def test_what_a_policy_run_reads_to_bring_rewards_to_one_scale_is_counted():
+    facts = replace(FACTS, has_reward=True, texts=300)
+
+    def seconds(**overrides: object) -> float:
+        return work_seconds("train-policy", of("train-policy", **overrides), facts, 100)
+
+    plain = seconds(reward_uncertainty_penalty=0)
+    assert seconds(reward_uncertainty_penalty=1) - plain == pytest.approx(SCALED)
+    assert seconds(reward_uncertainty_penalty=0, reward_combination="mean") - plain == pytest.approx(SCALED)
+    line = 300 * READ * 2 / 3  # the line of length is fitted to the texts that there are
+    assert seconds(reward_uncertainty_penalty=0, length_correction=1) - plain == pytest.approx(SCALED + line)
+    several = {"rewards": '["learned", "length_window"]', "reward_uncertainty_penalty": 0}
+    assert seconds(**several) - plain == pytest.approx(SCALED)
+
+
+def test_what_needs_no_reward_is_reckoned_without_one_where_there_is_none():
+    config = of("train-policy", algorithm="dpo")
+    with_one, without = (
+        work_seconds("train-policy", config, replace(FACTS, has_reward=there), 100) for there in (True, False)
+    )
+    texts = config["dpo"]["prompts_per_step"] * config["dpo"]["samples_per_prompt"]
+    looks, held_out = config["dpo"]["steps"] // config["dpo"]["guards"]["held_out_every"] + 2, 16
+    read = ((config["dpo"]["steps"] + 1) * texts + 64 + looks * held_out) * READ * 2 / 3
+    assert with_one - without == pytest.approx(read + looks * (STEP + held_out * DRAWN))
+    assert work_seconds("train-policy", of("train-policy"), replace(FACTS, has_reward=False), 100) == work_seconds(
+        "train-policy", of("train-policy"), replace(FACTS, has_reward=True), 100
+    )

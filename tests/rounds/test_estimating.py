@@ -139,6 +139,23 @@ def test_an_estimate_goes_by_runs_of_the_same_algorithm_where_there_are_some(db:
     assert by_others == others[: -estimates.LATEST - 1 : -1]
 
 
+def test_a_run_that_trained_straight_on_judgments_is_held_against_as_many_as_it_read(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+):
+    monkeypatch.setattr(estimating, "parameters_of", lambda *_: 135e6)
+    monkeypatch.setattr(runs, "judgments_of", lambda *_: list(range(50)))
+    config, facts = parse("train-policy", {"algorithm": "dpo"}), replace(estimating.facts(db), judgments=50)
+    monkeypatch.setattr(estimating, "facts", lambda _: facts)
+    rough = estimates.rough_seconds("train-policy", config, facts, 50)
+    runs.enqueue(db, "train-policy", config)
+    lease = runs.claim(db, "worker", lease_seconds=60, now="2026-11-23T10:00:00.000Z")
+    assert lease is not None
+    for step in range(config["dpo"]["steps"] + 1):
+        runs.add_metrics(db, lease, "steps", step, {"kl_nats": 0.0})
+    runs.succeed(db, lease, {}, now=clock.after("2026-11-23T10:00:00.000Z", round(rough)))
+    assert estimating.estimate_run(db, "train-policy", config).seconds == pytest.approx(rough, rel=0.02)
+
+
 def test_a_run_that_computed_layers_again_by_itself_is_reckoned_so(db: Database):
     config = parse("train-policy", {"ppo.prompts_per_step": 64, "ppo.tokens_per_batch": 50_000})
     assert config["compute"]["gradient_checkpointing"] == "auto"

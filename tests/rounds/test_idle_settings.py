@@ -57,6 +57,7 @@ def test_a_setting_that_counts_for_nothing_is_refused_with_what_it_counts_with(d
             "reward_combination=mean-minus-variance",
         ),
         ("train-policy", "held_out_prompts=8", "ppo.guards.held_out_every=0", "ppo.guards.held_out_every=1"),
+        ("train-policy", "shown_times=5", "shown_prompts=0", "shown_prompts=4"),
         ("sample", "choose_from=8", "choosing=random", "choosing=margin"),
     ],
 )  # fmt: skip
@@ -65,6 +66,14 @@ def test_a_setting_that_another_way_of_doing_it_does_not_read_is_refused(db, kin
     with pytest.raises(SettingsError, match=rf"^{name} = .* counts only where {other} is .*; it is {present}\."):
         run_plan.resolve(db, kind, [beside, setting])
     assert idle_settings.faults(kind, [name], parse(kind, [mended, setting])) == {}
+
+
+def test_what_improved_ones_count_is_refused_where_only_chosen_ones_are_imitated():
+    asked = {"algorithm": "imitation", "imitation.improved_weight": 3.0, "imitation.demonstrations": "chosen"}
+    [fault] = idle_settings.faults("train-policy", asked, parse("train-policy", asked)).values()
+    assert fault.words.startswith(
+        "imitation.improved_weight = 3.0 counts only where imitation.demonstrations is improved or both; it is chosen."
+    )
 
 
 def test_a_form_is_told_the_field_and_the_words_of_its_language(db: Database):

@@ -78,6 +78,7 @@ def test_a_switch_is_true_or_false(field: SettingField):
         ({"rewards": "length_window", "length_correction": 1.0}, "'learned' is not among the rewards"),
         ({"rewards": "length_window", "length_correction": 0.5}, "length_correction = 0.5 is about the learned reward"),
         ({"rewards": "length_window", "reward_combination": "mean"}, "reward_combination = mean is about the learned"),
+        ({"rewards": "length_window", "held_out_penalty": 3.0}, "held_out_penalty = 3.0 is about the learned reward"),
         ({"rewards": "length_window", "shaping": "reward"}, "'learned' is not among the rewards"),
         ({"algorithm": "rloo", "shaping": "length"}, "rloo sees no rewards on the way"),
         ({"algorithm": "grpo", "grpo.truncated": "bootstrap"}, "this algorithm has no value head"),
@@ -114,3 +115,11 @@ def test_what_is_resolved_is_accepted_again():
 def test_what_takes_nothing_off_is_accepted_without_the_learned_reward_too():
     """Runs of versions whose default was 0 say so in full; they are retried with what they say."""
     assert parse("train-policy", {"rewards": "length_window", "reward_uncertainty_penalty": 0})["rewards"]
+
+
+@pytest.mark.parametrize(
+    "beside", [{"algorithm": "dpo"}, {"algorithm": "imitation"}, {"ppo.imitation_coefficient": 0.1}]
+)
+def test_a_reward_model_may_be_named_where_it_weighs_the_people_who_judged(beside: dict[str, Any]):
+    config = parse("train-policy", {"rewards": "length_window", "reward_model": "reward-1", **beside})
+    assert config["reward_model"] == "reward-1"

@@ -209,12 +209,19 @@ def say_alarms(db: "Database", run: "Run") -> None:
 
 def say_unchanged(run: "Run") -> None:
     """That a policy run made nothing new; nothing where it did."""
+    from feedback_store import policies
+
     result = run.result or {}
-    if result.get("kept_steps") == 0:
+    if policies.is_unchanged(result):
         stays = result.get("stays_current")
+        why = (
+            "every later policy was past a limit or clearly worse"
+            if result["kept_steps"] == 0
+            else "no step changed a weight, so the reward told its completions not apart"
+        )
         say(
-            f"{result['policy']} is no other than {result['parent']}, which the run started from: every later policy "
-            f"was past a limit or clearly worse on held-out prompts.{f' {stays} stays current.' if stays else ''}"
+            f"{result['policy']} is no other than {result['parent']}, which the run started from: {why}."
+            f"{f' {stays} stays current.' if stays else ''}"
         )
 
 

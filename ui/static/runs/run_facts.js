@@ -20,7 +20,7 @@ export function runFacts(tools, run) {
     ["predicted", predictedWords(words, run.predicted)],
     ["against", againstWords(words, run)],
     ["made", madeWords(tools, run.published)],
-    ["unchanged", run.result?.kept_steps === 0 ? words("runs.unchanged", { name: run.result.parent }) : null],
+    ["unchanged", isUnchanged(run.result ?? {}) ? words("runs.unchanged", { name: run.result.parent }) : null],
     ["stays_current", staysWords(words, run.result ?? {})],
     ["attempt", run.attempt > 1 ? words("runs.attempts", { n: run.attempt, most: run.max_attempts }) : null],
     ["memory", memoryWords(run.progress.peak_memory_gb)],
@@ -40,9 +40,15 @@ export function runFacts(tools, run) {
 }
 
 /** Which policy was left current: a person chose it while the run was at work, or the new one is no other than its start. */
-function staysWords(words, { stays_current: name, kept_steps: kept }) {
+function staysWords(words, result) {
+  const name = result.stays_current;
   if (!name) return null;
-  return words(kept === 0 ? "runs.stays_unchanged" : "runs.stays_current", { name });
+  return words(isUnchanged(result) ? "runs.stays_unchanged" : "runs.stays_current", { name });
+}
+
+/** Whether a policy run made no other policy than it started from; runs of a version before tell the steps alone. */
+function isUnchanged({ unchanged, kept_steps: kept }) {
+  return unchanged ?? kept === 0;
 }
 
 /** The time and memory that a run was expected to take when it began. */
