@@ -30,6 +30,7 @@ LOCK = "import.lock"
 PART_SECONDS = 0.06
 PAUSE_SECONDS = 0.1
 CUT_OFF = "The import was cut off on the way and taken back as a whole. Import the file again."
+ERASED = "Why is not kept: the reason could quote what somebody had erased."
 
 OnRow = Callable[[RowOutcome], None]
 
@@ -171,6 +172,20 @@ def undo(db: Database, what: Path | str | int, now: str | None = None, *, by: st
     problems = [Problem(**problem) for problem in canonical.loads(row["problems"])]
     left_out = row["row_count"] - row["added"] - row["known"]
     return ImportReport(row["format"], row["row_count"], row["added"], row["known"], problems, row["id"], left_out)
+
+
+def forget_reasons(db: Database) -> int:
+    """Forget why rows were left out, inside the caller's transaction: the reasons quote names and values of rows that
+    the study did not take, so nobody can tell whose they are. Lines and counts stay. Returns of how many imports.
+    """
+    changed = 0
+    for row in db.rows("SELECT id, problems FROM imports WHERE problems <> '[]'"):
+        held = canonical.loads(row["problems"])
+        kept = [one if one["reason"] == CUT_OFF else {**one, "reason": ERASED} for one in held]
+        if kept != held:
+            db.execute("UPDATE imports SET problems = ? WHERE id = ?", [canonical.dumps(kept), row["id"]])
+            changed += 1
+    return changed
 
 
 def _require_file(path: Path) -> None:

@@ -133,7 +133,7 @@ def _read_in(db: "Database", file: Path, format: str, told: Path, *, strict: boo
 
     What became of each row is written into the folder `told`.
     """
-    from feedback_store import exchange, import_report
+    from feedback_store import errands, exchange, import_report
     from rounds.supervisor import is_attended
 
     def tell(how: "Callable[..., ImportReport]", *given: Path, **more: Any) -> "ImportReport":
@@ -143,7 +143,8 @@ def _read_in(db: "Database", file: Path, format: str, told: Path, *, strict: boo
     if not is_attended(db.folder):
         return tell(exchange.import_file, strict=strict, dry_run=dry_run, by=BY)
     if dry_run or strict:
-        report = tell(exchange.try_beside_others, db.folder, strict=strict)
+        with errands.scratch(db) as scratch:
+            report = tell(exchange.try_beside_others, scratch, strict=strict)
         if dry_run or report.left_out:
             return report
     return tell(exchange.import_beside_others, by=BY)
