@@ -200,7 +200,7 @@ def _begin(db: Database, path: Path, format: str, split: Split, moment: str) -> 
     seed = split.seed if split.seed is not None else settings.get("seed", 0)
     cursor = db.execute(
         "INSERT INTO imports (format, file_name, file_sha256, created_at) VALUES (?, ?, ?, ?)",
-        [format, path.name, _file_sha256(path), moment],
+        [format, canonical.readable(path.name), _file_sha256(path), moment],
     )
     db.execute("DROP TABLE IF EXISTS temp.occurrences")
     db.execute("CREATE TEMP TABLE occurrences (content TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID")
@@ -217,7 +217,8 @@ def _finish(db: Database, into: incoming.Import, path: Path, format: str, tally:
     )  # fmt: skip
     db.execute("DROP TABLE temp.occurrences")
     if by is not None:
-        detail = {"file": path.name, "format": format, "added": tally.added, "left_out": tally.left_out}
+        name = canonical.readable(path.name)
+        detail = {"file": name, "format": format, "added": tally.added, "left_out": tally.left_out}
         audit.note(db, actor=by, action="import", subject=f"import {into.id}", detail=detail, now=into.now)
 
 
@@ -304,7 +305,8 @@ def import_row(db: Database, what: Path | str | int) -> dict[str, Any]:
         row = db.row("SELECT * FROM imports WHERE id = ?", [what])
     else:
         path = Path(what)
-        column, value = ("file_sha256", _file_sha256(path)) if path.is_file() else ("file_name", path.name)
+        name = canonical.readable(path.name)
+        column, value = ("file_sha256", _file_sha256(path)) if path.is_file() else ("file_name", name)
         row = db.row(
             f"SELECT * FROM imports WHERE {column} = ? ORDER BY undone_at IS NULL DESC, id DESC LIMIT 1", [value]
         )

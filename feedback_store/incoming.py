@@ -150,6 +150,8 @@ def _require_shape(line: Line) -> None:
         number = line.get(key)
         if number is not None and (isinstance(number, bool) or not isinstance(number, (int, float))):
             raise InvalidInput(f"`{key}` is {str(number)[:80]}; it has to be a number.")
+        if isinstance(number, int) and abs(number) >= 2**63:
+            raise InvalidInput(f"`{key}` is {str(number)[:80]}; a whole number has to have less than 64 bits here.")
     for key in ("priority", "overlap"):
         _require_whole(line.get(key), key)
     if not isinstance(line.get("is_random", True), bool):
@@ -302,9 +304,10 @@ def _is_flag(db: Database, line: Line, flag: Any) -> bool:
     if any(not isinstance(flag[key], (str, type(None))) for key in optional):
         return False
     person, completion = flag["annotator"], flag["completion"]
-    judges = {item.get("annotator") for item in line.get("judgments") or []}
+    # Lists, not sets: a row may hold anything where a name or an id should be, and is refused for that later.
+    judges = [item.get("annotator") for item in line.get("judgments") or []]
     is_here = person is None or person in judges or annotators.by_name(db, person) is not None
-    return is_here and (completion is None or completion in {item.get("id") for item in line["completions"]})
+    return is_here and (completion is None or completion in [item.get("id") for item in line["completions"]])
 
 
 def _flag(db: Database, comparison_id: int, completion_of: dict[Any, int], flag: dict[str, Any]) -> None:
