@@ -7,6 +7,7 @@ without white space, so that the same content is always the same bytes.
 import hashlib
 import json
 import math
+import os
 from typing import Any, NoReturn
 
 from feedback_store.errors import InvalidInput
@@ -60,6 +61,11 @@ def loads(text: str) -> Any:
         raise InvalidInput(f"Not valid JSON: {error.msg} at character {error.pos + 1}.") from error
     except (ValueError, RecursionError) as error:
         raise InvalidInput(f"Not usable as JSON: {error}.") from error
+
+
+def readable(name: str) -> str:
+    """Return a file's name as text that can be stored and shown: what is no UTF-8 in it becomes U+FFFD."""
+    return os.fsencode(name).decode("utf-8", "replace")
 
 
 def require_clean(value: Any, what: str) -> None:

@@ -304,4 +304,6 @@ def _check(db: Database, new: NewComparison) -> None:
         raise InvalidInput(f"The overlap of a comparison is {new.overlap!r}; it has to be at least 1.")
     if new.probability is not None and not 0 <= new.probability <= 1:
         raise InvalidInput(f"The probability of a comparison is {new.probability!r}; it has to lie between 0 and 1.")
+    if new.qualification is not None and not new.qualification.strip():
+        raise InvalidInput("The qualification that a comparison needs has an empty name. Name it, or leave it out.")
     canonical.require_clean([new.chosen_by, new.qualification, new.extra], "comparison")

@@ -1,6 +1,9 @@
 """The card of an exported data set (README.md): what is in it, how it was made, what is missing, and whose it is.
 
 Source of the YAML: https://huggingface.co/docs/hub/datasets-manual-configuration (`datasets` opens the folder by it).
+`datasets` guesses types by the first 10 MB, or 10,000 rows of CSV, and fails where a column that was empty there holds
+something later. So the card tells the types of columns, and where they are not known (rows of free shape) that a file
+is read at once.
 """
 
 import json
@@ -13,6 +16,8 @@ from feedback_store.database import Database
 NOT_STATED = "not stated; find it out before you pass this on"
 # Licences of the models that the project names itself.
 LICENCE_OF_BASE = {"bundled:smollm2-135m-instruct": "Apache-2.0"}
+READ_AT_ONCE = range(10 * 2**20, 2**31 - 1)
+"""Sizes of files that `datasets` would read in parts, and can read at once."""
 
 
 @dataclass(frozen=True)
@@ -73,6 +78,8 @@ def card(
     title: str,
     text: str,
     files: Sequence[tuple[str, str, int]],
+    columns: Mapping[str, str],
+    largest: int,
     languages: Sequence[str],
     counts: Counts,
     filters: str,
@@ -80,10 +87,12 @@ def card(
     facts: Facts,
     licences: Licences,
 ) -> str:
-    """Return the text of README.md. `files` are (split, file name, rows)."""
+    """Return the text of README.md. `files` are (split, file name, rows), `largest` the bytes of the largest one;
+    `columns` their names and types (dataset_folder.py), none where the files tell them or nobody knows them.
+    """
     base = licences.base or LICENCE_OF_BASE.get(facts.base.partition(" ")[0])
     data = licences.data or NOT_STATED
-    lines = ["---", *_configs(files)]
+    lines = ["---", *_configs(files, columns, largest)]
     if languages:
         lines += ["language:", *(f"- {canonical.dumps(name)}" for name in languages)]
     lines += ["---", "", f"# {title}", "", text.strip(), ""]
@@ -111,13 +120,32 @@ def card(
     return "\n".join(lines) + "\n"
 
 
-def _configs(files: Sequence[tuple[str, str, int]]) -> list[str]:
+def _configs(files: Sequence[tuple[str, str, int]], columns: Mapping[str, str], largest: int) -> list[str]:
     """`datasets` refuses a configuration with an empty file."""
     filled = [(split, name) for split, name, rows in files if rows]
     if not filled:
         return []
     lines = ["configs:", "- config_name: default", "  data_files:"]
-    return lines + [f"  - split: {split}\n    path: {name}" for split, name in filled]
+    lines += [f"  - split: {split}\n    path: {name}" for split, name in filled]
+    if not columns and largest in READ_AT_ONCE:
+        return [*lines, f"  chunksize: {largest + 1}"]
+    if columns:
+        cells = filled[0][1].endswith(".csv")  # a cell of CSV that is no plain value is JSON in a text
+        lines += ["dataset_info:", "  features:"]
+        lines += [f"  - name: {name}\n    {_feature(kind, cells)}" for name, kind in columns.items()]
+    return lines
+
+
+def _feature(kind: str, cells: bool) -> str:
+    """A column's type as `datasets` writes it."""
+    return _PLAIN.get(kind) or (_PLAIN["text"] if cells else _NESTED[kind])
+
+
+_PLAIN = {"text": "dtype: string", "int": "dtype: int64", "float": "dtype: float64", "bool": "dtype: bool"}
+_NESTED = {
+    "texts": "list: string", "ints": "list: int64",
+    "messages": "list:\n    - name: role\n      dtype: string\n    - name: content\n      dtype: string",
+}  # fmt: skip
 
 
 def _listed(names: Sequence[str]) -> str:

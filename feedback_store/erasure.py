@@ -2,9 +2,9 @@
 
 Blanked: the name, rationales, improved completions, reasons of skips in own words, texts among criteria, unknown fields
 of imported judgments, notes on flags (also of imported ones that could not be linked), addresses of sessions, the
-account's password, invitations. Kept: ids, ranks, strength, times and all that was trained from them. The statements
-are those of erasure_acts.py; everything happens in one transaction, with a row in `erasures` and one in `audit`
-(neither holds the name).
+account's password, invitations, names of tokens (which are revoked), and why rows of imports were left out. Kept: ids,
+ranks, strength, times and all that was trained from them. The statements are those of erasure_acts.py; everything
+happens in one transaction, with a row in `erasures` and one in `audit` (neither holds the name).
 
 SQLite leaves old bytes in free pages and in the free parts of pages, and `secure_delete` does not reach those that an
 index left behind when it grew. So the whole file is written anew afterwards (VACUUM; source:
@@ -62,8 +62,8 @@ def erase(db: Database, annotator_id: int, *, by: str, reason: str, now: str | N
         audit.note(db, actor=by, action="erase", subject=f"annotator {annotator_id}", detail=detail, now=moment)
     remains = [*write_file_anew(db), *_acts_under(db, person.name, new_name), *_files_of_imports(db, annotator_id)]
     beware = "was written before and may hold the words: delete it, or keep it knowingly."
-    copies = [f"{copy} {beware}" for copy in old_copies(db)]
     trained = provenance.trained_by_person(db, annotator_id)
+    copies = [f"{copy} {beware}" for copy in old_copies(db, trained)]
     return Erasure(annotator_id, new_name, counts, trained, [*remains, *copies])
 
 
@@ -84,11 +84,13 @@ def write_file_anew(db: Database) -> list[str]:
     return []
 
 
-def old_copies(db: Database) -> list[str]:
-    """Return the names of what was written out of the study before, or waits to come in, inside its folder."""
-    return [
-        str(path.relative_to(db.folder)) for folder in OLD_COPIES for path in sorted((db.folder / folder).glob("*"))
-    ]
+def old_copies(db: Database, trained: Trained) -> list[str]:
+    """Return the names of what was written out of the study before, or waits to come in, inside its folder; and of the
+    checkpoints of what was trained on a person's judgments, which can keep texts that it read as tokens.
+    """
+    found = [path for folder in OLD_COPIES for path in sorted((db.folder / folder).glob("*"))]
+    found += [path for run in trained.runs if (path := db.folder / "runs" / str(run) / "checkpoints").is_dir()]
+    return [str(path.relative_to(db.folder)) for path in found]
 
 
 def _new_name(db: Database, annotator_id: int) -> str:

@@ -9,7 +9,7 @@ from collections.abc import Callable, Iterator
 from contextlib import contextmanager
 from typing import Any
 
-from feedback_store import canonical, throttles
+from feedback_store import canonical, importing, throttles
 from feedback_store.database import Database
 
 SKIP_REASONS = ("language", "expertise", "broken", "unsafe", "unclear", "other", "undone")
@@ -36,6 +36,7 @@ def blank_words(db: Database, annotator_id: int, name: str) -> Counts:
     counts = {what: int(db.execute(sql, {"id": annotator_id}).rowcount) for what, sql in _WORDS.items()}
     counts["criteria"] = _blank_criteria(db, annotator_id)
     counts["flags"] += _change_imported(db, name, lambda extra: _without_notes(extra, name))
+    counts["imports"] = importing.forget_reasons(db)
     return counts
 
 
@@ -76,6 +77,8 @@ _NAMES = {
     "consents": "UPDATE consents SET withdrawn_at = :now WHERE annotator_id = :id AND withdrawn_at IS NULL",
     "accounts": "UPDATE accounts SET password_hash = NULL, disabled_at = COALESCE(disabled_at, :now)"
     " WHERE annotator_id = :id AND (password_hash IS NOT NULL OR disabled_at IS NULL)",
+    "tokens": "UPDATE api_tokens SET name = :name, revoked_at = COALESCE(revoked_at, :now)"
+    " WHERE annotator_id = :id AND (revoked_at IS NULL OR name <> :name)",
     "invitations": "UPDATE invitations SET name = NULL, languages = '[]', tags = '[]',"
     " revoked_at = CASE WHEN used_at IS NULL THEN COALESCE(revoked_at, :now) ELSE revoked_at END"
     " WHERE name = :old OR (used_by = :id AND (name IS NOT NULL OR languages <> '[]' OR tags <> '[]'))",
@@ -85,6 +88,7 @@ _ACTS = tuple(
     f"UPDATE {table} SET {column} = :name WHERE {column} = :old"
     for table, column in (
         ("invitations", "made_by"),
+        ("api_tokens", "made_by"),
         ("flags", "resolved_by"),
         ("exclusions", "by"),
         ("erasures", "by"),

@@ -31,6 +31,7 @@ FOLDER = "errands"
 MOST_AT_ONCE = 3
 KEPT_SECONDS = 2 * 24 * 3600.0
 ID = re.compile(r"[0-9a-f]{16}")
+SCRATCH = "scratch-"
 NOTHING_YET: dict[str, Any] = {"done": 0, "of": None, "ended": None, "error": None, "result": None}
 
 
@@ -109,8 +110,29 @@ def listing(db: Database) -> list[Errand]:
     return sorted(found, key=lambda one: one.created_at, reverse=True)
 
 
+@contextmanager
+def scratch(db: Database) -> Iterator[Path]:
+    """A folder for a trial by a command, such as of an import on a copy of the study; it goes when the trial is over.
+
+    What a killed trial left holds all that the study held, so the next `tidy` clears it away: its lock died with it.
+    """
+    with nobody_begins(db):
+        tidy(db)
+        folder = db.folder / FOLDER / f"{SCRATCH}{secrets.token_hex(8)}"
+        folder.mkdir(mode=0o700)
+        lock = held_file.hold(folder / "lock", "This is under way.")
+    try:
+        yield folder
+    finally:
+        shutil.rmtree(folder, ignore_errors=True)
+        os.close(lock)
+
+
 def tidy(db: Database) -> None:
-    """Clear away errands that ended more than KEPT_SECONDS ago."""
+    """Clear away errands that ended more than KEPT_SECONDS ago, and what killed trials left. While nobody_begins."""
+    for folder in (db.folder / FOLDER).glob(f"{SCRATCH}*"):
+        if not held_file.is_held(folder / "lock"):
+            shutil.rmtree(folder, ignore_errors=True)
     for one in listing(db):
         latest = last_touched(one.folder, one.folder / "order.json")
         if one.status != "working" and latest is not None and time.time() - latest > KEPT_SECONDS:

@@ -19,6 +19,7 @@ from feedback_store.database import Database
 from feedback_store.errands import Errand
 from feedback_store.errors import InvalidInput, StoreUnavailable
 from feedback_store.exchange_records import ExportReport
+from feedback_store.study_folder import refused
 
 FOLDER = "exports"
 NAME = re.compile(r"[A-Za-z0-9][A-Za-z0-9._-]{0,99}")
@@ -62,7 +63,9 @@ def new_name(parts: list[str]) -> str:
 
 
 def describe(db: Database, name: str, report: ExportReport, errand: Errand) -> Shelved:
-    """Write down what an export holds that was made."""
+    """Write down what an export holds that was made. Raises StoreUnavailable where the disk refuses it: the export is
+    removed then, since nobody could tell what it is.
+    """
     order = errand.order
     about = {
         "made_at": clock.now(), "by": errand.by, "format": order["format"], "options": order["options"],
@@ -70,10 +73,15 @@ def describe(db: Database, name: str, report: ExportReport, errand: Errand) -> S
         "judgments_left_out": report.judgments_left_out,
     }  # fmt: skip
     path = _description(db, name)
-    path.parent.mkdir(mode=0o700, exist_ok=True)
     part = path.with_suffix(".part")
-    part.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
-    part.replace(path)
+    try:
+        path.parent.mkdir(mode=0o700, exist_ok=True)
+        part.write_text(json.dumps(about, ensure_ascii=False), encoding="utf-8")
+        part.replace(path)
+    except OSError as error:
+        remove(db, name)
+        part.unlink(missing_ok=True)
+        raise refused(error, f"The export {name} was not kept; free some space and make it again.") from error
     return get(db, name)
 
 

@@ -8,7 +8,7 @@ A format that writes has:
     TITLE, CARD  the card's heading and text; {option} in it stands for the option's words in WORDS, or its value
 
 and where it needs them: `STEM` (the name of the one file that all rows go to), `HISTORY` (judgments that count no more
-as well), `FILTERS` (the only ones that apply), `columns(**options)` (names and types, for CSV and Parquet),
+as well), `FILTERS` (the only ones that apply), `columns(**options)` (names and types, for CSV, Parquet and the card),
 `companions(files, **options)` (further files by name; `files` are those of rows, by split).
 """
 
@@ -82,14 +82,23 @@ def write(work: Work, to: Path, licences: Licences) -> ExportReport:
     """Write the folder `to`.
 
     Raises InvalidInput where it exists and is not empty, or a filter names what the study does not have, and
-    StoreUnavailable where too little space is free.
+    StoreUnavailable where too little space is free, or the disk refuses a write on the way.
     """
-    file_type = work.options.get("file_type", "jsonl")
-    columns = work.module.columns(**work.options) if file_type in ("csv", "parquet") else None
     reading = work.reading()
     # An export of everything is about as large as the database.
     size = (work.db.folder / DATABASE_NAME).stat().st_size
     study_folder.require_free_space(to, size, f"the export {to.name}")
+    try:
+        return _written(work, reading, to, licences)
+    except OSError as error:
+        raise study_folder.refused(
+            error, f"Of the export {to.name} nothing was kept; free some space or choose another disk, and try again."
+        ) from error
+
+
+def _written(work: Work, reading: Reading, to: Path, licences: Licences) -> ExportReport:
+    file_type = work.options.get("file_type", "jsonl")
+    columns: dict[str, str] = work.module.columns(**work.options) if hasattr(work.module, "columns") else {}
     with (
         whole_folder.appearing(to) as folder,
         DatasetFiles(folder, file_type=file_type, columns=columns, stem=getattr(work.module, "STEM", None)) as files,
@@ -98,7 +107,8 @@ def write(work: Work, to: Path, licences: Licences) -> ExportReport:
             files.add(unit)
         files.close()
         counts = work.counts(reading, files.tally)
-        files.finish({"README.md": _card(work, reading, files, counts, licences), **_companions(work, files)})
+        told = {} if file_type == "parquet" else columns
+        files.finish({"README.md": _card(work, reading, files, told, counts, licences), **_companions(work, files)})
         names = sorted(path.name for path in folder.iterdir())
     return ExportReport(
         to, dict(counts.counts), dict(counts.dropped), names, dict(counts.left_out), dict(counts.judgments_left_out)
@@ -126,13 +136,17 @@ def _companions(work: Work, files: DatasetFiles) -> dict[str, str]:
     return texts
 
 
-def _card(work: Work, reading: Reading, files: DatasetFiles, counts: Counts, licences: Licences) -> str:
+def _card(
+    work: Work, reading: Reading, files: DatasetFiles, columns: dict[str, str], counts: Counts, licences: Licences
+) -> str:
     words = getattr(work.module, "WORDS", {})
     text = work.module.CARD.format(**{name: words.get(value, value) for name, value in work.options.items()})
     return dataset_card.card(
         title=work.module.TITLE,
         text=text,
         files=[(split, name, files.rows_of[name]) for split, name in files.names.items()],
+        columns=columns,
+        largest=max((files.folder / name).stat().st_size for name in files.names.values()),
         languages=sorted(files.tally.languages),
         counts=counts,
         filters=work.filters.words(),

@@ -30,6 +30,7 @@ LOCK = "import.lock"
 PART_SECONDS = 0.06
 PAUSE_SECONDS = 0.1
 CUT_OFF = "The import was cut off on the way and taken back as a whole. Import the file again."
+ERASED = "Why is not kept: the reason could quote what somebody had erased."
 
 OnRow = Callable[[RowOutcome], None]
 
@@ -173,6 +174,20 @@ def undo(db: Database, what: Path | str | int, now: str | None = None, *, by: st
     return ImportReport(row["format"], row["row_count"], row["added"], row["known"], problems, row["id"], left_out)
 
 
+def forget_reasons(db: Database) -> int:
+    """Forget why rows were left out, inside the caller's transaction: the reasons quote names and values of rows that
+    the study did not take, so nobody can tell whose they are. Lines and counts stay. Returns of how many imports.
+    """
+    changed = 0
+    for row in db.rows("SELECT id, problems FROM imports WHERE problems <> '[]'"):
+        held = canonical.loads(row["problems"])
+        kept = [one if one["reason"] == CUT_OFF else {**one, "reason": ERASED} for one in held]
+        if kept != held:
+            db.execute("UPDATE imports SET problems = ? WHERE id = ?", [canonical.dumps(kept), row["id"]])
+            changed += 1
+    return changed
+
+
 def _require_file(path: Path) -> None:
     if not path.is_file():
         raise InvalidInput(f"There is no file {path}. Check the path.")
@@ -185,7 +200,7 @@ def _begin(db: Database, path: Path, format: str, split: Split, moment: str) -> 
     seed = split.seed if split.seed is not None else settings.get("seed", 0)
     cursor = db.execute(
         "INSERT INTO imports (format, file_name, file_sha256, created_at) VALUES (?, ?, ?, ?)",
-        [format, path.name, _file_sha256(path), moment],
+        [format, canonical.readable(path.name), _file_sha256(path), moment],
     )
     db.execute("DROP TABLE IF EXISTS temp.occurrences")
     db.execute("CREATE TEMP TABLE occurrences (content TEXT PRIMARY KEY, n INTEGER NOT NULL) STRICT, WITHOUT ROWID")
@@ -202,7 +217,8 @@ def _finish(db: Database, into: incoming.Import, path: Path, format: str, tally:
     )  # fmt: skip
     db.execute("DROP TABLE temp.occurrences")
     if by is not None:
-        detail = {"file": path.name, "format": format, "added": tally.added, "left_out": tally.left_out}
+        name = canonical.readable(path.name)
+        detail = {"file": name, "format": format, "added": tally.added, "left_out": tally.left_out}
         audit.note(db, actor=by, action="import", subject=f"import {into.id}", detail=detail, now=into.now)
 
 
@@ -289,7 +305,8 @@ def import_row(db: Database, what: Path | str | int) -> dict[str, Any]:
         row = db.row("SELECT * FROM imports WHERE id = ?", [what])
     else:
         path = Path(what)
-        column, value = ("file_sha256", _file_sha256(path)) if path.is_file() else ("file_name", path.name)
+        name = canonical.readable(path.name)
+        column, value = ("file_sha256", _file_sha256(path)) if path.is_file() else ("file_name", name)
         row = db.row(
             f"SELECT * FROM imports WHERE {column} = ? ORDER BY undone_at IS NULL DESC, id DESC LIMIT 1", [value]
         )

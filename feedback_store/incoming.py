@@ -150,6 +150,8 @@ def _require_shape(line: Line) -> None:
         number = line.get(key)
         if number is not None and (isinstance(number, bool) or not isinstance(number, (int, float))):
             raise InvalidInput(f"`{key}` is {str(number)[:80]}; it has to be a number.")
+        if isinstance(number, int) and abs(number) >= 2**63:
+            raise InvalidInput(f"`{key}` is {str(number)[:80]}; a whole number has to have less than 64 bits here.")
     for key in ("priority", "overlap"):
         _require_whole(line.get(key), key)
     if not isinstance(line.get("is_random", True), bool):
@@ -302,9 +304,10 @@ def _is_flag(db: Database, line: Line, flag: Any) -> bool:
     if any(not isinstance(flag[key], (str, type(None))) for key in optional):
         return False
     person, completion = flag["annotator"], flag["completion"]
-    judges = {item.get("annotator") for item in line.get("judgments") or []}
+    # Lists, not sets: a row may hold anything where a name or an id should be, and is refused for that later.
+    judges = [item.get("annotator") for item in line.get("judgments") or []]
     is_here = person is None or person in judges or annotators.by_name(db, person) is not None
-    return is_here and (completion is None or completion in {item.get("id") for item in line["completions"]})
+    return is_here and (completion is None or completion in [item.get("id") for item in line["completions"]])
 
 
 def _flag(db: Database, comparison_id: int, completion_of: dict[Any, int], flag: dict[str, Any]) -> None:
@@ -369,6 +372,9 @@ def _judgment(
     db: Database, comparison: Comparison, item: dict[str, Any], made: str, into: Import, is_fresh: bool
 ) -> bool:
     """Store a judgment; tell whether it is new. `made` is its key where it has none of its own."""
+    erased = None if is_fresh else _of_the_erased(db, comparison, item, made)
+    if erased is not None:
+        return _came_back(db, erased, into)
     new = _new_judgment(comparison, _person(db, item, into), item, made)
     known = None
     if not is_fresh or item.get("key") is not None:
@@ -435,10 +441,40 @@ def _known_judgment(
     fields = ("ranks", "shown", "both_bad", "skipped", "strength", "rationale", "criteria", "improved")
     if known.comparison_id != comparison.id or any(getattr(known, name) != getattr(new, name) for name in fields):
         raise InvalidInput(f"The key {new.key!r} of a judgment was used for another answer of the same person before.")
-    cursor = db.execute("DELETE FROM withdrawn_judgments WHERE judgment_id = ?", [known.id])
+    return _came_back(db, known.id, into)
+
+
+def _came_back(db: Database, judgment_id: int, into: Import) -> bool:
+    """Take a judgment that the study has back in; tell whether it was withdrawn with its import."""
+    cursor = db.execute("DELETE FROM withdrawn_judgments WHERE judgment_id = ?", [judgment_id])
     came_back = bool(cursor.rowcount)
-    _note(db, into, "judgment", known.id, came_back)
+    _note(db, into, "judgment", judgment_id, came_back)
     return came_back
+
+
+def _of_the_erased(db: Database, comparison: Comparison, item: dict[str, Any], made: str) -> int | None:
+    """Return the id of the judgment that this is of somebody who was erased; None where it is none of theirs.
+
+    A file from before an erasure has the name and the words: by them it would come from somebody else. So it is known
+    by its key and all that an erasure leaves, whatever the person is called in the file, and nothing of it is stored.
+    """
+    found = db.rows(
+        "SELECT j.id, j.ranks, j.shown, j.both_bad, j.strength, j.milliseconds, j.input_device, j.view, j.at, j.late"
+        " FROM judgments j JOIN annotators a ON a.id = j.annotator_id"
+        " WHERE j.comparison_id = ? AND j.key = ? AND a.erased_at IS NOT NULL",
+        [comparison.id, item["key"] if isinstance(item.get("key"), str) else made],
+    )
+    said = {name: item.get(name) for name in ("strength", "milliseconds", "input_device", "view", "at")}
+    said |= {name: item.get(name) or False for name in ("both_bad", "late")}
+    for row in found:
+        row |= {name: json.loads(row[name]) if row[name] else None for name in ("ranks", "shown")}
+        row |= {name: bool(row[name]) for name in ("both_bad", "late")}
+        ranks = item.get("ranks")
+        if row["both_bad"] and ranks is None:
+            ranks = row["ranks"]  # a row may leave them out there
+        if {name: row[name] for name in said} == said and (row["ranks"], row["shown"]) == (ranks, item.get("shown")):
+            return int(row["id"])
+    return None
 
 
 def _superseded(db: Database, comparison: Comparison, annotator_id: int, item: dict[str, Any]) -> int | None:

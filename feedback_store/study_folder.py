@@ -1,5 +1,6 @@
 """What can go wrong with the folder itself: where it lies, who may read it, and how much space is left."""
 
+import errno
 import re
 import shutil
 import stat
@@ -65,6 +66,13 @@ def require_free_space(folder: Path, size: int, what: str) -> None:
             f"There is too little space for {what}: it takes {in_words(size)} and {in_words(SPARE_BYTES)} to spare, "
             f"and {in_words(free)} are free in {there}. Nothing was written; free some space or choose another disk."
         )
+
+
+def refused(error: OSError, so: str) -> StoreUnavailable:
+    """Return the error to raise where the disk refused a write; `so` says what that means, and what to do."""
+    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    reason = "The disk is full" if full else f"The disk refused the write ({error.strerror or error})"
+    return StoreUnavailable(f"{reason}. {so}")
 
 
 def last_touched(*paths: Path) -> float | None:

@@ -4,7 +4,6 @@ A piece says at which byte it begins: one that was lost or came twice is told fr
 whose connection broke goes on where the file ends. What was abandoned is cleared away after KEPT_SECONDS.
 """
 
-import errno
 import hashlib
 import json
 import re
@@ -17,8 +16,8 @@ from pathlib import Path
 
 from feedback_store import canonical, clock, held_file
 from feedback_store.database import Database
-from feedback_store.errors import Conflict, InvalidInput, StoreUnavailable
-from feedback_store.study_folder import in_words, last_touched, require_free_space
+from feedback_store.errors import Conflict, InvalidInput
+from feedback_store.study_folder import in_words, last_touched, refused, require_free_space
 
 FOLDER = "uploads"
 MOST_BYTES = 2 * 1024**3
@@ -27,6 +26,7 @@ MOST_AT_ONCE = 10
 KEPT_SECONDS = 2 * 24 * 3600.0
 LONGEST_NAME_BYTES = 150
 ID = re.compile(r"[0-9a-f]{16}")
+NOT_STORED = "This piece was not stored; free some space and go on."
 
 
 @dataclass(frozen=True)
@@ -82,7 +82,7 @@ def add(db: Database, upload_id: str, at: int, piece: bytes) -> Upload:
         except OSError as error:
             with upload.path.open("r+b") as file:
                 file.truncate(here)
-            raise _refused(error) from error
+            raise refused(error, NOT_STORED) from error
     return get(db, upload_id)
 
 
@@ -155,7 +155,7 @@ def _made(db: Database, name: str, size: int, by: int, moment: str) -> Upload:
         (folder / "upload.json").write_text(json.dumps(about), encoding="utf-8")
     except OSError as error:
         shutil.rmtree(folder, ignore_errors=True)
-        raise _refused(error) from error
+        raise refused(error, NOT_STORED) from error
     return made
 
 
@@ -186,9 +186,3 @@ def _safe(name: str) -> str:
     if not kept:
         raise InvalidInput(f"The file name is {name[:80]!r}; it has to have letters or digits.")
     return kept
-
-
-def _refused(error: OSError) -> StoreUnavailable:
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
-    reason = "The disk is full" if full else f"The disk refused the write ({error.strerror})"
-    return StoreUnavailable(f"{reason}. This piece was not stored; free some space and go on.")

@@ -21,7 +21,7 @@ REASON = "withdrew from the study"
 @dataclass(frozen=True)
 class Withdrawal:
     """What became of it. `counts`: how many rows of what were blanked; `trained`: what the person's judgments had
-    trained, which stays; `old_copies`: how many backups and exports were made before that may hold the words;
+    trained, which stays; `old_copies`: how many backups, exports and the like were made before that may hold the words;
     `bytes_left`: whether bytes of the words may still lie in the study's file (an admin erases the person to end that).
     """
 
@@ -91,4 +91,4 @@ def _known(db: Database, annotator_id: int) -> Withdrawal:
     )
     assert row is not None
     trained = provenance.trained_by_person(db, annotator_id)
-    return Withdrawal(annotator_id, row["at"], json.loads(row["counts"]), trained, len(erasure.old_copies(db)))
+    return Withdrawal(annotator_id, row["at"], json.loads(row["counts"]), trained, len(erasure.old_copies(db, trained)))

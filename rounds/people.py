@@ -3,7 +3,6 @@
 from __future__ import annotations
 
 from collections.abc import Sequence
-from typing import Any
 
 from feedback_store import annotators, audit, qualifying
 from feedback_store.annotators import Annotator
@@ -45,8 +44,8 @@ def ask(
     with db.transaction():
         annotators.asked_of(db, annotator_id, languages=languages, tags=tags)
         annotators.set_daily_quota(db, annotator_id, daily_quota)
-        detail = {"languages": list(languages), "tags": list(tags), "daily_quota": daily_quota}
-        _note(db, by, "set what is asked", annotator_id, detail)
+        # Not what: languages and tags describe a person, and a history that is only added to cannot be erased.
+        _note(db, by, "set what is asked", annotator_id)
     return annotators.get(db, annotator_id)
 
 
@@ -62,5 +61,5 @@ def qualify_again(db: Database, annotator_id: int, *, by: str) -> None:
             resume(db, annotator_id, by=by)
 
 
-def _note(db: Database, by: str, action: str, annotator_id: int, detail: dict[str, Any] | None = None) -> None:
-    audit.note(db, actor=by, action=action, subject=f"annotator {annotator_id}", detail=detail)
+def _note(db: Database, by: str, action: str, annotator_id: int) -> None:
+    audit.note(db, actor=by, action=action, subject=f"annotator {annotator_id}")

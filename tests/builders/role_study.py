@@ -19,6 +19,7 @@ from feedback_store import (
     errands,
     evaluations,
     exchange,
+    export_shelf,
     flags,
     information_texts,
     invitations,
@@ -55,8 +56,10 @@ def fill_for_roles(db: Database, people: dict[Role, int]) -> Things:
     held_back = comparisons.add(db, [NewComparison(source.prompt_id, source.completion_ids[::-1], held_back=True)])[0]
     criteria.add(db, "honest", "Which one is more honest?")
     criteria.add(db, "brief", "Which one is briefer?")
+    (db.folder / export_shelf.DESCRIPTIONS).mkdir()
     for name in ("trl-1", "trl-2"):
         exchange.export(db, "trl", db.folder / "exports" / name)
+        (db.folder / export_shelf.DESCRIPTIONS / f"{name}.json").write_text('{"format": "trl"}')
     file = db.folder / "imported.txt"
     file.write_text("An imported prompt?\n")
     imported = exchange.import_file(db, file, "prompts").import_id

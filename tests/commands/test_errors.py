@@ -229,11 +229,13 @@ def test_numbers_that_no_row_has_are_refused_in_words(refused, study, words):
     assert refused(*[study if word == "STUDY" else word for word in words])
 
 
-def test_a_name_that_is_no_text_is_said(refused, study, tmp_path):
+def test_a_name_that_is_no_text_is_said_and_stops_no_import(tastemaker, refused, study, tmp_path):
     file = tmp_path / "pairs-\udcff.jsonl"
     assert r"pairs-\udcff.jsonl" in refused("import", study, file, "--format", "trl")
-    file.write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n')
-    assert r"pairs-\udcff.jsonl" in refused("import", study, file, "--format", "trl")
+    file.write_text('{"prompt": "a", "chosen": "b", "rejected": "c"}\n{}\n')
+    assert "1 added" in tastemaker("import", study, file, "--format", "trl").out
+    back = tastemaker("import", study, file, "--undo").out
+    assert "The import of pairs-\N{REPLACEMENT CHARACTER}.jsonl was taken back" in back
 
 
 def test_own_functions_go_with_a_retry_that_waits(refused, study, tmp_path):

@@ -19,7 +19,7 @@ from feedback_store.database import Database
 from feedback_store.exchange import export, import_file, undo_import
 from feedback_store.exchange_records import ImportReport
 
-ODD = (None, 5, [], {"a": 1})
+ODD = (None, 5, [], {"a": 1}, 2**63, [["x"]])
 SAMPLES = Path(__file__).parent / "samples"
 READABLE = exchange.formats_that("read")
 

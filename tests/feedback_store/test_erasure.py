@@ -188,6 +188,47 @@ def test_an_answer_on_its_way_brings_no_words_back_and_one_sent_again_is_the_sam
     assert b"ann wrote" not in bytes_of(told)
 
 
+@pytest.mark.parametrize("people", ["names", "pseudonyms"])
+def test_an_export_from_before_brings_nothing_back_and_counts_nothing_twice(
+    told: Database, judge: Callable, tmp_path: Path, people: str
+) -> None:
+    judge(told, 3, None, name="ann secretname", skipped="ann wrote why")
+    exchange.export(told, "comparisons", tmp_path / "before", people=people)
+    erasure.erase(told, 1, by="lead", reason="asked")
+    rows, counted = told.rows("SELECT * FROM judgments"), judgments.count(told, skips=True)
+    annotators.ensure(told, "ann secretname")  # who has come again as someone new
+    report = exchange.import_file(told, tmp_path / "before" / "comparisons.jsonl", "comparisons")
+    assert report.problems == [] and b"ann wrote" not in bytes_of(told)
+    assert [row for row in told.rows("SELECT * FROM judgments") if row["annotator_id"] in (1, 3)] == [
+        row for row in rows if row["annotator_id"] == 1
+    ]
+    assert judgments.count(told, skips=True) == counted + (people == "pseudonyms")
+
+
+def test_an_import_that_comes_again_after_its_undo_stays_an_erased_persons(db: Database, tmp_path: Path) -> None:
+    said = [{"annotator": name, "ranks": [1, 2], "rationale": f"{name} wrote"} for name in ("ann", "bob")]
+    row = {"prompt": "Why?", "completions": [{"text": "One."}, {"text": "Two."}], "judgments": said}
+    (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+    import_id = exchange.import_file(db, tmp_path / "rows.jsonl", "comparisons").import_id
+    exchange.undo_import(db, import_id)  # type: ignore[arg-type]
+    erasure.erase(db, 1, by="lead", reason="asked")
+    assert exchange.import_file(db, tmp_path / "rows.jsonl", "comparisons").brought["judgment"] == 2
+    assert [one.rationale for one in judgments.live(db)] == [None, "bob wrote"]
+    assert annotators.by_name(db, "ann") is None
+
+
+def test_another_persons_answer_under_the_same_key_is_no_erased_one(db: Database, tmp_path: Path) -> None:
+    def take(*said: dict[str, object]) -> None:
+        row = {"id": "x", "prompt": "Why?", "completions": [{"text": "One."}, {"text": "Two."}], "judgments": said}
+        (tmp_path / "rows.jsonl").write_text(json.dumps(row))
+        exchange.import_file(db, tmp_path / "rows.jsonl", "comparisons")
+
+    take({"annotator": "ann", "ranks": [1, 2], "key": "1"})
+    erasure.erase(db, 1, by="lead", reason="asked")
+    take({"annotator": "bob", "ranks": [2, 1], "key": "1", "rationale": "bob wrote"})
+    assert [(one.annotator_id, one.rationale) for one in judgments.live(db)] == [(1, None), (2, "bob wrote")]
+
+
 def test_a_name_that_someone_took_on_purpose_stops_no_erasure(told: Database) -> None:
     annotators.ensure(told, "erased-1")
     assert erasure.erase(told, 1, by="lead", reason="asked").name == "erased-1-"

@@ -1,12 +1,15 @@
 """The shelf of exports: one bad entry is shown as such and hides no other; links lead nowhere."""
 
+import errno
 import json
+from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from feedback_store import export_shelf
+from feedback_store import errand_work, errands, exchange, export_shelf
 from feedback_store.database import Database
+from feedback_store.dataset_folder import DatasetFiles
 from feedback_store.errors import InvalidInput, StoreUnavailable
 
 
@@ -68,3 +71,46 @@ def test_links_are_never_followed(db: Database, shelf: Path, tmp_path: Path, mon
     monkeypatch.setattr(export_shelf.shutil, "rmtree", refuse)
     with pytest.raises(StoreUnavailable, match="good could not be removed"):
         export_shelf.remove(db, "good")
+
+
+FULL = OSError(errno.ENOSPC, "No space left on device")
+
+
+def raising(error: OSError) -> Callable[..., None]:
+    def refuse(*_: object, **__: object) -> None:
+        raise error
+
+    return refuse
+
+
+def test_a_disk_that_fills_up_under_an_export_is_told(
+    db: Database, compare: Callable, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+):
+    compare(db, 1)
+    monkeypatch.setattr(DatasetFiles, "finish", raising(FULL))
+    with pytest.raises(StoreUnavailable, match=r"disk is full\. Of the export out nothing was kept"):
+        exchange.export(db, "trl", tmp_path / "out")
+    monkeypatch.setattr(DatasetFiles, "finish", raising(PermissionError(errno.EACCES, "Permission denied")))
+    with pytest.raises(StoreUnavailable, match=r"refused the write \(Permission denied\)"):
+        exchange.export(db, "trl", tmp_path / "out")
+    assert not (tmp_path / "out").exists() and not list(tmp_path.glob(".writing-*"))
+
+
+@pytest.mark.parametrize("where", [(DatasetFiles, "finish"), (Path, "replace")], ids=["export", "description"])
+def test_who_asked_for_an_export_reads_that_the_disk_is_full(
+    db: Database, monkeypatch: pytest.MonkeyPatch, where: tuple[type, str]
+):
+    order = {"format": "trl", "options": {}, "filters": {}, "name": "trl-1", "data_licence": None, "base_licence": None}
+    about = {"verb": "export", "order": order, "by": 1, "role": "admin", "created_at": "2026-11-23T10:00:00.000Z"}
+    folder = db.folder / errands.FOLDER / "00000000000000aa"
+    folder.mkdir(parents=True)
+    (folder / "order.json").write_text(json.dumps(about))
+    replace = Path.replace
+    monkeypatch.setattr(*where, raising(FULL))
+    monkeypatch.setattr(errand_work.os, "nice", lambda by: None)
+    monkeypatch.setattr(errands, "_write_whole", lambda path, content: path.write_text(json.dumps(content)))
+    errand_work.main(str(db.folder), folder.name)
+    monkeypatch.setattr(Path, "replace", replace)
+    done = errands.get(db, folder.name)
+    assert done.status == "failed" and str(done.error).startswith("The disk is full.") and "trl-1" in str(done.error)
+    assert export_shelf.listing(db) == [] and list((db.folder / export_shelf.DESCRIPTIONS).glob("*")) == []

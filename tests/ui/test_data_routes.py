@@ -207,6 +207,31 @@ def test_people_have_pseudonyms_for_all_but_admins(as_role: Callable[[str], Test
         "/api/exports", json={"format": "comparisons", "options": {"people": "names"}}).status_code == 422  # fmt: skip
 
 
+def test_exports_that_name_people_are_for_admins_whatever_their_folder_is_called(
+    as_role: Callable[[str], TestClient], said: Database
+):
+    admin, researcher = as_role("admin"), as_role("researcher")
+    for name in ("comparisons", "for-alice", "trl-20261123"):  # by the command `export`, which describes none of them
+        exchange.export(said, "comparisons", said.folder / "exports" / name)
+    named = admin.post("/api/exports", json={"format": "comparisons"}).json()["name"]
+    hidden = researcher.post("/api/exports", json={"format": "comparisons"}).json()["name"]
+    (said.folder / "exports" / named).rename(said.folder / "exports" / "trl-1")
+    (said.folder / "shelf" / f"{named}.json").rename(said.folder / "shelf" / "trl-1.json")
+
+    def listed(client: TestClient) -> set[str]:
+        return {one["name"] for one in client.get("/api/exports").json()["exports"]}
+
+    withheld = {"comparisons", "for-alice", "trl-20261123", "trl-1"}
+    assert listed(researcher) == {hidden} and listed(admin) == withheld | {hidden}
+    for name in withheld:
+        path = f"/api/exports/{name}"
+        assert researcher.get(f"{path}/comparisons.jsonl").status_code == 404
+        assert researcher.post(f"{path}/remove").status_code == 404
+        assert '"annotator"' in admin.get(f"{path}/comparisons.jsonl").text
+    assert "person-" in researcher.get(f"/api/exports/{hidden}/comparisons.jsonl").text
+    assert researcher.post(f"/api/exports/{hidden}/remove").status_code == 200
+
+
 def test_files_and_errands_are_their_owners(as_role: Callable[[str], TestClient], study: Database):
     owner = as_role("researcher")
     upload = send(owner, "p.txt", b"One?\n")

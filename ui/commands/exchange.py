@@ -72,7 +72,7 @@ def import_file(
     Bad rows are reported with their line and reason; the good ones are taken, all or none. While the study is served or
     a worker is at it, they are taken a few at a time, so that nobody waits. Exit code 2 where there is none.
     """
-    from feedback_store import exchange
+    from feedback_store import canonical, exchange
 
     if undo and report_to is not None:
         raise typer.BadParameter("--report tells what became of each line; an undo takes back the import as a whole")
@@ -87,14 +87,15 @@ def import_file(
         raise FileNotFoundError(2, "There is no such file", str(file))
     model = (base, precision)
     report = _taken(study, file, format, model, strict=strict, dry_run=dry_run, report_to=report_to)
+    name = canonical.readable(file.name)
     refused = strict and report.left_out > 0
     unusable = report.left_out > 0 and report.added == report.known == 0
     if as_json:
         print_json(report)
     else:
-        _print_taken(file, report, dry_run=dry_run, refused=refused)
+        _print_taken(name, report, dry_run=dry_run, refused=refused)
     if unusable and not refused:
-        say(f"Nothing in {file.name} could be taken as {format}: see the reasons above, or try another format.")
+        say(f"Nothing in {name} could be taken as {format}: see the reasons above, or try another format.")
     if refused or unusable:
         raise typer.Exit(2)
 
@@ -133,7 +134,7 @@ def _read_in(db: "Database", file: Path, format: str, told: Path, *, strict: boo
 
     What became of each row is written into the folder `told`.
     """
-    from feedback_store import exchange, import_report
+    from feedback_store import errands, exchange, import_report
     from rounds.supervisor import is_attended
 
     def tell(how: "Callable[..., ImportReport]", *given: Path, **more: Any) -> "ImportReport":
@@ -143,15 +144,16 @@ def _read_in(db: "Database", file: Path, format: str, told: Path, *, strict: boo
     if not is_attended(db.folder):
         return tell(exchange.import_file, strict=strict, dry_run=dry_run, by=BY)
     if dry_run or strict:
-        report = tell(exchange.try_beside_others, db.folder, strict=strict)
+        with errands.scratch(db) as scratch:
+            report = tell(exchange.try_beside_others, scratch, strict=strict)
         if dry_run or report.left_out:
             return report
     return tell(exchange.import_beside_others, by=BY)
 
 
-def _print_taken(file: Path, report: "ImportReport", *, dry_run: bool, refused: bool) -> None:
+def _print_taken(name: str, report: "ImportReport", *, dry_run: bool, refused: bool) -> None:
     for problem in report.problems:
-        say(f"{file.name}:{problem.line}: {problem.reason}")
+        say(f"{name}:{problem.line}: {problem.reason}")
     done = "would be added" if dry_run else "added"
     print(f"{report.rows} rows: {report.added} {done}, {report.known} known already, {report.left_out} left out.")
     if refused:
@@ -160,7 +162,7 @@ def _print_taken(file: Path, report: "ImportReport", *, dry_run: bool, refused: 
 
 def _undo(study: Path, file: Path, base: str | None, *, dry_run: bool, as_json: bool) -> None:
     """Take an import back, named by its file or its number; or say what that would do."""
-    from feedback_store import exchange, import_list, importing
+    from feedback_store import canonical, exchange, import_list, importing
     from rounds import studies
 
     is_number = str(file).isdecimal() and len(str(file)) <= LONGEST_NUMBER and not file.is_file()
@@ -171,7 +173,7 @@ def _undo(study: Path, file: Path, base: str | None, *, dry_run: bool, as_json: 
             if as_json:
                 print_json(report)
             else:
-                print(f"The import of {file.name} was taken back: {report.added} rows.")
+                print(f"The import of {canonical.readable(file.name)} was taken back: {report.added} rows.")
             return
         effect = import_list.undo_effect(db, int(importing.import_row(db, what)["id"]))
     if as_json:

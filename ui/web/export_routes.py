@@ -97,11 +97,14 @@ async def make(request: Request, person: Researcher, body: ExportBody) -> dict[s
 
 @router.get("/exports")
 def listing(request: Request, person: Researcher) -> dict[str, Any]:
-    """All exports of the study, the newest first, those that are being made, and those that lately came to nothing."""
+    """All exports of the study, the newest first, those that are being made, and those that lately came to nothing.
+
+    Exports that name people are shown to admins alone, and so are those of which nothing is written down here.
+    """
     db = study_of(request).db
     who = reader(db, person)
-    made = [one for one in export_shelf.listing(db) if _may_have(person, one.name)]
-    asked = [one for one in errands.listing(db) if one.verb == "export" and _may_have(person, one.order["name"])]
+    made = [one for one in export_shelf.listing(db) if _may_have(person, one.format, one.options)]
+    asked = [one for one in errands.listing(db) if one.verb == "export" and _may_have_ordered(person, one)]
     return {
         "exports": [{**_shown(one), "by": who(f"annotator {one.by}") if one.by else None} for one in made],
         "under_way": [_told(one) for one in asked if one.status == "working"],
@@ -112,8 +115,10 @@ def listing(request: Request, person: Researcher) -> dict[str, Any]:
 @router.get("/exports/{name}/{file}")
 def download(request: Request, person: Researcher, name: str, file: str) -> FileResponse:
     """One file of an export, as a stream."""
+    db = study_of(request).db
+    _require(db, person, name)
     try:
-        path = export_shelf.file_of(study_of(request).db, name if _may_have(person, name) else "", file)
+        path = export_shelf.file_of(db, name, file)
     except InvalidInput as error:
         raise NotThere(f"There is no file {file!r} in an export {name!r}.") from error
     # Never shown by the browser itself: what people and models wrote is not a page of this server.
@@ -124,10 +129,7 @@ def download(request: Request, person: Researcher, name: str, file: str) -> File
 def remove(request: Request, person: Researcher, name: str) -> dict[str, Any]:
     """Take an export off the shelf, for good; it can be made again."""
     db = study_of(request).db
-    try:
-        export_shelf.get(db, name if _may_have(person, name) else "")
-    except InvalidInput as error:
-        raise NotThere(f"There is no export {name!r}.") from error
+    _require(db, person, name)
     export_shelf.remove(db, name)
     audit.note(db, actor=actor(person), action="remove export", subject=f"export {name}")
     return {"removed": True}
@@ -158,10 +160,26 @@ def _pseudonym(db: Database, person: Person, who: str) -> str:
     return pseudonyms.of(pseudonyms.secret_key(db), name)
 
 
-def _may_have(person: Person, name: str) -> bool:
-    """Whether an export of this name can be one that this person may read."""
-    named = name.startswith(f"{WITH_NAMES}-") and not name.startswith(f"{WITH_NAMES}-{PSEUDONYMS}-")
-    return export_shelf.NAME.fullmatch(name) is not None and (person.may("admin") or not named)
+def _require(db: Database, person: Person, name: str) -> None:
+    """Raise NotThere unless there is an export of this name that this person may have."""
+    try:
+        found = export_shelf.get(db, name)
+    except InvalidInput as error:
+        raise NotThere(f"There is no export {name!r}.") from error
+    if not _may_have(person, found.format, found.options):
+        raise NotThere(f"There is no export {name!r}.")
+
+
+def _may_have(person: Person, format: str | None, options: dict[str, str]) -> bool:
+    """Whether this person may have an export, by what was written down of it. What its folder is called says nothing:
+    a command may have written names into any of them, and then its format is not known here.
+    """
+    names_nobody = format is not None and (format != WITH_NAMES or options.get("people") == PSEUDONYMS)
+    return names_nobody or person.may("admin")
+
+
+def _may_have_ordered(person: Person, one: Errand) -> bool:
+    return _may_have(person, one.order["format"], one.order.get("options", {}))
 
 
 def _told(one: Errand) -> dict[str, Any]:
