@@ -32,7 +32,12 @@ def require_current(connection: Any) -> None:
 
 def outdated(connection: Any) -> bool:
     """Tell whether this is a study that an older version wrote (a new, empty file is none). Raises StudyTooNew."""
-    return bool(_pending(connection)) and bool(_held(connection))
+    return bool(_pending(connection)) and is_there(connection)
+
+
+def is_there(connection: Any) -> bool:
+    """Tell whether the tables of a study are there, of whatever version: an emptied file has none."""
+    return bool(_held(connection))
 
 
 def _pending(connection: Any) -> set[str]:
