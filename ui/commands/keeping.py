@@ -51,6 +51,7 @@ def restore(
 
     with _progress("Restoring", as_json) as on_progress:
         held = backups.restore(source, study, on_progress=on_progress)
+    say(backups.undone_by(held))
     if as_json:
         print_json({"study": study, "made_at": held.made_at, "judgments": held.judgments, "files": held.files})
         return
