@@ -116,7 +116,7 @@ class Database:
                 database._bring_up_to_date()
         except sqlite3.DatabaseError as error:
             database.close()
-            raise _in_other_words(error) or StoreError(
+            raise in_other_words(error) or StoreError(
                 f"The file {folder / FILE_NAME} cannot be read as a study ({error}). Restore it from a backup; nothing "
                 "was changed."
             ) from error
@@ -361,13 +361,13 @@ def _in_words() -> Iterator[None]:
     try:
         yield
     except sqlite3.OperationalError as error:
-        words = _in_other_words(error)
+        words = in_other_words(error)
         if words is None:
             raise
         raise words from error
 
 
-def _in_other_words(error: Exception) -> StoreUnavailable | None:
+def in_other_words(error: Exception) -> StoreUnavailable | None:
     """What SQLite says about locks and disks, in words for people; None where it says something else."""
     said = str(error)
     if "locked" in said or "busy" in said:

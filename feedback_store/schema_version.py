@@ -40,6 +40,15 @@ def is_there(connection: Any) -> bool:
     return bool(_held(connection))
 
 
+def guards(connection: Any) -> dict[tuple[str, str], str]:
+    """Return the triggers, views and indexes that a database holds: their SQL by kind and name."""
+    rows = connection.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('trigger', 'view', 'index') AND sql IS NOT NULL"
+        " ORDER BY type, name"
+    )
+    return {(row["type"], row["name"]): row["sql"] for row in rows.fetchall()}
+
+
 def _pending(connection: Any) -> set[str]:
     held = _held(connection)
     unknown = sorted(held - set(STEP_NAMES))
