@@ -143,7 +143,7 @@ def _make_ready(study: Path) -> None:
             if db.value("SELECT 1 FROM sqlite_master WHERE name = 'sessions'"):  # 0.1.0 had none
                 sessions.end_all(db)
     except sqlite3.DatabaseError as error:
-        raise CorruptBackup(
+        raise database.in_other_words(error) or CorruptBackup(
             f"The backup's {FILE_NAME} cannot be read as a study ({error}). Nothing was restored; take another backup."
         ) from error
 

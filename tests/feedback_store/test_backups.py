@@ -247,6 +247,16 @@ def test_what_is_no_backup_is_refused(tmp_path: Path, text: str | None, words: s
     assert not (tmp_path / "back").exists()
 
 
+def test_a_backup_of_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "study.db").write_bytes(text := b"no database, but long enough to be looked at" * 100)
+    files = {"study.db": {"sha256": hashlib.sha256(text).hexdigest(), "bytes": len(text)}}
+    (tmp_path / "kept" / "manifest.json").write_text(json.dumps({**MANIFEST, "files": files}))
+    with pytest.raises(CorruptBackup, match=r"study\.db cannot be read as a study"):
+        backups.restore(tmp_path / "kept", tmp_path / "back")
+    assert {path.name for path in tmp_path.iterdir()} == {"kept"}
+
+
 def test_nothing_is_written_over(full: Database, tmp_path: Path) -> None:
     (tmp_path / "taken").mkdir()
     (tmp_path / "taken" / "file").write_text("mine")
