@@ -46,7 +46,10 @@ def restore(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Make a study from a backup, after every file has been checked; it appears whole or not at all."""
+    """Make a study from a backup, after every file has been checked; it appears whole or not at all.
+
+    Sessions are ended. What was revoked, disabled, withdrawn or erased since the backup has to be done again.
+    """
     from feedback_store import backups
 
     with _progress("Restoring", as_json) as on_progress:
@@ -59,7 +62,7 @@ def restore(
 
 
 def check(study: Study, as_json: AsJson = False) -> None:
-    """Look for damage: the database, the weights, and whether the two say the same. Changes nothing.
+    """Look for damage: the database, rows and weights against their sha256, and whether they agree. Changes nothing.
 
     Exit code 0: sound (lines that begin with -- are only worth knowing), 1: something is wrong.
     """
