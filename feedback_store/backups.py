@@ -22,16 +22,16 @@ Why it is made in this way:
 """
 
 import json
+import os
 import time
 from collections.abc import Callable, Iterator
 from contextlib import closing, suppress
 from dataclasses import dataclass
 from pathlib import Path, PurePosixPath
 from typing import Any
-from urllib.parse import quote
 
-from feedback_store import clock, database, whole_folder
-from feedback_store.database import FILE_NAME, SUB_FOLDERS
+from feedback_store import clock, database, sessions, whole_folder
+from feedback_store.database import FILE_NAME, SUB_FOLDERS, Database
 from feedback_store.errors import CorruptBackup, InvalidInput, StoreError, StoreUnavailable, StudyExists, StudyNotFound
 from feedback_store.sqlite import sqlite3
 from feedback_store.study_folder import SECRET_KEY, require_free_space
@@ -101,6 +101,7 @@ def left_behind(study: Path | str) -> list[str]:
 def restore(source: Path | str, study: Path | str, *, on_progress: Progress | None = None) -> Backup:
     """Make a study from a backup; every file is checked first, and the study appears whole or not at all.
 
+    Nobody is logged in to it, whoever was when the backup was made; `undone_by` says what else is as it was then.
     Returns what was restored. Raises CorruptBackup naming the file that is wrong, StudyExists or InvalidInput where
     something is at `study` already, StoreUnavailable where space is short.
     """
@@ -120,7 +121,31 @@ def restore(source: Path | str, study: Path | str, *, on_progress: Progress | No
             if whole_folder.copy(source / name, temporary / name, copying.add) != expected:
                 raise _differs(source, name)
             (temporary / name).chmod(0o600)
+        _make_ready(temporary)
     return held
+
+
+def undone_by(held: Backup) -> str:
+    """Say what a study that was restored from a backup does not know, for whoever restored it."""
+    return (
+        f"What was revoked, disabled, withdrawn or erased after {held.made_at} is not so in this study: tokens and "
+        "invitations revoked since let in again, disabled people have their accounts, and erased words are back. Do it "
+        "again. All sessions were ended."
+    )
+
+
+def _make_ready(study: Path) -> None:
+    """End the sessions of a restored study, and put its database into the mode of one in use: until it is in WAL mode
+    whoever opens it waits for all readers.
+    """
+    try:
+        with Database(study) as db:  # not `open`, which brings up to date: that is for whoever opens the study
+            if db.value("SELECT 1 FROM sqlite_master WHERE name = 'sessions'"):  # 0.1.0 had none
+                sessions.end_all(db)
+    except sqlite3.DatabaseError as error:
+        raise database.in_other_words(error) or CorruptBackup(
+            f"The backup's {FILE_NAME} cannot be read as a study ({error}). Nothing was restored; take another backup."
+        ) from error
 
 
 def verify(source: Path | str) -> Backup:
@@ -157,8 +182,13 @@ def copy_database(source: Path, target: Path) -> int:
     The copy is one file, in no WAL mode, and passed integrity_check. Raises StoreUnavailable where it stays locked for
     BUSY_TIMEOUT_SECONDS, StoreError where it is damaged.
     """
-    # Not read-only: after a crash the first to open a database puts its log in order.
-    uri = f"file:{quote(str(source.absolute()))}?mode=rw"
+    if source.stat().st_size == 0:
+        raise StoreError(
+            f"The database {source} was emptied, so no backup was made of it. Restore the study from an earlier backup."
+        )
+    # For writing where that is possible: after a crash the first to open a database puts its log in order.
+    writable = os.access(source, os.W_OK) and os.access(source.parent, os.W_OK)
+    uri = database.address(source, readonly=not writable)
     try:
         with (
             closing(sqlite3.connect(uri, uri=True, timeout=LOCKED_PAUSE_SECONDS)) as original,
@@ -279,7 +309,8 @@ def _write_manifest(folder: Path, made: Backup, sums: dict[str, str]) -> None:
         "damaged": made.damaged,
         "files": files,
     }
-    (folder / MANIFEST).write_text(json.dumps(said, indent=1, ensure_ascii=False), encoding="utf-8")
+    # In ASCII: so a file name that is no UTF-8 has a form that reads back as the same name.
+    (folder / MANIFEST).write_text(json.dumps(said, indent=1), encoding="ascii")
 
 
 def _inside(name: str) -> str:

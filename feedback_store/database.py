@@ -26,6 +26,10 @@ LOCKED = (
     f"Another process kept the study's database locked for {BUSY_TIMEOUT_SECONDS:.0f} seconds. Nothing was stored; try "
     "again."
 )
+READABLE_ONLY = (
+    "Check who owns the folder. One that must not be written can be looked at with `tastemaker check` and copied with "
+    "`tastemaker backup`; `tastemaker restore` makes a study of a backup."
+)
 
 Row = dict[str, Any]
 Parameters = Sequence[Any] | dict[str, Any]
@@ -80,13 +84,14 @@ class Database:
             raise InvalidInput(f"{folder} is a file. A study needs a folder: choose another name.")
         folder.mkdir(parents=True, exist_ok=True)
         folder.chmod(0o700)
-        return cls._opened(folder, readonly=False)
+        return cls._opened(folder, readonly=False, new=True)
 
     @classmethod
     def open(cls, folder: Path | str, *, readonly: bool = False) -> "Database":
         """Open the study in `folder` and bring its schema up to date.
 
-        Raises StudyNotFound where there is none, StudyTooNew where a newer version wrote it.
+        Raises StudyNotFound where there is none, StudyTooNew where a newer version wrote it, StoreUnavailable where it
+        is locked or must not be written, StoreError where its file is damaged or was emptied: nothing is built over it.
         """
         folder = Path(folder)
         if not (folder / FILE_NAME).is_file():
@@ -98,32 +103,54 @@ class Database:
         return cls._opened(folder, readonly=readonly)
 
     @classmethod
-    def _opened(cls, folder: Path, *, readonly: bool) -> "Database":
+    def _opened(cls, folder: Path, *, readonly: bool, new: bool = False) -> "Database":
         database = cls(folder, readonly=readonly)
         try:
+            if new:
+                (folder / FILE_NAME).touch()
+            elif readonly or not _never_finished(folder):
+                database.require_a_study()
             if readonly:
                 schema_version.require_current(database.connection())
             else:
-                for name in SUB_FOLDERS:
-                    (folder / name).mkdir(mode=0o700, exist_ok=True)
-                if schema_version.outdated(database.connection()):
-                    database._copy_before_migration()
-                with database.transaction():
-                    schema_version.apply(database.connection())
+                database._bring_up_to_date()
         except sqlite3.DatabaseError as error:
             database.close()
-            raise StoreError(
+            raise in_other_words(error) or StoreError(
                 f"The file {folder / FILE_NAME} cannot be read as a study ({error}). Restore it from a backup; nothing "
                 "was changed."
             ) from error
+        except OSError as error:
+            database.close()
+            raise StoreUnavailable(f"The study {folder} cannot be written ({error}). {READABLE_ONLY}") from error
         except BaseException:
             database.close()
             raise
         return database
 
+    def require_a_study(self) -> None:
+        """Raise StoreError where the file holds no tables of a study: it was emptied, or is another program's."""
+        path = self.folder / FILE_NAME
+        # SQLite is not asked about a file of no bytes: it would delete the log that lies beside it.
+        if path.stat().st_size == 0 or not schema_version.is_there(self.connection()):
+            raise StoreError(
+                f"The file {path} holds no study: it was emptied, or another program made it. Restore the study from a "
+                "backup. If none was ever in it, move the file away and make the study anew."
+            )
+
+    def _bring_up_to_date(self) -> None:
+        """Apply what is missing of the schema. The sub-folders come last: where they are, the tables are or were."""
+        if schema_version.outdated(self.connection()):
+            self._copy_before_migration()
+        with self.transaction():
+            schema_version.apply(self.connection())
+        for name in SUB_FOLDERS:
+            (self.folder / name).mkdir(mode=0o700, exist_ok=True)
+
     def _copy_before_migration(self) -> None:
         """Keep the study as the older version left it: backups/before-STEP.db, whole or not at all."""
         kept = self.folder / "backups" / f"before-{schema_version.STEP_NAMES[-1]}.db"
+        kept.parent.mkdir(mode=0o700, exist_ok=True)
         part = kept.with_name(f"{kept.name}.{secrets.token_hex(4)}.part")
         size = (self.folder / FILE_NAME).stat().st_size
         study_folder.require_free_space(
@@ -147,8 +174,8 @@ class Database:
         return held[1]
 
     def _connect(self) -> Any:
-        mode = "ro" if self.readonly else "rwc"
-        uri = f"file:{quote(str((self.folder / FILE_NAME).absolute()))}?mode={mode}"
+        # Never made here: where a study was taken away while it was open, an empty one would take its place.
+        uri = address(self.folder / FILE_NAME, readonly=self.readonly)
         # check_same_thread is off only so that the connections of threads that ended can be closed by another.
         connection = sqlite3.connect(
             uri,
@@ -303,24 +330,61 @@ class Database:
         self.close()
 
 
+def address(path: Path, *, readonly: bool) -> str:
+    """Return the URI by which SQLite opens a database file that is there.
+
+    A database in WAL mode cannot even be read without files of shared memory beside it. Where the folder must not be
+    written and there is no log, nobody has it open, and it is read as a file that does not change
+    (https://www.sqlite.org/wal.html#read_only_databases).
+    """
+    mode = "mode=ro" if readonly else "mode=rw"
+    if readonly and not os.access(path.parent, os.W_OK) and _rests_in_wal_mode(path):
+        mode += "&immutable=1"
+    return f"file:{quote(os.fsencode(path.absolute()))}?{mode}"
+
+
+def _rests_in_wal_mode(path: Path) -> bool:
+    """Whether a database in WAL mode has no log beside it (https://www.sqlite.org/fileformat2.html, bytes 18, 19)."""
+    log = path.with_name(f"{path.name}-wal")
+    with path.open("rb") as file:
+        return file.read(20)[18:] == b"\x02\x02" and not (log.exists() and log.stat().st_size)
+
+
+def _never_finished(folder: Path) -> bool:
+    """Whether `create` was killed here: it leaves the database's own files alone. In a study there are sub-folders."""
+    return all(path.name.startswith(FILE_NAME) for path in folder.iterdir())
+
+
 @contextmanager
 def _in_words() -> Iterator[None]:
     """Turn what SQLite says about locks and disks into words for people."""
     try:
         yield
     except sqlite3.OperationalError as error:
-        said = str(error)
-        if "locked" in said or "busy" in said:
-            raise StoreUnavailable(LOCKED) from error
-        if "full" in said or "disk I/O" in said:
-            raise (StoreFull if "full" in said else StoreUnavailable)(
-                f"The disk refused the write ({said}). Nothing was stored; free some space and try again."
-            ) from error
-        if "readonly" in said:
-            raise StoreUnavailable(
-                f"The study's database cannot be written ({said}). Check who owns the folder."
-            ) from error
-        raise
+        words = in_other_words(error)
+        if words is None:
+            raise
+        raise words from error
+
+
+def in_other_words(error: Exception) -> StoreUnavailable | None:
+    """What SQLite says about locks and disks, in words for people; None where it says something else."""
+    said = str(error)
+    if "locked" in said or "busy" in said:
+        return StoreUnavailable(LOCKED)
+    if "full" in said or "disk I/O" in said:
+        return (StoreFull if "full" in said else StoreUnavailable)(
+            f"The disk refused the write ({said}). Nothing was stored; free some space and try again."
+        )
+    if "readonly" in said:
+        return StoreUnavailable(f"The study's database cannot be written ({said}). {READABLE_ONLY}")
+    if "unable to open" in said:
+        return StoreUnavailable(
+            f"The study's database cannot be opened ({said}). Check that it is still there, and who may read and write "
+            f"its folder. With a log beside it ({FILE_NAME}-wal) it can be read only where the folder can be written: "
+            "copy the folder to such a place."
+        )
+    return None
 
 
 def _as_dict(cursor: Any, values: tuple[Any, ...]) -> Row:

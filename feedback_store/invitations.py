@@ -1,4 +1,7 @@
-"""Invitations: links that work once. Only the hash of a link's token is kept: a copy of the study lets nobody in."""
+"""Invitations: links that work once. Only the hash of a link's token is kept: what a copy of the study holds lets
+nobody in. Who has the link itself gets into a copy as well: one revoked or used after a backup works in what is
+restored.
+"""
 
 import hashlib
 import json

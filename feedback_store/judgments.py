@@ -250,10 +250,15 @@ def insert(
 def content_sha256(new: NewJudgment, comparison_id: int) -> str:
     """Return the hash by which an answer sent twice is told from another answer under the same key."""
     canonical.require_clean(vars(new), "judgment")
-    # A key that came before these fields existed still tells the same answer.
-    later = {name: value for name in _LATER_FIELDS if (value := getattr(new, name)) is not None}
-    content = {name: value for name, value in vars(new).items() if name not in _LATER_FIELDS}
-    return canonical.sha256({**content, **later, "comparison": comparison_id})
+    return sha256_of_fields({**vars(new), "comparison": comparison_id})
+
+
+def sha256_of_fields(fields: dict[str, Any]) -> str:
+    """Return the hash of an answer by the fields of NewJudgment; `comparison` is the id of the comparison."""
+    # A key that came before the later fields existed still tells the same answer.
+    return canonical.sha256(
+        {name: value for name, value in fields.items() if value is not None or name not in _LATER_FIELDS}
+    )
 
 
 _LATER_FIELDS = ("guideline_id", "asked_id", "signals")

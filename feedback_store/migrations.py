@@ -4,6 +4,7 @@ To add one: write `m00N_what(db)` below the last, and its name into schema_versi
 released.
 """
 
+from contextlib import closing
 from typing import Any
 
 import sqlite_utils
@@ -16,9 +17,11 @@ from feedback_store import (
     schema_policies,
     schema_time_at_work,
     schema_tokens,
+    schema_version,
 )
 from feedback_store.schema import INITIAL
 from feedback_store.schema_version import MIGRATION_SET
+from feedback_store.sqlite import sqlite3
 
 STEPS = Migrations(MIGRATION_SET)
 
@@ -79,3 +82,11 @@ def apply(connection: Any) -> None:
         STEPS.apply(sqlite_utils.Database(connection))
     finally:
         connection.row_factory = factory
+
+
+def guards_of_a_new_study() -> dict[tuple[str, str], str]:
+    """Return the triggers, views and indexes that a study has when all steps were applied, as schema_version.guards."""
+    with closing(sqlite3.connect(":memory:", isolation_level=None)) as connection:
+        connection.row_factory = sqlite3.Row
+        apply(connection)
+        return schema_version.guards(connection)

@@ -32,7 +32,21 @@ def require_current(connection: Any) -> None:
 
 def outdated(connection: Any) -> bool:
     """Tell whether this is a study that an older version wrote (a new, empty file is none). Raises StudyTooNew."""
-    return bool(_pending(connection)) and bool(_held(connection))
+    return bool(_pending(connection)) and is_there(connection)
+
+
+def is_there(connection: Any) -> bool:
+    """Tell whether the tables of a study are there, of whatever version: an emptied file has none."""
+    return bool(_held(connection))
+
+
+def guards(connection: Any) -> dict[tuple[str, str], str]:
+    """Return the triggers, views and indexes that a database holds: their SQL by kind and name."""
+    rows = connection.execute(
+        "SELECT type, name, sql FROM sqlite_master WHERE type IN ('trigger', 'view', 'index') AND sql IS NOT NULL"
+        " ORDER BY type, name"
+    )
+    return {(row["type"], row["name"]): row["sql"] for row in rows.fetchall()}
 
 
 def _pending(connection: Any) -> set[str]:

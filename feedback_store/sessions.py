@@ -1,4 +1,6 @@
-"""Sessions: who is logged in. Only the hash of a session's token is kept: a copy of the study opens no session."""
+"""Sessions: who is logged in. Only the hash of a session's token is kept: nobody logs in with what a copy of the study
+holds. Who has the token itself has the session in a copy as well; a study that is restored from a backup ends all.
+"""
 
 import hashlib
 import secrets
@@ -84,6 +86,11 @@ def end(db: Database, token: str, now: str | None = None) -> bool:
 def end_all_of(db: Database, annotator_id: int, now: str | None = None, *, but: str | None = None) -> int:
     """Revoke every open session of a person but the one of the token `but`; returns how many."""
     return _revoke(db, "annotator_id = ? AND token_sha256 IS NOT ?", [annotator_id, but and _hash(but)], now)
+
+
+def end_all(db: Database, now: str | None = None) -> int:
+    """Revoke every open session of everybody; returns how many."""
+    return _revoke(db, "TRUE", [], now)
 
 
 def end_one_of(db: Database, annotator_id: int, session_id: int, now: str | None = None) -> bool:

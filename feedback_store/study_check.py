@@ -6,18 +6,29 @@ is something that was lost or is contradictory; the rest is worth knowing, and t
 
 import json
 from collections.abc import Iterator
-from dataclasses import dataclass
+from dataclasses import dataclass, replace
+from itertools import islice
 from pathlib import Path
 
-from feedback_store import clock, schema_version, study_folder, whole_folder
+from feedback_store import (
+    clock,
+    content_check,
+    pseudonyms,
+    schema_version,
+    study_folder,
+    study_settings,
+    whole_folder,
+)
 from feedback_store.backups import CHECKPOINTS, MANIFEST, UNFINISHED, manifest_of_weights
-from feedback_store.database import FILE_NAME, TRUNCATE_WAL_BYTES, Database
-from feedback_store.errors import StoreError, StudyNotFound, StudyTooNew
+from feedback_store.database import FILE_NAME, TRUNCATE_WAL_BYTES, Database, in_other_words
+from feedback_store.errors import StoreError, StoreUnavailable, StudyNotFound, StudyTooNew
 from feedback_store.sqlite import sqlite3
+from feedback_store.study_folder import SECRET_KEY
 
 CARD = "card.json"
 MOST_OF_A_KIND = 20
 FROM_BACKUP = "Restore it from a backup."
+BY_ANOTHER = f"Something else than this program changed the database. {FROM_BACKUP}"
 NUMBERS_ONLY = "Pages and quotas use a wrong number; judgments, training and exports are not concerned. Report this."
 
 
@@ -43,15 +54,39 @@ def check(folder: Path | str, now: str | None = None) -> list[Finding]:
     found: list[Finding] = []
     with Database(folder, readonly=True) as db:  # not `open`, which refuses what is to be looked at here
         try:
-            found += _database(db)
+            found += [*_emptied(db)] or [*_database(db)]
             if not found:
                 found += _schema(db)
             if not found:
+                found += [*_guards(db), *_contents(db), *_key(db)]
                 found += [*_weights(db, on_disk), *_counts(db), *_runs(db, now or clock.now())]
-        except sqlite3.DatabaseError as error:
-            found.append(Finding(True, f"The database cannot be read: {error}.", FILE_NAME, FROM_BACKUP))
+        except (StoreUnavailable, sqlite3.DatabaseError) as error:
+            found.append(_unreadable(error))
     found += [*_leftovers(folder), *_log(folder), *_place(folder)]
-    return sorted(found, key=lambda one: not one.fault)
+    return sorted(map(_in_unicode, found), key=lambda one: not one.fault)
+
+
+def _in_unicode(found: Finding) -> Finding:
+    """A file name that is no UTF-8, as it can be printed."""
+    return replace(found, where=found.where.encode("utf-8", "backslashreplace").decode())
+
+
+def _unreadable(error: Exception) -> Finding:
+    words = error if isinstance(error, StoreUnavailable) else in_other_words(error)
+    if words is None:
+        return Finding(True, f"The database cannot be read: {error}.", FILE_NAME, FROM_BACKUP)
+    what, _, advice = str(words).partition(". ")
+    return Finding(True, f"The database could not be checked: {what}.", FILE_NAME, f"{advice} Then check again.")
+
+
+def _emptied(db: Database) -> Iterator[Finding]:
+    try:
+        db.require_a_study()
+    except StoreUnavailable:
+        raise
+    except StoreError as error:
+        what, _, advice = str(error).partition(". ")
+        yield Finding(True, f"{what}.", FILE_NAME, advice)
 
 
 def _database(db: Database) -> Iterator[Finding]:
@@ -64,7 +99,7 @@ def _database(db: Database) -> Iterator[Finding]:
             True,
             f"A row of {row['table']} points to a row of {row['parent']} that is not there.",
             f"{FILE_NAME}, {row['table']} {row['rowid']}",
-            f"Something else than this program changed the database. {FROM_BACKUP}",
+            BY_ANOTHER,
         )
 
 
@@ -75,6 +110,50 @@ def _schema(db: Database) -> Iterator[Finding]:
         yield Finding(True, str(error), FILE_NAME, "Install the newer version.")
     except StoreError as error:
         yield Finding(True, str(error), FILE_NAME, "Back it up, then open it, and check again.")
+
+
+def _guards(db: Database) -> Iterator[Finding]:
+    """The triggers that keep judgments from being changed, and views and indexes, against those of a new study."""
+    from feedback_store import migrations  # loads pandas
+
+    there, expected = schema_version.guards(db.connection()), migrations.guards_of_a_new_study()
+    for kind, name in sorted(expected.keys() | there.keys()):
+        where = f"{FILE_NAME}, {kind} {name}"
+        if (kind, name) not in there:
+            yield Finding(True, f"The {kind} {name} is missing.", where, BY_ANOTHER)
+        elif (kind, name) not in expected:
+            advice = BY_ANOTHER if kind == "trigger" else "It changes no row; drop it if nobody wants it."
+            yield Finding(kind == "trigger", f"The {kind} {name} is none of this program's.", where, advice)
+        elif there[kind, name] != expected[kind, name]:
+            yield Finding(True, f"The {kind} {name} is not as this program makes it.", where, BY_ANOTHER)
+
+
+def _contents(db: Database) -> Iterator[Finding]:
+    for table, changed in (
+        ("prompts", content_check.changed_prompts(db)),
+        ("judgments", content_check.changed_judgments(db)),
+    ):
+        for row_id in islice(changed, MOST_OF_A_KIND):
+            yield Finding(
+                True, "The content of this row differs from its sha256.", f"{FILE_NAME}, {table} {row_id}", FROM_BACKUP
+            )
+
+
+def _key(db: Database) -> Iterator[Finding]:
+    """The key by which people are called in exports, and names that failed to log in are counted."""
+    back = "Bring it back from a backup. Without it people have other pseudonyms in exports than they had before."
+    mark = study_settings.get(db, pseudonyms.MARK)
+    if not (db.folder / SECRET_KEY).exists():
+        if mark is not None or db.value("SELECT 1 FROM throttles LIMIT 1"):
+            yield Finding(True, "The key of the pseudonyms is missing.", SECRET_KEY, back)
+        return
+    try:
+        key = pseudonyms.held_key(db)
+    except StoreUnavailable:
+        yield Finding(True, "The key of the pseudonyms cannot be read, or is damaged.", SECRET_KEY, back)
+        return
+    if mark not in (None, pseudonyms.mark_of(key)):
+        yield Finding(True, "The key of the pseudonyms is not the one that the study began with.", SECRET_KEY, back)
 
 
 def _folders_of_weights(folder: Path) -> list[str]:

@@ -65,7 +65,7 @@ class Heartbeat:
     def _keep_last_progress(self) -> None:
         """The run's peak of memory is known at its end only, when it beats no more."""
         if not (self._folder / FILE_NAME).is_file():
-            return  # the study was taken away; opening it would leave an empty one
+            return  # the study was taken away
         db = Database(self._folder)
         try:
             runs.keep_progress(db, self.lease, self._told())

@@ -52,14 +52,14 @@ def schema_made_once(tmp_path_factory: pytest.TempPathFactory) -> Iterator[None]
     Database.create(made).close()
     opened = Database._opened.__func__
 
-    def opened_with_schema(cls: type[Database], folder: Path, *, readonly: bool) -> Database:
-        if not readonly and not (folder / FILE_NAME).exists():
+    def opened_with_schema(cls: type[Database], folder: Path, *, readonly: bool, new: bool = False) -> Database:
+        if new and not (folder / FILE_NAME).exists():
             part = folder / f"{FILE_NAME}.{secrets.token_hex(4)}.part"
             shutil.copyfile(made / FILE_NAME, part)
             with contextlib.suppress(FileExistsError):  # two threads may make the same study at the same time
                 os.link(part, folder / FILE_NAME)
             part.unlink()
-        return opened(cls, folder, readonly=readonly)
+        return opened(cls, folder, readonly=readonly, new=new)
 
     with pytest.MonkeyPatch.context() as patch:
         patch.setattr(Database, "_opened", classmethod(opened_with_schema))

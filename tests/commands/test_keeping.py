@@ -24,14 +24,21 @@ def test_a_study_goes_into_a_backup_and_comes_back(tastemaker, study, tmp_path):
 
 def test_people_are_told_in_a_sentence(tastemaker, study, tmp_path):
     assert tastemaker("backup", study, tmp_path / "kept").out.startswith(f"Wrote {tmp_path / 'kept'}: 0 judgments, 1 ")
-    restored = tastemaker("restore", tmp_path / "kept", tmp_path / "back").out
-    assert restored.startswith(f"Restored {tmp_path / 'back'} as it was at 2")
+    restored = tastemaker("restore", tmp_path / "kept", tmp_path / "back")
+    assert restored.out.startswith(f"Restored {tmp_path / 'back'} as it was at 2")
+    assert restored.err.startswith("What was revoked, disabled, withdrawn or erased after 2")
 
 
 def test_what_cannot_be_done_is_one_line(refused, tastemaker, study, tmp_path):
     assert "No study" in refused("backup", tmp_path / "nowhere", tmp_path / "kept")
     assert "not an empty folder" in refused("backup", study, study)
     assert "is no backup" in refused("restore", study, tmp_path / "back")
+    (tmp_path / "emptied").mkdir()
+    (tmp_path / "emptied" / "models").mkdir()
+    (tmp_path / "emptied" / "study.db").write_bytes(b"")
+    assert "holds no study: it was emptied" in refused(
+        "export", tmp_path / "emptied", "--format", "trl", "--to", tmp_path / "out"
+    )
     assert "No study" in refused("check", tmp_path / "nowhere")
     tastemaker("backup", study, tmp_path / "kept")
     assert "already holds a study" in refused("restore", tmp_path / "kept", study)

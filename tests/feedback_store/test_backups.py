@@ -2,6 +2,7 @@
 
 import hashlib
 import json
+import os
 import signal
 import stat
 import subprocess
@@ -12,7 +13,7 @@ from pathlib import Path
 
 import pytest
 
-from feedback_store import annotators, backups, database, judgments, study_folder, whole_folder
+from feedback_store import annotators, backups, database, judgments, sessions, study_folder, whole_folder
 from feedback_store.database import Database
 from feedback_store.errors import (
     CorruptBackup,
@@ -97,6 +98,73 @@ def test_a_restored_study_goes_on(full: Database, tmp_path: Path, compare: Calla
     backups.verify(tmp_path / "kept")  # the backup is untouched by what the study did
 
 
+def test_nobody_is_logged_in_to_what_is_restored_and_what_else_is_as_it_was_is_said(
+    full: Database, tmp_path: Path
+) -> None:
+    token = sessions.begin(full, annotators.ensure(full, "ann").id, seconds=99_999)
+    made = backups.backup(full.folder, tmp_path / "kept")
+    held = backups.restore(tmp_path / "kept", tmp_path / "back")
+    assert sessions.current(full, token) is not None
+    with Database.open(tmp_path / "back") as again:
+        assert sessions.current(again, token) is None
+    assert f"erased after {made.made_at} is not so" in backups.undone_by(held)
+
+
+def test_a_backup_of_a_version_without_sessions_is_restored(full: Database, tmp_path: Path) -> None:
+    full.execute("DROP TABLE sessions")
+    backups.backup(full.folder, tmp_path / "kept")
+    backups.restore(tmp_path / "kept", tmp_path / "back")
+    with Database.open(tmp_path / "back", readonly=True) as again:
+        assert judgments.count(again) == 1
+
+
+def test_a_restored_study_is_opened_while_somebody_reads_it(
+    full: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.1)
+    backups.backup(full.folder, tmp_path / "kept")
+    backups.restore(tmp_path / "kept", tmp_path / "back")
+    reader = sqlite3.connect(tmp_path / "back" / "study.db", isolation_level=None)
+    reader.execute("BEGIN")
+    reader.execute("SELECT COUNT(*) FROM judgments").fetchall()
+    Database.open(tmp_path / "back").close()
+    reader.close()
+
+
+def test_a_study_in_a_folder_that_must_not_be_written_is_backed_up(
+    full: Database, tmp_path: Path, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    full.close()
+    opened: list[str] = []
+    connect = sqlite3.connect
+    monkeypatch.setattr(sqlite3, "connect", lambda *to, **how: (opened.append(str(to[0])), connect(*to, **how))[1])
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert backups.backup(full.folder, tmp_path / "kept").judgments == 1
+    assert opened[0].endswith("study.db?mode=ro&immutable=1")
+
+
+def test_an_emptied_database_is_not_passed_off_as_a_backup_and_its_log_stays(full: Database, tmp_path: Path) -> None:
+    log = full.folder / "study.db-wal"
+    held = log.read_bytes()
+    full.close()
+    (full.folder / "study.db").write_bytes(b"")
+    log.write_bytes(held)
+    with pytest.raises(StoreError, match=r"study\.db was emptied"):
+        backups.backup(full.folder, tmp_path / "kept")
+    assert log.read_bytes() == held
+
+
+def test_a_file_name_that_is_no_utf_8_is_backed_up_and_comes_back(full: Database, tmp_path: Path) -> None:
+    name = os.fsdecode(b"x\xe9.bin")
+    (full.folder / "models" / name).write_text("weights")
+    (full.folder / "models" / "\u6a21\u578b").write_text("weights")
+    backups.backup(full.folder, tmp_path / "kept")
+    backups.restore(tmp_path / "kept", tmp_path / "back")
+    assert names_below(tmp_path / "back" / "models") == names_below(full.folder / "models") - {
+        ".writing-policy-2-1234/half"
+    }
+
+
 def test_every_judgment_acknowledged_before_a_backup_began_is_in_it(
     db: Database, tmp_path: Path, compare: Callable
 ) -> None:
@@ -177,6 +245,16 @@ def test_what_is_no_backup_is_refused(tmp_path: Path, text: str | None, words: s
     with pytest.raises(CorruptBackup, match=words):
         backups.restore(tmp_path / "kept", tmp_path / "back")
     assert not (tmp_path / "back").exists()
+
+
+def test_a_backup_of_what_is_no_database_is_refused(tmp_path: Path) -> None:
+    (tmp_path / "kept").mkdir()
+    (tmp_path / "kept" / "study.db").write_bytes(text := b"no database, but long enough to be looked at" * 100)
+    files = {"study.db": {"sha256": hashlib.sha256(text).hexdigest(), "bytes": len(text)}}
+    (tmp_path / "kept" / "manifest.json").write_text(json.dumps({**MANIFEST, "files": files}))
+    with pytest.raises(CorruptBackup, match=r"study\.db cannot be read as a study"):
+        backups.restore(tmp_path / "kept", tmp_path / "back")
+    assert {path.name for path in tmp_path.iterdir()} == {"kept"}
 
 
 def test_nothing_is_written_over(full: Database, tmp_path: Path) -> None:

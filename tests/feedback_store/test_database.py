@@ -1,5 +1,7 @@
 """The study's file: its schema, its guards, and its use by many threads."""
 
+import os
+import signal
 import sqlite3 as plain_sqlite3
 import stat
 import subprocess
@@ -17,6 +19,7 @@ from feedback_store.database import Database, corrupts_wal
 from feedback_store.errors import StoreError, StoreUnavailable, StudyExists, StudyNotFound, StudyTooNew
 from feedback_store.sqlite import sqlite3
 
+REPOSITORY = Path(__file__).parents[2]
 TABLES = {
     "accounts", "annotators", "api_tokens", "assignments", "audit", "candidates", "comparisons", "completions",
     "consents", "criteria", "erasures", "evaluation_judgments", "evaluation_pairs", "evaluation_sides",
@@ -148,6 +151,84 @@ def test_a_file_that_is_no_database_is_said_in_words(tmp_path: Path) -> None:
         Database.open(tmp_path)
 
 
+def empty(path: Path) -> None:
+    path.write_bytes(b"")
+
+
+def drop_all(path: Path) -> None:
+    path.unlink()
+    with plain_sqlite3.connect(path) as other:
+        other.execute("PRAGMA user_version = 1")  # writes a page, and no table
+
+
+def write_another_programs(path: Path) -> None:
+    path.unlink()
+    with plain_sqlite3.connect(path) as other:
+        other.execute("CREATE TABLE recipes (name TEXT)")
+
+
+@pytest.mark.parametrize("harm", [empty, drop_all, write_another_programs])
+@pytest.mark.parametrize("readonly", [False, True])
+def test_nothing_is_built_over_a_file_that_was_emptied(
+    db: Database, harm: Callable[[Path], None], readonly: bool
+) -> None:
+    annotators.ensure(db, "ann")
+    db.checkpoint()
+    db.close()
+    harm(db.folder / "study.db")
+    with pytest.raises(StoreError, match=r"study\.db holds no study: it was emptied.*Restore .* from a backup"):
+        Database.open(db.folder, readonly=readonly)
+    tables = plain_sqlite3.connect(db.folder / "study.db").execute("SELECT name FROM sqlite_master").fetchall()
+    assert ("judgments",) not in tables
+
+
+def test_the_log_beside_an_emptied_file_stays(db: Database) -> None:
+    log = db.folder / "study.db-wal"
+    annotators.ensure(db, "ann")
+    held = log.read_bytes()
+    db.close()
+    empty(db.folder / "study.db")
+    log.write_bytes(held)
+    for readonly in (False, True):
+        with pytest.raises(StoreError, match="holds no study"):
+            Database.open(db.folder, readonly=readonly)
+    assert log.read_bytes() == held
+
+
+KILLED = """
+import os, signal, sys
+from feedback_store import schema_version
+from feedback_store.database import Database
+apply = schema_version.apply
+def killed(connection):
+    if sys.argv[2] == "after":
+        apply(connection)
+    os.kill(os.getpid(), signal.SIGKILL)
+schema_version.apply = killed
+Database.create(sys.argv[1])
+"""
+
+
+@pytest.mark.parametrize("when", ["before", "after"])
+def test_a_study_whose_making_was_killed_is_completed(tmp_path: Path, when: str) -> None:
+    folder = tmp_path / "study"
+    ended = subprocess.run([sys.executable, "-c", KILLED, str(folder), when], cwd=REPOSITORY)
+    assert ended.returncode == -signal.SIGKILL
+    with pytest.raises(StoreError, match="holds no study"):
+        Database.open(folder, readonly=True)
+    with Database.open(folder) as db:
+        annotators.ensure(db, "ann")
+    assert (folder / "models").is_dir()
+
+
+def test_a_study_that_is_taken_away_leaves_no_empty_one(db: Database) -> None:
+    db.close()
+    (db.folder / "study.db").rename(db.folder / "elsewhere.db")
+    with pytest.raises(StoreUnavailable, match="cannot be opened"):
+        annotators.ensure(db, "ann")
+    assert not (db.folder / "study.db").exists()
+
+
 def test_a_study_of_a_newer_version_is_refused(db: Database) -> None:
     db.execute(
         "INSERT INTO _sqlite_migrations (migration_set, name, applied_at) VALUES ('feedback_store', 'm999_x', '')"
@@ -172,6 +253,46 @@ def test_a_lock_held_by_another_is_waited_for_and_then_said(db: Database, monkey
     with db.transaction(), pytest.raises(StoreUnavailable, match="locked"):
         annotators.ensure(other, "ann")
     other.close()
+
+
+def to_delete_mode(db: Database) -> sqlite3.Connection:
+    """As a copy by other means may be; returns another program's connection to it."""
+    db.close()
+    other = sqlite3.connect(db.folder / "study.db", isolation_level=None)
+    other.execute("PRAGMA journal_mode = DELETE").fetchall()
+    return other
+
+
+def test_a_study_that_is_locked_is_not_called_damaged(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.1)
+    other = to_delete_mode(db)
+    other.execute("BEGIN")
+    other.execute("SELECT COUNT(*) FROM judgments").fetchall()
+    with pytest.raises(StoreUnavailable, match="locked"):
+        Database.open(db.folder)
+    other.close()
+
+
+def test_a_study_that_must_not_be_written_is_not_called_damaged(db: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    to_delete_mode(db).close()
+    address = database.address
+    monkeypatch.setattr(database, "address", lambda path, readonly: address(path, readonly=True))
+    with pytest.raises(StoreUnavailable, match=r"cannot be written.*`tastemaker restore` makes a study of a backup"):
+        Database.open(db.folder)
+
+
+def test_a_study_in_a_folder_that_must_not_be_written_can_be_read(
+    db: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    annotators.ensure(db, "ann")
+    assert "immutable" not in database.address(db.folder / "study.db", readonly=True)
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    assert "immutable" not in database.address(db.folder / "study.db", readonly=True), "its log holds the newest rows"
+    db.close()
+    assert not (db.folder / "study.db-wal").exists()
+    with Database.open(db.folder, readonly=True) as reader:
+        assert [one.name for one in annotators.listing(reader)] == ["ann"]
+        assert not (db.folder / "study.db-shm").exists(), "nothing was written beside it"
 
 
 def test_a_known_bad_sqlite_is_told_from_a_repaired_one() -> None:

@@ -21,6 +21,7 @@ from feedback_store import (
     migrations,
     schema_version,
     sqlite,
+    study_check,
     withdrawal,
 )
 from feedback_store.database import FILE_NAME, Database
@@ -119,6 +120,16 @@ def test_the_counts_of_an_old_study_are_those_of_its_rows(name: str, tmp_path: P
         assert counted
         assert db.rows("SELECT * FROM tallies WHERE comparisons > 0 ORDER BY 1, 2, 3") == counted
         assert db.value("SELECT COUNT(*) FROM comparisons WHERE split IS NULL OR language IS NULL") == 0
+
+
+@pytest.mark.parametrize("name", RELEASED)
+def test_an_old_study_is_sound_once_it_is_up_to_date(name: str, tmp_path: Path) -> None:
+    with Database.open(unpacked(name, tmp_path / "study")) as db:
+        kept = (
+            policy["folder"] for policy in db.rows("SELECT folder FROM policies UNION SELECT folder FROM reward_models")
+        )
+        weights = {folder for folder in kept if folder}
+        assert [one for one in study_check.check(db.folder) if one.fault and one.where not in weights] == []
 
 
 @pytest.mark.parametrize("share", [0, 0.5, 1])

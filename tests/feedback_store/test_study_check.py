@@ -2,13 +2,29 @@
 
 import hashlib
 import json
+import os
 import shutil
 from collections.abc import Callable
 from pathlib import Path
 
 import pytest
 
-from feedback_store import judgments, policies, reward_models, runs, study_check, study_folder
+from feedback_store import (
+    annotators,
+    content_check,
+    database,
+    erasure,
+    exchange,
+    judgments,
+    policies,
+    pseudonyms,
+    reward_models,
+    runs,
+    study_check,
+    study_folder,
+    study_settings,
+    throttles,
+)
 from feedback_store.database import Database
 from feedback_store.errors import StudyNotFound
 from feedback_store.sqlite import sqlite3
@@ -177,6 +193,157 @@ def test_a_file_that_is_no_database_is_found(tmp_path: Path) -> None:
     findings = study_check.check(tmp_path)
     assert findings[0].fault
     assert "cannot be read" in findings[0].what
+
+
+def test_an_emptied_database_is_a_fault(sound: Database) -> None:
+    sound.close()
+    (sound.folder / "study.db").write_bytes(b"")
+    the_only(sound, fault=True, what="holds no study: it was emptied", where="study.db")
+    assert (sound.folder / "study.db").read_bytes() == b""
+
+
+def test_a_database_that_is_locked_is_a_finding(sound: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(database, "BUSY_TIMEOUT_SECONDS", 0.1)
+    sound.close()
+    holder = sqlite3.connect(sound.folder / "study.db", isolation_level=None)
+    holder.execute("PRAGMA journal_mode = DELETE").fetchall()  # with WAL nobody keeps a reader waiting
+    holder.execute("BEGIN EXCLUSIVE")
+    the_only(sound, fault=True, what="could not be checked: Another process kept", where="study.db")
+    holder.close()
+
+
+def test_a_study_in_a_folder_that_must_not_be_written_can_be_checked(
+    sound: Database, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    sound.close()
+    monkeypatch.setattr(os, "access", lambda path, mode: mode != os.W_OK)
+    before = {path.name for path in sound.folder.iterdir()}
+    assert found(sound) == []
+    assert {path.name for path in sound.folder.iterdir()} == before, "nothing was written beside it"
+
+
+def past_the_trigger(db: Database, statement: str) -> None:
+    """Change rows that can only be added to, and leave no other trace."""
+    kept = db.value("SELECT sql FROM sqlite_master WHERE name = 'judgments_no_update'")
+    db.execute("DROP TRIGGER judgments_no_update")
+    db.execute(statement)
+    db.execute(kept)
+
+
+@pytest.mark.parametrize(
+    ("statement", "where"),
+    [
+        ("UPDATE judgments SET ranks = '[2,1]' WHERE id = 1", "judgments 1"),
+        ("UPDATE judgments SET rationale = 'never said' WHERE id = 2", "judgments 2"),
+        ("UPDATE judgments SET annotator_id = 2 WHERE id = 3", "judgments 3"),
+        ("UPDATE judgments SET milliseconds = 7 WHERE id = 4", "judgments 4"),
+        ("UPDATE prompts SET messages = replace(messages, 'prompt 0', 'prompt O') WHERE id = 1", "prompts 1"),
+    ],
+)
+def test_a_row_that_is_not_what_was_stored_is_found(sound: Database, statement: str, where: str) -> None:
+    annotators.ensure(sound, "bob")
+    past_the_trigger(sound, statement)
+    (finding,) = (one for one in found(sound) if "sha256" in one.what)
+    assert (finding.fault, finding.where) == (True, f"study.db, {where}")
+    assert "backup" in finding.advice
+
+
+def test_rows_are_held_against_their_hash_a_batch_at_a_time(sound: Database, monkeypatch: pytest.MonkeyPatch) -> None:
+    monkeypatch.setattr(content_check, "BATCH", 1)
+    assert found(sound) == []
+    past_the_trigger(sound, "UPDATE judgments SET strength = 3 WHERE id IN (2, 4)")
+    assert list(content_check.changed_judgments(sound)) == [2, 4]
+
+
+def test_every_field_that_an_answer_can_have_is_in_order(
+    sound: Database, compare: Callable, judge: Callable, tmp_path: Path
+) -> None:
+    many: dict = {
+        "strength": 2, "rationale": "na\u00efve \u6a21", "criteria": {"tone": [1, 2.5]}, "milliseconds": 30,
+        "improved": {"position": 0, "text": "better"}, "input_device": "keyboard", "view": "raw", "at": NOW,
+        "extra": {"deep": {"b": 1, "a": 1e-7}}, "signals": {"scrolled": [0.5, 1]},
+        "asked_id": study_settings.put(sound, "asked", {"mode": "keys"}) or 1,
+    }  # fmt: skip
+    judge(sound, compare(sound, first=7)[0], [1, 1], both_bad=True, **many)
+    exchange.export(sound, "comparisons", tmp_path / "out")
+    with Database.create(tmp_path / "other") as other:
+        exchange.import_file(other, tmp_path / "out" / "comparisons.jsonl", "comparisons")
+        assert (judgments.count(other, skips=True) > 0, study_check.check(other.folder)) == (True, [])
+    assert found(sound) == []
+
+
+def test_an_erasure_is_no_harm(sound: Database, compare: Callable, judge: Callable) -> None:
+    judge(sound, compare(sound, first=8)[0], [1, 2], rationale="because", name="bob")
+    erasure.erase(sound, annotators.ensure(sound, "bob").id, by="test", reason="asked")
+    assert sound.value("SELECT COUNT(*) FROM judgments WHERE rationale IS NOT NULL") == 0
+    assert found(sound) == []
+
+
+@pytest.mark.parametrize(
+    ("statement", "what", "where"),
+    [
+        ("DROP TRIGGER judgments_no_update", "is missing", "trigger judgments_no_update"),
+        ("DROP INDEX judgments_by_comparison", "is missing", "index judgments_by_comparison"),
+        ("DROP VIEW sealed_completions", "is missing", "view sealed_completions"),
+        (
+            "CREATE TRIGGER ignored BEFORE INSERT ON flags BEGIN SELECT RAISE(IGNORE); END",
+            "none of this program's", "trigger ignored",
+        ),
+        (
+            "DROP TRIGGER audit_no_delete; CREATE TRIGGER audit_no_delete BEFORE DELETE ON audit BEGIN SELECT 1; END",
+            "not as this program makes it", "trigger audit_no_delete",
+        ),
+    ],
+)  # fmt: skip
+def test_guards_that_are_not_those_of_a_new_study_are_found(
+    sound: Database, statement: str, what: str, where: str
+) -> None:
+    sound.connection().executescript(statement)
+    the_only(sound, fault=True, what=what, where=f"study.db, {where}")
+
+
+def test_an_index_that_somebody_added_is_no_fault(sound: Database) -> None:
+    sound.execute("CREATE INDEX mine ON prompts (language)")
+    the_only(sound, fault=False, what="none of this program's", where="study.db, index mine")
+
+
+def test_a_key_that_is_missing_damaged_or_another_is_found(sound: Database) -> None:
+    path = sound.folder / "secret.key"
+    first = pseudonyms.secret_key(sound)
+    assert first.hex() not in json.dumps(study_settings.all(sound))
+    assert found(sound) == []
+    path.unlink()
+    the_only(sound, fault=True, what="key of the pseudonyms is missing", where="secret.key")
+    path.write_text("zz")
+    path.chmod(0o600)
+    the_only(sound, fault=True, what="is damaged", where="secret.key")
+    path.unlink()
+    assert pseudonyms.secret_key(sound) != first
+    the_only(sound, fault=True, what="not the one that the study began with", where="secret.key")
+    path.write_text(first.hex())
+    assert found(sound) == []
+
+
+def test_a_key_of_before_keys_were_marked_is_missed_where_names_are_counted_by_it(sound: Database) -> None:
+    (sound.folder / "secret.key").write_text("ab" * pseudonyms.KEY_BYTES)
+    (sound.folder / "secret.key").chmod(0o600)
+    with Database.open(sound.folder, readonly=True) as reader:
+        pseudonyms.secret_key(reader)
+    assert study_settings.get(sound, pseudonyms.MARK) is None, "a reader marks nothing"
+    assert found(sound) == []
+    key = throttles._key(sound, throttles.of_account("ann"))
+    assert study_settings.get(sound, pseudonyms.MARK) == pseudonyms.mark_of(bytes.fromhex("ab" * 32))
+    past_settings = "DROP TRIGGER study_settings_no_delete; DELETE FROM study_settings WHERE name = 'secret_key_mark'"
+    kept = sound.value("SELECT sql FROM sqlite_master WHERE name = 'study_settings_no_delete'")
+    sound.connection().executescript(f"{past_settings}; {kept}")
+    sound.execute("INSERT INTO throttles (subject, failures, last_at) VALUES (?, 1, ?)", [key, NOW])
+    (sound.folder / "secret.key").unlink()
+    the_only(sound, fault=True, what="key of the pseudonyms is missing", where="secret.key")
+
+
+def test_a_file_name_that_is_no_utf_8_can_be_printed(sound: Database) -> None:
+    (sound.folder / "models" / "policy-1" / os.fsdecode(b"x\xe9")).write_text("")
+    the_only(sound, fault=True, what="the manifest does not name", where="models/policy-1/x\\udce9")
 
 
 def test_a_newer_and_an_older_schema_are_told(sound: Database) -> None:

@@ -46,11 +46,15 @@ def restore(
     ],
     as_json: AsJson = False,
 ) -> None:
-    """Make a study from a backup, after every file has been checked; it appears whole or not at all."""
+    """Make a study from a backup, after every file has been checked; it appears whole or not at all.
+
+    Sessions are ended. What was revoked, disabled, withdrawn or erased since the backup has to be done again.
+    """
     from feedback_store import backups
 
     with _progress("Restoring", as_json) as on_progress:
         held = backups.restore(source, study, on_progress=on_progress)
+    say(backups.undone_by(held))
     if as_json:
         print_json({"study": study, "made_at": held.made_at, "judgments": held.judgments, "files": held.files})
         return
@@ -58,7 +62,7 @@ def restore(
 
 
 def check(study: Study, as_json: AsJson = False) -> None:
-    """Look for damage: the database, the weights, and whether the two say the same. Changes nothing.
+    """Look for damage: the database, rows and weights against their sha256, and whether they agree. Changes nothing.
 
     Exit code 0: sound (lines that begin with -- are only worth knowing), 1: something is wrong.
     """
