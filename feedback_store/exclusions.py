@@ -2,7 +2,7 @@
 
 from dataclasses import dataclass
 
-from feedback_store import annotators, audit, canonical, clock
+from feedback_store import annotators, audit, canonical, clock, evaluations
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 
@@ -46,6 +46,7 @@ def leave_out(
             "INSERT INTO exclusions (annotator_id, import_id, reason, by, at) VALUES (?, ?, ?, ?, ?)",
             [annotator_id, import_id, reason, by, moment],
         )
+        evaluations.ask_anew(db)
         audit.note(db, actor=by, action="leave out", subject=subject, detail={"reason": reason}, now=moment)
         made = _in_force(db, annotator_id, import_id)
     assert made is not None
@@ -68,6 +69,7 @@ def take_back(
         if known is None:
             return False
         db.execute("UPDATE exclusions SET ended_at = ? WHERE id = ?", [moment, known.id])
+        evaluations.ask_anew(db)
         audit.note(db, actor=by, action="count again", subject=subject, now=moment)
     return True
 
