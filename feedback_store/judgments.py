@@ -338,30 +338,25 @@ def of_comparisons(
     return [_judgment(row) for row in rows]
 
 
-def count(
-    db: Database, *, purpose: str | None = None, split: str | None = None, after_id: int = 0, skips: bool = False
-) -> int:
-    """Count the judgments that count; skips only where asked for.
-
-    All are counted from the tallies; with `after_id` the rows above it are read.
+def count(db: Database, *, purpose: str | None = None, split: str | None = None, skips: bool = False) -> int:
+    """Count the judgments that stand, from the tallies; skips only where asked for. Those of people and imports that
+    are left out are among them: what trains is counted by exclusions.judgments_that_train.
     """
-    values = {"after": after_id, "purpose": purpose, "split": split, "skips": int(skips)}
-    return int(db.value(COUNT_ALL if after_id == 0 else COUNT_LATER, values))
+    return int(db.value(COUNT_ALL, {"purpose": purpose, "split": split, "skips": int(skips)}))
 
 
 COUNT_ALL = """
 SELECT COALESCE(SUM(CASE WHEN :skips THEN answers ELSE decided END), 0) FROM tallies
 WHERE (:purpose IS NULL OR purpose = :purpose) AND (:split IS NULL OR split = :split)"""
-COUNT_LATER = """
-SELECT COUNT(*) FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
-WHERE j.id > :after AND (:purpose IS NULL OR c.purpose = :purpose) AND (:split IS NULL OR c.split = :split)
-  AND (:skips OR j.skipped IS NULL)"""
+NEW_TO = """
+SELECT COUNT(*) FROM counted_judgments j JOIN comparisons c ON c.id = j.comparison_id
+WHERE j.id > COALESCE((SELECT MAX(judgment_id) FROM run_judgments WHERE run_id = :run), 0)
+  AND c.purpose = 'training' AND j.skipped IS NULL"""
 
 
-def count_new_to(db: Database, run_id: int, *, purpose: str | None = None) -> int:
-    """Count the judgments that came after those that a run used."""
-    seen = db.value("SELECT MAX(judgment_id) FROM run_judgments WHERE run_id = ?", [run_id])
-    return count(db, purpose=purpose, after_id=seen or 0)
+def count_new_to(db: Database, run_id: int) -> int:
+    """Count the judgments that train (skips do not) and came after those that a run used."""
+    return int(db.value(NEW_TO, {"run": run_id}))
 
 
 def of_person_today(db: Database, annotator_id: int, now: str | None = None) -> int:
