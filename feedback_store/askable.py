@@ -159,7 +159,8 @@ def count_unseen(db: Database, annotator_id: int, now: str, most: int) -> int:
 
 
 def _ready(person: Annotator, asking: Asking) -> str:
-    return " AND ".join([OPEN, _FOR_PERSON, ROOM, NOT_HELD, NOT_ANSWERED, NEW_PAIR, _matching(person), _quota(asking)])
+    # What the person answered comes first: a walk past thousands of own pairs that wait for others looks at no more.
+    return " AND ".join([OPEN, NOT_ANSWERED, _FOR_PERSON, ROOM, NOT_HELD, NEW_PAIR, _matching(person), _quota(asking)])
 
 
 def _matching(person: Annotator) -> str:

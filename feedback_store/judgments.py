@@ -21,6 +21,8 @@ UNDONE = "undone"
 LAST_CHANGEABLE = 50
 PACE_OF = 30
 PACE_FROM = 5
+PACE_AMONG = 300
+"""A page that tells no times must not have all answers of a person read for each question: the latest say enough."""
 MOST_RATIONALE_CHARACTERS = 20_000
 MOST_IMPROVED_CHARACTERS = 100_000
 MOST_SKIP_CHARACTERS = 1_000
@@ -178,7 +180,7 @@ LATEST = f"SELECT * {_ANSWERS.format(source='live_judgments')} ORDER BY id DESC 
 
 PACE = f"""
 SELECT MIN(milliseconds, :longest) AS visible {_ANSWERS.format(source="live_judgments")} AND milliseconds > 0
-ORDER BY id DESC LIMIT :most"""
+  AND id >= :oldest ORDER BY id DESC LIMIT :most"""
 
 
 def _oldest_of_last(db: Database, annotator_id: int, limit: int) -> int:
@@ -365,10 +367,12 @@ def of_person_today(db: Database, annotator_id: int, now: str | None = None) -> 
 
 
 def pace_of(db: Database, annotator_id: int) -> float | None:
-    """Return how many answers an hour of visible time a person gives, by the last PACE_OF; None for fewer than
-    PACE_FROM.
+    """Return how many answers an hour of visible time a person gives, by the last PACE_OF with a time among the last
+    PACE_AMONG; None for fewer than PACE_FROM.
     """
-    rows = db.rows(PACE, {"annotator": annotator_id, "most": PACE_OF, "longest": int(MOST_SECONDS * 1000)})
+    oldest = _oldest_of_last(db, annotator_id, PACE_AMONG)
+    values = {"annotator": annotator_id, "oldest": oldest, "most": PACE_OF, "longest": int(MOST_SECONDS * 1000)}
+    rows = db.rows(PACE, values)
     visible = sum(row["visible"] for row in rows)
     return 3_600_000 * len(rows) / visible if len(rows) >= PACE_FROM and visible else None
 
