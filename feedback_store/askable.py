@@ -25,7 +25,13 @@ _HELD = (
 _ASKED = f"({_ANSWERED} OR {_HELD})"
 
 # As the partial indexes say it. Check questions and repeats come by their shares.
-OPEN = "c.answers < c.overlap AND c.withdrawn = 0 AND c.purpose <> 'check' AND c.purpose <> 'repeat'"
+_LACKS_ANSWERS = "c.answers < c.overlap AND c.withdrawn = 0 AND c.purpose <> 'check' AND c.purpose <> 'repeat'"
+# Of an evaluation that was unsealed no answer counts any more: only who held a pair then is still asked it.
+_NOT_OVER = (
+    "(c.purpose <> 'evaluation' OR NOT EXISTS (SELECT 1 FROM evaluation_pairs e JOIN evaluations v"
+    " ON v.id = e.evaluation_id WHERE e.comparison_id = c.id AND v.unsealed_at IS NOT NULL))"
+)
+OPEN = f"{_LACKS_ANSWERS} AND {_NOT_OVER}"
 # Neither what a lead has to look at first, nor what another person alone is asked.
 _FOR_PERSON = "c.held_back = 0 AND (c.reserved_for IS NULL OR c.reserved_for = :annotator)"
 NOT_ANSWERED = "NOT " + _ANSWERED.format(id="c.id")
@@ -153,7 +159,8 @@ def count_unseen(db: Database, annotator_id: int, now: str, most: int) -> int:
 
 
 def _ready(person: Annotator, asking: Asking) -> str:
-    return " AND ".join([OPEN, _FOR_PERSON, ROOM, NOT_HELD, NOT_ANSWERED, NEW_PAIR, _matching(person), _quota(asking)])
+    # What the person answered comes first: a walk past thousands of own pairs that wait for others looks at no more.
+    return " AND ".join([OPEN, NOT_ANSWERED, _FOR_PERSON, ROOM, NOT_HELD, NEW_PAIR, _matching(person), _quota(asking)])
 
 
 def _matching(person: Annotator) -> str:

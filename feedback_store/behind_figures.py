@@ -47,7 +47,7 @@ def comparisons(db: Database, state: str, after: int, limit: int) -> list[dict[s
 def training_judgments(db: Database, after: int, limit: int) -> list[dict[str, Any]]:
     """Return the judgments of training purpose that count, without skips."""
     rows = db.rows(
-        "SELECT j.id, p.messages FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id"
+        "SELECT j.id, p.messages FROM counted_judgments j JOIN comparisons c ON c.id = j.comparison_id"
         " JOIN prompts p ON p.id = c.prompt_id"
         " WHERE j.id > ? AND c.purpose = 'training' AND j.skipped IS NULL ORDER BY j.id LIMIT ?",
         [after, limit],

@@ -130,14 +130,18 @@ def insert(
     run_id: int | None = None,
     now: str | None = None,
 ) -> int:
-    """Insert one comparison and its candidates; return its id. Raises InvalidInput."""
+    """Insert one comparison and its candidates; return its id. Raises InvalidInput.
+
+    Of a prompt that was taken back meanwhile it is withdrawn, and comes back with the prompt.
+    """
     _check(db, new)
     with db.transaction():
         cursor = db.execute(
             "INSERT INTO comparisons (public_id, prompt_id, round_id, purpose, chosen_by, is_random, score,"
             " probability, expert, priority, overlap, run_id, extra, created_at, qualification, repeats_id,"
-            " reserved_for, held_back, split, language)"
-            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, split, language FROM prompts WHERE id = ?",
+            " reserved_for, held_back, split, language, withdrawn)"
+            " SELECT ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, ?, split, language, withdrawn FROM prompts"
+            " WHERE id = ?",
             [
                 new.public_id or secrets.token_hex(8), new.prompt_id, round_id, new.purpose, new.chosen_by,
                 int(new.is_random), new.score, new.probability,

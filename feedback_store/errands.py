@@ -14,7 +14,7 @@ import subprocess
 import sys
 import threading
 import time
-from collections.abc import Iterator
+from collections.abc import Callable, Iterator
 from contextlib import contextmanager, suppress
 from dataclasses import dataclass
 from pathlib import Path
@@ -56,9 +56,19 @@ class Errand:
     result: Any
 
 
-def start(db: Database, verb: str, order: dict[str, Any], *, by: int, role: Role, now: str | None = None) -> Errand:
-    """Begin an errand, asked for as `role`. Raises Conflict where MOST_AT_ONCE are under way, or one on the file that
-    `order` names as its upload.
+def start(
+    db: Database,
+    verb: str,
+    order: dict[str, Any],
+    *,
+    by: int,
+    role: Role,
+    then: Callable[[Database], object] | None = None,
+    now: str | None = None,
+) -> Errand:
+    """Begin an errand, asked for as `role`; `then` is called when its process has ended, however it did.
+
+    Raises Conflict where MOST_AT_ONCE are under way, or one on the file that `order` names as its upload.
     """
     with nobody_begins(db):
         tidy(db)
@@ -78,7 +88,7 @@ def start(db: Database, verb: str, order: dict[str, Any], *, by: int, role: Role
                 f"The work could not be started ({error.strerror}). Nothing was changed; look whether the disk is full "
                 "or memory short, and try again."
             ) from error
-    threading.Thread(target=_watch, args=(process, db.folder), name=f"errand {errand_id}", daemon=True).start()
+    threading.Thread(target=_watch, args=(process, db.folder, then), name=f"errand {errand_id}", daemon=True).start()
     return get(db, errand_id)
 
 
@@ -191,12 +201,16 @@ def _begun(db: Database, folder: Path, about: dict[str, Any]) -> "subprocess.Pop
         os.close(lock)
 
 
-def _watch(process: "subprocess.Popen[bytes]", study: Path) -> None:
+def _watch(process: "subprocess.Popen[bytes]", study: Path, then: Callable[[Database], object] | None) -> None:
     """Wait for the end of an errand's process; what an import left half when it was killed is taken back."""
-    if process.wait() != 0:
+    died = process.wait() != 0
+    if died or then is not None:
         # Where it cannot be done now, the next import does it, or the next start of the server.
         with suppress(StoreUnavailable, StudyNotFound), Database.open(study) as db:
-            importing.mend(db)
+            if died:
+                importing.mend(db)
+            if then is not None:
+                then(db)
 
 
 def _read(folder: Path) -> Errand | None:

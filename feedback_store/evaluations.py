@@ -18,6 +18,8 @@ from feedback_store.preferences import Outcome, outcome
 StopRule = Literal["count", "sequential"]
 Why = Literal["count", "sequential", "exhausted", "early"]
 MOST_SIDES = 8
+PRIORITY = 1_000_000
+"""Of the pairs of an evaluation: above every round's own, now and later, for somebody waits for the result."""
 
 
 @dataclass(frozen=True)
@@ -207,15 +209,29 @@ def progress(db: Database, evaluation_id: int) -> Progress:
 
 def judged(db: Database, evaluation_id: int) -> list[Judged]:
     """Return the judgments of an evaluation in the order in which they came: those that count now, or, once it was
-    unsealed, those that counted then (without people who are left out since).
+    unsealed, those that counted then (without people and imports that are left out or taken back since).
     """
     source = _LIVE if get(db, evaluation_id).sealed else _FROZEN
     rows = db.rows(_JUDGED.format(source=source), {"evaluation": evaluation_id})
     return [_judged(row) for row in rows]
 
 
+def sealed(db: Database) -> list[Evaluation]:
+    """Return the evaluations that are sealed now, the first begun first."""
+    return [_evaluation(db, row) for row in db.rows("SELECT * FROM evaluations WHERE unsealed_at IS NULL ORDER BY id")]
+
+
+def ask_anew(db: Database, comparison_id: int | None = None) -> None:
+    """Let pairs of sealed evaluations that only people judged who are left out be asked again (all, or the one given),
+    so that no evaluation ends for want of pairs. In the transaction of what changed who counts.
+    """
+    db.execute(
+        _ASK_ANEW.format(which="TRUE" if comparison_id is None else "e.comparison_id = :id"), {"id": comparison_id}
+    )
+
+
 def unseal(db: Database, evaluation_id: int, *, why: Why, by: str, now: str | None = None) -> Evaluation:
-    """Let the result be seen, for good: what counts now is kept, and what nobody was asked yet is asked no more.
+    """Let the result be seen, for good: what counts now is kept, and what lacks answers is asked no more.
 
     Raises InvalidInput where there is none, Conflict where it is unsealed already.
     """
@@ -232,20 +248,36 @@ def unseal(db: Database, evaluation_id: int, *, why: Why, by: str, now: str | No
             "UPDATE evaluations SET unsealed_at = ?, unsealed_by = ?, unsealed_why = ? WHERE id = ?",
             [moment, by, why, evaluation_id],
         )
-        db.execute(_WITHDRAW, {"evaluation": evaluation_id, "now": moment})
+        db.execute(_WITHDRAW, {"now": moment})
+        db.execute(_CLOSE, {"now": moment})
         detail = {"why": why, "judged": progress(db, evaluation_id).judged, "wanted": found.wanted}
         subject = f"evaluation {evaluation_id}"
         audit.note(db, actor=by, action="unseal evaluation", subject=subject, detail=detail, now=moment)
         return get(db, evaluation_id)
 
 
+STANDS = """
+c.withdrawn = 0 AND NOT EXISTS (SELECT 1 FROM withdrawn_judgments w WHERE w.judgment_id = j.id)
+AND NOT EXISTS (SELECT 1 FROM exclusions x WHERE x.annotator_id = j.annotator_id AND x.ended_at IS NULL)
+AND (j.import_id IS NULL
+  OR NOT EXISTS (SELECT 1 FROM exclusions x WHERE x.import_id = j.import_id AND x.ended_at IS NULL))"""
+"""That a judgment `j` of a comparison `c` which counted when an evaluation was unsealed counts still: neither is its
+author or its import left out, nor was its import or that of the pair's texts taken back. Undos and edits change
+nothing.
+"""
+# An answer of who is left out takes no place: each pair is asked of one person whose answer counts.
+_ASK_ANEW = """
+UPDATE comparisons AS c SET overlap = 1 + left_out FROM (
+  SELECT e.comparison_id, (SELECT COUNT(*) FROM live_judgments j WHERE j.comparison_id = e.comparison_id
+    AND NOT EXISTS (SELECT 1 FROM counted_judgments n WHERE n.id = j.id)) AS left_out
+  FROM evaluations v JOIN evaluation_pairs e ON e.evaluation_id = v.id WHERE v.unsealed_at IS NULL AND {which}) s
+WHERE c.id = s.comparison_id AND c.overlap <> 1 + left_out"""
 _LIVE = """
 FROM evaluation_pairs e JOIN comparisons c ON c.id = e.comparison_id
 JOIN counted_judgments j ON j.comparison_id = c.id WHERE e.evaluation_id = :evaluation"""
-_FROZEN = """
+_FROZEN = f"""
 FROM evaluation_judgments s JOIN judgments j ON j.id = s.judgment_id JOIN comparisons c ON c.id = j.comparison_id
-JOIN evaluation_pairs e ON e.comparison_id = c.id WHERE s.evaluation_id = :evaluation
-  AND NOT EXISTS (SELECT 1 FROM exclusions x WHERE x.annotator_id = j.annotator_id AND x.ended_at IS NULL)"""
+JOIN evaluation_pairs e ON e.comparison_id = c.id WHERE s.evaluation_id = :evaluation AND {STANDS}"""
 _JUDGED = """
 SELECT j.id AS judgment_id, e.comparison_id, c.prompt_id, e.first_side, e.second_side, j.ranks, j.shown, j.strength,
   c.split, p.language, p.tags, (SELECT json_group_array(size) FROM (SELECT LENGTH(m.text) AS size FROM candidates k
@@ -258,12 +290,15 @@ SELECT COUNT(*) AS made, SUM(c.answers > 0 AND c.decided = 0) AS skipped,
   SUM(c.answers < c.overlap AND c.withdrawn = 0 AND c.held_back = 0) AS open,
   SUM(c.answers < c.overlap AND c.withdrawn = 0 AND c.held_back = 1) AS held
 FROM evaluation_pairs e JOIN comparisons c ON c.id = e.comparison_id WHERE e.evaluation_id = :evaluation"""
-# What somebody holds right now stays: the answer is kept, though it came too late to count.
-_WITHDRAW = """
-UPDATE comparisons SET withdrawn = 1 WHERE answers = 0
-  AND id IN (SELECT comparison_id FROM evaluation_pairs WHERE evaluation_id = :evaluation)
+# What somebody holds right now stays until the next evaluation ends: the answer is kept, though it came too late to
+# count. Nobody else is asked it (askable.OPEN).
+_OVER = """
+id IN (SELECT comparison_id FROM evaluation_pairs e JOIN evaluations v ON v.id = e.evaluation_id
+    WHERE v.unsealed_at IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.comparison_id = comparisons.id
     AND a.ended_at IS NULL AND a.expires_at > :now)"""
+_WITHDRAW = f"UPDATE comparisons SET withdrawn = 1 WHERE answers = 0 AND withdrawn = 0 AND {_OVER}"
+_CLOSE = f"UPDATE comparisons SET overlap = answers WHERE answers > 0 AND answers < overlap AND {_OVER}"
 
 
 def _evaluation(db: Database, row: Row) -> Evaluation:

@@ -1,8 +1,9 @@
 """Who is left out: the judgments of a person or an import stay in the study, but train nothing until taken back."""
 
+from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feedback_store import annotators, audit, canonical, clock
+from feedback_store import annotators, audit, canonical, clock, evaluations
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 
@@ -46,6 +47,7 @@ def leave_out(
             "INSERT INTO exclusions (annotator_id, import_id, reason, by, at) VALUES (?, ?, ?, ?, ?)",
             [annotator_id, import_id, reason, by, moment],
         )
+        evaluations.ask_anew(db)
         audit.note(db, actor=by, action="leave out", subject=subject, detail={"reason": reason}, now=moment)
         made = _in_force(db, annotator_id, import_id)
     assert made is not None
@@ -68,6 +70,7 @@ def take_back(
         if known is None:
             return False
         db.execute("UPDATE exclusions SET ended_at = ? WHERE id = ?", [moment, known.id])
+        evaluations.ask_anew(db)
         audit.note(db, actor=by, action="count again", subject=subject, now=moment)
     return True
 
@@ -86,15 +89,23 @@ class Effect:
 def effect(db: Database, annotator_id: int) -> Effect:
     """Return what leaving a person out would do, or does. Raises InvalidInput for an unknown person."""
     _subject(db, annotator_id, None)
-    own = db.row(_OWN, [annotator_id]) or {}
+    own, alone = (int(db.value(f"SELECT {what} {_OWN}", [annotator_id]) or 0) for what in ("COUNT(*)", _ALONE))
+    return Effect(own, _that_train(db, [one for one in current(db) if one.annotator_id != annotator_id]), alone)
+
+
+def judgments_that_train(db: Database) -> int:
+    """Return how many judgments train now (skips do not). Only those of who is left out are looked at: the others come
+    from the tallies.
+    """
+    return _that_train(db, current(db))
+
+
+def _that_train(db: Database, left_out: Sequence[Exclusion]) -> int:
     everybody = int(db.value("SELECT SUM(decided) FROM tallies WHERE purpose = 'training'") or 0)
-    others = [
-        one.annotator_id for one in current(db) if one.annotator_id is not None and one.annotator_id != annotator_id
-    ]
-    left_out = sum(int((db.row(_OWN, [one]) or {})["own"]) for one in others)
-    if any(one.import_id is not None for one in current(db)):
-        left_out += int(db.value(_OF_IMPORTS))
-    return Effect(int(own["own"]), everybody - left_out, int(own["alone"] or 0))
+    people = [one.annotator_id for one in left_out if one.annotator_id is not None]
+    of_people = sum(int(db.value(f"SELECT COUNT(*) {_OWN}", [one])) for one in people)
+    of_imports = int(db.value(_OF_IMPORTS)) if len(people) < len(left_out) else 0
+    return everybody - of_people - of_imports
 
 
 def current(db: Database) -> list[Exclusion]:
@@ -102,9 +113,9 @@ def current(db: Database) -> list[Exclusion]:
     return [Exclusion(**row) for row in db.rows("SELECT * FROM exclusions WHERE ended_at IS NULL ORDER BY id")]
 
 
+_ALONE = """SUM(NOT EXISTS (SELECT 1 FROM counted_judgments o WHERE o.comparison_id = j.comparison_id
+    AND o.annotator_id <> j.annotator_id AND o.skipped IS NULL))"""
 _OWN = """
-SELECT COUNT(*) AS own, SUM(NOT EXISTS (SELECT 1 FROM counted_judgments o WHERE o.comparison_id = j.comparison_id
-    AND o.annotator_id <> j.annotator_id AND o.skipped IS NULL)) AS alone
 FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
 WHERE j.annotator_id = ? AND j.skipped IS NULL AND c.purpose = 'training'
   AND NOT EXISTS (SELECT 1 FROM exclusions e WHERE e.import_id = j.import_id AND e.ended_at IS NULL)"""

@@ -33,9 +33,10 @@ class ListedImport:
 
 @dataclass(frozen=True)
 class UndoEffect:
-    """What taking an import back does. By kind, `goes` is asked, trained on and exported no more; `stays` is what
-    another import brought as well. `answers_here`: answers of this study's people to comparisons that go; they are kept
-    and count no more. What its judgments `trained` stays as it is.
+    """What taking an import back does. By kind, `goes` is asked, trained on and exported no more (comparisons that the
+    study made of its prompts and completions are among them); `stays` is what another import brought as well.
+    `answers_here`: answers of this study's people to comparisons that go; they are kept and count no more. What its
+    judgments `trained` stays as it is.
     """
 
     goes: dict[str, int]
@@ -71,13 +72,15 @@ def undo_effect(db: Database, import_id: int) -> UndoEffect:
         for kind in KINDS
         if kind in brought
     }
+    stays = {kind: brought[kind] - count for kind, count in goes.items() if brought[kind] > count}
+    going = int(db.value(f"SELECT COUNT(*) FROM {incoming.GOING_COMPARISONS}", {"id": import_id}))
     here = (
-        f"SELECT COUNT(*) FROM judgments j WHERE j.comparison_id IN {incoming.brought_alone('comparison')}"
+        f"SELECT COUNT(*) FROM judgments j WHERE j.comparison_id IN (SELECT value FROM {incoming.GOING_COMPARISONS})"
         " AND j.import_id IS NULL AND j.skipped IS NOT 'undone'"
     )
     return UndoEffect(
-        goes=goes,
-        stays={kind: brought[kind] - count for kind, count in goes.items() if brought[kind] > count},
+        goes=goes | ({"comparison": going} if going else {}),
+        stays=stays,
         answers_here=int(db.value(here, {"id": import_id})),
         trained=provenance.trained_by_import(db, import_id),
     )

@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 
 from feedback_store.database import Database, Row
-from feedback_store.evaluations import Judged
+from feedback_store.evaluations import STANDS, Judged
 from feedback_store.preferences import Outcome, pairs_of
 
 LATEST = 20_000
@@ -65,9 +65,7 @@ SELECT 1 FROM evaluation_pairs e JOIN evaluations v ON v.id = e.evaluation_id
 JOIN evaluation_sides s ON s.evaluation_id = e.evaluation_id AND s.side IN (e.first_side, e.second_side)
 WHERE e.comparison_id = c.id AND (v.unsealed_at IS NULL OR s.best_of > 1)"""
 # Of an evaluation what counted when it was unsealed: who has seen the result neither adds to it nor takes from it.
-_COUNTED_AT_THE_END = """
-SELECT 1 FROM evaluation_judgments s WHERE s.judgment_id = j.id
-AND NOT EXISTS (SELECT 1 FROM exclusions x WHERE x.annotator_id = j.annotator_id AND x.ended_at IS NULL)"""
+_COUNTED_AT_THE_END = f"SELECT 1 FROM evaluation_judgments s WHERE s.judgment_id = j.id AND {STANDS}"
 _COUNTS = f"""
 j.ranks IS NOT NULL AND (
   (((c.purpose = 'training' AND c.is_random = 1)

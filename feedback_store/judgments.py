@@ -21,6 +21,8 @@ UNDONE = "undone"
 LAST_CHANGEABLE = 50
 PACE_OF = 30
 PACE_FROM = 5
+PACE_AMONG = 300
+"""A page that tells no times must not have all answers of a person read for each question: the latest say enough."""
 MOST_RATIONALE_CHARACTERS = 20_000
 MOST_IMPROVED_CHARACTERS = 100_000
 MOST_SKIP_CHARACTERS = 1_000
@@ -178,7 +180,7 @@ LATEST = f"SELECT * {_ANSWERS.format(source='live_judgments')} ORDER BY id DESC 
 
 PACE = f"""
 SELECT MIN(milliseconds, :longest) AS visible {_ANSWERS.format(source="live_judgments")} AND milliseconds > 0
-ORDER BY id DESC LIMIT :most"""
+  AND id >= :oldest ORDER BY id DESC LIMIT :most"""
 
 
 def _oldest_of_last(db: Database, annotator_id: int, limit: int) -> int:
@@ -343,30 +345,25 @@ def of_comparisons(
     return [_judgment(row) for row in rows]
 
 
-def count(
-    db: Database, *, purpose: str | None = None, split: str | None = None, after_id: int = 0, skips: bool = False
-) -> int:
-    """Count the judgments that count; skips only where asked for.
-
-    All are counted from the tallies; with `after_id` the rows above it are read.
+def count(db: Database, *, purpose: str | None = None, split: str | None = None, skips: bool = False) -> int:
+    """Count the judgments that stand, from the tallies; skips only where asked for. Those of people and imports that
+    are left out are among them: what trains is counted by exclusions.judgments_that_train.
     """
-    values = {"after": after_id, "purpose": purpose, "split": split, "skips": int(skips)}
-    return int(db.value(COUNT_ALL if after_id == 0 else COUNT_LATER, values))
+    return int(db.value(COUNT_ALL, {"purpose": purpose, "split": split, "skips": int(skips)}))
 
 
 COUNT_ALL = """
 SELECT COALESCE(SUM(CASE WHEN :skips THEN answers ELSE decided END), 0) FROM tallies
 WHERE (:purpose IS NULL OR purpose = :purpose) AND (:split IS NULL OR split = :split)"""
-COUNT_LATER = """
-SELECT COUNT(*) FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
-WHERE j.id > :after AND (:purpose IS NULL OR c.purpose = :purpose) AND (:split IS NULL OR c.split = :split)
-  AND (:skips OR j.skipped IS NULL)"""
+NEW_TO = """
+SELECT COUNT(*) FROM counted_judgments j JOIN comparisons c ON c.id = j.comparison_id
+WHERE j.id > COALESCE((SELECT MAX(judgment_id) FROM run_judgments WHERE run_id = :run), 0)
+  AND c.purpose = 'training' AND j.skipped IS NULL"""
 
 
-def count_new_to(db: Database, run_id: int, *, purpose: str | None = None) -> int:
-    """Count the judgments that came after those that a run used."""
-    seen = db.value("SELECT MAX(judgment_id) FROM run_judgments WHERE run_id = ?", [run_id])
-    return count(db, purpose=purpose, after_id=seen or 0)
+def count_new_to(db: Database, run_id: int) -> int:
+    """Count the judgments that train (skips do not) and came after those that a run used."""
+    return int(db.value(NEW_TO, {"run": run_id}))
 
 
 def of_person_today(db: Database, annotator_id: int, now: str | None = None) -> int:
@@ -375,10 +372,12 @@ def of_person_today(db: Database, annotator_id: int, now: str | None = None) -> 
 
 
 def pace_of(db: Database, annotator_id: int) -> float | None:
-    """Return how many answers an hour of visible time a person gives, by the last PACE_OF; None for fewer than
-    PACE_FROM.
+    """Return how many answers an hour of visible time a person gives, by the last PACE_OF with a time among the last
+    PACE_AMONG; None for fewer than PACE_FROM.
     """
-    rows = db.rows(PACE, {"annotator": annotator_id, "most": PACE_OF, "longest": int(MOST_SECONDS * 1000)})
+    oldest = _oldest_of_last(db, annotator_id, PACE_AMONG)
+    values = {"annotator": annotator_id, "oldest": oldest, "most": PACE_OF, "longest": int(MOST_SECONDS * 1000)}
+    rows = db.rows(PACE, values)
     visible = sum(row["visible"] for row in rows)
     return 3_600_000 * len(rows) / visible if len(rows) >= PACE_FROM and visible else None
 

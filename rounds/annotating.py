@@ -130,7 +130,8 @@ def agree(db: Database, annotator_id: int, version: int | None) -> None:
             raise InvalidInput("Say which version of the information text you agree to.")
         if version is not None:
             consents.give(db, annotator_id, version)
-        withdrawal.come_back(db, annotator_id, by=f"annotator {annotator_id}")
+        if withdrawal.come_back(db, annotator_id, by=f"annotator {annotator_id}"):
+            evaluating.look_again(db)
 
 
 def _handed_out(db: Database, annotator_id: int, comparison: str) -> HandedOut:

@@ -11,7 +11,7 @@ from typing import Any
 
 import psutil
 
-from feedback_store import completions, judgments, policies, prompts, reward_models, runs
+from feedback_store import completions, exclusions, policies, prompts, reward_models, runs
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from feedback_store.runs import Lease, Run
@@ -105,7 +105,7 @@ def facts(db: Database) -> Facts:
     memory = psutil.virtual_memory()
     return Facts(
         parameters=parameters_of(study.base, db.folder),
-        judgments=judgments.count(db, purpose="training"),
+        judgments=exclusions.judgments_that_train(db),
         train_prompts=prompts.count(db, "train"),
         holdout_prompts=prompts.count(db, "holdout"),
         max_new_tokens=study.sampling.max_new_tokens,

@@ -150,11 +150,26 @@ def after_answer(db: Database, comparison_id: int) -> None:
     holds however often one looks, and an answer must not wait.
     """
     evaluation = evaluations.sealed_of(db, comparison_id)
-    if evaluation is None:
-        return
+    if evaluation is not None:
+        evaluations.ask_anew(db, comparison_id)
+        _unseal_where_over(db, evaluation, every_time=False)
+
+
+def look_again(db: Database) -> None:
+    """Unseal each evaluation that is over now: after anything but an answer changed what counts in it (an import, one
+    that was taken back, somebody who counts again).
+    """
+    with db.transaction():
+        evaluations.ask_anew(db)
+        for evaluation in evaluations.sealed(db):
+            _unseal_where_over(db, evaluation, every_time=True)
+
+
+def _unseal_where_over(db: Database, evaluation: Evaluation, *, every_time: bool) -> None:
     progress = evaluations.progress(db, evaluation.id)
     judged = progress.judged
-    if evaluation.stop_rule == "sequential" and judged and judged % max(1, judged // LOOKS) == 0:
+    looks = judged > 0 and (every_time or judged % max(1, judged // LOOKS) == 0)
+    if evaluation.stop_rule == "sequential" and looks:
         scores = scores_by_pair(evaluations.judged(db, evaluation.id))
         if stop_rule.all_decided(scores, len(evaluation.sides), error=evaluation.error, wanted=evaluation.wanted):
             evaluations.unseal(db, evaluation.id, why="sequential", by=BY_RULE)

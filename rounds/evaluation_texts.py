@@ -15,7 +15,7 @@ import random
 from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
-from feedback_store import evaluations, policies, rounds
+from feedback_store import evaluations, policies
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import Completion
 from feedback_store.evaluations import MOST_SIDES, Evaluation
@@ -72,8 +72,7 @@ def _comparison(
         purpose="evaluation",
         chosen_by="evaluation",
         is_random=True,
-        # Somebody waits for the result: before the round's own pairs.
-        priority=rounds.current(context.db).number + 1,
+        priority=evaluations.PRIORITY,
         held_back=held_back,
     )
 

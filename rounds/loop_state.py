@@ -7,7 +7,7 @@ from typing import Any
 
 from pydantic import BaseModel, ConfigDict, Field
 
-from feedback_store import comparisons, judgments, policies, prompts, reward_models, run_records, runs
+from feedback_store import comparisons, exclusions, judgments, policies, prompts, reward_models, run_records, runs
 from feedback_store import rounds as round_rows
 from feedback_store.database import Database
 from feedback_store.policies import Policy
@@ -40,7 +40,9 @@ class PolicyView(_View):
 
 
 class PairCounts(_View):
-    """Comparisons that can be asked or are in somebody's hands, and judgments of training purpose without skips."""
+    """Comparisons that can be asked or are in somebody's hands, and judgments that train: of people and
+    imports that are not left out, without skips.
+    """
 
     ready: int
     leased: int
@@ -196,13 +198,13 @@ def _policy(policy: Policy, names: dict[int, str]) -> PolicyView:
 def _pairs(db: Database) -> PairCounts:
     counts = comparisons.counts(db)
     reward = reward_models.latest(db)
-    total = judgments.count(db, purpose="training")
+    total = exclusions.judgments_that_train(db)
     return PairCounts(
         ready=counts.ready,
         leased=counts.leased,
         judged=counts.judged,
         judged_total=total,
-        since_reward=judgments.count_new_to(db, reward.run_id, purpose="training") if reward else total,
+        since_reward=judgments.count_new_to(db, reward.run_id) if reward else total,
     )
 
 

@@ -5,7 +5,7 @@ from __future__ import annotations
 from collections.abc import Collection, Iterable, Mapping
 from typing import Any
 
-from feedback_store import judgments, preferences, prompts, reward_models
+from feedback_store import exclusions, preferences, prompts, reward_models
 from feedback_store import runs as run_rows
 from feedback_store.database import Database
 from rounds.algorithm_needs import needs_of
@@ -46,7 +46,7 @@ def missing_for(db: Database, kind: str, config: Mapping[str, Any], expected: It
     coming = {run.kind for run in run_rows.active(db)} | set(expected)
     if kind in ("sample", "train-reward", "train-policy", "evaluate") and prompts.count(db) == 0:
         return NO_PROMPTS
-    if kind == "train-reward" and judgments.count(db, purpose="training") == 0:
+    if kind == "train-reward" and exclusions.judgments_that_train(db) == 0:
         return NONE_JUDGED
     if reward_models.latest(db) is None and "train-reward" not in coming:
         if kind == "score":

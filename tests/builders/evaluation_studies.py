@@ -80,7 +80,7 @@ def start(
                 )
             )  # fmt: skip
         ids = completions.add(db, written, lease=lease)
-        new = NewComparison(prompt, ids, purpose="evaluation", chosen_by="evaluation", priority=2)
+        new = NewComparison(prompt, ids, purpose="evaluation", chosen_by="evaluation", priority=evaluations.PRIORITY)
         made.append((*order, new))
     evaluations.add_pairs(db, lease, evaluation.id, made)
     runs.succeed(db, lease, {"blind": {"evaluation": evaluation.id, "comparisons": pairs}, "policies": {}})
@@ -134,3 +134,26 @@ def judge(db: Database, number: int, *, newer_wins: bool = True, strength: int |
         key = f"key-{question.comparison_id}"
         new = NewJudgment(question.comparison_public_id, person, ranks, question.shown, key, strength=strength)
         annotating.answer(db, new)
+
+
+def answers_file(db: Database, evaluation: Evaluation, path: Path, *, most: int, annotator: str = "zoe") -> Path:
+    """A file of the format comparisons in which somebody judged the first pairs of an evaluation elsewhere."""
+    pairs = db.rows(
+        "SELECT comparison_id FROM evaluation_pairs WHERE evaluation_id = ? ORDER BY 1 LIMIT ?", [evaluation.id, most]
+    )
+    rows = []
+    for pair in pairs:
+        asked = comparisons.get(db, pair["comparison_id"])
+        texts = completions.get(db, asked.completion_ids)
+        said = {"annotator": annotator, "ranks": [1, 2], "shown": [0, 1], "key": f"{annotator} on {asked.public_id}"}
+        rows.append(
+            {
+                "id": asked.public_id,
+                "prompt": prompts.get(db, asked.prompt_id).messages,
+                "purpose": "evaluation",
+                "completions": [{"id": one.public_id, "text": one.text} for one in texts],
+                "judgments": [said],
+            }
+        )
+    path.write_text("\n".join(map(json.dumps, rows)) + "\n")
+    return path

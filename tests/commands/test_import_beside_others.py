@@ -4,7 +4,8 @@ import json
 
 import pytest
 
-from feedback_store import importing, prompts
+import evaluation_studies
+from feedback_store import evaluations, importing, prompts
 from feedback_store.database import Database
 from rounds.supervisor import StudyLock
 
@@ -44,3 +45,16 @@ def test_on_a_served_study_it_is_taken_a_few_rows_at_a_time_and_tried_on_a_copy(
         assert parts == ["copy", "copy"], "in parts, and never in one transaction"
     assert sorted(asked(study)) == sorted([*before, "One?", "Two?"])
     assert "2 known already" in tastemaker(*how).out and parts[-1] == "study", "nobody is at the study any more"
+
+
+def test_a_file_that_completes_a_sealed_evaluation_unseals_it(tastemaker, study, tmp_path):
+    with Database.open(study) as db:
+        evaluation_studies.fill(db)
+        evaluation = evaluation_studies.start(db, wanted=4, pairs=4)
+        said = evaluation_studies.answers_file(db, evaluation, tmp_path / "said.jsonl", most=4)
+    assert "would be added" in tastemaker("import", study, said, "--format", "comparisons", "--dry-run").out
+    with Database.open(study) as db:
+        assert evaluations.get(db, evaluation.id).sealed
+    assert "4 added" in tastemaker("import", study, said, "--format", "comparisons").out
+    with Database.open(study) as db:
+        assert evaluations.get(db, evaluation.id).unsealed_why == "count"

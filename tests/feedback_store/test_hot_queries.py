@@ -17,10 +17,12 @@ from feedback_store import (
     clock,
     comparisons,
     completions,
+    exclusions,
     judgments,
     policies,
     prompts,
     questions,
+    runs,
 )
 from feedback_store.comparisons import NewComparison
 from feedback_store.completions import NewCompletion
@@ -32,13 +34,14 @@ from feedback_store.prompts import NewPrompt
 NOW = "2026-11-23T10:00:00.000Z"
 SHARES = Asking(check_share=0.4, repeat_share=0.4, repeat_after=1, daily_quota=1000, prompt_quota=5)
 # A handful of rows each: the tallies, a list given with the question, a row made of constants, the candidates of a
-# comparison, what is held back (an index of those rows alone); and the walks through what is open and through the
-# check questions in their order, which a limit ends.
+# comparison, what is held back (an index of those rows alone), who is left out; and the walks through what is open and
+# through the check questions in their order, which a limit ends.
 SMALL = (
     "SCAN tallies",
     "VIRTUAL TABLE",
     "SCAN CONSTANT ROW",
     "SCAN rounds",
+    "SCAN exclusions",
     "SCAN (subquery",
     "SCAN c USING INDEX comparisons_askable",
     "SCAN c USING INDEX comparisons_checks",
@@ -107,11 +110,14 @@ def test_asking_judging_and_taking_back_read_indexes_only(busy: Database) -> Non
 
 def test_counts_read_the_tallies_and_the_leases_in_force(busy: Database) -> None:
     ann = annotators.ensure(busy, "ann").id
+    exclusions.leave_out(busy, annotator_id=ann, reason="clicks", by="lead")
+    run_id = runs.enqueue(busy, "train-reward", {}).id
     with statements(busy) as run:
         comparisons.counts(busy, now=NOW)
         comparisons.counts(busy, 1, now=NOW)
         judgments.count(busy, purpose="training", split="train")
-        judgments.count(busy, after_id=3)
+        exclusions.judgments_that_train(busy)
+        judgments.count_new_to(busy, run_id)
         judgments.of_person_today(busy, ann, now=NOW)
         annotators.answers(busy, ann)
     assert slow_steps(busy, run) == []

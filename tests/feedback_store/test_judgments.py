@@ -213,8 +213,19 @@ def test_todays_work_is_counted_without_what_was_undone(db: Database, compare: C
 def test_counts_go_by_purpose_and_split(db: Database, compare: Callable, judge: Callable) -> None:
     judge(db, compare(db)[0], [1, 2])
     judge(db, compare(db, split="holdout")[0], [1, 1], both_bad=True)
-    last = judge(db, compare(db, purpose="evaluation", first=5)[0], [2, 1])
+    judge(db, compare(db, purpose="evaluation", first=5)[0], [2, 1])
     assert judgments.count(db) == 3
     assert judgments.count(db, purpose="training") == 2
     assert judgments.count(db, purpose="training", split="holdout") == 1
-    assert judgments.count(db, after_id=last) == 0
+
+
+def test_a_pace_is_told_by_the_latest_answers_alone(
+    db: Database, compare: Callable, judge: Callable, monkeypatch: pytest.MonkeyPatch
+) -> None:
+    monkeypatch.setattr(judgments, "PACE_AMONG", 8)
+    ann = annotators.ensure(db, "ann").id
+    for number, comparison in enumerate(compare(db, 14)):
+        judge(db, comparison, [1, 2], milliseconds=4000 if number < 6 else None)
+        if number in (5, 8):
+            assert judgments.pace_of(db, ann) == 900
+    assert judgments.pace_of(db, ann) is None, "answers of long ago are not looked for, one by one"

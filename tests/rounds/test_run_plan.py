@@ -128,7 +128,7 @@ def test_a_run_that_never_got_to_a_checkpoint_cannot_be_gone_on_from(db: Databas
 
 
 def test_a_round_takes_settings_for_both_of_its_runs(db: Database, monkeypatch: pytest.MonkeyPatch):
-    monkeypatch.setattr(missing.judgments, "count", lambda *_args, **_given: 3)
+    monkeypatch.setattr(missing.exclusions, "judgments_that_train", lambda _: 3)
     reward, policy = verbs.train_next_policy(db, {"reward.epochs": 2}, ["ppo.steps=3"], preset="quick")
     assert (reward.config["reward"]["epochs"], policy.config["ppo"]["steps"]) == (2, 3)
     assert policy.config["ppo"]["prompts_per_step"] == 4

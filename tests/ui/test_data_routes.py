@@ -5,6 +5,7 @@ import contextlib
 import hashlib
 import json
 import threading
+import time
 from collections.abc import Callable
 from concurrent.futures import ThreadPoolExecutor
 from pathlib import Path
@@ -16,12 +17,14 @@ import pytest
 from starlette.testclient import TestClient
 
 import accounts_at_hand
+import evaluation_studies
 from errands_over_http import ended
 from feedback_store import (
     annotators,
     audit,
     completions,
     errands,
+    evaluations,
     exchange,
     filters,
     held_file,
@@ -96,6 +99,20 @@ def test_a_file_is_sent_tried_imported_and_taken_back(client: TestClient, study:
     assert client.get("/api/imports").json()["imports"][0]["state"] == "taken_back"
     assert client.post(f"/api/imports/{listed['id']}/undo").status_code == 422
     assert [one.action for one in audit.listing(study)][:2] == ["undo import", "import"]
+
+
+def test_a_file_that_completes_a_sealed_evaluation_unseals_it(client: TestClient, study: Database, tmp_path: Path):
+    evaluation_studies.fill(study)
+    evaluation = evaluation_studies.start(study, wanted=4, pairs=4)
+    said = evaluation_studies.answers_file(study, evaluation, tmp_path / "said.jsonl", most=4).read_bytes()
+    upload = send(client, "said.jsonl", said, piece=len(said))
+    client.post(f"/api/uploads/{upload}/whole", json={"sha256": hashlib.sha256(said).hexdigest()})
+    taken = ended(client, client.post(f"/api/uploads/{upload}/import", json={"format": "comparisons"}).json())
+    assert (taken["status"], taken["result"]["added"]) == ("done", 4), taken
+    deadline = time.monotonic() + 30
+    while evaluations.get(study, evaluation.id).sealed and time.monotonic() < deadline:
+        time.sleep(0.05)  # it is looked at when the process of the import has ended
+    assert evaluations.get(study, evaluation.id).unsealed_why == "count"
 
 
 def test_what_is_wrong_with_a_file_is_told(client: TestClient, study: Database):

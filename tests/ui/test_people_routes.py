@@ -9,11 +9,13 @@ import pytest
 from starlette.testclient import TestClient
 
 import accounts_at_hand
+import evaluation_studies
 from feedback_store import (
     accounts,
     annotators,
     audit,
     check_questions,
+    evaluations,
     exclusions,
     flags,
     held_back,
@@ -272,3 +274,14 @@ def test_an_admin_erases_a_person(as_role: Role, study: Database):
     assert annotators.get(study, person).name.startswith("erased-")
     assert accounts.by_name(study, "annotator") is None
     assert len(judgments.live(study)) == 6
+
+
+def test_somebody_who_counts_again_can_complete_a_sealed_evaluation(as_role: Role, study: Database):
+    lead, person = as_role("lead"), ids(study)["annotator"]
+    evaluation_studies.fill(study)
+    evaluation = evaluation_studies.start(study, wanted=4, pairs=6)
+    assert lead.post(f"/api/people/{person}/leave-out", json={"reason": "always the left one"}).status_code == 200
+    judge_all(study, "annotator")
+    assert evaluations.get(study, evaluation.id).sealed
+    assert lead.post(f"/api/people/{person}/count-again", json={}).status_code == 200
+    assert evaluations.get(study, evaluation.id).unsealed_why == "count"

@@ -115,7 +115,7 @@ def _taken(
     """
     from feedback_store import import_report
     from feedback_store.database import FILE_NAME
-    from rounds import studies
+    from rounds import evaluating, studies
 
     base, precision = model
     with TemporaryDirectory() as nowhere:
@@ -123,6 +123,8 @@ def _taken(
         tried = Path(nowhere) / "study" if dry_run and not (study / FILE_NAME).exists() else study
         with studies.open_or_create(tried, base=base, precision=precision, create=True) as db:
             report = _read_in(db, file, format, Path(nowhere), strict=strict, dry_run=dry_run)
+            if not dry_run:
+                evaluating.look_again(db)
         if report_to is not None:
             with report_to.open("w", encoding="utf-8", newline="") as written:
                 written.writelines(import_report.as_csv(Path(nowhere)))
@@ -163,13 +165,14 @@ def _print_taken(name: str, report: "ImportReport", *, dry_run: bool, refused: b
 def _undo(study: Path, file: Path, base: str | None, *, dry_run: bool, as_json: bool) -> None:
     """Take an import back, named by its file or its number; or say what that would do."""
     from feedback_store import canonical, exchange, import_list, importing
-    from rounds import studies
+    from rounds import evaluating, studies
 
     is_number = str(file).isdecimal() and len(str(file)) <= LONGEST_NUMBER and not file.is_file()
     what: Path | int = int(str(file)) if is_number else file
     with studies.open_or_create(study, base=base) as db:
         if not dry_run:
             report = exchange.undo_import(db, what, by=BY)
+            evaluating.look_again(db)
             if as_json:
                 print_json(report)
             else:

@@ -16,6 +16,7 @@ from feedback_store.database import Database
 from feedback_store.errands import Errand
 from feedback_store.errors import Conflict, InvalidInput
 from feedback_store.uploads import Upload
+from rounds import evaluating
 from ui.web.actors import actor
 from ui.web.errand_routes import ended_or_late, may_see, owned_by, told
 from ui.web.errors import NotThere
@@ -148,6 +149,7 @@ def undo(request: Request, person: Researcher, import_id: ImportId) -> dict[str,
     study = study_of(request)
     _require_import(study.db, import_id)
     done = exchange.undo_import(study.db, import_id, by=actor(person))
+    evaluating.look_again(study.db)
     study.figures.changed()
     return {"import": done.import_id, "rows": done.added}
 
@@ -162,7 +164,8 @@ async def _begin(request: Request, person: Person, upload_id: str, verb: str, fo
         if verb == "import" and importing.under_way(db):
             raise Conflict("Another import is under way. Wait until it is done.")
         order = {"upload": upload_id, "format": format, "actor": actor(person)}
-        return errands.start(db, verb, order, by=person.annotator_id, role=person.role)
+        then = evaluating.look_again if verb == "import" else None
+        return errands.start(db, verb, order, by=person.annotator_id, role=person.role, then=then)
 
     return told(await ended_or_late(db, start, WAIT_SECONDS))
 

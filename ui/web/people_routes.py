@@ -15,7 +15,7 @@ from pydantic import BaseModel, ConfigDict, Field
 from feedback_store import exclusions, people_listing, person_figures
 from feedback_store.database import Database
 from feedback_store.people_listing import ListedPerson
-from rounds import people, people_figures, studies
+from rounds import evaluating, people, people_figures, studies
 from rounds.people_figures import Reliabilities
 from ui.web import people_table
 from ui.web.actors import actor, known_as
@@ -147,6 +147,7 @@ def count_again(request: Request, person: Lead, annotator_id: PersonId) -> dict[
 
     def act(db: Database) -> None:
         exclusions.take_back(db, annotator_id=annotator_id, by=actor(person))
+        evaluating.look_again(db)
         study_of(request).people_changed()
 
     return _after(request, person, annotator_id, act)

@@ -17,7 +17,7 @@ import uvicorn
 from feedback_store import importing
 from feedback_store.database import FILE_NAME
 from feedback_store.study_folder import warnings as folder_warnings
-from rounds import studies, verbs
+from rounds import evaluating, studies, verbs
 from rounds.supervisor import StudyLock, WorkerSupervisor, require_folder
 from ui.web.access import require_guarded, require_local
 from ui.web.addresses import served_at, trusted_networks
@@ -72,6 +72,7 @@ def serve(
 
         app = create_app(db, host, port, public_url=public_url, trusted_proxy=trusted_proxy)
         importing.mend(db)
+        evaluating.look_again(db)  # an import may have ended after the server did
         verbs.refill(db)
         if worker:
             supervisor = WorkerSupervisor(db.folder, functions=functions)
