@@ -9,6 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from feedback_store.annotators import Annotator
+from feedback_store.check_answers import IN_USE
 from feedback_store.database import Database, Row
 from feedback_store.drawing import Asking
 
@@ -29,6 +30,10 @@ OPEN = "c.answers < c.overlap AND c.withdrawn = 0 AND c.purpose <> 'check' AND c
 # Neither what a lead has to look at first, nor what another person alone is asked.
 _FOR_PERSON = "c.held_back = 0 AND (c.reserved_for IS NULL OR c.reserved_for = :annotator)"
 NOT_ANSWERED = "NOT " + _ANSWERED.format(id="c.id")
+NEVER_RANKED = (
+    "NOT EXISTS (SELECT 1 FROM judgments r WHERE r.annotator_id = :annotator AND r.comparison_id = c.id"
+    " AND r.ranks NOT NULL)"
+)
 NOT_HELD = "NOT " + _HELD.format(id="c.id")
 # Leases in force and answers together stay within the overlap.
 ROOM = (
@@ -108,12 +113,24 @@ def check_question(db: Database, person: Annotator, asking: Asking, now: str) ->
     Everybody is asked check questions: their overlap does not count.
     """
     return db.row(
-        f"SELECT {COLUMNS} FROM comparisons c WHERE c.purpose = 'check' AND c.withdrawn = 0 AND c.expert IS NOT NULL"
-        " AND c.held_back = 0"
-        f" AND {_matching(person)} AND {_language(person)} AND {NOT_ANSWERED} AND {NOT_HELD} AND {NEW_PAIR}"
+        f"SELECT {COLUMNS} FROM comparisons c WHERE {IN_USE} AND {NOT_ANSWERED} AND {_of_check(person)}"
         " ORDER BY c.id LIMIT 1",
         _values(person, asking, now),
     )
+
+
+def skipped_check(db: Database, person: Annotator, asking: Asking, now: str) -> Row | None:
+    """Return the check question that the person skipped longest ago and never answered."""
+    return db.row(
+        f"SELECT {COLUMNS} FROM comparisons c CROSS JOIN live_judgments s"
+        " ON s.comparison_id = c.id AND s.annotator_id = :annotator"
+        f" WHERE {IN_USE} AND s.skipped IS NOT NULL AND {NEVER_RANKED} AND {_of_check(person)} ORDER BY s.id LIMIT 1",
+        _values(person, asking, now),
+    )
+
+
+def _of_check(person: Annotator) -> str:
+    return f"{_matching(person)} AND {_language(person)} AND {NOT_HELD} AND {NEW_PAIR}"
 
 
 def why_none(db: Database, person: Annotator, asking: Asking, now: str) -> NoneLeft:

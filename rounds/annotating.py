@@ -73,12 +73,13 @@ def answer(db: Database, new: NewJudgment) -> Answered:
         version = asked.of_answer(db, new.asked_id, handed_out)
         question = questions.question_of(db, handed_out.comparison_id, handed_out.shown)
         asked.require(version, new, version.needs(question, new.annotator_id), handed_out)
-        stored = judgments.submit(db, new)
+        stored = judgments.submit(db, new, held_against=version.id)
         evaluating.after_answer(db, stored.comparison_id)
         rule = Qualifying(**studies.settings(db).qualification.model_dump())
         told = qualifying.after_answer(
-            db, new.annotator_id, stored.comparison_id, stored.ranks, rule, at=stored.created_at
-        )
+            db, new.annotator_id, stored.comparison_id, stored.ranks, rule,
+            judgment_id=stored.id, at=stored.created_at,
+        )  # fmt: skip
     return Answered(stored, told)
 
 

@@ -144,6 +144,13 @@ def test_an_answer_after_expiry_is_late_even_where_nobody_took_it(db: Database, 
     assert next_questions(db, ann, now=NOW).state == "all_done"
 
 
+def test_what_replaces_a_late_answer_is_late_as_well(db: Database, compare: Callable, ann: int) -> None:
+    [comparison] = compare(db)
+    asked(db, ann, asking=MINUTE)
+    assert answer(db, comparison, ann, now=clock.after(NOW, 61)).late
+    assert answer(db, comparison, ann, now=clock.after(NOW, 62)).late
+
+
 def test_an_answer_within_the_lease_or_without_any_is_not_late(
     db: Database, compare: Callable, ann: int, bob: int
 ) -> None:

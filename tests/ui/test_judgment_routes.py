@@ -262,6 +262,19 @@ def test_an_answer_given_before_a_change_counts_under_the_version_that_was_seen(
     assert judgments.live(study)[0].asked_id == before["id"]
 
 
+def test_an_answer_that_names_no_version_is_held_against_the_one_of_its_pair(client: TestClient, study: Database):
+    studies.change_settings(study, asked={"rationale": "required", "strength": False})
+    question, asked = latest_question(client)
+    for said, words in (({}, "own words"), ({"rationale": "Because.", "strength": 3}, "leave `strength` out")):
+        refused = client.post("/api/judgments", json=answer_to(question, **said))
+        assert refused.status_code == 422
+        assert words in refused.json()["error"]
+    body = answer_to(question, rationale="Because.")
+    assert client.post("/api/judgments", json=body).status_code == 200
+    assert client.post("/api/judgments", json=body).status_code == 200, "the same answer again"
+    assert [row.asked_id for row in judgments.live(study)] == [asked["id"]]
+
+
 def test_the_answers_of_a_page_that_somebody_else_opened_are_not_taken(client: TestClient, study: Database):
     question = ask(client, limit=1)["questions"][0]
     for path, body in (

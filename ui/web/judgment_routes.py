@@ -61,7 +61,8 @@ class Signals(Body):
 class JudgmentBody(Body):
     """One answer. `shown`: places of the candidates in order as shown; `ranks` in the candidates' own order, 1 best.
 
-    `asked`, `guideline`: versions of what was asked and of the guidelines that the person saw; `person`: who gave it.
+    `asked`, `guideline`: versions of what was asked and of the guidelines that the person saw; without `asked` it is
+    the version that the pair was handed out under; `person`: who gave it.
     """
 
     comparison: PublicId
