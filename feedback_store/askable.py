@@ -14,8 +14,8 @@ from feedback_store.database import Database, Row
 from feedback_store.drawing import Asking
 
 NoneLeft = Literal[
-    "no_prompts", "none_yet", "not_written", "all_done", "others_hold", "none_in_your_languages", "no_match",
-    "quota_reached",
+    "no_prompts", "none_yet", "none_started", "not_written", "held_back", "all_done", "others_hold",
+    "none_in_your_languages", "no_match", "quota_reached",
 ]  # fmt: skip
 
 _ANSWERED = "EXISTS (SELECT 1 FROM live_judgments j WHERE j.annotator_id = :annotator AND j.comparison_id = {id})"
@@ -56,9 +56,10 @@ _SHARES_A_TAG = (
     " AND t.value IN (SELECT value FROM json_each(:tags)))"
 )
 _IN_LANGUAGE = "c.language IN (SELECT value FROM json_each(:languages))"
+# Pairs of evaluations neither count nor are kept out: prompts are few there, and each has to be judged often enough.
 _WITHIN_PROMPT_QUOTA = (
-    "(SELECT COUNT(*) FROM comparisons s WHERE s.prompt_id = c.prompt_id AND s.purpose <> 'repeat'"
-    f" AND {_ASKED.format(id='s.id')}) < :prompt_quota"
+    "(c.purpose = 'evaluation' OR (SELECT COUNT(*) FROM comparisons s WHERE s.prompt_id = c.prompt_id"
+    f" AND s.purpose NOT IN ('repeat', 'evaluation') AND {_ASKED.format(id='s.id')}) < :prompt_quota)"
 )
 
 UNSEEN = f"{OPEN} AND {_FOR_PERSON} AND {NOT_ANSWERED} AND {NEW_PAIR}"
@@ -142,7 +143,7 @@ def why_none(db: Database, person: Annotator, asking: Asking, now: str) -> NoneL
         return bool(db.value(query, values))
 
     if not there():
-        return _why_none_at_all(db)
+        return _why_none_at_all(db, asking, values)
     if not there(_language(person)):
         return "none_in_your_languages"
     if not there(_language(person), _matching(person)):
@@ -152,15 +153,19 @@ def why_none(db: Database, person: Annotator, asking: Asking, now: str) -> NoneL
     return "others_hold"
 
 
-def _why_none_at_all(db: Database) -> NoneLeft:
+def _why_none_at_all(db: Database, asking: Asking, values: dict[str, Any]) -> NoneLeft:
     sampling = db.value("SELECT status FROM runs WHERE kind = 'sample' ORDER BY id DESC LIMIT 1")
     if sampling in ("queued", "running"):
         return "none_yet"
     if sampling == "failed":
         return "not_written"
+    if db.value(f"SELECT 1 FROM comparisons c WHERE {OPEN} AND c.held_back = 1 AND {NOT_ANSWERED} LIMIT 1", values):
+        return "held_back"
     if db.value("SELECT 1 FROM comparisons WHERE withdrawn = 0 LIMIT 1"):
         return "all_done"
-    return "none_yet" if db.value("SELECT 1 FROM prompts WHERE withdrawn = 0 LIMIT 1") else "no_prompts"
+    if not db.value("SELECT 1 FROM prompts WHERE withdrawn = 0 LIMIT 1"):
+        return "no_prompts"
+    return "none_yet" if asking.refill else "none_started"
 
 
 def count_unseen(db: Database, annotator_id: int, now: str, most: int) -> int:

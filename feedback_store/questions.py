@@ -22,7 +22,9 @@ State = Literal[
     "ready",
     "no_prompts",
     "none_yet",
+    "none_started",
     "not_written",
+    "held_back",
     "all_done",
     "others_hold",
     "none_in_your_languages",
@@ -70,11 +72,11 @@ class Question:
 class QuestionBatch:
     """The next questions of a person, and how many there are for them now (`left`, counted up to COUNT_UP_TO).
 
-    Without any, `state` says why: none were made yet, others hold the rest, all are done, none is in the person's
-    languages, none goes with their tags and qualifications, their quota is reached, they are paused (by a lead, by the
-    rule of the check questions) or withdrew, they did not pass the check questions before live work, the study asks for
-    more of these than there are, or nobody is asked now, or any more. `training`: check questions before live work,
-    each followed by what the expert said.
+    Without any, `state` says why: none were made yet, or nobody started that, or it failed, a lead has to look at the
+    rest first, others hold the rest, all are done, none is in the person's languages, none goes with their tags and
+    qualifications, their quota is reached, they are paused (by a lead, by the rule of the check questions) or withdrew,
+    they did not pass the check questions before live work, the study asks for more of these than there are, or nobody
+    is asked now, or any more. `training`: check questions before live work, each followed by what the expert said.
     """
 
     state: State

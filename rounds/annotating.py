@@ -48,7 +48,7 @@ def next_questions(db: Database, annotator_id: int, *, limit: int = 3, language:
     if annotators.get(db, annotator_id).paused_why != "withdrawn" and consents.needed(db, annotator_id, language):
         return QuestionBatch("consent_needed", [])
     batch = questions.next_questions(db, annotator_id, limit=limit, asking=asking(db, studies.settings(db)))
-    verbs.refill(db, annotator_id if batch.state in ("ready", "all_done") else None)
+    verbs.refill(db, annotator_id if batch.state in ("ready", "all_done", "held_back") else None)
     return batch
 
 
