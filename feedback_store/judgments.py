@@ -280,6 +280,11 @@ def by_key(db: Database, annotator_id: int, key: str) -> Judgment | None:
     return _judgment(row) if row else None
 
 
+def is_live(db: Database, judgment_id: int) -> bool:
+    """Tell whether a judgment stands: neither superseded, undone, nor taken back with its import."""
+    return bool(db.value("SELECT 1 FROM live_judgments WHERE id = ?", [judgment_id]))
+
+
 def counting(db: Database, judgment_ids: Collection[int]) -> list[int]:
     """Return those of these judgments that count now, in id order."""
     wanted = json.dumps(sorted(judgment_ids))

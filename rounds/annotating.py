@@ -83,9 +83,22 @@ def answer(db: Database, new: NewJudgment) -> Answered:
     return Answered(stored, told)
 
 
-def undo(db: Database, annotator_id: int, *, key: str) -> Judgment | None:
-    """Take back a person's last answer."""
-    return judgments.undo(db, annotator_id, key, lease_seconds=studies.settings(db).lease_seconds)
+def undo(db: Database, annotator_id: int, *, key: str, answer: str | None = None) -> Judgment | None:
+    """Take back the answer that a person sent under the key `answer`, or their last one where none is named; None where
+    there is none, or it counts no more.
+    """
+    with db.transaction():
+        meant = judgments.by_key(db, annotator_id, answer) if answer is not None else None
+        is_new = judgments.by_key(db, annotator_id, key) is None
+        if is_new and answer is not None and (meant is None or not judgments.is_live(db, meant.id)):
+            return None
+        return judgments.undo(
+            db,
+            annotator_id,
+            key,
+            judgment_id=meant.id if meant else None,
+            lease_seconds=studies.settings(db).lease_seconds,
+        )
 
 
 def renew(db: Database, annotator_id: int, comparison_public_id: str) -> str | None:

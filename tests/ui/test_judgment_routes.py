@@ -136,6 +136,20 @@ def test_undo_takes_the_last_answer_back_and_hands_its_pair_out_again(client: Te
     assert sorted(row.key for row in judgments.live(study)) == ["key-again-01", "key-first-01"]
 
 
+def test_an_undo_names_the_answer_that_it_means(client: TestClient, study: Database):
+    first, second, _ = ask(client)["questions"]
+    client.post("/api/judgments", json=answer_to(first, "key-first-01"))
+    client.post("/api/judgments", json=answer_to(second, "key-secnd-01"))
+    body = {"key": "undo-0000001", "answer": "key-first-01"}
+    for _ in range(2):
+        undone = client.post("/api/undo", json=body).json()
+        assert undone["question"]["comparison"] == first["comparison"], "the same undo again is the same"
+    assert [row.key for row in judgments.live(study)] == ["key-secnd-01"]
+    for meant in ("key-first-01", "key-never-01"):
+        assert client.post("/api/undo", json={"key": f"undo-{meant}", "answer": meant}).json()["undone"] is False
+    assert [row.key for row in judgments.live(study)] == ["key-secnd-01"]
+
+
 def test_there_may_be_nothing_to_undo(client: TestClient):
     undone = client.post("/api/undo", json={"key": "undo-0000001"}).json()
     assert (undone["undone"], undone["question"]) == (False, None)

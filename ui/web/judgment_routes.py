@@ -98,7 +98,12 @@ class JudgmentBody(Body):
 
 
 class UndoBody(Body):
+    """`answer`: the key of the answer that is meant, for another page of the person may have sent a later one; none:
+    the last.
+    """
+
     key: Key
+    answer: Key | None = None
     person: str | None = Field(default=None, max_length=100)
 
 
@@ -161,10 +166,10 @@ def renew(request: Request, who: Annotator, body: RenewBody) -> dict[str, Any]:
 
 @router.post("/undo")
 def undo(request: Request, who: Annotator, body: UndoBody) -> dict[str, Any]:
-    """Take the person's last answer back and hand its pair out again, with what the answer was."""
+    """Take an answer back, the person's last where none is named, and hand its pair out again, with what it was."""
     require_same_person(who, body.person)
     db, person = study_of(request).db, who.annotator_id
-    undone = annotating.undo(db, person, key=body.key)
+    undone = annotating.undo(db, person, key=body.key, answer=body.answer)
     study_of(request).refreshing.nudge()
     question = questions.held_question(db, person, undone.comparison_id) if undone else None
     shown = answer = None
