@@ -11,9 +11,11 @@ from feedback_store import (
     check_questions,
     comparisons,
     exclusions,
+    frames,
     judgments,
     person_figures,
     shared_judgments,
+    work,
     work_table,
 )
 from feedback_store.database import Database
@@ -101,6 +103,8 @@ def test_of_each_check_question_the_first_answer_counts_everywhere(study: Study)
     assert check_questions.shares_right(db) == shares
     assert [one.outcome for one in annotator_evidence.derive(db, [last])] == ["second", "second"]
     assert list(work_table.work_csv(db, names=True))[1].endswith(",2,0.000\r\n")
+    (frame,) = work.by_person_and_day(frames.judgments(db)).to_dict("records")
+    assert (frame["checks"], frame["check_accuracy"]) == (1, 0.0), "of the answers that stand"
 
 
 def test_who_is_left_out_does_not_tell_whether_a_check_question_is_any_good(study: Study):
