@@ -55,7 +55,7 @@ def _of_row(row: Row) -> list[Evidence]:
 _PEOPLE = "SELECT DISTINCT annotator_id FROM judgments WHERE id IN (SELECT value FROM json_each(:ids))"
 _CHECKS = f"""
 SELECT j.annotator_id, j.ranks, j.shown, c.expert, NULL AS repeats
-FROM comparisons c JOIN judgments j ON j.comparison_id = c.id
+FROM comparisons c CROSS JOIN judgments j ON j.comparison_id = c.id
 WHERE {check_answers.IN_USE} AND {check_answers.FIRST} AND j.id <= :last
   AND j.annotator_id IN ({_PEOPLE}) ORDER BY j.id"""
 _REPEATS = """
