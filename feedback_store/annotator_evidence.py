@@ -4,6 +4,7 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
+from feedback_store import check_answers
 from feedback_store.database import Database, Row
 from feedback_store.preferences import Outcome, pairs_of
 
@@ -23,8 +24,9 @@ class Evidence:
 
 
 def derive(db: Database, judgment_ids: Sequence[int]) -> list[Evidence]:
-    """Return the evidence beside a label snapshot: of the people in it, given before its last judgment, of check
-    questions in use and of repeats of judgments in it."""
+    """Return the evidence beside a label snapshot, of the people in it and given before its last judgment: the first
+    answer to each check question in use, and repeats of judgments in it.
+    """
     if not judgment_ids:
         return []
     values = {"ids": json.dumps(list(judgment_ids)), "last": max(judgment_ids)}
@@ -53,8 +55,8 @@ def _of_row(row: Row) -> list[Evidence]:
 _PEOPLE = "SELECT DISTINCT annotator_id FROM judgments WHERE id IN (SELECT value FROM json_each(:ids))"
 _CHECKS = f"""
 SELECT j.annotator_id, j.ranks, j.shown, c.expert, NULL AS repeats
-FROM comparisons c JOIN live_judgments j ON j.comparison_id = c.id
-WHERE c.purpose = 'check' AND c.held_back = 0 AND c.expert IS NOT NULL AND j.ranks IS NOT NULL AND j.id <= :last
+FROM comparisons c CROSS JOIN judgments j ON j.comparison_id = c.id
+WHERE {check_answers.IN_USE} AND {check_answers.FIRST} AND j.id <= :last
   AND j.annotator_id IN ({_PEOPLE}) ORDER BY j.id"""
 _REPEATS = """
 SELECT j.annotator_id, j.ranks, j.shown, NULL AS expert, o.id AS repeats

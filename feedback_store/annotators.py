@@ -114,7 +114,8 @@ def require_quota(answers: object) -> None:
 def pause(db: Database, annotator_id: int, now: str | None = None, *, why: str | None = None) -> None:
     """Ask a person nothing until `resume`; answers on their way are still taken. `why`: see Annotator.
 
-    A withdrawal stays the reason, whoever pauses; a pause by a lead is not turned into one by the rule of the checks.
+    A withdrawal stays the reason, whoever pauses, and keeps the pause that it found for `end_withdrawal`; a pause by a
+    lead is not turned into one by the rule of the checks.
     Raises InvalidInput for an unknown person or reason.
     """
     if why not in PAUSED_WHY:
@@ -124,6 +125,11 @@ def pause(db: Database, annotator_id: int, now: str | None = None, *, why: str |
         by_lead = person.paused_at is not None and person.paused_why is None
         if person.paused_why == "withdrawn" or (by_lead and why == "checks"):
             return
+        if why == "withdrawn":
+            db.execute(
+                "UPDATE annotators SET earlier_paused_at = paused_at, earlier_paused_why = paused_why WHERE id = ?",
+                [annotator_id],
+            )
         db.execute(
             "UPDATE annotators SET paused_at = ?, paused_why = ? WHERE id = ?", [now or clock.now(), why, annotator_id]
         )
@@ -138,10 +144,13 @@ def resume(db: Database, annotator_id: int) -> None:
 
 
 def end_withdrawal(db: Database, annotator_id: int) -> None:
-    """Ask a person who withdrew again, because they came back by themselves (withdrawal.come_back)."""
+    """End the withdrawal of a person who came back by themselves (withdrawal.come_back). A pause that the withdrawal
+    found is in force again: it is not theirs to lift.
+    """
     with db.transaction():
         db.execute(
-            "UPDATE annotators SET paused_at = NULL, paused_why = NULL WHERE id = ? AND paused_why = 'withdrawn'",
+            "UPDATE annotators SET paused_at = earlier_paused_at, paused_why = earlier_paused_why,"
+            " earlier_paused_at = NULL, earlier_paused_why = NULL WHERE id = ? AND paused_why = 'withdrawn'",
             [annotator_id],
         )
 

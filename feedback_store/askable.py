@@ -9,12 +9,13 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from feedback_store.annotators import Annotator
+from feedback_store.check_answers import IN_USE
 from feedback_store.database import Database, Row
 from feedback_store.drawing import Asking
 
 NoneLeft = Literal[
-    "no_prompts", "none_yet", "not_written", "all_done", "others_hold", "none_in_your_languages", "no_match",
-    "quota_reached",
+    "no_prompts", "none_yet", "none_started", "not_written", "held_back", "all_done", "others_hold",
+    "none_in_your_languages", "no_match", "quota_reached",
 ]  # fmt: skip
 
 _ANSWERED = "EXISTS (SELECT 1 FROM live_judgments j WHERE j.annotator_id = :annotator AND j.comparison_id = {id})"
@@ -35,6 +36,10 @@ OPEN = f"{_LACKS_ANSWERS} AND {_NOT_OVER}"
 # Neither what a lead has to look at first, nor what another person alone is asked.
 _FOR_PERSON = "c.held_back = 0 AND (c.reserved_for IS NULL OR c.reserved_for = :annotator)"
 NOT_ANSWERED = "NOT " + _ANSWERED.format(id="c.id")
+NEVER_RANKED = (
+    "NOT EXISTS (SELECT 1 FROM judgments r WHERE r.annotator_id = :annotator AND r.comparison_id = c.id"
+    " AND r.ranks NOT NULL)"
+)
 NOT_HELD = "NOT " + _HELD.format(id="c.id")
 # Leases in force and answers together stay within the overlap.
 ROOM = (
@@ -57,9 +62,10 @@ _SHARES_A_TAG = (
     " AND t.value IN (SELECT value FROM json_each(:tags)))"
 )
 _IN_LANGUAGE = "c.language IN (SELECT value FROM json_each(:languages))"
+# Pairs of evaluations neither count nor are kept out: prompts are few there, and each has to be judged often enough.
 _WITHIN_PROMPT_QUOTA = (
-    "(SELECT COUNT(*) FROM comparisons s WHERE s.prompt_id = c.prompt_id AND s.purpose <> 'repeat'"
-    f" AND {_ASKED.format(id='s.id')}) < :prompt_quota"
+    "(c.purpose = 'evaluation' OR (SELECT COUNT(*) FROM comparisons s WHERE s.prompt_id = c.prompt_id"
+    f" AND s.purpose NOT IN ('repeat', 'evaluation') AND {_ASKED.format(id='s.id')}) < :prompt_quota)"
 )
 
 UNSEEN = f"{OPEN} AND {_FOR_PERSON} AND {NOT_ANSWERED} AND {NEW_PAIR}"
@@ -114,12 +120,24 @@ def check_question(db: Database, person: Annotator, asking: Asking, now: str) ->
     Everybody is asked check questions: their overlap does not count.
     """
     return db.row(
-        f"SELECT {COLUMNS} FROM comparisons c WHERE c.purpose = 'check' AND c.withdrawn = 0 AND c.expert IS NOT NULL"
-        " AND c.held_back = 0"
-        f" AND {_matching(person)} AND {_language(person)} AND {NOT_ANSWERED} AND {NOT_HELD} AND {NEW_PAIR}"
+        f"SELECT {COLUMNS} FROM comparisons c WHERE {IN_USE} AND {NOT_ANSWERED} AND {_of_check(person)}"
         " ORDER BY c.id LIMIT 1",
         _values(person, asking, now),
     )
+
+
+def skipped_check(db: Database, person: Annotator, asking: Asking, now: str) -> Row | None:
+    """Return the check question that the person skipped longest ago and never answered."""
+    return db.row(
+        f"SELECT {COLUMNS} FROM comparisons c CROSS JOIN live_judgments s"
+        " ON s.comparison_id = c.id AND s.annotator_id = :annotator"
+        f" WHERE {IN_USE} AND s.skipped IS NOT NULL AND {NEVER_RANKED} AND {_of_check(person)} ORDER BY s.id LIMIT 1",
+        _values(person, asking, now),
+    )
+
+
+def _of_check(person: Annotator) -> str:
+    return f"{_matching(person)} AND {_language(person)} AND {NOT_HELD} AND {NEW_PAIR}"
 
 
 def why_none(db: Database, person: Annotator, asking: Asking, now: str) -> NoneLeft:
@@ -131,7 +149,7 @@ def why_none(db: Database, person: Annotator, asking: Asking, now: str) -> NoneL
         return bool(db.value(query, values))
 
     if not there():
-        return _why_none_at_all(db)
+        return _why_none_at_all(db, asking, values)
     if not there(_language(person)):
         return "none_in_your_languages"
     if not there(_language(person), _matching(person)):
@@ -141,15 +159,19 @@ def why_none(db: Database, person: Annotator, asking: Asking, now: str) -> NoneL
     return "others_hold"
 
 
-def _why_none_at_all(db: Database) -> NoneLeft:
+def _why_none_at_all(db: Database, asking: Asking, values: dict[str, Any]) -> NoneLeft:
     sampling = db.value("SELECT status FROM runs WHERE kind = 'sample' ORDER BY id DESC LIMIT 1")
     if sampling in ("queued", "running"):
         return "none_yet"
     if sampling == "failed":
         return "not_written"
+    if db.value(f"SELECT 1 FROM comparisons c WHERE {OPEN} AND c.held_back = 1 AND {NOT_ANSWERED} LIMIT 1", values):
+        return "held_back"
     if db.value("SELECT 1 FROM comparisons WHERE withdrawn = 0 LIMIT 1"):
         return "all_done"
-    return "none_yet" if db.value("SELECT 1 FROM prompts WHERE withdrawn = 0 LIMIT 1") else "no_prompts"
+    if not db.value("SELECT 1 FROM prompts WHERE withdrawn = 0 LIMIT 1"):
+        return "no_prompts"
+    return "none_yet" if asking.refill else "none_started"
 
 
 def count_unseen(db: Database, annotator_id: int, now: str, most: int) -> int:

@@ -8,11 +8,10 @@ import json
 from collections.abc import Sequence
 from dataclasses import dataclass
 
-from feedback_store import audit, clock, comparisons
+from feedback_store import audit, check_answers, clock, comparisons, seals
 from feedback_store.comparisons import Comparison, NewComparison
 from feedback_store.database import Database
 from feedback_store.errors import Conflict, InvalidInput
-from feedback_store.preferences import pairs_of
 
 
 @dataclass(frozen=True)
@@ -32,12 +31,18 @@ def make(
 ) -> CheckQuestion:
     """Make a check question of a comparison's candidates; the comparison itself stays what it is.
 
-    Raises InvalidInput for an unknown comparison or wrong ranks, Conflict where the pair is a check question already.
+    Raises InvalidInput for an unknown comparison or wrong ranks, Conflict where the pair is a check question already
+    or is sealed: nobody is asked the same two completions twice, so its evaluation would lose it.
     """
     with db.transaction():
         source = comparisons.get(db, comparison)
         if source.withdrawn:
             raise InvalidInput(f"The pair {source.public_id} was taken back; choose another one.")
+        if seals.among(db, [source.id]):
+            raise Conflict(
+                f"The pair {source.public_id} belongs to a blind evaluation that is not finished: who is asked it as a "
+                "check question is not asked it there. Choose another one."
+            )
         comparisons.check_ranks(list(expert), len(source.completion_ids), "expert ranks")
         known = db.value(_SAME, {"prompt": source.prompt_id, "ids": json.dumps(source.completion_ids)})
         if known is not None:
@@ -82,12 +87,13 @@ def count_in_use(db: Database) -> int:
 
 
 def shares_right(db: Database) -> dict[str, list[int]]:
-    """Return by public id how many answered as the expert did, and how many answered at all (skips are no answers)."""
+    """Return by public id how many answered at first as the expert did, and how many answered at all (skips are no
+    answers); who is left out counts in neither.
+    """
     found: dict[str, list[int]] = {}
     for row in db.rows(_ANSWERS):
         right, answered = found.get(row["public_id"], [0, 0])
-        same = pairs_of(json.loads(row["ranks"])) == pairs_of(json.loads(row["expert"]))
-        found[row["public_id"]] = [right + same, answered + 1]
+        found[row["public_id"]] = [right + check_answers.is_right(row), answered + 1]
     return found
 
 
@@ -100,9 +106,11 @@ def _of(comparison: Comparison, *, retired: bool) -> CheckQuestion:
 _LISTED = """
 SELECT id, held_back FROM comparisons WHERE purpose = 'check' AND withdrawn = 0 AND expert IS NOT NULL
 ORDER BY held_back, id DESC LIMIT :limit OFFSET :offset"""
-_ANSWERS = """
-SELECT c.public_id, c.expert, j.ranks FROM comparisons c JOIN live_judgments j ON j.comparison_id = c.id
-WHERE c.purpose = 'check' AND c.withdrawn = 0 AND c.expert IS NOT NULL AND j.ranks IS NOT NULL"""
+_ANSWERS = f"""
+SELECT c.public_id, c.expert, j.ranks FROM comparisons c JOIN judgments j ON j.comparison_id = c.id
+WHERE c.purpose = 'check' AND c.withdrawn = 0 AND c.expert IS NOT NULL AND {check_answers.FIRST}
+  AND NOT EXISTS (SELECT 1 FROM exclusions e WHERE e.ended_at IS NULL
+    AND (e.annotator_id = j.annotator_id OR e.import_id = j.import_id))"""
 _SAME = """
 SELECT c.id FROM comparisons c WHERE c.prompt_id = :prompt AND c.purpose = 'check' AND c.withdrawn = 0
   AND c.held_back = 0 AND (SELECT COUNT(*) FROM candidates k WHERE k.comparison_id = c.id) = json_array_length(:ids)

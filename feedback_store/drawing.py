@@ -16,7 +16,8 @@ class Asking:
     Shares are of all questions of a person. A repeat comes after at least `repeat_after` own answers in between.
     `daily_quota`: answers a person and UTC day, where the person has no quota of their own; `prompt_quota`: comparisons
     of one prompt a person; None: no limit. `paused`, `closed`: nobody is asked, for now or any more. `asked_id`: the
-    setting of what is asked that people see. `qualifying`: check questions before live work.
+    setting of what is asked that people see. `qualifying`: check questions before live work. `refill`: pairs are
+    written by themselves where few are left.
     """
 
     check_share: float = 0.0
@@ -30,6 +31,7 @@ class Asking:
     closed: bool = False
     asked_id: int | None = None
     qualifying: Qualifying = field(default_factory=Qualifying)
+    refill: bool = True
 
 
 def slot(asking: Asking, annotator_id: int, place: int) -> Slot:

@@ -12,8 +12,8 @@ import json
 from dataclasses import fields
 from typing import TYPE_CHECKING
 
+from feedback_store import check_answers, runs, seals
 from feedback_store import preferences as derived
-from feedback_store import runs, seals
 from feedback_store.database import Database, Parameters
 
 if TYPE_CHECKING:
@@ -27,11 +27,11 @@ def judgments(db: Database) -> "pandas.DataFrame":
     `counted`: neither its author nor its import is left out of training and exports. `completion_ids` and `policies`
     (the names of who wrote them; "best of 4 of policy-1" where an evaluation picked the text among several, which is
     another side than the policy) follow the order of the comparison, as `ranks` and `expert` do; `shown` are places in
-    that order. Times are UTC text: `at` as the author's side gave it (None where a file had none), `created_at` when it
-    was stored.
+    that order. `first_ranks` of a check question are those that its author gave first, for these count. Times are UTC
+    text: `at` as the author's side gave it (None where a file had none), `created_at` when it was stored.
     """
     return _frame(
-        db, _JUDGMENTS, decoded=("ranks", "shown", "expert", "completion_ids", "policies"),
+        db, _JUDGMENTS, decoded=("ranks", "shown", "expert", "completion_ids", "policies", "first_ranks"),
         flags=("both_bad", "late", "is_random", "counted"),
     )  # fmt: skip
 
@@ -72,12 +72,19 @@ _CANDIDATES = """
     FROM candidates k JOIN completions t ON t.id = k.completion_id JOIN policies w ON w.id = t.policy_id
     WHERE k.comparison_id = c.id ORDER BY k.position))"""
 
+# The author is `a`, the comparison `c`; the answer itself may be a later one.
+_FIRST_RANKS = (
+    "(SELECT j.ranks FROM judgments j WHERE j.annotator_id = a.id AND j.comparison_id = c.id"
+    f" AND {check_answers.FIRST})"
+)
+
 _JUDGMENTS = f"""
 SELECT j.id, j.comparison_id, c.public_id AS comparison, c.prompt_id, p.group_name AS prompt_group, p.split, p.language,
     c.purpose, r.number AS round, c.is_random, a.name AS annotator, a.kind AS annotator_kind, j.ranks, j.shown,
     j.both_bad, j.skipped, j.strength, j.rationale, j.milliseconds, j.input_device, j.view, j.late, c.expert,
     {_CANDIDATES.format(what="completion_id")} AS completion_ids, {_CANDIDATES.format(what="author")} AS policies,
-    n.id IS NOT NULL AS counted, j.at, j.created_at
+    n.id IS NOT NULL AS counted, j.at, j.created_at,
+    CASE WHEN c.purpose = 'check' THEN {_FIRST_RANKS} END AS first_ranks
 FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id JOIN prompts p ON p.id = c.prompt_id
 JOIN annotators a ON a.id = j.annotator_id LEFT JOIN rounds r ON r.id = c.round_id
 LEFT JOIN counted_judgments n ON n.id = j.id WHERE j.comparison_id NOT IN ({seals.SEALED}) ORDER BY j.id

@@ -7,7 +7,7 @@ versions are kept.
 
 import json
 from collections.abc import Collection, Sequence
-from dataclasses import dataclass, field
+from dataclasses import dataclass, field, replace
 from typing import Any
 
 from feedback_store import annotators, canonical, clock, comparisons, exchange_keys, questions
@@ -97,12 +97,13 @@ class Judgment:
     signals: dict[str, Any] | None
 
 
-def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
+def submit(db: Database, new: NewJudgment, now: str | None = None, *, held_against: int | None = None) -> Judgment:
     """Store an answer durably and return it. It supersedes the same person's earlier answer to the comparison.
+    `held_against`: the version of what is asked that it was held against, stored where the answer names none.
 
-    An answer whose lease ended is kept and marked late. Raises Conflict where the key was used for other content,
-    InvalidInput for what cannot be stored, where the earlier answer is not among the last LAST_CHANGEABLE, and for new
-    answers of a person who was erased or withdrew.
+    An answer whose lease ended is kept and marked late, and so is one that replaces it. Raises Conflict where the key
+    was used for other content, InvalidInput for what cannot be stored, where the earlier answer is not among the last
+    LAST_CHANGEABLE and the person is not asked anew, and for new answers of a person who was erased or withdrew.
     """
     moment = now or clock.now()
     with db.transaction():
@@ -118,12 +119,15 @@ def submit(db: Database, new: NewJudgment, now: str | None = None) -> Judgment:
             raise InvalidInput("The order in which the completions were shown is missing (`shown`).")
         _require_improved(new.improved, len(comparison.completion_ids))
         supersedes = _latest_on(db, comparison.id, new.annotator_id)
-        if supersedes is not None:
-            _require_changeable(db, get(db, supersedes))
-        late = questions.answered(db, comparison.id, new.annotator_id, moment)
+        earlier = get(db, supersedes) if supersedes is not None else None
+        if earlier is not None and not questions.holds(db, comparison.id, new.annotator_id):
+            _require_changeable(db, earlier)
+        late = questions.answered(db, comparison.id, new.annotator_id, moment) or (earlier is not None and earlier.late)
+        stored = new if new.asked_id is not None else replace(new, asked_id=held_against)
         judgment_id = insert(
-            db, new, comparison, late=late, supersedes_id=supersedes, at=new.at or moment, content=content, now=moment
-        )
+            db, stored, comparison, late=late, supersedes_id=supersedes, at=new.at or moment, content=content,
+            now=moment,
+        )  # fmt: skip
         comparisons.recount(db, comparison.id)
         return get(db, judgment_id)
 
@@ -141,8 +145,9 @@ def undo(
     is nothing to take back.
 
     The comparison can be asked again, and is leased to the same person in the same order of sides, unless someone else
-    holds it. The same key again undoes nothing more. Raises Conflict where the key was used for an answer, InvalidInput
-    where the answer is not the person's, does not count any more, or is not among the last LAST_CHANGEABLE.
+    holds it or the person is paused. The same key again undoes nothing more. Raises Conflict where the key was used for
+    an answer, InvalidInput where the answer is not the person's, does not count any more, or is not among the last
+    LAST_CHANGEABLE, and for a person who was erased or withdrew.
     """
     moment = now or clock.now()
     with db.transaction():
@@ -151,6 +156,7 @@ def undo(
             if known["skipped"] != UNDONE:
                 raise Conflict(f"The key {key!r} was used for an answer before; an undo needs a key of its own.")
             return _judgment(known)
+        annotators.require_taking_part(db, annotator_id)
         last = _to_take_back(db, annotator_id, judgment_id)
         if last is None:
             return None
@@ -160,7 +166,8 @@ def undo(
         content = content_sha256(new, comparison.id)
         undone_id = insert(db, new, comparison, supersedes_id=last.id, at=moment, content=content, now=moment)
         comparisons.recount(db, comparison.id)
-        questions.lease_again(db, comparison.id, annotator_id, last.shown, now=moment, lease_seconds=lease_seconds)
+        if annotators.get(db, annotator_id).paused_at is None:
+            questions.lease_again(db, comparison.id, annotator_id, last.shown, now=moment, lease_seconds=lease_seconds)
         return get(db, undone_id)
 
 
@@ -278,6 +285,11 @@ def by_key(db: Database, annotator_id: int, key: str) -> Judgment | None:
     """Return the judgment that a person sent under this key, or None."""
     row = _by_key(db, annotator_id, key)
     return _judgment(row) if row else None
+
+
+def is_live(db: Database, judgment_id: int) -> bool:
+    """Tell whether a judgment stands: neither superseded, undone, nor taken back with its import."""
+    return bool(db.value("SELECT 1 FROM live_judgments WHERE id = ?", [judgment_id]))
 
 
 def counting(db: Database, judgment_ids: Collection[int]) -> list[int]:

@@ -13,6 +13,7 @@ from sqlite_utils.migrations import Migrations
 from feedback_store import (
     schema_features,
     schema_full_record,
+    schema_pauses,
     schema_people,
     schema_policies,
     schema_time_at_work,
@@ -72,6 +73,13 @@ def m006_features(db: sqlite_utils.Database) -> None:
 def m007_time_at_work(db: sqlite_utils.Database) -> None:
     """How long workers were at a run, without the time between its attempts."""
     for statement in schema_time_at_work.STATEMENTS:
+        db.conn.execute(statement)
+
+
+@STEPS()
+def m008_pauses(db: sqlite_utils.Database) -> None:
+    """The pause that a withdrawal found, and where a qualification stands among the judgments."""
+    for statement in schema_pauses.STATEMENTS:
         db.conn.execute(statement)
 
 

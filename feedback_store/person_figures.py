@@ -1,12 +1,14 @@
 """How each person judges: ties, sides, pace, check questions, repeats. Read person by person, by index.
 
-Counted are the answers that a person gave here and that count as answers; skips only as skips. Nothing here is for the
+Counted are the answers that a person gave here and that count as answers; skips only as skips, and of check questions
+the first answer to each. Nothing here is for the
 people themselves: what check questions and repeats say would tell which ones they are.
 """
 
 import json
 from dataclasses import dataclass
 
+from feedback_store import check_answers
 from feedback_store.database import Database, Row
 from feedback_store.preferences import pairs_of
 from feedback_store.work import MOST_SECONDS
@@ -41,7 +43,7 @@ def of_person(db: Database, annotator_id: int) -> PersonFigures:
     values = {"annotator": annotator_id, "most": int(MOST_SECONDS * 1000)}
     sums = db.row(_SUMS, values) or {}
     counts = {name: int(sums.get(name) or 0) for name in _COUNTS}
-    checks = [pairs_of(json.loads(row["ranks"])) == pairs_of(json.loads(row["expert"])) for row in _checks(db, values)]
+    checks = [check_answers.is_right(row) for row in db.rows(_CHECKS, values)]
     repeats = [_same(row) for row in db.rows(_REPEATS, values)]
     timed, visible = int(sums.get("timed") or 0), int(sums.get("visible") or 0)
     median = db.value(_MEDIAN, {**values, "middle": timed // 2}) if timed else None
@@ -60,10 +62,6 @@ def of_person(db: Database, annotator_id: int) -> PersonFigures:
 def latest_judgment(db: Database) -> int:
     """Return the id of the latest judgment, 0 where there is none: while it stays, no figure changes by an answer."""
     return int(db.value("SELECT MAX(id) FROM judgments") or 0)
-
-
-def _checks(db: Database, values: dict[str, int]) -> list[Row]:
-    return db.rows(_CHECKS, values)
 
 
 def _same(row: Row) -> bool:
@@ -85,11 +83,10 @@ SELECT COUNT(*) AS answers, SUM(j.skipped IS NOT NULL) AS skips, SUM(j.both_bad)
 {_OWN}"""
 _MEDIAN = f"""
 SELECT j.milliseconds {_OWN} AND j.milliseconds IS NOT NULL ORDER BY j.milliseconds LIMIT 1 OFFSET :middle"""
-_CHECKS = """
-SELECT j.ranks, c.expert FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
-WHERE j.annotator_id = :annotator AND j.import_id IS NULL AND c.purpose = 'check' AND c.held_back = 0
-  AND c.expert IS NOT NULL
-  AND j.ranks IS NOT NULL"""
+_CHECKS = f"""
+SELECT j.ranks, c.expert FROM comparisons c CROSS JOIN judgments j
+  ON j.comparison_id = c.id AND j.annotator_id = :annotator
+WHERE {check_answers.IN_USE} AND {check_answers.FIRST} AND j.import_id IS NULL"""
 _REPEATS = """
 SELECT j.ranks, o.ranks AS before FROM comparisons c
 JOIN live_judgments j ON j.comparison_id = c.id AND j.annotator_id = :annotator

@@ -105,7 +105,11 @@ def _needles(search: str | None) -> Row:
 
 
 def _row(row: Row) -> Row:
-    return {**row, "tags": json.loads(row["tags"]), "imports": json.loads(row["imports"])}
+    given = {**row, "tags": json.loads(row["tags"]), "imports": json.loads(row["imports"])}
+    messages = given.pop("of_group")
+    if messages is not None and prompts.is_own_group(row["group"], json.loads(messages)):
+        given["group"] = None
+    return given
 
 
 _CONDITIONS = {
@@ -122,6 +126,7 @@ _LISTED = """
 SELECT p.id, substr(json_extract(p.messages, '$[#-1].content'), 1, {shown}) AS text,
     json_array_length(p.messages) AS messages, p.split, p.language, p.tags,
     CASE WHEN p.group_name <> p.sha256 THEN p.group_name END AS "group",
+    CASE WHEN p.group_name <> p.sha256 THEN p.messages END AS of_group,
     (SELECT json_group_array(DISTINCT i.import_id) FROM import_items i WHERE i.kind = 'prompt' AND i.item_id = p.id)
         AS imports,
     (SELECT COUNT(*) FROM completions t WHERE t.prompt_id = p.id AND t.withdrawn = 0) AS completions,

@@ -1,5 +1,7 @@
 """Prompts: chat messages, the group that is never split between training and hold-out, and the split itself.
 
+Prompts that differ in white space alone are one group, unless a file says otherwise: one of them in hold-out would be
+trained on as the other.
 The split is a draw from the hash of (seed, group): it does not depend on the order of imports and stays for the study's
 life.
 """
@@ -22,7 +24,7 @@ Message = dict[str, Any]
 
 @dataclass(frozen=True)
 class NewPrompt:
-    """A prompt to add. No group: the prompt is its own group. No split: it is drawn."""
+    """A prompt to add. No group: it is with those that differ from it in white space alone. No split: it is drawn."""
 
     messages: list[Message]
     group: str | None = None
@@ -37,7 +39,7 @@ class NewPrompt:
 class Prompt:
     """A stored prompt.
 
-    `group` is never None; a prompt without a group of its own has the sha256 of its messages there.
+    `group` is never None; a prompt that was given none has one of `own_groups` there.
     """
 
     id: int
@@ -52,8 +54,8 @@ class Prompt:
 
     @property
     def named_group(self) -> str | None:
-        """The group that it was given, or None where it is its own group."""
-        return None if self.group == self.sha256 else self.group
+        """The group that it was given, or None where it was given none."""
+        return None if is_own_group(self.group, self.messages) else self.group
 
 
 @dataclass(frozen=True)
@@ -96,7 +98,8 @@ def add_one(
     known = db.row("SELECT id, group_name, withdrawn FROM prompts WHERE sha256 = ?", [sha256])
     if known is not None:
         if new.group is not None and known["group_name"] != new.group:
-            own = "its own group" if known["group_name"] == sha256 else f"group {known['group_name']!r}"
+            is_own = is_own_group(known["group_name"], new.messages)
+            own = "its own group" if is_own else f"group {known['group_name']!r}"
             raise InvalidInput(
                 f"This prompt is in the study already, in {own}; here it has group {new.group!r}. Groups stay for good."
             )
@@ -105,7 +108,7 @@ def add_one(
             with db.transaction():
                 db.execute("UPDATE prompts SET withdrawn = 0 WHERE id = ?", [known["id"]])
         return known["id"], bool(known["withdrawn"])
-    group = new.group or sha256
+    group = new.group or _group_of(db, new)
     held = _require_same_split(db, group, new.split)
     split = held or new.split or draw_split(group, holdout_share=holdout_share, seed=seed)
     with db.transaction():
@@ -119,6 +122,20 @@ def add_one(
             ],
         )  # fmt: skip
     return int(cursor.lastrowid), True
+
+
+def own_groups(messages: list[Message]) -> list[str]:
+    """Return the groups that a prompt without a named one may be in: that of all with the same words, which is the
+    sha256 of the messages with white space folded; the sha256 of the messages themselves; and one that no other prompt
+    is ever in.
+    """
+    folded = [{**message, "content": " ".join(message["content"].split())} for message in messages]
+    return [canonical.sha256(folded), canonical.sha256(messages), canonical.sha256({"alone": messages})]
+
+
+def is_own_group(group: str, messages: list[Message]) -> bool:
+    """Tell whether a prompt's group is none that it was given."""
+    return group in own_groups(messages)
 
 
 def draw_split(group: str, *, holdout_share: float, seed: int) -> str:
@@ -196,8 +213,20 @@ def _prompt(row: Row) -> Prompt:
     )  # fmt: skip
 
 
-def _require_same_split(db: Database, group: str, split: str | None) -> str | None:
+def _group_of(db: Database, new: NewPrompt) -> str:
+    """The first of its own groups that is not on the other side than a file says."""
+    return next(
+        group for group in own_groups(new.messages) if new.split is None or _split_of(db, group) in (None, new.split)
+    )
+
+
+def _split_of(db: Database, group: str) -> str | None:
     held: str | None = db.value("SELECT split FROM prompts WHERE group_name = ? LIMIT 1", [group])
+    return held
+
+
+def _require_same_split(db: Database, group: str, split: str | None) -> str | None:
+    held = _split_of(db, group)
     if held and split and held != split:
         raise InvalidInput(
             f"The group {group[:80]!r} is in {held} for the study's life; this row puts it in {split}. A group is "

@@ -9,7 +9,9 @@ from feedback_store.errors import InvalidInput
 
 @dataclass(frozen=True)
 class Qualification:
-    """One that a person holds. `score` (0 to 1): how well they did where it was tested."""
+    """One that a person holds. `score` (0 to 1): how well they did where it was tested. `after_judgment_id`: the latest
+    judgment when it was granted (0: none yet), so that no clock has to tell which answers came later.
+    """
 
     id: int
     annotator_id: int
@@ -17,6 +19,7 @@ class Qualification:
     score: float | None
     granted_at: str
     ended_at: str | None
+    after_judgment_id: int
 
 
 def grant(
@@ -36,7 +39,8 @@ def grant(
             return known
         end(db, annotator_id, name, now=moment)
         db.execute(
-            "INSERT INTO qualifications (annotator_id, name, score, granted_at) VALUES (?, ?, ?, ?)",
+            "INSERT INTO qualifications (annotator_id, name, score, granted_at, after_judgment_id)"
+            " VALUES (?, ?, ?, ?, (SELECT COALESCE(MAX(id), 0) FROM judgments))",
             [annotator_id, name, score, moment],
         )
         return next(one for one in held(db, annotator_id) if one.name == name)

@@ -1,16 +1,15 @@
 """Check questions before live work, and what becomes of a person who gets too many wrong later.
 
 In training mode a person is asked check questions alone, and told after each what the expert said. After enough of them
-the share right decides; what counts is the first answer to each, for the expert's is known then. Live, a person whose
-latest check questions fall below a floor is paused by rule until a lead lets them go on. Skips count as neither; right
-is what has the expert's order, each two alike (preferences.pairs_of).
+the share right decides. Live, a person whose latest check questions fall below a floor is paused by rule until a lead
+lets them go on. What counts is the first answer to each (check_answers.py); skips count as neither.
 """
 
 import json
 from dataclasses import dataclass
 from typing import Literal
 
-from feedback_store import annotators, audit, clock, qualifications
+from feedback_store import annotators, audit, check_answers, clock, qualifications
 from feedback_store.database import Database
 from feedback_store.preferences import pairs_of
 
@@ -55,24 +54,40 @@ def standing(db: Database, annotator_id: int, rule: Qualifying) -> Standing:
     return "not_qualified" if NOT_QUALIFIED in held else "training"
 
 
+def settled(db: Database, annotator_id: int, rule: Qualifying, *, now: str) -> Standing:
+    """Return the standing of a person who asks for work, decided where they answered enough check questions already:
+    the rule may have come, or ask for fewer, since. Inside the caller's transaction.
+    """
+    _decide(db, annotator_id, rule, now)
+    return standing(db, annotator_id, rule)
+
+
 def missing(db: Database, annotator_id: int, rule: Qualifying) -> int:
     """Count the check questions that a person in training mode has to answer yet."""
     return max(0, rule.questions - len(_first_answers(db, annotator_id)))
 
 
 def after_answer(
-    db: Database, annotator_id: int, comparison_id: int, ranks: list[int] | None, rule: Qualifying, *, at: str
+    db: Database,
+    annotator_id: int,
+    comparison_id: int,
+    ranks: list[int] | None,
+    rule: Qualifying,
+    *,
+    judgment_id: int,
+    at: str,
 ) -> Feedback | None:
-    """Do what an answer stored `at` leads to, in the transaction that stored it; return what the person is told.
+    """Do what an answer stored `at`, as the judgment of this id, leads to, in the transaction that stored it; return
+    what the person is told.
 
     None where it was no check question, a skip, or live work. The same answer again is told the same.
     """
     expert = _expert(db, comparison_id)
     if expert is None or ranks is None:
         return None
-    if _in_training(db, annotator_id, rule, at):
+    if _in_training(db, annotator_id, rule, judgment_id):
         _decide(db, annotator_id, rule, at)
-        return Feedback(_is_right(ranks, expert), expert)
+        return Feedback(pairs_of(ranks) == pairs_of(expert), expert)
     if rule.floor > 0:
         _pause_below(db, annotator_id, rule, at)
     return None
@@ -94,12 +109,12 @@ def qualify_again(db: Database, annotator_id: int, *, by: str, now: str | None =
         audit.note(db, actor=by, action="qualify again", subject=f"annotator {annotator_id}", now=moment)
 
 
-def _in_training(db: Database, annotator_id: int, rule: Qualifying, at: str) -> bool:
+def _in_training(db: Database, annotator_id: int, rule: Qualifying, judgment_id: int) -> bool:
     """An answer belongs to training where it came before what it decided, or while nothing is decided."""
     if rule.questions == 0:
         return False
     qualified = next((one for one in qualifications.held(db, annotator_id) if one.name == QUALIFIED), None)
-    return qualified is None or at <= qualified.granted_at
+    return qualified is None or judgment_id <= qualified.after_judgment_id
 
 
 def _decide(db: Database, annotator_id: int, rule: Qualifying, moment: str) -> None:
@@ -124,7 +139,7 @@ def _settle(db: Database, annotator_id: int, name: str, score: float | None, by:
 def _pause_below(db: Database, annotator_id: int, rule: Qualifying, moment: str) -> None:
     """Pause a person whose latest live check questions fall below the floor."""
     rows = db.rows(LATEST_LIVE, {"annotator": annotator_id, "window": rule.window})
-    right = [_is_right(json.loads(row["ranks"]), json.loads(row["expert"])) for row in rows]
+    right = [check_answers.is_right(row) for row in rows]
     if len(right) < rule.window or sum(right) / len(right) >= rule.floor:
         return
     share = sum(right) / len(right)
@@ -142,12 +157,7 @@ def _mark(db: Database, annotator_id: int, name: str, score: float | None, momen
 
 def _first_answers(db: Database, annotator_id: int) -> list[bool]:
     """Whether each check question of the present try was answered right at first, in the order of the answers."""
-    rows = db.rows(FIRST_ANSWERS, {"annotator": annotator_id})
-    return [_is_right(json.loads(row["ranks"]), json.loads(row["expert"])) for row in rows]
-
-
-def _is_right(ranks: list[int], expert: list[int]) -> bool:
-    return pairs_of(ranks) == pairs_of(expert)
+    return [check_answers.is_right(row) for row in db.rows(FIRST_ANSWERS, {"annotator": annotator_id})]
 
 
 def _expert(db: Database, comparison_id: int) -> list[int] | None:
@@ -157,18 +167,14 @@ def _expert(db: Database, comparison_id: int) -> list[int] | None:
 
 # Check questions are few; what a person said of each is looked up by person and comparison.
 _SINCE = (
-    "(SELECT COALESCE(MAX(q.granted_at), '') FROM qualifications q"
+    "(SELECT COALESCE(MAX(q.after_judgment_id), 0) FROM qualifications q"
     " WHERE q.annotator_id = :annotator AND q.name IN ({names}) AND q.ended_at IS NULL)"
 )
 _TRY_BEGAN = _SINCE.format(names=f"'{AGAIN}'")
 _LIVE_SINCE = _SINCE.format(names=f"'{QUALIFIED}', '{FELL}'")
-_OF_CHECKS = "FROM comparisons c CROSS JOIN {source} j ON j.comparison_id = c.id AND j.annotator_id = :annotator"
-_COUNTING = "c.purpose = 'check' AND c.withdrawn = 0 AND c.held_back = 0 AND c.expert IS NOT NULL AND j.ranks NOT NULL"
-FIRST_ANSWERS = f"""
-SELECT j.ranks, c.expert FROM comparisons c CROSS JOIN judgments j ON j.id = (
-  SELECT MIN(f.id) FROM judgments f WHERE f.annotator_id = :annotator AND f.comparison_id = c.id AND f.ranks NOT NULL
-  AND f.import_id IS NULL)
-WHERE {_COUNTING} AND j.created_at > {_TRY_BEGAN} ORDER BY j.id"""
-LATEST_LIVE = f"""
-SELECT j.ranks, c.expert {_OF_CHECKS.format(source="live_judgments")}
-WHERE {_COUNTING} AND j.import_id IS NULL AND j.created_at > {_LIVE_SINCE} ORDER BY j.id DESC LIMIT :window"""
+_FIRST = f"""
+SELECT j.ranks, c.expert FROM comparisons c CROSS JOIN judgments j
+  ON j.comparison_id = c.id AND j.annotator_id = :annotator
+WHERE {check_answers.IN_USE} AND {check_answers.FIRST} AND j.import_id IS NULL"""
+FIRST_ANSWERS = f"{_FIRST} AND j.id > {_TRY_BEGAN} ORDER BY j.id"
+LATEST_LIVE = f"{_FIRST} AND j.id > {_LIVE_SINCE} ORDER BY j.id DESC LIMIT :window"

@@ -22,7 +22,9 @@ State = Literal[
     "ready",
     "no_prompts",
     "none_yet",
+    "none_started",
     "not_written",
+    "held_back",
     "all_done",
     "others_hold",
     "none_in_your_languages",
@@ -70,11 +72,11 @@ class Question:
 class QuestionBatch:
     """The next questions of a person, and how many there are for them now (`left`, counted up to COUNT_UP_TO).
 
-    Without any, `state` says why: none were made yet, others hold the rest, all are done, none is in the person's
-    languages, none goes with their tags and qualifications, their quota is reached, they are paused (by a lead, by the
-    rule of the check questions) or withdrew, they did not pass the check questions before live work, the study asks for
-    more of these than there are, or nobody is asked now, or any more. `training`: check questions before live work,
-    each followed by what the expert said.
+    Without any, `state` says why: none were made yet, or nobody started that, or it failed, a lead has to look at the
+    rest first, others hold the rest, all are done, none is in the person's languages, none goes with their tags and
+    qualifications, their quota is reached, they are paused (by a lead, by the rule of the check questions) or withdrew,
+    they did not pass the check questions before live work, the study asks for more of these than there are, or nobody
+    is asked now, or any more. `training`: check questions before live work, each followed by what the expert said.
     """
 
     state: State
@@ -107,8 +109,11 @@ def next_questions(
         refused = _refused(person, asking, limit)
         if refused is not None:
             return QuestionBatch(refused, [])
-        if qualifying.standing(db, annotator_id, asking.qualifying) == "live":
+        standing = qualifying.settled(db, annotator_id, asking.qualifying, now=moment)
+        if standing == "live":
             return _live(db, person, asking, moment, limit, comparison_ids)
+        if standing == "not_qualified":
+            return QuestionBatch("not_qualified", [])
         return _training(db, person, asking, moment, limit)
 
 
@@ -126,15 +131,15 @@ def _live(
 
 
 def _training(db: Database, person: Annotator, asking: Asking, now: str, limit: int) -> QuestionBatch:
-    """Check questions alone, no more than decide whether the person gets live work."""
-    if qualifying.standing(db, person.id, asking.qualifying) == "not_qualified":
-        return QuestionBatch("not_qualified", [])
+    """Check questions alone, no more than decide whether the person gets live work; what was skipped comes again after
+    the others, for a skip decides nothing.
+    """
     missing = qualifying.missing(db, person.id, asking.qualifying)
     checks = [row for row in _held(db, person.id, now) if row["purpose"] == "check"]
     held = _renewed(db, checks[: min(limit, missing)], now, asking)
     taken: list[Row] = []
     while len(held) + len(taken) < min(limit, missing):
-        row = askable.check_question(db, person, asking, now)
+        row = askable.check_question(db, person, asking, now) or askable.skipped_check(db, person, asking, now)
         if row is None:
             break
         taken.append(_take_one(db, person, asking, now, row))
@@ -253,6 +258,16 @@ def answered(db: Database, comparison_id: int, annotator_id: int, now: str) -> b
     return bool(last["expires_at"] <= now)
 
 
+def holds(db: Database, comparison_id: int, annotator_id: int) -> bool:
+    """Tell whether a comparison is handed out to a person now, so that an answer is expected of them."""
+    return bool(
+        db.value(
+            "SELECT 1 FROM assignments WHERE annotator_id = ? AND ended_at IS NULL AND comparison_id = ?",
+            [annotator_id, comparison_id],
+        )
+    )
+
+
 def lease_again(
     db: Database, comparison_id: int, annotator_id: int, shown: list[int] | None, *, now: str, lease_seconds: float
 ) -> bool:
@@ -283,7 +298,7 @@ HELD = f"""
 SELECT {askable.COLUMNS}, a.id AS assignment_id, a.shown, a.expires_at
 FROM assignments a INDEXED BY assignments_open_by_annotator JOIN comparisons c ON c.id = a.comparison_id
 WHERE a.annotator_id = :annotator AND a.ended_at IS NULL AND c.withdrawn = 0 AND c.held_back = 0
-  AND {askable.NOT_ANSWERED}
+  AND ({askable.NOT_ANSWERED} OR (c.purpose = 'check' AND {askable.NEVER_RANKED}))
   AND (c.purpose = 'check' OR c.answers + (SELECT COUNT(*) FROM assignments o WHERE o.comparison_id = c.id
     AND o.ended_at IS NULL AND o.expires_at > :now AND o.annotator_id <> :annotator) < c.overlap)"""
 

@@ -13,6 +13,7 @@ STEP_NAMES = (
     "m005_tokens",
     "m006_features",
     "m007_time_at_work",
+    "m008_pauses",
 )
 
 

@@ -70,7 +70,7 @@ def of(db: Database, annotator_id: int) -> Withdrawal | None:
 def come_back(db: Database, annotator_id: int, *, by: str, now: str | None = None) -> bool:
     """Let a person who withdrew take part again, when they ask for it themselves; tells whether they had withdrawn.
 
-    Who was left out by somebody else before stays left out. Raises InvalidInput for an unknown person.
+    Who was paused, or left out by somebody else, before stays so. Raises InvalidInput for an unknown person.
     """
     moment = now or clock.now()
     with db.transaction():

@@ -70,8 +70,8 @@ def moments(judgments: "pandas.DataFrame") -> "pandas.Series":
 
 
 def _right(row: object) -> float:
-    """1 where a check question was answered as the expert did: each two in the same order, or both as a tie."""
-    purpose, ranks, expert = (getattr(row, name) for name in ("purpose", "ranks", "expert"))
+    """1 where the first answer to a check question is the expert's: each two in the same order, or both as a tie."""
+    purpose, ranks, expert = (getattr(row, name) for name in ("purpose", "first_ranks", "expert"))
     if purpose != "check" or not isinstance(ranks, list) or not isinstance(expert, list):
         return float("nan")
     return float(pairs_of(ranks) == pairs_of(expert))

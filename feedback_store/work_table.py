@@ -6,15 +6,13 @@ people answered here: simulated people and imports are not work. Days are UTC da
 
 import csv
 import io
-import json
 from collections.abc import Callable, Iterator
 from dataclasses import dataclass
 from functools import partial
 
-from feedback_store import annotators, pseudonyms
+from feedback_store import annotators, check_answers, pseudonyms
 from feedback_store.annotators import Annotator
 from feedback_store.database import Database
-from feedback_store.preferences import pairs_of
 from feedback_store.spreadsheet_cells import escaped
 from feedback_store.work import MOST_SECONDS
 
@@ -37,7 +35,7 @@ def work_csv(db: Database, *, names: bool) -> Iterator[str]:
 
     `names`: people by their names (for admins), else by pseudonyms. `judgments` count skips too; `active_minutes`: as
     long as pairs were visible, at most MOST_SECONDS each; `check_accuracy`: share of check questions in use that were
-    answered as the expert did, empty where there was none. Cells are those of spreadsheet_cells.py.
+    answered at first as the expert did, empty where there was none. Cells are those of spreadsheet_cells.py.
     """
     known_as: Callable[[str], str] = str if names else partial(pseudonyms.of, pseudonyms.secret_key(db))
     yield _line(COLUMNS)
@@ -72,8 +70,7 @@ def _checks(db: Database, annotator_id: int) -> dict[str, list[bool]]:
     """By day, whether each check question was answered as the expert did."""
     found: dict[str, list[bool]] = {}
     for row in db.rows(_CHECKS, {"annotator": annotator_id}):
-        right = pairs_of(json.loads(row["ranks"])) == pairs_of(json.loads(row["expert"]))
-        found.setdefault(row["day"], []).append(right)
+        found.setdefault(row["day"], []).append(check_answers.is_right(row))
     return found
 
 
@@ -87,8 +84,7 @@ _BY_DAY = """
 SELECT substr(created_at, 1, 10) AS day, COUNT(*) AS judgments, COUNT(skipped) AS skips,
     SUM(MIN(milliseconds, :most)) AS visible
 FROM live_judgments WHERE annotator_id = :annotator AND import_id IS NULL GROUP BY 1 ORDER BY 1"""
-_CHECKS = """
+_CHECKS = f"""
 SELECT substr(j.created_at, 1, 10) AS day, j.ranks, c.expert
-FROM live_judgments j JOIN comparisons c ON c.id = j.comparison_id
-WHERE j.annotator_id = :annotator AND j.import_id IS NULL AND j.ranks IS NOT NULL
-    AND c.purpose = 'check' AND c.held_back = 0 AND c.expert IS NOT NULL"""
+FROM comparisons c CROSS JOIN judgments j ON j.comparison_id = c.id AND j.annotator_id = :annotator
+WHERE {check_answers.IN_USE} AND {check_answers.FIRST} AND j.import_id IS NULL"""

@@ -48,7 +48,7 @@ def next_questions(db: Database, annotator_id: int, *, limit: int = 3, language:
     if annotators.get(db, annotator_id).paused_why != "withdrawn" and consents.needed(db, annotator_id, language):
         return QuestionBatch("consent_needed", [])
     batch = questions.next_questions(db, annotator_id, limit=limit, asking=asking(db, studies.settings(db)))
-    verbs.refill(db, annotator_id if batch.state in ("ready", "all_done") else None)
+    verbs.refill(db, annotator_id if batch.state in ("ready", "all_done", "held_back") else None)
     return batch
 
 
@@ -73,18 +73,32 @@ def answer(db: Database, new: NewJudgment) -> Answered:
         version = asked.of_answer(db, new.asked_id, handed_out)
         question = questions.question_of(db, handed_out.comparison_id, handed_out.shown)
         asked.require(version, new, version.needs(question, new.annotator_id), handed_out)
-        stored = judgments.submit(db, new)
+        stored = judgments.submit(db, new, held_against=version.id)
         evaluating.after_answer(db, stored.comparison_id)
         rule = Qualifying(**studies.settings(db).qualification.model_dump())
         told = qualifying.after_answer(
-            db, new.annotator_id, stored.comparison_id, stored.ranks, rule, at=stored.created_at
-        )
+            db, new.annotator_id, stored.comparison_id, stored.ranks, rule,
+            judgment_id=stored.id, at=stored.created_at,
+        )  # fmt: skip
     return Answered(stored, told)
 
 
-def undo(db: Database, annotator_id: int, *, key: str) -> Judgment | None:
-    """Take back a person's last answer."""
-    return judgments.undo(db, annotator_id, key, lease_seconds=studies.settings(db).lease_seconds)
+def undo(db: Database, annotator_id: int, *, key: str, answer: str | None = None) -> Judgment | None:
+    """Take back the answer that a person sent under the key `answer`, or their last one where none is named; None where
+    there is none, or it counts no more.
+    """
+    with db.transaction():
+        meant = judgments.by_key(db, annotator_id, answer) if answer is not None else None
+        is_new = judgments.by_key(db, annotator_id, key) is None
+        if is_new and answer is not None and (meant is None or not judgments.is_live(db, meant.id)):
+            return None
+        return judgments.undo(
+            db,
+            annotator_id,
+            key,
+            judgment_id=meant.id if meant else None,
+            lease_seconds=studies.settings(db).lease_seconds,
+        )
 
 
 def renew(db: Database, annotator_id: int, comparison_public_id: str) -> str | None:

@@ -71,12 +71,14 @@ def current(db: Database) -> Asked:
 
 
 def of_answer(db: Database, version: int | None, handed_out: HandedOut) -> Asked:
-    """The version that an answer names: the one its pair was handed out under, or a later one that the page was told of
-    since. Raises AskedChanged for any other.
+    """The version that an answer is held against: the one that it names, which is the one its pair was handed out under
+    or a later one that the page was told of since; where it names none, the one its pair was handed out under, so that
+    leaving it out asks for no less. Raises AskedChanged for any other.
     """
-    change = study_settings.version(db, SETTING, version) if version is not None else None
-    first = handed_out.asked_id or 0
-    if version is not None and (change is None or version < first):
+    first = handed_out.asked_id
+    named = first if version is None else version
+    change = study_settings.version(db, SETTING, named) if named is not None else None
+    if named is not None and (change is None or named < (first or 0)):
         raise AskedChanged("What is asked has changed since this pair was shown: look at it again.")
     return _asked(db, change)
 

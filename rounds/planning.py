@@ -106,11 +106,17 @@ def plan_of(db: Database, people: int, judgments: int, given: dict[str, float] |
         _require_allowed(name, value)
     if people < 1 or judgments < 1:
         raise SettingsError(f"A plan is for at least one person and one judgment; these are {people} and {judgments}.")
+    study = studies.settings(db)
+    if study.daily_quota == 0:
+        raise SettingsError(
+            "daily_quota is 0: nobody without a quota of their own is asked anything. "
+            "Set it from 1, or to none, then plan."
+        )
     reward = reward_models.latest(db)
     accuracy = (reward.metrics.get("holdout") or {}).get("accuracy") if reward else None
     assumed = assumptions(recent_work.recent_work(db), given or {}, accuracy)
     return plan(
-        people, judgments, studies.settings(db), assumed,
+        people, judgments, study, assumed,
         checks=check_questions.count_in_use(db),
         all_prompts=prompts.count(db), holdout_prompts=prompts.count(db, "holdout"),
     )  # fmt: skip
@@ -163,7 +169,7 @@ def plan(
     first / (1 + (overlap - 1) overlap_share) comparisons.
     """
     to_checks = min(round(judgments * study.check_share), checks * people)
-    to_repeats = round(judgments * study.repeat_share)
+    to_repeats = min(round(judgments * study.repeat_share), judgments - to_checks)
     ordinary = judgments - to_checks - to_repeats
     overlap = max(1, min(study.overlap, people))
     compared = ordinary / (1 + (overlap - 1) * study.overlap_share)

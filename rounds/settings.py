@@ -96,7 +96,9 @@ class StudySettings(_Settings):
     repeat_share: float = Field(0.03, ge=0, le=0.5, description="share of questions asked again, sides swapped")
     repeat_after: int = Field(10, ge=0, le=10000, description="own answers at least between a question and its repeat")
     daily_quota: int | None = Field(None, ge=0, description="answers a person and UTC day; none: no limit")
-    prompt_quota: int | None = Field(None, ge=1, description="comparisons of one prompt a person; none: no limit")
+    prompt_quota: int | None = Field(
+        None, ge=1, description="comparisons of one prompt a person, evaluations apart; none: no limit"
+    )
     lease_seconds: float = Field(600.0, ge=10, le=86400, description="how long a question is held for a person")
     asked: AskedSettings = Field(default_factory=AskedSettings, description="what people are asked about a pair")
     qualification: QualificationSettings = Field(

@@ -163,7 +163,8 @@ def test_pace_counts_judgments_and_people_by_the_hour() -> None:
 
 
 def test_work_is_counted_by_person_and_day() -> None:
-    monday, tuesday, bob = by_person_and_day(WORKED, most_seconds=120).to_dict("records")
+    worked = WORKED.assign(first_ranks=WORKED["ranks"])
+    monday, tuesday, bob = by_person_and_day(worked, most_seconds=120).to_dict("records")
     assert (monday["annotator"], str(monday["day"])[:10], monday["judgments"]) == ("ann", "2026-11-23", 2)
     assert monday["active_minutes"] == pytest.approx(1 + 2)  # ten minutes on one pair are two
     assert (monday["checks"], monday["check_accuracy"]) == (1, 1.0)

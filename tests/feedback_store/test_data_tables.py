@@ -195,6 +195,8 @@ def test_prompts_are_filtered_and_counted(lived: Study):
     [row] = prompt_table.page(db, PromptFilters(), size=1).rows
     assert (row["group"], row["imports"], row["completions"], row["comparisons"], row["answers"]) == ("g", [1], 2, 1, 1)
     assert prompt_table.page(db, PromptFilters(split="holdout")).rows[0]["group"] is None, "its own group has no name"
+    prompts.add_one(db, prompts.NewPrompt(prompts.from_text("a \n b")), holdout_share=0, seed=0)
+    assert prompt_table.page(db, PromptFilters(), size=1).rows[0]["group"] is None, "nor has that of its words"
     detail = prompt_table.one(db, row["id"])
     assert [(one["purpose"], one["round"], one["answers"]) for one in detail.comparisons] == [("training", 7, 1)]
     assert [one["file_name"] for one in detail.imports] == ["in.jsonl"]

@@ -115,12 +115,25 @@ def test_only_held_out_comparisons_of_the_purpose_can_belong_to_one(
             based.execute("INSERT INTO evaluation_pairs VALUES (?, ?, 0, 1)", [other, evaluation.id])
 
 
+def test_no_check_question_is_made_of_a_pair_while_it_is_sealed(
+    based: Database, evaluation: Evaluation, judge: Callable
+) -> None:
+    base_preferred(based, judge, 1)
+    with pytest.raises(Conflict, match=r"blind evaluation that is not finished.*Choose another one"):
+        check_questions.make(based, 1, [1, 2], by="lead")
+    assert check_questions.listing(based) == ([], 0)
+    evaluations.unseal(based, evaluation.id, why="early", by="annotator 1")
+    assert check_questions.make(based, 1, [1, 2], by="lead").expert == [1, 2]
+
+
 def test_while_it_is_sealed_no_export_and_no_frame_has_it(
     based: Database, evaluation: Evaluation, judge: Callable, compare: Callable, tmp_path: Path
 ) -> None:
     for number in range(1, 4):
         base_preferred(based, judge, number)
-    check_questions.make(based, 1, [1, 2], by="lead")  # a copy of a sealed pair is sealed as well
+    pair = comparisons.get(based, 1)
+    copy = NewComparison(pair.prompt_id, pair.completion_ids, purpose="check", expert=[1, 2])
+    comparisons.add(based, [copy])  # a copy of a sealed pair is sealed as well
     [other] = compare(based)
     judge(based, other, [1, 2])
     report = exchange.export(based, "comparisons", tmp_path / "sealed")

@@ -87,6 +87,18 @@ def test_undo_takes_back_the_latest_and_gives_the_question_again(db: Database, c
     assert judgments.live(db) == [kept, again]
 
 
+def test_who_is_paused_takes_an_answer_back_and_holds_its_pair_no_longer(db: Database, compare: Callable) -> None:
+    compare(db, 1)
+    ann, bob = annotators.ensure(db, "ann").id, annotators.ensure(db, "bob").id
+    [question] = questions.next_questions(db, ann, now=NOW).questions
+    submit(db, answer(question.comparison_id, ann, shown=question.shown), now=NOW)
+    annotators.pause(db, ann)
+    assert undo(db, ann, "undo-1", now=NOW) is not None
+    assert [one.comparison_id for one in questions.next_questions(db, bob, now=NOW).questions] == [
+        question.comparison_id
+    ]
+
+
 def test_undo_is_idempotent_and_goes_back_one_by_one(db: Database, compare: Callable, judge: Callable) -> None:
     ids = [judge(db, comparison, [1, 2]) for comparison in compare(db, 3)]
     ann = annotators.ensure(db, "ann").id

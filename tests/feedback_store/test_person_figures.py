@@ -4,7 +4,20 @@ from pathlib import Path
 
 import pytest
 
-from feedback_store import annotators, audit, check_questions, comparisons, exclusions, person_figures, shared_judgments
+from feedback_store import (
+    annotator_evidence,
+    annotators,
+    audit,
+    check_questions,
+    comparisons,
+    exclusions,
+    frames,
+    judgments,
+    person_figures,
+    shared_judgments,
+    work,
+    work_table,
+)
 from feedback_store.database import Database
 from feedback_store.errors import Conflict, InvalidInput
 from judged_studies import Study
@@ -73,6 +86,33 @@ def test_a_check_question_is_made_of_a_pair_counted_and_retired(study: Study):
     assert (listed[0].retired, listed[0].expert, total) == (True, [2, 1], 1)
     assert person_figures.of_person(db, annotators.ensure(db, "bob").id).checks == 0
     check_questions.make(db, pair.public_id, [1, 2], by="lead")  # another answer, now that the first is retired
+
+
+def test_of_each_check_question_the_first_answer_counts_everywhere(study: Study):
+    db, person = study.db, annotators.ensure(study.db, "ann").id
+    changed = study.compare(purpose="check", expert=[1, 2])
+    undone = study.compare(purpose="check", expert=[1, 2])
+    study.judge(undone, [2, 1])
+    judgments.undo(db, person, "undo-1")
+    study.judge(changed, [2, 1])
+    study.judge(changed, [1, 2])  # what the expert said is known by now
+    last = study.judge(study.compare(), [1, 2])
+    figures = person_figures.of_person(db, person)
+    assert (figures.checks, figures.checks_right) == (2, 0)
+    shares = {comparisons.get(db, one).public_id: [0, 1] for one in (changed, undone)}
+    assert check_questions.shares_right(db) == shares
+    assert [one.outcome for one in annotator_evidence.derive(db, [last])] == ["second", "second"]
+    assert list(work_table.work_csv(db, names=True))[1].endswith(",2,0.000\r\n")
+    (frame,) = work.by_person_and_day(frames.judgments(db)).to_dict("records")
+    assert (frame["checks"], frame["check_accuracy"]) == (1, 0.0), "of the answers that stand"
+
+
+def test_who_is_left_out_does_not_tell_whether_a_check_question_is_any_good(study: Study):
+    check = study.compare(purpose="check", expert=[1, 2])
+    study.judge(check, [1, 2], "ann")
+    study.judge(check, [2, 1], "bob")
+    exclusions.leave_out(study.db, annotator_id=annotators.ensure(study.db, "bob").id, reason="test", by="lead")
+    assert check_questions.shares_right(study.db) == {comparisons.get(study.db, check).public_id: [1, 1]}
 
 
 @pytest.mark.parametrize("ranks", [[], [1], [1, 3], [2, 2], [1, 2, 3], [0, 1]])

@@ -47,6 +47,28 @@ def test_a_group_is_never_split_and_keeps_its_side(db: Database) -> None:
         prompts.add(db, [new("more", group=group, split=other)], holdout_share=0, seed=0)
 
 
+def test_prompts_that_differ_in_white_space_alone_are_drawn_together(db: Database) -> None:
+    for number in range(60):
+        texts = (f"Say  {number}", f"Say {number}", f"\nSay {number} ")
+        ids = prompts.add(db, [new(text) for text in texts], holdout_share=0.5, seed=1).ids
+        twins = [prompts.get(db, one) for one in ids]
+        assert len({twin.split for twin in twins}) == len({twin.group for twin in twins}) == 1
+        assert [twin.named_group for twin in twins] == [None] * 3
+    assert prompts.count(db, "holdout") not in (0, 180)
+
+
+def test_where_a_file_puts_such_prompts_on_two_sides_it_holds(db: Database) -> None:
+    sides = {"a ": "train", "a": "holdout", "b": "train", " b": "holdout", "  b": "holdout"}
+    ids = prompts.add(db, [new(text, split=split) for text, split in sides.items()], holdout_share=0, seed=0).ids
+    stored = [prompts.get(db, one) for one in ids]
+    assert [one.split for one in stored] == list(sides.values())
+    assert [one.named_group for one in stored] == [None] * 5
+    again = prompts.add(db, [new(text, split=split) for text, split in sides.items()], holdout_share=0, seed=0)
+    assert (again.added, again.ids) == (0, ids)
+    with pytest.raises(InvalidInput, match="A group is never split"):
+        prompts.add(db, [new("a", split="train")], holdout_share=0, seed=0)
+
+
 def test_the_split_does_not_depend_on_the_order_of_imports(db: Database) -> None:
     prompts.add(db, [new(str(number)) for number in range(100)], holdout_share=0.3, seed=5)
     drawn = {prompt.messages[0]["content"]: prompt.split for prompt in prompts.listing(db)}

@@ -9,7 +9,7 @@ from feedback_store import annotators, audit, clock, comparisons, judgments, qua
 from feedback_store.database import Database
 from feedback_store.drawing import Asking
 from feedback_store.errors import InvalidInput
-from feedback_store.judgments import NewJudgment
+from feedback_store.judgments import Judgment, NewJudgment
 from feedback_store.qualifying import Feedback, Qualifying
 from feedback_store.questions import QuestionBatch
 
@@ -44,10 +44,15 @@ class Person:
         self.second += 1
         key = f"{self.id}-{self.second}"
         with self.db.transaction():
-            judgments.submit(
+            said = judgments.submit(
                 self.db, NewJudgment(comparison, self.id, ranks, [0, 1], key, skipped=skipped), now=self.now
             )
-            return qualifying.after_answer(self.db, self.id, comparison, ranks, self.rule, at=self.now)
+            return self.is_told(said)
+
+    def is_told(self, said: Judgment) -> Feedback | None:
+        return qualifying.after_answer(
+            self.db, self.id, said.comparison_id, said.ranks, self.rule, judgment_id=said.id, at=said.created_at
+        )
 
     def answers_all(self, comparisons: list[int], ranks: list[list[int]]) -> None:
         for comparison, said in zip(comparisons, ranks, strict=True):
@@ -110,7 +115,7 @@ def test_who_passes_does_live_work_and_is_told_nothing_more(db: Database, compar
 def test_the_same_answer_again_is_told_the_same(db: Database, checks: list[int]) -> None:
     ann = Person(db, THREE)
     ann.answers_all(checks[:3], [RIGHT, RIGHT, WRONG])
-    last = qualifying.after_answer(db, ann.id, checks[2], WRONG, THREE, at=ann.now)
+    last = ann.is_told(judgments.live(db, annotator_id=ann.id)[-1])
     assert last == Feedback(False, RIGHT), "the answer that decided was given in training"
     assert ann.standing == "live"
     assert len(qualifications.held(db, ann.id)) == 1
@@ -243,3 +248,83 @@ def test_what_is_no_check_question_decides_nothing(db: Database, compare: Callab
     assert ann.answers(plain, WRONG) is None
     assert qualifying.missing(db, ann.id, THREE) == 3
     assert comparisons.get(db, plain).answers == 1
+
+
+def test_a_rule_that_came_later_decides_on_the_answers_that_are_there(
+    db: Database, compare: Callable, checks: list[int]
+) -> None:
+    plain = compare(db, 1)
+    passes, fails = Person(db, Qualifying(), "ann"), Person(db, Qualifying(), "bob")
+    for person, first in ((passes, RIGHT), (fails, WRONG)):
+        person.answers_all(checks, [first, first, RIGHT, *[WRONG] * 5])  # all there are: nothing is left to ask
+        person.rule = THREE
+    assert (passes.asks().state, ids(passes.asks()), passes.standing) == ("ready", plain, "live")
+    assert (fails.asks().state, fails.standing) == ("not_qualified", "not_qualified")
+
+
+def test_a_rule_that_asks_for_fewer_now_decides_at_once(db: Database, compare: Callable, checks: list[int]) -> None:
+    plain = compare(db, 1)
+    ann = Person(db, Qualifying(questions=6, pass_mark=0.6))
+    ann.answers_all(checks[:4], [RIGHT, RIGHT, WRONG, WRONG])
+    ann.rule = THREE
+    assert ids(ann.asks()) == plain
+    assert qualifications.held(db, ann.id)[0].score == pytest.approx(2 / 3)
+
+
+def test_what_was_skipped_in_training_comes_again_after_the_others(
+    db: Database, compare: Callable, checks: list[int]
+) -> None:
+    plain = compare(db, 1)
+    ann = Person(db, Qualifying(questions=8, pass_mark=0.6))
+    for skipped in (checks[1], checks[0]):
+        ann.answers(skipped, None, "unclear")
+    assert ids(ann.asks(limit=8)) == [*checks[2:], checks[1], checks[0]], "the earliest skip first"
+    assert ids(ann.asks(limit=8)) == [*checks[2:], checks[1], checks[0]], "and what is held is held"
+    ann.answers_all(checks[2:], [RIGHT] * 6)
+    ann.answers(checks[1], None, "unclear")
+    assert ids(ann.asks(limit=8)) == [checks[0], checks[1]]
+    assert ann.answers(checks[1], RIGHT) == Feedback(True, RIGHT)
+    ann.answers(checks[0], WRONG)
+    assert ids(ann.asks()) == plain
+
+
+def test_a_skip_of_long_ago_can_be_answered_where_it_comes_again(
+    db: Database, compare: Callable, checks: list[int]
+) -> None:
+    ann = Person(db, Qualifying())
+    ann.answers(checks[0], None, "unclear")
+    for comparison in compare(db, judgments.LAST_CHANGEABLE):
+        ann.answers(comparison, RIGHT)
+    with pytest.raises(InvalidInput, match="too long ago"):
+        ann.answers(checks[0], RIGHT)
+    ann.rule = Qualifying(questions=8, pass_mark=0.0)
+    ann.answers_all(checks[1:], [RIGHT] * 7)
+    assert ids(ann.asks()) == checks[:1]
+    assert ann.answers(checks[0], RIGHT) == Feedback(True, RIGHT)
+    assert ann.standing == "live"
+
+
+def test_a_try_goes_on_where_the_clock_is_set_back(db: Database, compare: Callable, checks: list[int]) -> None:
+    ann = Person(db, Qualifying(questions=2, floor=0.9, window=1))
+    plain = compare(db, 1)
+    ann.answers(checks[0], WRONG)
+    qualifying.qualify_again(db, ann.id, by="lead", now="2027-01-01T00:00:00.000Z")
+    assert qualifying.missing(db, ann.id, ann.rule) == 2, "what came before counts for no later try"
+    ann.answers_all(checks[1:3], [RIGHT, RIGHT])
+    assert ann.standing == "live"
+    ann.second -= 3600
+    assert ids(ann.asks()) == plain
+    assert ann.answers(checks[3], WRONG) is None, "live work, whatever the clock says"
+    assert annotators.get(db, ann.id).paused_why == "checks"
+
+
+def test_an_answer_that_was_changed_after_the_expert_was_told_refills_no_window(
+    db: Database, checks: list[int]
+) -> None:
+    ann = Person(db, Qualifying(questions=3, pass_mark=0.0, floor=0.5, window=2))
+    ann.answers_all(checks[:3], [WRONG, WRONG, WRONG])
+    ann.answers(checks[3], WRONG)
+    ann.answers(checks[0], RIGHT)
+    assert annotators.get(db, ann.id).paused_at is None, "one answer of live work, and no more"
+    ann.answers(checks[4], WRONG)
+    assert annotators.get(db, ann.id).paused_why == "checks"

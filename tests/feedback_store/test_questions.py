@@ -13,6 +13,7 @@ from feedback_store import (
     comparisons,
     completions,
     drawing,
+    held_back,
     judgments,
     policies,
     prompts,
@@ -142,6 +143,13 @@ def test_an_answer_after_expiry_is_late_even_where_nobody_took_it(db: Database, 
     asked(db, ann, asking=MINUTE)
     assert answer(db, comparison, ann, now=clock.after(NOW, 61)).late
     assert next_questions(db, ann, now=NOW).state == "all_done"
+
+
+def test_what_replaces_a_late_answer_is_late_as_well(db: Database, compare: Callable, ann: int) -> None:
+    [comparison] = compare(db)
+    asked(db, ann, asking=MINUTE)
+    assert answer(db, comparison, ann, now=clock.after(NOW, 61)).late
+    assert answer(db, comparison, ann, now=clock.after(NOW, 62)).late
 
 
 def test_an_answer_within_the_lease_or_without_any_is_not_late(
@@ -346,6 +354,40 @@ def test_a_person_gets_no_more_of_a_prompt_than_its_quota(db: Database, compare:
         answer(db, comparison, ann)
     assert next_questions(db, ann, asking=Asking(prompt_quota=2), now=NOW).state == "quota_reached"
     assert asked(db, bob, asking=Asking(prompt_quota=2)) == [3]
+
+
+def test_a_prompt_quota_leaves_evaluations_alone(db: Database, compare: Callable, ann: int) -> None:
+    first = compare(db, split="holdout")
+    prompt_id = comparisons.get(db, first[0]).prompt_id
+    author = policies.external(db, "author").id
+    for number, purpose in enumerate(("evaluation", "evaluation", "training")):
+        texts = [NewCompletion(prompt_id, author, f"more {number} {side}") for side in "ab"]
+        first += comparisons.add(db, [NewComparison(prompt_id, completions.add(db, texts), purpose=purpose)])
+    quota = Asking(prompt_quota=1)
+    assert asked(db, ann, limit=4, asking=quota) == first[:3]
+    for comparison in first[:3]:
+        answer(db, comparison, ann)
+    assert next_questions(db, ann, asking=quota, now=NOW).state == "quota_reached"
+
+
+def test_where_nothing_is_written_by_itself_nobody_is_told_to_wait_for_it(db: Database, ann: int) -> None:
+    by_hand = Asking(refill=False)
+    assert next_questions(db, ann, asking=by_hand, now=NOW).state == "no_prompts"
+    prompts.add(db, [NewPrompt(prompts.from_text("Why?"))], holdout_share=0, seed=0)
+    assert next_questions(db, ann, asking=by_hand, now=NOW).state == "none_started"
+    runs.enqueue(db, "sample", {})
+    assert next_questions(db, ann, asking=by_hand, now=NOW).state == "none_yet"
+
+
+def test_pairs_that_a_lead_has_to_look_at_first_are_not_called_judged(
+    db: Database, compare: Callable, ann: int
+) -> None:
+    [open_one] = compare(db)
+    [waits] = compare(db, first=1, held_back=True)
+    answer(db, open_one, ann)
+    assert next_questions(db, ann, now=NOW).state == "held_back"
+    held_back.decide(db, comparisons.get(db, waits).public_id, serve=False, by="lead")
+    assert next_questions(db, ann, now=NOW).state == "all_done"
 
 
 def test_nobody_sees_the_same_two_completions_twice(db: Database, compare: Callable, ann: int, bob: int) -> None:

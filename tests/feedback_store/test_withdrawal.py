@@ -182,6 +182,31 @@ def test_who_was_left_out_before_stays_left_out_when_they_come_back(told: Databa
     assert trained_on(told) == {2}
 
 
+@pytest.mark.parametrize("why", [None, "checks"])
+def test_who_was_paused_before_is_paused_when_they_come_back(told: Database, why: str | None) -> None:
+    annotators.pause(told, 1, NOW, why=why)
+    for _ in range(2):
+        withdrawal.withdraw(told, 1, by="annotator 1", now=LATER)
+        withdrawal.come_back(told, 1, by="annotator 1")
+        person = annotators.get(told, 1)
+        assert (person.paused_at, person.paused_why) == (NOW, why)
+    annotators.resume(told, 1)
+    withdrawal.withdraw(told, 1, by="annotator 1", now=LATER)
+    withdrawal.come_back(told, 1, by="annotator 1")
+    assert annotators.get(told, 1).paused_at is None, "a pause that was lifted does not come again"
+
+
+def test_an_undo_after_it_is_refused_and_holds_nothing(told: Database) -> None:
+    undone = judgments.undo(told, 1, "before", now=NOW)
+    withdrawal.withdraw(told, 1, by="annotator 1", now=LATER)
+    rows = told.value("SELECT COUNT(*) FROM judgments")
+    with pytest.raises(InvalidInput, match="You withdrew from this study"):
+        judgments.undo(told, 1, "after", now=LATER)
+    assert judgments.undo(told, 1, "before", now=LATER) == undone, "the same undo again is the same"
+    assert told.value("SELECT COUNT(*) FROM judgments") == rows
+    assert told.value("SELECT COUNT(*) FROM assignments WHERE ended_at IS NULL") == 0
+
+
 def test_an_erased_person_cannot_withdraw(told: Database) -> None:
     erasure.erase(told, 1, by="admin", reason="asked")
     with pytest.raises(InvalidInput, match="was erased already"):

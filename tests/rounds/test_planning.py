@@ -53,6 +53,21 @@ def test_days_at_the_quota():
     assert planned(3, 100).days is None
 
 
+def test_a_quota_of_none_a_day_is_no_plan(tmp_path):
+    with studies.open_or_create(tmp_path / "study", base="tiny:", create=True, daily_quota=0) as db:
+        with pytest.raises(SettingsError, match=r"daily_quota is 0.*Set it from 1, or to none"):
+            planning.plan_of(db, 2, 100)
+        studies.change_settings(db, daily_quota=10)
+        assert planning.plan_of(db, 2, 100).days == 5
+
+
+@pytest.mark.parametrize("judgments", range(1, 12))
+def test_checks_and_repeats_are_never_more_than_there_are_judgments(judgments):
+    plan = planned(1, judgments, checks=50, check_share=0.5, repeat_share=0.5)
+    assert plan.checks + plan.repeats + plan.comparisons == judgments
+    assert min(plan.checks, plan.repeats, plan.comparisons, plan.training, plan.holdout) >= 0
+
+
 def test_an_interval_of_a_share_by_hand():
     # 1.96 sqrt(0.0021 + 0.000096) / 1.0384: Wilson (1927) for 0.7 of 100.
     assert planning.wilson_half(0.7, 100) == pytest.approx(0.08845, abs=2e-5)

@@ -136,6 +136,20 @@ def test_undo_takes_the_last_answer_back_and_hands_its_pair_out_again(client: Te
     assert sorted(row.key for row in judgments.live(study)) == ["key-again-01", "key-first-01"]
 
 
+def test_an_undo_names_the_answer_that_it_means(client: TestClient, study: Database):
+    first, second, _ = ask(client)["questions"]
+    client.post("/api/judgments", json=answer_to(first, "key-first-01"))
+    client.post("/api/judgments", json=answer_to(second, "key-secnd-01"))
+    body = {"key": "undo-0000001", "answer": "key-first-01"}
+    for _ in range(2):
+        undone = client.post("/api/undo", json=body).json()
+        assert undone["question"]["comparison"] == first["comparison"], "the same undo again is the same"
+    assert [row.key for row in judgments.live(study)] == ["key-secnd-01"]
+    for meant in ("key-first-01", "key-never-01"):
+        assert client.post("/api/undo", json={"key": f"undo-{meant}", "answer": meant}).json()["undone"] is False
+    assert [row.key for row in judgments.live(study)] == ["key-secnd-01"]
+
+
 def test_there_may_be_nothing_to_undo(client: TestClient):
     undone = client.post("/api/undo", json={"key": "undo-0000001"}).json()
     assert (undone["undone"], undone["question"]) == (False, None)
@@ -260,6 +274,19 @@ def test_an_answer_given_before_a_change_counts_under_the_version_that_was_seen(
     studies.change_settings(study, asked={"rationale": "required"})
     assert client.post("/api/judgments", json=answer_to(question, asked=before["id"])).status_code == 200
     assert judgments.live(study)[0].asked_id == before["id"]
+
+
+def test_an_answer_that_names_no_version_is_held_against_the_one_of_its_pair(client: TestClient, study: Database):
+    studies.change_settings(study, asked={"rationale": "required", "strength": False})
+    question, asked = latest_question(client)
+    for said, words in (({}, "own words"), ({"rationale": "Because.", "strength": 3}, "leave `strength` out")):
+        refused = client.post("/api/judgments", json=answer_to(question, **said))
+        assert refused.status_code == 422
+        assert words in refused.json()["error"]
+    body = answer_to(question, rationale="Because.")
+    assert client.post("/api/judgments", json=body).status_code == 200
+    assert client.post("/api/judgments", json=body).status_code == 200, "the same answer again"
+    assert [row.asked_id for row in judgments.live(study)] == [asked["id"]]
 
 
 def test_the_answers_of_a_page_that_somebody_else_opened_are_not_taken(client: TestClient, study: Database):

@@ -61,7 +61,8 @@ class Signals(Body):
 class JudgmentBody(Body):
     """One answer. `shown`: places of the candidates in order as shown; `ranks` in the candidates' own order, 1 best.
 
-    `asked`, `guideline`: versions of what was asked and of the guidelines that the person saw; `person`: who gave it.
+    `asked`, `guideline`: versions of what was asked and of the guidelines that the person saw; without `asked` it is
+    the version that the pair was handed out under; `person`: who gave it.
     """
 
     comparison: PublicId
@@ -97,7 +98,12 @@ class JudgmentBody(Body):
 
 
 class UndoBody(Body):
+    """`answer`: the key of the answer that is meant, for another page of the person may have sent a later one; none:
+    the last.
+    """
+
     key: Key
+    answer: Key | None = None
     person: str | None = Field(default=None, max_length=100)
 
 
@@ -160,10 +166,10 @@ def renew(request: Request, who: Annotator, body: RenewBody) -> dict[str, Any]:
 
 @router.post("/undo")
 def undo(request: Request, who: Annotator, body: UndoBody) -> dict[str, Any]:
-    """Take the person's last answer back and hand its pair out again, with what the answer was."""
+    """Take an answer back, the person's last where none is named, and hand its pair out again, with what it was."""
     require_same_person(who, body.person)
     db, person = study_of(request).db, who.annotator_id
-    undone = annotating.undo(db, person, key=body.key)
+    undone = annotating.undo(db, person, key=body.key, answer=body.answer)
     study_of(request).refreshing.nudge()
     question = questions.held_question(db, person, undone.comparison_id) if undone else None
     shown = answer = None

@@ -236,3 +236,22 @@ test("an undo whose reply was lost is another one after another answer", async (
   assert.equal(first, again);
   assert.notEqual(first, other);
 });
+
+test("an undo means an answer of this page, though another tab gave a later one", async () => {
+  const { page, sent } = pageThat([200, { saved: true, undone: true, question: null, answer: null }]);
+  for (const comparison of ["c1", "c2"]) await page.saving.commit({ ...ANSWER, question: { ...QUESTION, comparison } });
+  for (let undone = 0; undone < 3; undone++) await page.reopening.undo();
+  const of = (wanted) => sent.filter(([path]) => path === wanted).map(([, body]) => body);
+  const [first, second] = of("/api/judgments").map(({ key }) => key);
+  assert.deepEqual(
+    of("/api/undo").map(({ answer }) => answer),
+    [second, first, null],
+  );
+});
+
+test("an undo means no answer that was not accepted", async () => {
+  const { page, sent } = pageThat([200, { saved: true }], [422, { error: "no" }], [200, { undone: false }]);
+  for (const comparison of ["c1", "c2"]) await page.saving.commit({ ...ANSWER, question: { ...QUESTION, comparison } });
+  await page.reopening.undo();
+  assert.equal(sent.at(-1)[1].answer, sent[0][1].key);
+});

@@ -10,6 +10,7 @@ const POLL_MILLISECONDS = {
   none_yet: 1500,
   error: 3000,
   no_prompts: 4000,
+  none_started: 4000,
   not_written: 4000,
   others_hold: 4000,
   all_done: 10_000,

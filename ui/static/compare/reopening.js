@@ -22,8 +22,11 @@ export class Reopening {
       // The last answer may still be on its way: it is taken back after the server has it.
       const settled = await page.saving.outbox.settled(WAIT_MILLISECONDS);
       if (!settled) return page.status.say(page.words("status.undo_waits"), "warn");
-      const answer = await page.ask("/api/undo", { key: this.undoKey });
+      // In another tab a later answer may have been given: it is not the one that is seen here.
+      const meant = page.saving.given.at(-1) ?? null;
+      const answer = await page.ask("/api/undo", { key: this.undoKey, answer: meant?.key ?? null });
       this.undoKey = null;
+      if (meant) page.saving.takenBack(meant);
       page.footer.show(answer.progress);
       return this.show(answer);
     });

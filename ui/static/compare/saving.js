@@ -13,6 +13,7 @@ export class Saving {
     this.page = page;
     this.busy = false;
     this.answered = 0;
+    this.given = []; // {key, comparison} of the answers of this page, the last one last: an undo means one of these
     this.outbox = new Outbox({
       send: (answer) => request(page.words, "/api/judgments", answer),
       storage: localStorage,
@@ -44,6 +45,7 @@ export class Saving {
       person: page.me.key,
       signals: { ...signals, place: ++this.answered },
     };
+    this.given.push({ key: answer.key, comparison: answer.comparison });
     this.busy = true;
     page.desk.busy(true);
     page.status.say(""); // so that the next "saved" is a change, and is spoken
@@ -102,6 +104,7 @@ export class Saving {
   /** What the server did not take for good stays on the list with its reason; what was said is not lost either. */
   refused({ answer, failure }) {
     const { page } = this;
+    this.given = this.given.filter(({ key }) => key !== answer.key);
     if (failure.code === "asked_changed") return this.askAnew(answer);
     this.say("status.not_accepted", "warn", { reason: failure.message });
     if (GONE.includes(failure.status)) return page.asking.queue.close(answer);
@@ -135,6 +138,11 @@ export class Saving {
   /** Another tab of this browser has sent it. */
   sent_elsewhere({ answer }) {
     this.page.asking.queue.settle(answer.comparison);
+  }
+
+  /** A pair of which no answer of this page stands any more. */
+  takenBack({ comparison }) {
+    this.given = this.given.filter((each) => each.comparison !== comparison);
   }
 
   say(key, mood = "calm", values = {}) {

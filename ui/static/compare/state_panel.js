@@ -8,7 +8,9 @@ const BUSY = ["loading", "none_yet", "others_hold"];
 const LINKS = {
   all_done: ["console", "/console", "researcher"],
   no_prompts: ["console", "/console", "researcher"],
+  none_started: ["console", "/console", "researcher"],
   not_written: ["console", "/console", "researcher"],
+  held_back: ["people", "/people", "lead"],
   closed: ["console", "/console", "researcher"],
   round_paused: ["people", "/people", "lead"],
   not_qualified: ["me", "/me", "annotator"],
