@@ -171,7 +171,7 @@ def _why_none_at_all(db: Database, asking: Asking, values: dict[str, Any]) -> No
         return "all_done"
     if not db.value("SELECT 1 FROM prompts WHERE withdrawn = 0 LIMIT 1"):
         return "no_prompts"
-    return "none_yet" if asking.refill else "none_started"
+    return "none_yet" if asking.refill and sampling != "cancelled" else "none_started"
 
 
 def count_unseen(db: Database, annotator_id: int, now: str, most: int) -> int:

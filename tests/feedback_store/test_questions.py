@@ -375,8 +375,10 @@ def test_where_nothing_is_written_by_itself_nobody_is_told_to_wait_for_it(db: Da
     assert next_questions(db, ann, asking=by_hand, now=NOW).state == "no_prompts"
     prompts.add(db, [NewPrompt(prompts.from_text("Why?"))], holdout_share=0, seed=0)
     assert next_questions(db, ann, asking=by_hand, now=NOW).state == "none_started"
-    runs.enqueue(db, "sample", {})
+    run = runs.enqueue(db, "sample", {})
     assert next_questions(db, ann, asking=by_hand, now=NOW).state == "none_yet"
+    runs.cancel(db, run.id)  # after which none is begun by itself
+    assert next_questions(db, ann, asking=Asking(), now=NOW).state == "none_started"
 
 
 def test_pairs_that_a_lead_has_to_look_at_first_are_not_called_judged(
