@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln
 
-from reward_training.metrics import Resamples
+from reward_training.mean_interval import mean_interval
 from reward_training.records import Pair
 
 
@@ -87,9 +87,8 @@ def human_ceiling(said: Sequence[Said]) -> dict[str, Any]:
     if not shared:
         return report
     same = np.array([same_share(of_pair) for of_pair in shared.values()])
-    resamples = Resamples([groups[pair] for pair in shared])
     agreement = float(same.mean())
-    low, high = resamples.share_interval(same, np.ones(len(same)))
+    low, high = mean_interval(same, np.ones(len(same)), [groups[pair] for pair in shared])
     ends = {"_low": low, "_high": high, "": agreement}
     for end, share in ends.items():  # the ceiling rises with agreement: the ends of one give those of the other
         report |= {f"agreement{end}": share, f"ceiling{end}": None if share is None else best_accuracy(share)}

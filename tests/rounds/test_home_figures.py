@@ -43,7 +43,7 @@ def test_every_figure_with_rows_adds_up_from_them(db):
     for figure in with_rows:
         rows = all_rows(figure)
         assert [row["id"] for row in rows] == sorted({row["id"] for row in rows}), figure.name
-        assert home_walk.combined(figure.how, rows) == pytest.approx(figure.value), figure.name
+        assert home_walk.combined(figure.name, figure.how, rows) == pytest.approx(figure.value), figure.name
         assert {"kind", "number", "text"} <= set.union(set(), *map(set, rows)) if rows else figure.value == 0
 
 
@@ -103,7 +103,7 @@ def test_an_empty_study_has_figures_too(tmp_path):
         figures = known(db)
         assert figures["judgments.all"].value == 0
         assert all_rows(figures["judgments.all"]) == []
-        assert home_walk.combined("latest", all_rows(figures["round"])) == figures["round"].value == 1
+        assert home_walk.combined("round", "latest", all_rows(figures["round"])) == figures["round"].value == 1
 
 
 def test_what_is_said_of_the_next_step_names_figures_that_there_are(db):
