@@ -73,19 +73,25 @@ class Absorber:
         self._posterior: Posterior | None = None
         self._since_fit = 0
         self._latest = 0
+        self._behind: tuple[int, ...] = ()
 
     def start(self) -> Refreshed | None:
-        """Everything from rows; None where no judged text has features."""
+        """Everything from rows; None where no judged text has features. What is stored meanwhile is for `catch_up`."""
+        self._behind = newest_judgments.changes_behind(self._db)
         self._latest = newest_judgments.latest(self._db)
-        found = preferences.derive(self._db, newest_judgments.training(self._db, MOST_JUDGMENTS))
-        self._take(found)
+        self._kept, self._missing = {}, set()
+        newest = newest_judgments.training(self._db, MOST_JUDGMENTS, until=self._latest)
+        self._take(preferences.derive(self._db, newest))
         return self._fitted()
 
     def catch_up(self) -> Refreshed | None:
         """Absorb what was stored since; each judgment in well under 20 ms. A judgment that was replaced or undone, a
         new reward model (it knows people otherwise), and every REFIT_EVERY, fit all at once again, from where the last
-        fit ended.
+        fit ended. Where earlier judgments count otherwise since (somebody withdrew, an import was taken back), all is
+        read from rows.
         """
+        if newest_judgments.changes_behind(self._db) != self._behind:
+            return self.start()
         new = newest_judgments.since(self._db, self._latest, MOST_JUDGMENTS)
         self._latest = new.latest
         replaced = [one for one in new.replaced if self._kept.pop(one, None) is not None]
@@ -110,8 +116,10 @@ class Absorber:
         self._read({text for one in pairs for text in (one.first_id, one.second_id) if text is not None})
         usable = [one for one in pairs if self._known(one)]
         self._missing |= {one.judgment_id for one in pairs} - {one.judgment_id for one in usable}
+        by_judgment: dict[int, list[Preference]] = {}
         for one in usable:
-            self._kept.setdefault(one.judgment_id, []).append(one)
+            by_judgment.setdefault(one.judgment_id, []).append(one)
+        self._kept |= by_judgment  # whatever is taken twice counts once
         return usable
 
     def _read(self, completion_ids: set[int]) -> None:
