@@ -19,6 +19,7 @@ from feedback_store.features import Vector
 from feedback_store.preferences import Preference
 from reward_training.bayesian_head import Answers, Directions, Posterior, expected_precision, fit_by_evidence
 from reward_training.likelihood import OUTCOMES, Floats
+from reward_training.score_unit import expected_spread
 from rounds import kept_features, studies
 from rounds.choosing import FIRST_RANDOM
 from rounds.known_people import known_people
@@ -28,6 +29,9 @@ MOST_JUDGMENTS = 5000
 """The newest ones: what came before them a training reads."""
 REFIT_EVERY = 16
 """Judgments absorbed one by one before all are fitted at once again; a few more change the evidence little."""
+SMALLEST_PART = 0.01
+"""Of the spread that was expected before any answer, below which scores are told in units of that one: where answers
+contradict one another or are ties, the texts hardly differ, and what is not known would be a million of them."""
 GROWN = 1.5
 """The directions are found anew when the texts are this many times as many as when they were found."""
 
@@ -36,8 +40,9 @@ GROWN = 1.5
 class Refreshed:
     """A posterior over rewards and the judgments behind it.
 
-    A score is 0 at the mean and 1 at a standard deviation of the judged texts. `latest`: the last judgment looked at;
-    `missing`: judgments left out because a text's features are not kept yet.
+    A score is 0 at the mean and 1 at a standard deviation of the judged texts (of their prior, where what is expected
+    of them hardly differs). `latest`: the last judgment looked at; `missing`: judgments left out because a text's
+    features are not kept yet.
     """
 
     directions: Directions
@@ -171,6 +176,8 @@ class Absorber:
         if self._directions is None or self._posterior is None:
             return None
         inside = np.stack(list(self._coordinates.values()))
+        spread = float(self._posterior.rewards(inside).std())
+        expected = expected_spread(inside, self._posterior.precision)
         return Refreshed(
             directions=self._directions,
             posterior=self._posterior,
@@ -178,7 +185,7 @@ class Absorber:
             latest=self._latest,
             missing=len(self._missing),
             middle=inside.mean(0),
-            scale=max(float(self._posterior.rewards(inside).std()), 1e-6),
+            scale=spread if spread > SMALLEST_PART * expected else expected or 1.0,
             as_of=clock.now(),
         )
 

@@ -264,12 +264,13 @@ def _shift(context: RunContext, report: dict[str, Any]) -> dict[str, Any] | None
     deviation 1 on the reference samples in all of them, so that beta keeps its meaning."""
     mean, sd = (float(report[f"reference_{name}"]) for name in ("mean", "sd"))
     told = f"Raw scores of {report['reference_samples']} texts of the reference: mean {mean:.3g}, deviation {sd:.3g}"
+    done = "normalised to 0 and 1" if report["reference_varies"] else "left as they are"
     before = [one for one in reward_models.listing(context.db) if one.run_id != context.run.id]
     if not before or not before[-1].metrics.get("reference_sd"):
-        context.log(f"{told}; normalised to 0 and 1.")
+        context.log(f"{told}; {done}.")
         return None
     last, was = before[-1].name, before[-1].metrics
-    context.log(f"{told} ({last}: {was['reference_mean']:.3g}, {was['reference_sd']:.3g}); normalised to 0 and 1.")
+    context.log(f"{told} ({last}: {was['reference_mean']:.3g}, {was['reference_sd']:.3g}); {done}.")
     return {"since": last, "mean": mean - was["reference_mean"], "sd_times": sd / was["reference_sd"]}
 
 
@@ -281,6 +282,14 @@ def _publish(
         context.log(
             f"Steps of the adapter that were skipped, since their loss or gradient was no number: "
             f"{report['skipped_steps']}.",
+            level="warning",
+        )
+    if not report["reference_varies"]:
+        context.log(
+            f"The reward gives all {report['reference_samples']} samples of the reference about the same: the answers "
+            "contradict one another or are ties, or the samples are alike. So it decides nothing yet, and its scores "
+            "stay raw, in log-odds. Look on the page People at who answers how, and ask for more judgments before a "
+            "policy is trained on it.",
             level="warning",
         )
     report["shift"] = _shift(context, report)

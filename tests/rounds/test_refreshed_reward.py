@@ -10,6 +10,7 @@ import pytest
 import featured_study
 from feedback_store import annotators, completions, exchange, exclusions, judgments, newest_judgments, withdrawal
 from feedback_store.database import Database
+from feedback_store.judgments import NewJudgment
 from rounds import home_figures, latest_taste, people_figures, refreshed_reward, studies, verbs
 from rounds.refreshed_reward import Absorber, Follower, Refreshed
 from rounds.refreshing import Refreshing
@@ -203,6 +204,25 @@ def test_what_changes_while_people_judge_is_heard_of(db):
     featured_study.judge(db, made[27])
     follower.look()
     assert (len(follower.current.judgments), follower.current.missing) == (23, 0)
+
+
+@pytest.mark.parametrize("contradicting", [True, False])
+def test_answers_that_decide_nothing_leave_scores_of_a_size_that_can_be_read(db, contradicting):
+    """Only ties, or two people who say the opposite of each other: 0, give or take what was expected before."""
+    made = featured_study.fill(db, 30)
+    featured_study.keep_features(db)
+    db.execute("UPDATE comparisons SET overlap = 2")
+    for one in made[:25]:
+        if contradicting:
+            featured_study.judge(db, one)
+            featured_study.judge(db, one, "bob", likes=-1)
+        else:
+            tied = NewJudgment(one, annotators.ensure(db, "ann").id, [1, 1], [0, 1], f"tie-{one:08}")
+            judgments.submit(db, tied)
+    judged = [f"{'x' * place} a" for place in range(9)]
+    scores, deviations = refreshed_now(db).scores([featured_study.vector(text) for text in judged])
+    assert scores == pytest.approx(np.zeros(9), abs=1e-4)
+    assert deviations.min() > 0.1 and deviations.max() < 5
 
 
 def test_who_withdraws_is_forgotten_and_who_comes_back_counts_whoever_noticed(db):
