@@ -40,6 +40,11 @@ class Said:
     first_won: bool
 
 
+def unordered(first: int, second: int, first_won: bool) -> tuple[tuple[int, int], bool]:
+    """Two texts by their numbers, the same pair whichever way round it was asked, and whether its lower one won."""
+    return ((first, second), first_won) if first <= second else ((second, first), not first_won)
+
+
 def best_accuracy(agreement: float) -> float:
     """The ceiling for the share of two people who prefer the same, with p ~ Beta(a, a). NaN for NaN."""
     if not agreement < 1:
@@ -57,11 +62,12 @@ def most_accuracy(agreement: float) -> float:
 
 def said_of(pairs: Sequence[Pair]) -> list[Said]:
     """The decided judgments of pairs drawn at random by people who are known. Texts are told apart as objects."""
-    return [
-        Said(f"{id(pair.first)} {id(pair.second)}", pair.group, pair.annotator, pair.outcome == "first")
-        for pair in pairs
-        if pair.annotator is not None and pair.at_random and pair.outcome != "tie"
-    ]
+    said = []
+    for pair in pairs:
+        if pair.annotator is not None and pair.at_random and pair.outcome != "tie":
+            (lower, higher), won = unordered(id(pair.first), id(pair.second), pair.outcome == "first")
+            said.append(Said(f"{lower} {higher}", pair.group, pair.annotator, won))
+    return said
 
 
 def human_ceiling(said: Sequence[Said]) -> dict[str, Any]:
