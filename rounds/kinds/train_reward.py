@@ -6,7 +6,7 @@ The judgments are written down as the run's label snapshot at the first attempt;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,7 @@ def _evidence(context: RunContext, snapshot: list[int], found: Sequence[Preferen
         if pair.improved is None:
             rows.setdefault(pair.judgment_id, []).append(row)
     said = []
-    for one in annotator_evidence.derive(context.db, snapshot):
+    for one in _told_of_people(context, snapshot):
         if one.repeats is None:
             said.append((one, -1))
         elif one.repeats in rows:
@@ -194,6 +194,18 @@ def _evidence(context: RunContext, snapshot: list[int], found: Sequence[Preferen
         expert=np.array([-1 if one.expert is None else OUTCOMES[one.expert] for one, _ in said], dtype=np.int64),
         repeats=np.array([row for _, row in said], dtype=np.int64),
     )
+
+
+def _told_of_people(context: RunContext, snapshot: list[int]) -> list[annotator_evidence.Evidence]:
+    """Those of the first attempt: a check question that is retired meanwhile, or an answer that is changed, would make
+    another reward of the same snapshot."""
+    began = beginnings.read(context.folder)
+    assert began is not None  # _begin_with wrote it
+    if began.evidence is not None:
+        return [annotator_evidence.Evidence(**one) for one in began.evidence]
+    found = annotator_evidence.derive(context.db, snapshot)
+    replace(began, evidence=[asdict(one) for one in found]).write(context.folder)
+    return found
 
 
 def _features_of(context: RunContext, pairs: Sequence[Pair], found: Sequence[Preference]) -> FeaturesOf:
