@@ -7,7 +7,7 @@ All figures are of plain probabilities: P(first, tie, second | reward difference
 smoothing the training used. Of decided pairs, P(first | decided) = sigmoid(d). A figure that cannot be told is None.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -15,7 +15,7 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reward_training.likelihood import FIRST, SECOND, TIE, Floats, outcome_probabilities
-from reward_training.mean_interval import mean_interval
+from reward_training.mean_interval import TAIL, mean_interval
 
 RESAMPLES = 1000
 LIKE_LENGTH = 1.2  # texts are of like length where the longer one has at most so many times the characters of the other
@@ -86,33 +86,13 @@ class Resamples:
         return interval_of(values) if self.groups > 1 else (None, None)
 
 
-def interval_of(values: Floats, level: float = 0.95) -> tuple[float | None, float | None]:
-    """The percentile interval of drawn values, NaN left out; None where there are none."""
+def interval_of(values: Floats) -> tuple[float | None, float | None]:
+    """The 95 % percentile interval of drawn values, NaN left out; None where there are none."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return None, None
-    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(finite, [TAIL, 1 - TAIL])
     return float(low), float(high)
-
-
-def bootstrap_interval(
-    statistic: Callable[[NDArray[np.int64]], float], groups: Sequence[str], seed: int = 0, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile interval of any `statistic(row indices)`, by the same draws as Resamples. NaN where undefined, and for
-    fewer than two groups."""
-    members: dict[str, list[int]] = {}
-    for index, group in enumerate(groups):
-        members.setdefault(group, []).append(index)
-    blocks = [np.array(rows) for rows in members.values()]
-    if len(blocks) < 2:
-        return float("nan"), float("nan")
-    generator = np.random.default_rng(seed)
-    values = [
-        statistic(np.concatenate([blocks[block] for block in generator.integers(len(blocks), size=len(blocks))]))
-        for _ in range(RESAMPLES)
-    ]
-    low, high = interval_of(np.array(values), level)
-    return (float("nan"), float("nan")) if low is None or high is None else (low, high)
 
 
 def hits(differences: Floats, outcomes: NDArray[np.int64]) -> Floats:
