@@ -69,22 +69,23 @@ class Absorber:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._forget()
+
+    def _forget(self) -> None:
         self._directions: Directions | None = None
         self._texts_then = 0
         self._coordinates: dict[int, Floats] = {}  # by completion
         self._kept: dict[int, list[Preference]] = {}  # by judgment, in id order
         self._missing: set[int] = set()
-        self._people = known_people(db)
+        self._people = known_people(self._db)
         self._posterior: Posterior | None = None
         self._since_fit = 0
-        self._latest = 0
-        self._behind: tuple[int, ...] = ()
+        self._behind = newest_judgments.changes_behind(self._db)
+        self._latest = newest_judgments.latest(self._db)
 
     def start(self) -> Refreshed | None:
         """Everything from rows; None where no judged text has features. What is stored meanwhile is for `catch_up`."""
-        self._behind = newest_judgments.changes_behind(self._db)
-        self._latest = newest_judgments.latest(self._db)
-        self._kept, self._missing = {}, set()
+        self._forget()
         newest = newest_judgments.training(self._db, MOST_JUDGMENTS, until=self._latest)
         self._take(preferences.derive(self._db, newest))
         return self._fitted()

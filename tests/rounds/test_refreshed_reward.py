@@ -241,7 +241,9 @@ def test_who_withdraws_is_forgotten_and_who_comes_back_counts_whoever_noticed(db
     withdrawal.come_back(db, bob, by="bob")
     featured_study.judge(db, made[28])
     thread.look()
-    assert len(thread.current.judgments) == len(follower.catch_up().judgments) == 29
+    found = follower.catch_up()
+    assert len(thread.current.judgments) == len(found.judgments) == 29
+    assert score(found, HELD_OUT_SAMPLES) == pytest.approx(score(refreshed_now(db), HELD_OUT_SAMPLES))
 
 
 def test_an_import_that_is_taken_back_is_noticed_though_somebody_judges_before_the_next_look(db, tmp_path):
@@ -282,8 +284,8 @@ def test_a_judgment_that_is_stored_while_all_is_read_counts_once(db, monkeypatch
         featured_study.judge(db, made[22])
         return found
 
-    absorber = Absorber(db)
     with monkeypatch.context() as patch:
+        absorber = Absorber(db)
         patch.setattr(newest_judgments, "latest", then_judged)
         assert len(absorber.start().judgments) == 22
     assert len(absorber.catch_up().judgments) == 23
