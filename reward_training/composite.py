@@ -154,5 +154,5 @@ def _shown(value: Any, most: int = 80) -> str:
     try:
         words = repr(value)
     except ValueError:  # an integer of too many digits to be written
-        words = f"a {type(value).__name__} that is too long to be shown"
+        words = f"a value of type {type(value).__name__} that is too long to be shown"
     return words if len(words) <= most else f"{words[: most - 3]}..."

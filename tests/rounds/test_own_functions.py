@@ -106,7 +106,7 @@ def test_languages_that_are_none_are_refused_before_every_text_counts_as_neutral
         ("for text in texts:\n        yield 1 / 0", "own:odd raised ZeroDivisionError: division by zero"),
         ("raise SystemExit('no key')", "own:odd raised SystemExit: no key"),
         ("return [10 ** 400]", r"own:odd gave 1000+\.\.\. for the completion 'a'; a score has to be a finite number"),
-        ("return [10 ** 5000]", "own:odd gave a int that is too long to be shown for the completion 'a'"),
+        ("return [10 ** 5000]", "own:odd gave a value of type int that is too long to be shown for the completion 'a'"),
         ("return 3", "own:odd gave 3; it has to give a list, one number for each completion"),
     ],
 )
