@@ -21,11 +21,27 @@ def latest(db: Database) -> int:
     return int(db.value("SELECT MAX(id) FROM judgments") or 0)
 
 
-def training(db: Database, most: int, split: str = "train") -> list[int]:
-    """Return the ids of the newest judgments of training purpose on prompts of a split that amount to preferences, in
-    id order.
+def changes_behind(db: Database) -> tuple[int, ...]:
+    """Return numbers that differ once judgments that were stored before count otherwise: a person or an import was left
+    out or counts again, an import was taken back or brought judgments back.
     """
-    rows = db.rows(f"{_TRAINING} ORDER BY j.id DESC LIMIT :most", {"split": split, "most": most})
+    row = db.row(
+        "SELECT (SELECT COUNT(*) + COUNT(ended_at) FROM exclusions) AS exclusions, COUNT(*) AS imports,"
+        " COUNT(undone_at) AS undone, COALESCE(SUM(row_count), 0) AS read,"
+        " (SELECT COUNT(*) FROM withdrawn_judgments) AS withdrawn FROM imports"
+    )
+    assert row is not None
+    return tuple(row.values())
+
+
+def training(db: Database, most: int, split: str = "train", *, until: int | None = None) -> list[int]:
+    """Return the ids of the newest judgments of training purpose on prompts of a split that amount to preferences, in
+    id order; up to the judgment `until`, where others may be stored meanwhile.
+    """
+    rows = db.rows(
+        f"{_TRAINING} AND (:until IS NULL OR j.id <= :until) ORDER BY j.id DESC LIMIT :most",
+        {"split": split, "most": most, "until": until},
+    )
     return [row["id"] for row in reversed(rows)]
 
 

@@ -12,7 +12,7 @@ mean. It gets callables and imports no function.
 from __future__ import annotations
 
 import math
-from collections.abc import Callable, Sequence
+from collections.abc import Callable, Iterable, Sequence
 from dataclasses import dataclass, replace
 from typing import Any
 
@@ -116,16 +116,17 @@ def checked(part: Part, prompts: Sequence[Prompt], completions: Sequence[str]) -
     """What a function gives, if it is one finite number (or None) a completion. Raises RewardFunctionError."""
     try:
         answer: Any = part.function(prompts, completions)
+        found = answer.tolist() if hasattr(answer, "tolist") else answer
+        if not isinstance(found, Iterable):
+            raise RewardFunctionError(
+                f"The reward function {part.name} gave {_shown(answer)}; it has to give a list, one number for each "
+                "completion."
+            )
+        scores = list(found)  # a generator may raise here
     except RewardFunctionError:
         raise
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         raise RewardFunctionError(f"The reward function {part.name} raised {type(error).__name__}: {error}") from error
-    try:
-        scores = list(answer.tolist() if hasattr(answer, "tolist") else answer)
-    except TypeError:
-        raise RewardFunctionError(
-            f"The reward function {part.name} gave {_shown(answer)}; it has to give a list, one number a completion."
-        ) from None
     if len(scores) != len(completions):
         raise RewardFunctionError(
             f"The reward function {part.name} gave {len(scores)} scores for {len(completions)} completions; it has to "
@@ -139,7 +140,7 @@ def _finite(part: Part, score: Any, text: str) -> float | None:
         return None
     try:
         number = float(score)
-    except (TypeError, ValueError):
+    except (TypeError, ValueError, OverflowError):
         number = math.nan
     if isinstance(score, str) or not math.isfinite(number):
         raise RewardFunctionError(
@@ -150,5 +151,8 @@ def _finite(part: Part, score: Any, text: str) -> float | None:
 
 
 def _shown(value: Any, most: int = 80) -> str:
-    words = repr(value)
+    try:
+        words = repr(value)
+    except ValueError:  # an integer of too many digits to be written
+        words = f"a value of type {type(value).__name__} that is too long to be shown"
     return words if len(words) <= most else f"{words[: most - 3]}..."

@@ -21,6 +21,7 @@ from reward_training.likelihood import OUTCOMES, TIE, Floats
 from reward_training.metrics import Readings, evaluate
 from reward_training.pair_arrays import unique_texts
 from reward_training.records import Pair, Text
+from reward_training.score_unit import expected_spread, unit_of
 
 FEWEST_DECIDED = 2
 FILE = "criteria.safetensors"
@@ -71,17 +72,22 @@ class CriteriaHeads:
 
 def fit(features_of: FeaturesOf, training: Sequence[Pair], reference: Sequence[Text], l2: float) -> CriteriaHeads:
     """A head for each criterion with at least FEWEST_DECIDED decided answers on the training pairs. Fewer than two
-    reference texts leave the scores as they come."""
+    reference texts leave the scores as they come, and so does a head that gives them all about the same."""
     heads: dict[str, LinearHead] = {}
+    precisions: list[float] = []
     for name in sorted({name for pair in training for name in pair.criteria}):
         answered, outcomes = _answered(training, name)
         if (outcomes != TIE).sum() >= FEWEST_DECIDED:
             weights = np.array([pair.weight for pair in answered], dtype=np.float64)
-            heads[name] = fit_head(_differences(features_of, answered), outcomes, weights, l2)
+            differences = _differences(features_of, answered)
+            heads[name] = fit_head(differences, outcomes, weights, l2)
+            precisions.append(float(weights.sum()) * l2 * differences.shape[1])
     mean, sd = np.zeros(len(heads)), np.ones(len(heads))
     if heads and len(reference) >= 2:
-        said = features_of(reference) @ np.stack([head.weights for head in heads.values()]).T
-        mean, sd = said.mean(0), np.maximum(said.std(0, ddof=1), 1e-6)
+        features = features_of(reference)
+        said = features @ np.stack([head.weights for head in heads.values()]).T
+        expected = [expected_spread(features, precision) for precision in precisions]
+        mean, sd = said.mean(0), np.array(list(map(unit_of, said.std(0, ddof=1), expected)))
     return CriteriaHeads(heads, mean, sd)
 
 

@@ -16,10 +16,16 @@ from reward_training.bayesian_head import Answers, fit
 from reward_training.ensemble_settings import Combination
 from reward_training.likelihood import Floats
 
+FEWEST_GROUPS = 4
+
 
 def bootstrap_heads(answers: Answers, groups: Sequence[str], precision: float, members: int, seed: int) -> Floats:
-    """(E, K) weights of E heads, each fitted to as many groups as there are, drawn with replacement."""
+    """(E, K) weights of E heads, each fitted to as many groups as there are, drawn with replacement. Of fewer than
+    FEWEST_GROUPS single answers are drawn: of one group every draw is the same, and all heads would agree on what
+    nobody knows."""
     width = answers.differences.shape[1]
+    if len(set(groups)) < FEWEST_GROUPS:
+        groups = [str(number) for number in range(len(groups))]
     names = sorted(set(groups))
     place = {name: number for number, name in enumerate(names)}
     of_answer = np.array([place[group] for group in groups], dtype=np.int64)

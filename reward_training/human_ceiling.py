@@ -23,7 +23,7 @@ from typing import Any
 import numpy as np
 from scipy.special import betaln
 
-from reward_training.metrics import Resamples
+from reward_training.mean_interval import mean_interval
 from reward_training.records import Pair
 
 
@@ -38,6 +38,11 @@ class Said:
     group: str
     person: str
     first_won: bool
+
+
+def unordered(first: int, second: int, first_won: bool) -> tuple[tuple[int, int], bool]:
+    """Two texts by their numbers, the same pair whichever way round it was asked, and whether its lower one won."""
+    return ((first, second), first_won) if first <= second else ((second, first), not first_won)
 
 
 def best_accuracy(agreement: float) -> float:
@@ -57,11 +62,12 @@ def most_accuracy(agreement: float) -> float:
 
 def said_of(pairs: Sequence[Pair]) -> list[Said]:
     """The decided judgments of pairs drawn at random by people who are known. Texts are told apart as objects."""
-    return [
-        Said(f"{id(pair.first)} {id(pair.second)}", pair.group, pair.annotator, pair.outcome == "first")
-        for pair in pairs
-        if pair.annotator is not None and pair.at_random and pair.outcome != "tie"
-    ]
+    said = []
+    for pair in pairs:
+        if pair.annotator is not None and pair.at_random and pair.outcome != "tie":
+            (lower, higher), won = unordered(id(pair.first), id(pair.second), pair.outcome == "first")
+            said.append(Said(f"{lower} {higher}", pair.group, pair.annotator, won))
+    return said
 
 
 def human_ceiling(said: Sequence[Said]) -> dict[str, Any]:
@@ -87,9 +93,8 @@ def human_ceiling(said: Sequence[Said]) -> dict[str, Any]:
     if not shared:
         return report
     same = np.array([same_share(of_pair) for of_pair in shared.values()])
-    resamples = Resamples([groups[pair] for pair in shared])
     agreement = float(same.mean())
-    low, high = resamples.share_interval(same, np.ones(len(same)))
+    low, high = mean_interval(same, np.ones(len(same)), [groups[pair] for pair in shared])
     ends = {"_low": low, "_high": high, "": agreement}
     for end, share in ends.items():  # the ceiling rises with agreement: the ends of one give those of the other
         report |= {f"agreement{end}": share, f"ceiling{end}": None if share is None else best_accuracy(share)}

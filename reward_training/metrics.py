@@ -1,10 +1,13 @@
-"""How good a reward is on pairs that it has not seen, with 95 % intervals bootstrapped over groups. Free of torch.
+"""How good a reward is on pairs that it has not seen, with 95 % intervals over groups. Free of torch.
+
+Those of shares and of the lead are mean_interval's, which knows how many groups there are; those of losses, which have
+no greatest value, are bootstrapped.
 
 All figures are of plain probabilities: P(first, tie, second | reward difference) by Davidson's law, whatever margins or
 smoothing the training used. Of decided pairs, P(first | decided) = sigmoid(d). A figure that cannot be told is None.
 """
 
-from collections.abc import Callable, Sequence
+from collections.abc import Sequence
 from dataclasses import dataclass
 from typing import Any
 
@@ -12,13 +15,18 @@ import numpy as np
 from numpy.typing import NDArray
 
 from reward_training.likelihood import FIRST, SECOND, TIE, Floats, outcome_probabilities
+from reward_training.mean_interval import TAIL, mean_interval
 
 RESAMPLES = 1000
-TAIL = 0.025  # on each side of an interval
 LIKE_LENGTH = 1.2  # texts are of like length where the longer one has at most so many times the characters of the other
-FEWEST_APART = 6
-"""Groups in which two rules differ, below which nothing is told of their lead: six of one mind are one case in 32."""
-SHARES = ("accuracy", "length_baseline", "like_length_accuracy", "like_length_baseline")
+BOUNDED = {
+    "accuracy": 0.0,
+    "length_baseline": 0.0,
+    "lead": -1.0,
+    "like_length_accuracy": 0.0,
+    "like_length_baseline": 0.0,
+}
+"""Figures whose value on a single pair is between this and 1."""
 FEWEST_IN_BIN, MOST_BINS = 10, 10
 MOST_OF_A_SLICE = 20  # values of one slice that are told, those with the most pairs first
 
@@ -73,49 +81,18 @@ class Resamples:
         """How many groups have rows with weight."""
         return len(np.unique(self.place[weights != 0]))
 
-    def share_interval(self, amounts: Floats, weights: Floats) -> tuple[float | None, float | None]:
-        """The same of a share. Where all or none are right every draw says so, however few there are: there it is that
-        of as many trials as groups (Clopper and Pearson 1934: p^n is 0.025 at its end).
-        """
-        trials = self.trials(weights)
-        wrong, right = float((weights - amounts).sum()), float(amounts.sum())
-        if trials < 2 or (wrong > 0 and right > 0):
-            return self.ratio_interval(amounts, weights)
-        least = TAIL ** (1 / trials)
-        return (least, 1.0) if right > 0 else (0.0, 1 - least)
-
     def interval(self, values: Floats) -> tuple[float | None, float | None]:
         """That of a value by draw. None for fewer than two groups: drawing one again and again tells nothing."""
         return interval_of(values) if self.groups > 1 else (None, None)
 
 
-def interval_of(values: Floats, level: float = 0.95) -> tuple[float | None, float | None]:
-    """The percentile interval of drawn values, NaN left out; None where there are none."""
+def interval_of(values: Floats) -> tuple[float | None, float | None]:
+    """The 95 % percentile interval of drawn values, NaN left out; None where there are none."""
     finite = values[np.isfinite(values)]
     if not len(finite):
         return None, None
-    low, high = np.quantile(finite, [(1 - level) / 2, (1 + level) / 2])
+    low, high = np.quantile(finite, [TAIL, 1 - TAIL])
     return float(low), float(high)
-
-
-def bootstrap_interval(
-    statistic: Callable[[NDArray[np.int64]], float], groups: Sequence[str], seed: int = 0, level: float = 0.95
-) -> tuple[float, float]:
-    """Percentile interval of any `statistic(row indices)`, by the same draws as Resamples. NaN where undefined, and for
-    fewer than two groups."""
-    members: dict[str, list[int]] = {}
-    for index, group in enumerate(groups):
-        members.setdefault(group, []).append(index)
-    blocks = [np.array(rows) for rows in members.values()]
-    if len(blocks) < 2:
-        return float("nan"), float("nan")
-    generator = np.random.default_rng(seed)
-    values = [
-        statistic(np.concatenate([blocks[block] for block in generator.integers(len(blocks), size=len(blocks))]))
-        for _ in range(RESAMPLES)
-    ]
-    low, high = interval_of(np.array(values), level)
-    return (float("nan"), float("nan")) if low is None or high is None else (low, high)
 
 
 def hits(differences: Floats, outcomes: NDArray[np.int64]) -> Floats:
@@ -172,10 +149,10 @@ def evaluate(readings: Readings, log_nu: float) -> dict[str, Any]:
     }
     for name, (amounts, weights) in of_pairs.items():
         total = weights.sum()
-        of = resamples.share_interval if name in SHARES else resamples.ratio_interval
-        low, high = of(amounts, weights)
-        if name == "lead" and low is not None and high is not None and resamples.trials(amounts) < FEWEST_APART:
-            low, high = min(low, 0.0), max(high, 0.0)
+        if name in BOUNDED:
+            low, high = mean_interval(amounts, weights, readings.groups, least=BOUNDED[name])
+        else:
+            low, high = resamples.ratio_interval(amounts, weights)
         report |= {name: float(amounts.sum() / total) if total else None, f"{name}_low": low, f"{name}_high": high}
     return report | reliability(readings, resamples)
 
@@ -222,7 +199,7 @@ def reliability(readings: Readings, resamples: Resamples) -> dict[str, Any]:
     low, high = resamples.interval(_ratio(drawn_gaps, resamples.sums(inside).sum(1))) if told else (None, None)
     bins = []
     for column in inside.T:
-        of_bin = resamples.share_interval(right * column, column)
+        of_bin = mean_interval(right * column, column, readings.groups)
         bins.append(
             {
                 "pairs": int(column.sum()),
@@ -249,7 +226,7 @@ def by_slice(readings: Readings, labels: Sequence[Sequence[str]]) -> list[dict[s
         part = readings.taken(np.array(rows_of[label], dtype=np.int64))
         decided = (part.outcomes != TIE).astype(float)
         right, longer = (hits(one, part.outcomes).sum() for one in (part.differences, part.length_differences))
-        low, high = Resamples(part.groups).share_interval(hits(part.differences, part.outcomes), decided)
+        low, high = mean_interval(hits(part.differences, part.outcomes), decided, part.groups)
         number = int(decided.sum())
         found.append(
             {

@@ -2,6 +2,7 @@
 linear head."""
 
 import json
+import math
 from collections.abc import Sequence
 from pathlib import Path
 from typing import Any
@@ -17,6 +18,7 @@ from language_models.heads import ScalarHead
 from language_models.model import LanguageModel
 from reward_training.likelihood import Floats
 from reward_training.records import Pair, Text
+from reward_training.score_unit import expected_spread, unit_of
 from reward_training.settings import RewardSettings
 
 ADAPTER, CARD, SCALES = "adapter", "reward.json", "scales.safetensors"
@@ -169,17 +171,23 @@ class RewardModel(nn.Module):
         parts = torch.stack([weighed[:, :half].sum(1), weighed[:, half:-1].sum(1), weighed[:, -1]], 1)
         return ((self.raw(features) - self.mean) / self.sd).tolist(), parts.tolist()
 
-    def normalise_on(self, texts: Sequence[Text]) -> None:
-        """Sets `mean` and `sd` from samples of the reference policy; fewer than two leave them as they are. Raises
-        NonFiniteLoss where training has left an adapter whose scores are no numbers."""
-        if len(texts) >= 2:
-            raw = self.raw_scores(texts).cpu().double()
-            if not bool(raw.isfinite().all()):
-                raise NonFiniteLoss(
-                    "the trained reward gives scores that are not finite: its adapter went too far; try a lower "
-                    "learning rate, from the start and not from a checkpoint"
-                )
-            self.mean, self.sd = float(raw.mean()), max(float(raw.std()), 1e-6)
+    def normalise_on(self, texts: Sequence[Text], precision: float = math.inf) -> bool:
+        """Sets `mean` and `sd` from samples of the reference policy; fewer than two leave them as they are. `precision`
+        is that of the head's prior. Where the scores vary next to nothing beside what it expects, `sd` stays 1; tells
+        whether they vary. Raises NonFiniteLoss where training has left an adapter whose scores are no numbers."""
+        if len(texts) < 2:
+            return True
+        features = self.all_features(texts)
+        with torch.no_grad():
+            raw = self.raw(features).cpu().double()
+        if not bool(raw.isfinite().all()):
+            raise NonFiniteLoss(
+                "the trained reward gives scores that are not finite: its adapter went too far; try a lower "
+                "learning rate, from the start and not from a checkpoint"
+            )
+        spread = float(raw.std())
+        self.mean, self.sd = float(raw.mean()), unit_of(spread, expected_spread(self.standard(features), precision))
+        return self.sd == spread
 
     def save(self, folder: Path) -> None:
         """Writes adapter, head, scales and card into an existing folder; `load` brings back the same scores, bit for

@@ -99,7 +99,10 @@ def train(
     on_step({"stage": "head", "done": 0, "steps": steps_of(len(training), settings), **head_report})
     skipped = fine_tune(model, training, fitted.arrays, fitted.anchor, settings, checkpoint_folder, on_step)
     temperature = _calibrate(model, training, fitted.outside)
-    model.normalise_on(reference)
+    # The loss is a mean, the ridge l2/2 * D * |w|^2, so their sum over all that was fitted gives the prior's precision;
+    # a head divided by a temperature T has T^2 of it.
+    precision = fitted.weight * head_report["head_l2"] * model.width * temperature**2
+    varies = model.normalise_on(reference, precision)
     report = {
         **head_report,
         "people": _people(fitted.people),
@@ -107,6 +110,7 @@ def train(
         "log_nu": model.log_nu,
         "reference_mean": model.mean,
         "reference_sd": model.sd,
+        "reference_varies": varies,
         "skipped_steps": skipped,
     }
     rows = np.flatnonzero([pair.holdout and pair.at_random for pair in pairs])
@@ -125,7 +129,6 @@ def train(
     report["holdout"] = evaluate(readings, model.log_nu)
     report["cross_fitted"] = evaluate(crossed.readings, model.log_nu)
     report["ceiling"] = human_ceiling(said_of(pairs))
-    precision = float(fitted.arrays.weights.sum()) * head_report["head_l2"] * model.width * temperature**2
     posterior = _posterior(model, training, features_once, fitted.arrays, precision, settings)
     return TrainedReward(model, report, rows, readings, crossed, posterior, criteria)
 
@@ -161,8 +164,7 @@ def _posterior(
     precision: float,
     settings: RewardSettings,
 ) -> RewardPosterior:
-    """How sure the trained head is, given what was learned of people. `precision` of the prior: the loss is a mean, the
-    ridge l2/2 * D * |w|^2, so their sum over all pairs gives it; a head divided by a temperature T has T^2 of it."""
+    """How sure the trained head is, given what was learned of people."""
     texts, first, second = unique_texts(pairs)
     return posterior_around(
         model.head.linear.weight[0].detach().cpu().double().numpy(),
@@ -197,10 +199,12 @@ def _outcomes(pairs: Sequence[Pair]) -> NDArray[np.int64]:
 
 @dataclass(frozen=True)
 class _Fitted:
-    """The pairs as they weigh, the raw score of the average reference text, what is known of people, what heads of the
-    other folds say of each pair (None where all pairs are of one group), figures."""
+    """The pairs as they weigh, what all weighs that the head was fitted to (what "both bad" says besides, too), the raw
+    score of the average reference text, what is known of people, what heads of the other folds say of each pair (None
+    where all pairs are of one group), figures."""
 
     arrays: PairArrays
+    weight: float
     anchor: float
     people: AnnotatorModel | None
     outside: Floats | None
@@ -259,7 +263,8 @@ def _fit_head(
         model.head.linear.bias.zero_()
     model.log_nu = head.log_nu
     report = {"head_l2": l2, "cross_validated_log_loss": losses.get(l2)}
-    return _Fitted(arrays, float(anchor @ head.weights), people, outside, report)
+    weight = float(all_rows.weights.sum())
+    return _Fitted(arrays, weight, float(anchor @ head.weights), people, outside, report)
 
 
 def _people(found: AnnotatorModel | None) -> dict[str, Any]:

@@ -134,18 +134,20 @@ def flag(db: Database, annotator_id: int, comparison: str, *, place: int | None,
         )
 
 
-def agree(db: Database, annotator_id: int, version: int | None) -> None:
+def agree(db: Database, annotator_id: int, version: int | None) -> bool:
     """Store that a person agreed to the information text of this version (None where the study has no text).
 
-    Who withdrew takes part again by it. Raises InvalidInput.
+    Who withdrew takes part again by it; tells whether that was so. Raises InvalidInput.
     """
     with db.transaction():
         if version is None and consents.needed(db, annotator_id) is not None:
             raise InvalidInput("Say which version of the information text you agree to.")
         if version is not None:
             consents.give(db, annotator_id, version)
-        if withdrawal.come_back(db, annotator_id, by=f"annotator {annotator_id}"):
+        came_back = withdrawal.come_back(db, annotator_id, by=f"annotator {annotator_id}")
+        if came_back:
             evaluating.look_again(db)
+        return came_back
 
 
 def _handed_out(db: Database, annotator_id: int, comparison: str) -> HandedOut:

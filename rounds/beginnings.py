@@ -20,7 +20,8 @@ FILE = "began_with.json"  # in a run's folder
 class Beginning:
     """Policy (for a reward: the one that wrote its reference texts) and reward model by name (None where the run takes
     none), the study's system prompt and how it draws texts, the ids of the training prompts, of the held-out ones that
-    choose and (for a reward) of the reference texts. None where a version before did not write it down.
+    choose and (for a reward) of the reference texts, and what check questions and repeats said of people (likewise).
+    None where a version before did not write it down.
     """
 
     start_policy: str
@@ -30,6 +31,7 @@ class Beginning:
     prompt_ids: list[int] | None = None
     held_out_ids: list[int] | None = None
     reference_ids: list[int] | None = None
+    evidence: list[dict[str, Any]] | None = None
 
     def names(self) -> dict[str, str]:
         """What is a setting of the run, by its name."""

@@ -1,8 +1,8 @@
 """Whether choosing pairs by rule pays in this study: its own judgments on chosen pairs against those on random ones.
 
-A head is fitted to as many judgments of each kind, several times on a subset drawn anew where one kind has more, and
-both are tested on held-out pairs that chance drew (an import may bring others). The interval is a bootstrap over
-held-out prompts; how the training subsets were drawn is averaged over, not in it. Torch-free.
+A head is fitted to as many judged pairs of each kind, several times on a subset drawn anew where one kind has more, and
+both are tested on held-out pairs that chance drew (an import may bring others). The interval is over held-out prompts
+(mean_interval.py); how the training subsets were drawn is averaged over, not in it. Torch-free.
 """
 
 from __future__ import annotations
@@ -16,18 +16,19 @@ from feedback_store.database import Database
 from feedback_store.preferences import Preference
 from reward_training.bayesian_head import Answers, Directions, expected_precision, fit_by_evidence
 from reward_training.likelihood import OUTCOMES, Floats
-from reward_training.metrics import bootstrap_interval
+from reward_training.mean_interval import mean_interval
 from rounds.refreshed_reward import MOST_JUDGMENTS, features_of_completions
 
-FEWEST_JUDGMENTS = 20  # of each kind
+FEWEST_JUDGED = 20  # pairs of each kind
 FEWEST_PAIRS = 20  # decided held-out ones
 DRAWS = 8
 
 
 def compare(db: Database) -> dict[str, Any] | None:
     """{rule, judgments, pairs, chosen, random, low, high}: accuracies of both, and the interval of chosen - random.
+    `judgments` counts judged pairs of each kind: a ranking of several completions is several.
 
-    None where no pair was chosen by a rule yet, or where there is too little to compare.
+    None where no pair was chosen by a rule yet, or where there is too little to compare (held-out pairs of one prompt).
     """
     kept = newest_judgments.training(db, MOST_JUDGMENTS)
     found = [one for one in preferences.derive(db, kept) if one.first_id is not None]
@@ -44,14 +45,17 @@ def compare(db: Database) -> dict[str, Any] | None:
     test = [one for one in test if one.first_id in vectors and one.second_id in vectors]
     arms = [[one for one in known if rules[one.comparison_id] == name] for name in (rule, "random")]
     number = min(map(len, arms))
-    if number < FEWEST_JUDGMENTS or len(test) < FEWEST_PAIRS:
+    if number < FEWEST_JUDGED or len(test) < FEWEST_PAIRS:
         return None
     matrix = np.stack(list(vectors.values()))
     directions = Directions.of(matrix)
     coordinates = dict(zip(vectors, directions.coordinates(matrix)[0], strict=True))
     right = [_right(arm, number, test, coordinates) for arm in arms]
     difference = right[0] - right[1]
-    low, high = bootstrap_interval(lambda rows: float(difference[rows].mean()), [str(one.prompt_id) for one in test])
+    held_out = [str(one.prompt_id) for one in test]
+    low, high = mean_interval(difference, np.ones(len(difference)), held_out, least=-1.0)
+    if low is None:
+        return None
     return {
         "rule": rule,
         "judgments": number,
@@ -64,7 +68,7 @@ def compare(db: Database) -> dict[str, Any] | None:
 
 
 def _right(arm: list[Preference], number: int, test: list[Preference], coordinates: dict[int, Floats]) -> Floats:
-    """(T,) how often each held-out pair is told right by heads fitted to `number` judgments of an arm."""
+    """(T,) how often each held-out pair is told right by heads fitted to `number` pairs of an arm."""
     differences, outcomes, weights = _answers(arm, coordinates)
     tested, said, _ = _answers(test, coordinates)
     signs = np.where(said == OUTCOMES["first"], 1.0, -1.0)

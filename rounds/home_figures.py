@@ -22,7 +22,7 @@ from feedback_store import (
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from feedback_store.reward_models import RewardModel
-from reward_training.human_ceiling import same_share
+from reward_training.human_ceiling import same_share, unordered
 from rounds.latest_taste import Scored, Taste
 from rounds.loop_state import HOLDOUT_SERIES, LoopState
 from rounds.next_step import FEWEST_JUDGMENTS, FIRST_JUDGMENTS, STEADY_JUDGMENTS
@@ -192,16 +192,18 @@ def _ceiling(db: Database) -> list[Figure]:
 
 def _agreements(db: Database, model: RewardModel) -> list[Row]:
     """The pairs of completions that several people decided, as the reward saw them: how many pairs of two of these
-    people prefer the same."""
+    people prefer the same. One that was asked in several comparisons goes by the first."""
     seen = preferences.derive(db, run_records.judgments_of(db, model.run_id))
-    votes: dict[tuple[int, int, int], dict[int, bool]] = {}
+    votes: dict[tuple[int, int], dict[int, bool]] = {}
+    asked: dict[tuple[int, int], int] = {}
     for one in seen:
         if one.first_id is not None and one.at_random and one.outcome != "tie":
-            pair = (one.comparison_id, one.first_id, one.second_id)
-            votes.setdefault(pair, {})[one.annotator_id] = one.outcome == "first"
+            pair, won = unordered(one.first_id, one.second_id, one.outcome == "first")
+            votes.setdefault(pair, {})[one.annotator_id] = won
+            asked.setdefault(pair, one.comparison_id)
     shared = [(pair, list(of_pair.values())) for pair, of_pair in votes.items() if len(of_pair) > 1]
     return [
-        {"id": place, "amount": same_share(of_pair), "weight": 1.0, "kind": "comparison", "number": pair[0]}
+        {"id": place, "amount": same_share(of_pair), "weight": 1.0, "kind": "comparison", "number": asked[pair]}
         | {"text": f"{sum(of_pair)} : {len(of_pair) - sum(of_pair)}"}
         for place, (pair, of_pair) in enumerate(shared, start=1)
     ]

@@ -10,11 +10,13 @@ from __future__ import annotations
 
 import hashlib
 import importlib.util
+import sys
 from collections.abc import Callable, Mapping, Sequence
 from dataclasses import dataclass
 from pathlib import Path
 from typing import Any
 
+from reward_training.languages import KNOWN
 from reward_training.reward_function import ANY, Prompt, RewardFunction, RewardFunctionError, Scores
 from rounds.reward_parts import OWN
 
@@ -58,8 +60,7 @@ def load(folder: Path | None, name: str, settings: Mapping[str, Any]) -> OwnFunc
         raise RewardFunctionError(
             f"{name} has no function {FUNCTION}(prompts, completions) and no class {CLASS} that can be called so."
         )
-    languages = tuple(getattr(module, "LANGUAGES", (ANY,)))
-    return OwnFunction(_plainly(made), languages, hashlib.sha256(code).hexdigest())
+    return OwnFunction(_plainly(made), _languages(name, module), hashlib.sha256(code).hexdigest())
 
 
 def _run(name: str, path: Path) -> Any:
@@ -67,17 +68,38 @@ def _run(name: str, path: Path) -> Any:
     assert spec is not None
     assert spec.loader is not None
     module = importlib.util.module_from_spec(spec)
+    sys.modules[spec.name] = module  # where dataclasses and pydantic look up what an annotation names
     try:
         spec.loader.exec_module(module)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
+        del sys.modules[spec.name]
         raise RewardFunctionError(f"{name} cannot be loaded: {type(error).__name__}: {error}") from error
     return module
+
+
+def _languages(name: str, module: Any) -> tuple[str, ...]:
+    known = getattr(module, "LANGUAGES", (ANY,))
+    if not isinstance(known, (tuple, list, set, frozenset)) or not all(isinstance(one, str) for one in known):
+        raise RewardFunctionError(
+            f"LANGUAGES of {name} is {known!r}; it has to be a tuple or list of language codes, such as ('en',) or "
+            f"('en', 'zh'), or left out for a function that knows every language."
+        )
+    if unknown := sorted(set(known) - {ANY, *KNOWN}):
+        raise RewardFunctionError(
+            f"LANGUAGES of {name} has {', '.join(unknown)}; languages that are told apart are {', '.join(KNOWN)}."
+        )
+    if not known:
+        raise RewardFunctionError(
+            f"LANGUAGES of {name} is empty, so that it would say nothing of any text; leave it out for a function that "
+            "knows every language."
+        )
+    return tuple(sorted(known))
 
 
 def _made(name: str, kind: type, settings: Mapping[str, Any]) -> Any:
     try:
         return kind(**settings)
-    except Exception as error:
+    except (Exception, SystemExit) as error:
         given = ", ".join(f"{key} = {value!r}" for key, value in settings.items()) or "none"
         raise RewardFunctionError(
             f"{name} does not take these settings ({given}): {type(error).__name__}: {error}"

@@ -19,6 +19,7 @@ from feedback_store.features import Vector
 from feedback_store.preferences import Preference
 from reward_training.bayesian_head import Answers, Directions, Posterior, expected_precision, fit_by_evidence
 from reward_training.likelihood import OUTCOMES, Floats
+from reward_training.score_unit import expected_spread
 from rounds import kept_features, studies
 from rounds.choosing import FIRST_RANDOM
 from rounds.known_people import known_people
@@ -28,6 +29,9 @@ MOST_JUDGMENTS = 5000
 """The newest ones: what came before them a training reads."""
 REFIT_EVERY = 16
 """Judgments absorbed one by one before all are fitted at once again; a few more change the evidence little."""
+SMALLEST_PART = 0.01
+"""Of the spread that was expected before any answer, below which scores are told in units of that one: where answers
+contradict one another or are ties, the texts hardly differ, and what is not known would be a million of them."""
 GROWN = 1.5
 """The directions are found anew when the texts are this many times as many as when they were found."""
 
@@ -36,8 +40,9 @@ GROWN = 1.5
 class Refreshed:
     """A posterior over rewards and the judgments behind it.
 
-    A score is 0 at the mean and 1 at a standard deviation of the judged texts. `latest`: the last judgment looked at;
-    `missing`: judgments left out because a text's features are not kept yet.
+    A score is 0 at the mean and 1 at a standard deviation of the judged texts (of their prior, where what is expected
+    of them hardly differs). `latest`: the last judgment looked at; `missing`: judgments left out because a text's
+    features are not kept yet.
     """
 
     directions: Directions
@@ -64,28 +69,35 @@ class Absorber:
 
     def __init__(self, db: Database) -> None:
         self._db = db
+        self._forget()
+
+    def _forget(self) -> None:
         self._directions: Directions | None = None
         self._texts_then = 0
         self._coordinates: dict[int, Floats] = {}  # by completion
         self._kept: dict[int, list[Preference]] = {}  # by judgment, in id order
         self._missing: set[int] = set()
-        self._people = known_people(db)
+        self._people = known_people(self._db)
         self._posterior: Posterior | None = None
         self._since_fit = 0
-        self._latest = 0
+        self._behind = newest_judgments.changes_behind(self._db)
+        self._latest = newest_judgments.latest(self._db)
 
     def start(self) -> Refreshed | None:
-        """Everything from rows; None where no judged text has features."""
-        self._latest = newest_judgments.latest(self._db)
-        found = preferences.derive(self._db, newest_judgments.training(self._db, MOST_JUDGMENTS))
-        self._take(found)
+        """Everything from rows; None where no judged text has features. What is stored meanwhile is for `catch_up`."""
+        self._forget()
+        newest = newest_judgments.training(self._db, MOST_JUDGMENTS, until=self._latest)
+        self._take(preferences.derive(self._db, newest))
         return self._fitted()
 
     def catch_up(self) -> Refreshed | None:
         """Absorb what was stored since; each judgment in well under 20 ms. A judgment that was replaced or undone, a
         new reward model (it knows people otherwise), and every REFIT_EVERY, fit all at once again, from where the last
-        fit ended.
+        fit ended. Where earlier judgments count otherwise since (somebody withdrew, an import was taken back), all is
+        read from rows.
         """
+        if newest_judgments.changes_behind(self._db) != self._behind:
+            return self.start()
         new = newest_judgments.since(self._db, self._latest, MOST_JUDGMENTS)
         self._latest = new.latest
         replaced = [one for one in new.replaced if self._kept.pop(one, None) is not None]
@@ -110,8 +122,10 @@ class Absorber:
         self._read({text for one in pairs for text in (one.first_id, one.second_id) if text is not None})
         usable = [one for one in pairs if self._known(one)]
         self._missing |= {one.judgment_id for one in pairs} - {one.judgment_id for one in usable}
+        by_judgment: dict[int, list[Preference]] = {}
         for one in usable:
-            self._kept.setdefault(one.judgment_id, []).append(one)
+            by_judgment.setdefault(one.judgment_id, []).append(one)
+        self._kept |= by_judgment  # whatever is taken twice counts once
         return usable
 
     def _read(self, completion_ids: set[int]) -> None:
@@ -163,6 +177,8 @@ class Absorber:
         if self._directions is None or self._posterior is None:
             return None
         inside = np.stack(list(self._coordinates.values()))
+        spread = float(self._posterior.rewards(inside).std())
+        expected = expected_spread(inside, self._posterior.precision)
         return Refreshed(
             directions=self._directions,
             posterior=self._posterior,
@@ -170,7 +186,7 @@ class Absorber:
             latest=self._latest,
             missing=len(self._missing),
             middle=inside.mean(0),
-            scale=max(float(self._posterior.rewards(inside).std()), 1e-6),
+            scale=spread if spread > SMALLEST_PART * expected else expected or 1.0,
             as_of=clock.now(),
         )
 

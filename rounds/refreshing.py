@@ -4,6 +4,7 @@ from __future__ import annotations
 
 import logging
 import threading
+from dataclasses import dataclass, replace
 from typing import TYPE_CHECKING
 
 from feedback_store import features, judgments, newest_judgments, reward_models
@@ -21,6 +22,19 @@ AT_LEAST_SECONDS = 0.25
 """Between two rounds of absorbing: answers of many people come together."""
 
 
+@dataclass(frozen=True)
+class State:
+    """What tells that rows behind the latest judgment were changed: judgments that `counted`, an import taken back or
+    somebody left out (`behind`), features filled in, a new reward model that knows people otherwise, what it was
+    `told`."""
+
+    counted: int
+    features: int
+    reward_model: int
+    behind: tuple[int, ...]
+    told: int
+
+
 class Refreshing:
     """The refreshed reward of one study, None before FEWEST_JUDGMENTS. Any thread may nudge and read."""
 
@@ -29,7 +43,7 @@ class Refreshing:
         self._nudged = threading.Event()
         self._ending = threading.Event()
         self._changes = 0
-        self._seen: tuple[int, ...] | None = None
+        self._seen: State | None = None
         self._thread: threading.Thread | None = None
         self._absorber: Absorber | None = None
         self._current: Refreshed | None = None
@@ -45,7 +59,7 @@ class Refreshing:
         self._nudged.set()
 
     def changed(self) -> None:
-        """Who counts was changed: everything is made from rows again."""
+        """Who counts was changed: everything is made from rows again, without waiting for the next look."""
         self._changes += 1
         self._nudged.set()
 
@@ -81,7 +95,7 @@ class Refreshing:
         if self._current is not None and self._absorber is not None and latest > self._current.latest:
             if not self._is_stale(self._current, before):
                 self._current = self._absorber.catch_up()
-                self._seen = self._state()[:1] + before[1:]
+                self._seen = replace(before, counted=self._state().counted)
                 return
             self._absorber = None
         if self._absorber is None or before != self._seen:
@@ -91,14 +105,17 @@ class Refreshing:
             self._absorber = Absorber(self._db)
             self._current = self._absorber.start()
 
-    def _is_stale(self, known: Refreshed, state: tuple[int, ...]) -> bool:
-        """Whether more happened than judgments to catch up on: who counts was changed, or features were filled in that
-        judgments waited for."""
-        (_, features_now, _, changes), seen = state, self._seen
-        return seen is None or changes != seen[3] or (known.missing > 0 and features_now != seen[1])
+    def _is_stale(self, known: Refreshed, state: State) -> bool:
+        """Whether more happened than what an Absorber catches up on: it was told that who counts was changed, or
+        features were filled in that judgments waited for."""
+        seen = self._seen
+        return seen is None or state.told != seen.told or (known.missing > 0 and state.features != seen.features)
 
-    def _state(self) -> tuple[int, ...]:
-        """What tells that rows behind the latest judgment were changed: an import taken back, features filled in, a new
-        reward model that knows people otherwise."""
-        counted = judgments.count(self._db, purpose="training")
-        return counted, features.count(self._db), reward_models.latest_id(self._db), self._changes
+    def _state(self) -> State:
+        return State(
+            counted=judgments.count(self._db, purpose="training"),
+            features=features.count(self._db),
+            reward_model=reward_models.latest_id(self._db),
+            behind=newest_judgments.changes_behind(self._db),
+            told=self._changes,
+        )

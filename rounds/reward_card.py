@@ -9,6 +9,12 @@ from reward_training.model import RewardModel
 from rounds.base_names import base_name
 from rounds.settings import RewardExportSettings, StudySettings
 
+TO_ROUNDING = "Scores are those of the study to rounding."
+IN_32_BITS = (
+    "The study holds the base in {numbers}, this module computes in 32 bits: scores differ from the study's by some "
+    "hundredths."
+)
+
 MODULE = """```python
 import sys
 sys.path.insert(0, "{folder}")
@@ -18,8 +24,8 @@ reward = Reward("{folder}")
 reward(["What rests you?"], ["A walk, slowly."])
 ```
 
-The folder holds all that it needs: the lower layers of the base, the adapter, the head. Scores are those of the study
-to rounding. An instance can stand among the `reward_funcs` of TRL's GRPO and RLOO."""
+The folder holds all that it needs: the lower layers of the base, the adapter, the head. {exactness}
+An instance can stand among the `reward_funcs` of TRL's GRPO and RLOO."""
 
 CLASSIFIER = """```python
 from transformers import AutoModelForSequenceClassification
@@ -42,7 +48,7 @@ def card(
     """README.md in Markdown with the hub's front matter. `figures` is a classifier's agreement with the reward."""
     identity, report = model.trunk.identity, row.metrics
     name, folder = base_name(study.base), f"{row.name}-{settings.format}"
-    loading = (MODULE if settings.format == "module" else CLASSIFIER).format(folder=folder)
+    loading = (MODULE if settings.format == "module" else CLASSIFIER).format(folder=folder, exactness=exactness(model))
     rows = {
         "base": name,
         "sha256 of the base that it was trained on": identity.sha256,
@@ -89,6 +95,12 @@ between completions of one prompt mean something.
 |---|---|
 {chosen}
 """
+
+
+def exactness(model: RewardModel) -> str:
+    """How far a module's scores are from the study's, by the numbers that the study computes in."""
+    numbers = str(model.trunk.network.dtype).removeprefix("torch.")
+    return TO_ROUNDING if numbers == "float32" else IN_32_BITS.format(numbers=numbers)
 
 
 def _cell(value: object) -> str:

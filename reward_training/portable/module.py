@@ -12,7 +12,8 @@ SCRIPT = Path(__file__).with_name("reward.py")
 
 
 def write_module(model: RewardModel, folder: Path, *, system_prompt: str | None) -> None:
-    """Writes into an existing folder; `reward.Reward(folder)` gives the scores of `model`, to rounding."""
+    """Writes into an existing folder; `reward.Reward(folder)` gives the scores of `model`, to rounding where its base
+    is held in 32 bits, in which it computes."""
     (folder / "base").mkdir()
     (folder / "adapter").mkdir()
     model.trunk.save_network(folder / "base")

@@ -56,6 +56,8 @@ class Reward:
     def tokens(self, prompt: str | Messages, completion: str | Messages, finished: bool = True) -> Row:
         """Token ids of prompt and completion, as much of both as is read."""
         turns = [{"role": "user", "content": prompt}] if isinstance(prompt, str) else [dict(turn) for turn in prompt]
+        if not turns:
+            raise ValueError("A prompt has no messages: give a text, or at least one {'role': 'user', 'content': ...}.")
         if turns[0]["role"] != "system" and self.settings["system_prompt"] is not None:
             turns.insert(0, {"role": "system", "content": self.settings["system_prompt"]})
         if turns[0]["role"] == "system" and len(turns) > 1 and not self.settings["takes_system"]:

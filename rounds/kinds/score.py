@@ -40,21 +40,23 @@ def run(context: RunContext) -> dict[str, Any]:
     rows, problems = _read(context)
     lines = [text for _, _, line_texts in rows for text in line_texts]
     texts = list({id(text): text for text in lines}.values())  # one that stands in several lines is read once
-    cut = model.read_in_part(texts)
+    criteria = CriteriaHeads.load(context.models.folder(row.folder))
+    scores: dict[str | None, list[float]] = {None: [], **{name: [] for name in criteria.heads}}
+    cut = 0
+    for start in range(0, len(texts), BATCH):
+        context.between_steps("scoring", step=start, steps=len(texts))
+        part = texts[start : start + BATCH]
+        cut += model.read_in_part(part)
+        features = model.all_features(part)
+        scores[None] += model.score_features(features)
+        for name, by_criterion in criteria.scores(model.standard(features)).items():
+            scores[name] += by_criterion
     if cut:
         context.log(
             f"{cut} texts are longer than the {model.tokens_per_text} tokens that the reward reads of a prompt with "
             "its completion: of the prompt it reads the end, of the completion the beginning.",
             level="warning",
         )
-    criteria = CriteriaHeads.load(context.models.folder(row.folder))
-    scores: dict[str | None, list[float]] = {None: [], **{name: [] for name in criteria.heads}}
-    for start in range(0, len(texts), BATCH):
-        context.between_steps("scoring", step=start, steps=len(texts))
-        features = model.all_features(texts[start : start + BATCH])
-        scores[None] += model.score_features(features)
-        for name, by_criterion in criteria.scores(model.standard(features)).items():
-            scores[name] += by_criterion
     place = {id(text): number for number, text in enumerate(texts)}
     _write(context, rows, {name: [read[place[id(text)]] for text in lines] for name, read in scores.items()})
     pairs = [pair for _, record, line_texts in rows for pair in judged_pairs(record, line_texts)]

@@ -6,7 +6,7 @@ The judgments are written down as the run's label snapshot at the first attempt;
 from __future__ import annotations
 
 from collections.abc import Mapping, Sequence
-from dataclasses import replace
+from dataclasses import asdict, replace
 from typing import Any
 
 import numpy as np
@@ -182,7 +182,7 @@ def _evidence(context: RunContext, snapshot: list[int], found: Sequence[Preferen
         if pair.improved is None:
             rows.setdefault(pair.judgment_id, []).append(row)
     said = []
-    for one in annotator_evidence.derive(context.db, snapshot):
+    for one in _told_of_people(context, snapshot):
         if one.repeats is None:
             said.append((one, -1))
         elif one.repeats in rows:
@@ -194,6 +194,18 @@ def _evidence(context: RunContext, snapshot: list[int], found: Sequence[Preferen
         expert=np.array([-1 if one.expert is None else OUTCOMES[one.expert] for one, _ in said], dtype=np.int64),
         repeats=np.array([row for _, row in said], dtype=np.int64),
     )
+
+
+def _told_of_people(context: RunContext, snapshot: list[int]) -> list[annotator_evidence.Evidence]:
+    """Those of the first attempt: a check question that is retired meanwhile, or an answer that is changed, would make
+    another reward of the same snapshot."""
+    began = beginnings.read(context.folder)
+    assert began is not None  # _begin_with wrote it
+    if began.evidence is not None:
+        return [annotator_evidence.Evidence(**one) for one in began.evidence]
+    found = annotator_evidence.derive(context.db, snapshot)
+    replace(began, evidence=[asdict(one) for one in found]).write(context.folder)
+    return found
 
 
 def _features_of(context: RunContext, pairs: Sequence[Pair], found: Sequence[Preference]) -> FeaturesOf:
@@ -264,12 +276,13 @@ def _shift(context: RunContext, report: dict[str, Any]) -> dict[str, Any] | None
     deviation 1 on the reference samples in all of them, so that beta keeps its meaning."""
     mean, sd = (float(report[f"reference_{name}"]) for name in ("mean", "sd"))
     told = f"Raw scores of {report['reference_samples']} texts of the reference: mean {mean:.3g}, deviation {sd:.3g}"
+    done = "normalised to 0 and 1" if report["reference_varies"] else "left as they are"
     before = [one for one in reward_models.listing(context.db) if one.run_id != context.run.id]
     if not before or not before[-1].metrics.get("reference_sd"):
-        context.log(f"{told}; normalised to 0 and 1.")
+        context.log(f"{told}; {done}.")
         return None
     last, was = before[-1].name, before[-1].metrics
-    context.log(f"{told} ({last}: {was['reference_mean']:.3g}, {was['reference_sd']:.3g}); normalised to 0 and 1.")
+    context.log(f"{told} ({last}: {was['reference_mean']:.3g}, {was['reference_sd']:.3g}); {done}.")
     return {"since": last, "mean": mean - was["reference_mean"], "sd_times": sd / was["reference_sd"]}
 
 
@@ -281,6 +294,14 @@ def _publish(
         context.log(
             f"Steps of the adapter that were skipped, since their loss or gradient was no number: "
             f"{report['skipped_steps']}.",
+            level="warning",
+        )
+    if not report["reference_varies"]:
+        context.log(
+            f"The reward gives all {report['reference_samples']} samples of the reference about the same: the answers "
+            "contradict one another or are ties, or the samples are alike. So it decides nothing yet, and its scores "
+            "stay raw, in log-odds. Look on the page People at who answers how, and ask for more judgments before a "
+            "policy is trained on it.",
             level="warning",
         )
     report["shift"] = _shift(context, report)

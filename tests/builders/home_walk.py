@@ -8,7 +8,7 @@ from typing import Any
 import numpy as np
 import pytest
 
-from reward_training.metrics import bootstrap_interval
+from reward_training.mean_interval import mean_interval
 from rounds.home_figures import How
 
 # Numbers that are none of this page's: names, what models and people wrote, which page of how many, choices of a list.
@@ -25,8 +25,11 @@ CATCHES_UP_SECONDS = 30.0
 GET = "(path) => fetch(path).then((reply) => reply.json())"
 
 
-def combined(how: How, rows: Sequence[dict[str, Any]]) -> float | None:
-    """What rows add up to; None where there are none. The ends of an interval are bootstrapped over prompts."""
+LEAST = {"reward.lead_low": -1.0}  # what a row can be at least, where that is not 0
+
+
+def combined(name: str, how: How, rows: Sequence[dict[str, Any]]) -> float | None:
+    """What rows of a figure add up to; None where there are none. The ends of an interval are over prompts."""
     amounts = [row["amount"] for row in rows]
     if how == "sum":
         return float(sum(amounts))
@@ -38,10 +41,7 @@ def combined(how: How, rows: Sequence[dict[str, Any]]) -> float | None:
     values = np.array(amounts, dtype=float)
     if how == "mean":
         return float(np.average(values, weights=weights))
-    low, high = bootstrap_interval(
-        lambda chosen: float(np.average(values[chosen], weights=weights[chosen])) if weights[chosen].any() else np.nan,
-        [row["group"] for row in rows],
-    )
+    low, high = mean_interval(values, weights, [row["group"] for row in rows], least=LEAST.get(name, 0.0))
     return low if how == "low" else high
 
 
@@ -105,8 +105,8 @@ def fault_of(page: Any, name: str) -> str | None:
             if "error" in source:  # the reward may have been fitted anew between the two answers
                 return f"{name} is derived from {part}; the server says: {source['error']}"
             assert source["name"] == part
-    elif combined(answer["how"], rows) != pytest.approx(value):
-        return f"{name} is {value}; its {len(rows)} rows come to {combined(answer['how'], rows)}"
+    elif combined(name, answer["how"], rows) != pytest.approx(value):
+        return f"{name} is {value}; its {len(rows)} rows come to {combined(name, answer['how'], rows)}"
     wrong = [text for text in texts if not says(text, value)]
     return f"{name} is {value}; the page says {wrong}" if wrong else None
 

@@ -52,10 +52,12 @@ def test_heads_agree_where_the_judgments_tell_and_disagree_where_they_do_not() -
     assert bootstrap_heads(answers, groups, 1.0, 0, seed=1).shape == (0, 4)
 
 
-def test_one_group_gives_every_head_the_same_judgments() -> None:
-    answers = Answers.of(np.ones((3, 1)), np.array([0, 0, 2]))
-    heads = bootstrap_heads(answers, ["a"] * 3, 1.0, 3, seed=0)
-    assert heads == pytest.approx(np.full((3, 1), fit(answers, 1.0).mean[0]))
+@pytest.mark.parametrize("prompts", [1, 2, 3])
+def test_heads_of_few_prompts_differ_for_single_judgments_are_drawn(prompts: int) -> None:
+    draw = np.random.default_rng(0)
+    answers = Answers.of(draw.normal(size=(24, 2)), draw.choice([0, 2], size=24))
+    heads = bootstrap_heads(answers, [str(number % prompts) for number in range(24)], 1.0, 5, seed=0)
+    assert (heads.std(0) > 0.05).all() and len(np.unique(heads[:, 0])) == 5
 
 
 def posterior(members: int = 3, pairs: int = 200) -> tuple[RewardPosterior, np.ndarray]:

@@ -5,7 +5,8 @@ import json
 import numpy as np
 import pytest
 
-from reward_training.human_ceiling import Said, best_accuracy, human_ceiling, most_accuracy
+from reward_training.human_ceiling import Said, best_accuracy, human_ceiling, most_accuracy, said_of
+from reward_training.records import Pair, Text
 
 
 def test_the_ceiling_of_known_beta_distributions() -> None:
@@ -62,3 +63,14 @@ def test_without_a_pair_that_two_people_judged_there_is_no_ceiling(votes) -> Non
 def test_people_who_always_contradict_one_another_leave_a_coin() -> None:
     report = human_ceiling([Said(str(p), str(p), who, who == "a") for p in range(5) for who in "ab"])
     assert (report["agreement"], report["ceiling"], report["least"], report["most"]) == (0.0, 0.5, 0.5, 0.5)
+
+
+def test_a_pair_is_the_same_whichever_way_round_it_was_asked() -> None:
+    """Ann was asked (a, b) and took a; bo was asked (b, a): he took a of some pairs and b of the others."""
+    pairs = []
+    for number in range(20):
+        one, other = Text([], f"{number} a"), Text([], f"{number} b")
+        pairs.append(Pair(one, other, "first", str(number), False, annotator="ann"))
+        pairs.append(Pair(other, one, "second" if number < 15 else "first", str(number), False, annotator="bo"))
+    report = human_ceiling(said_of(pairs))
+    assert (report["pairs"], report["agreement"]) == (20, 0.75)

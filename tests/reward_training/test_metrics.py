@@ -13,7 +13,6 @@ from reward_training.metrics import (
     Readings,
     Resamples,
     accuracy,
-    bootstrap_interval,
     by_slice,
     evaluate,
     hits,
@@ -47,11 +46,9 @@ def test_accuracy_counts_decided_pairs_and_an_exact_tie_of_rewards_half() -> Non
 def test_the_bootstrap_draws_whole_prompts() -> None:
     """Ten copies of each of 20 prompts say no more than one copy."""
     values = np.tile(np.arange(20) % 2, 10).astype(float)
-    groups = [str(index % 20) for index in range(200)]
-    low, high = bootstrap_interval(lambda rows: float(values[rows].mean()), groups)
+    low, high = Resamples([str(index % 20) for index in range(200)]).ratio_interval(values, np.ones(200))
     assert low == pytest.approx(0.28, abs=0.06)
     assert high == pytest.approx(0.72, abs=0.06)
-    assert Resamples(groups).ratio_interval(values, np.ones(200)) == pytest.approx((low, high))
 
 
 def test_sums_over_draws_are_those_of_the_plain_bootstrap() -> None:
@@ -59,11 +56,14 @@ def test_sums_over_draws_are_those_of_the_plain_bootstrap() -> None:
     draw = np.random.default_rng(1)
     groups = [str(one) for one in draw.integers(9, size=40)]
     amounts, weights = draw.normal(size=40), np.isin(groups, ["3", "5"]).astype(float)
-    plain = bootstrap_interval(
-        lambda rows: float((amounts * weights)[rows].sum() / weights[rows].sum()) if weights[rows].any() else np.nan,
-        groups,
-    )
-    assert Resamples(groups).ratio_interval(amounts * weights, weights) == pytest.approx(plain)
+    members = [np.flatnonzero(np.array(groups) == name) for name in dict.fromkeys(groups)]
+    generator, plain = np.random.default_rng(0), []
+    for _ in range(RESAMPLES):
+        rows = np.concatenate([members[one] for one in generator.integers(len(members), size=len(members))])
+        if weights[rows].any():
+            plain.append((amounts * weights)[rows].sum() / weights[rows].sum())
+    ends = np.quantile(plain, [0.025, 0.975])
+    assert Resamples(groups).ratio_interval(amounts * weights, weights) == pytest.approx(tuple(ends))
 
 
 def test_one_group_with_weight_has_no_interval_and_all_alike_is_not_certain() -> None:

@@ -110,6 +110,12 @@ def test_a_module_reads_as_we_do_where_turns_end_by_another_token_and_no_system_
     assert found == pytest.approx(model.score(read), abs=1e-4)
 
 
+def test_a_prompt_without_messages_is_refused_in_words(model: RewardModel, tmp_path: Path) -> None:
+    write_module(model, tmp_path, system_prompt=None)
+    with pytest.raises(ValueError, match="A prompt has no messages: give a text, or at least one"):
+        Reward(tmp_path)([[]], ["x"])
+
+
 def test_what_is_written_names_theta_and_tokenizer_as_older_programs_do(tmp_path: Path) -> None:
     base = fresh_tiny()
     base.network.config.rope_parameters["rope_theta"] = 5e5

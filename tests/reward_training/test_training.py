@@ -425,6 +425,38 @@ def test_both_bad_pulls_below_the_reference_samples_through_head_and_adapter(
     assert plain > 0 and gap(2.0) < plain / 2
 
 
+def test_answers_that_contradict_one_another_leave_scores_as_they_are(base: LanguageModel, tmp_path: Path) -> None:
+    """The head is 0: divided by what is left of its spread, doubt came to twenty million."""
+    draw = np.random.default_rng(8)
+    texts = [text(draw, place % 4) for place in range(12)]
+    told = list(zip(texts[::2], texts[1::2], strict=True)) * 2
+    pairs = [
+        Pair(first, second, "first" if place < 6 else "second", str(place % 6), False)
+        for place, (first, second) in enumerate(told)
+    ]
+    pairs = [replace(pair, criteria={"kind": pair.outcome}) for pair in pairs]
+    reference = [text(draw, 1) for _ in range(8)]
+    trained = train(base, pairs, reference, SETTINGS, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    assert (trained.model.sd, trained.report["reference_sd"], trained.report["reference_varies"]) == (1.0, 1.0, False)
+    assert trained.criteria.sd == 1.0
+    trained.save(tmp_path)
+    cautious = scorer(trained.model, tmp_path, "head", 1.0)(reference)
+    assert max(map(abs, trained.model.score(reference))) < 1e-3 and max(map(abs, cautious)) < 100
+
+
+def test_the_prior_of_the_posterior_is_the_one_of_the_fit_with_what_both_bad_says(
+    base: LanguageModel, tmp_path: Path
+) -> None:
+    """A pair that is both bad weighs a quarter for each text besides: 1.5 in place of 1."""
+    draw = np.random.default_rng(8)
+    settings = SETTINGS.model_copy(update={"epochs": 0, "annotators": AnnotatorSettings(enabled=False)})
+    pairs = [Pair(text(draw, 3), text(draw, 0), "tie", str(place), False, both_bad=True) for place in range(12)]
+    reference = [text(draw, 1) for _ in range(8)]
+    trained = train(base, pairs, reference, settings, checkpoint_folder=tmp_path, on_step=lambda _: None)
+    ridge = trained.report["head_l2"] * trained.model.width * trained.report["temperature"] ** 2
+    assert trained.posterior.posterior.precision == pytest.approx(1.5 * 12 * ridge)
+
+
 def with_losses_that_are_no_number(monkeypatch: pytest.MonkeyPatch, steps: Sequence[int]) -> list[bool]:
     """Some steps (0, 1, ...) of the adapter have such a loss; which of them changed the adapter, step by step."""
     real, changed = fine_tuning._step, list[bool]()

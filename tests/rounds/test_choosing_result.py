@@ -36,13 +36,13 @@ def chosen(db: Database, made: list[int]) -> None:
 
 def test_what_teaches_the_taste_beats_what_teaches_its_opposite(db, monkeypatch):
     groups: list[list[str]] = []
-    interval = choosing_result.bootstrap_interval
+    interval = choosing_result.mean_interval
 
-    def looked_at(figure, own):
+    def looked_at(amounts, weights, own, **least):
         groups.append(own)
-        return interval(figure, own)
+        return interval(amounts, weights, own, **least)
 
-    monkeypatch.setattr(choosing_result, "bootstrap_interval", looked_at)
+    monkeypatch.setattr(choosing_result, "mean_interval", looked_at)
     made = featured_study.fill(db, 60)
     hold_out(db, 30)
     featured_study.keep_features(db)
@@ -61,7 +61,7 @@ def test_what_teaches_the_taste_beats_what_teaches_its_opposite(db, monkeypatch)
     assert choosing_result.compare(db)["pairs"] == 26, "what was picked is no sample to measure on"
 
 
-def test_nothing_is_said_without_chosen_pairs_or_with_too_few(db):
+def test_nothing_is_said_without_chosen_pairs_or_with_too_few(db, monkeypatch):
     made = featured_study.fill(db, 45)
     featured_study.keep_features(db)
     for one in made:
@@ -72,6 +72,10 @@ def test_nothing_is_said_without_chosen_pairs_or_with_too_few(db):
     hold_out(db, 30)
     featured_study.keep_features(db)
     assert choosing_result.compare(db)["judgments"] == 22
+    assert 0 < choosing_result.compare(db)["high"] < 1
+    with monkeypatch.context() as patch:
+        patch.setattr(choosing_result, "mean_interval", lambda *_, **__: (None, None))
+        assert choosing_result.compare(db) is None, "held-out pairs of one prompt have no interval"
     db.execute("UPDATE comparisons SET chosen_by = 'random' WHERE id = ?", [made[0]])
     db.execute("UPDATE comparisons SET chosen_by = 'random' WHERE id = ?", [made[1]])
     db.execute("UPDATE comparisons SET chosen_by = 'random' WHERE id = ?", [made[2]])

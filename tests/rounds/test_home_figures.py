@@ -1,12 +1,15 @@
 """Every figure of Home adds up from its rows, page by page, or from the figures that it is derived from."""
 
 from collections.abc import Iterator
+from types import SimpleNamespace
 
 import pytest
 
+import featured_study
 import figured_study
 import home_walk
-from feedback_store import annotators, questions
+from feedback_store import annotators, comparisons, questions
+from feedback_store.comparisons import NewComparison
 from feedback_store.database import Database
 from feedback_store.errors import InvalidInput
 from reward_training.human_ceiling import best_accuracy
@@ -43,7 +46,7 @@ def test_every_figure_with_rows_adds_up_from_them(db):
     for figure in with_rows:
         rows = all_rows(figure)
         assert [row["id"] for row in rows] == sorted({row["id"] for row in rows}), figure.name
-        assert home_walk.combined(figure.how, rows) == pytest.approx(figure.value), figure.name
+        assert home_walk.combined(figure.name, figure.how, rows) == pytest.approx(figure.value), figure.name
         assert {"kind", "number", "text"} <= set.union(set(), *map(set, rows)) if rows else figure.value == 0
 
 
@@ -103,7 +106,7 @@ def test_an_empty_study_has_figures_too(tmp_path):
         figures = known(db)
         assert figures["judgments.all"].value == 0
         assert all_rows(figures["judgments.all"]) == []
-        assert home_walk.combined("latest", all_rows(figures["round"])) == figures["round"].value == 1
+        assert home_walk.combined("round", "latest", all_rows(figures["round"])) == figures["round"].value == 1
 
 
 def test_what_is_said_of_the_next_step_names_figures_that_there_are(db):
@@ -117,3 +120,23 @@ def test_the_best_and_the_worst_of_eight(db):
     for one in shown:
         assert one["best"]["score"] > one["worst"]["score"]
         assert one["best"]["text"].startswith("Sample")
+
+
+TASTES = [1, 1, 1, 1, 1, -1]  # of bob, by pair
+
+
+def test_two_people_agree_on_a_pair_whichever_way_round_and_in_whichever_comparison_it_was_asked(tmp_path, monkeypatch):
+    with studies.open_or_create(tmp_path / "asked", base="tiny:", create=True, refill=False) as db:
+        first = featured_study.fill(db, 6)
+        again = []
+        for number, one in enumerate(first):
+            found = comparisons.get(db, one)
+            ids = list(found.completion_ids)
+            turned = ids[::-1] if number % 2 else ids
+            again += comparisons.add(db, [NewComparison(found.prompt_id, turned)])
+        told = [featured_study.judge(db, one, "ann") for one in first]
+        told += [featured_study.judge(db, one, "bob", likes=likes) for one, likes in zip(again, TASTES, strict=True)]
+        monkeypatch.setattr(home_figures.run_records, "judgments_of", lambda *_: told)
+        rows = home_figures._agreements(db, SimpleNamespace(run_id=1))
+    assert [row["amount"] for row in rows] == [1.0] * 5 + [0.0]
+    assert [row["number"] for row in rows] == first, "the comparison in which it was asked first"

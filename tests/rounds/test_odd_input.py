@@ -9,8 +9,9 @@ from pathlib import Path
 import pytest
 import torch
 
-from feedback_store import policies, prompts, reward_models, run_records, runs
+from feedback_store import annotators, judgments, policies, prompts, reward_models, run_records, runs
 from feedback_store.database import Database
+from feedback_store.judgments import NewJudgment
 from feedback_store.prompts import NewPrompt, from_text
 from language_models import adapters
 from language_models.layers import UnknownLayers
@@ -170,3 +171,19 @@ def test_a_reward_model_that_is_retrained_meanwhile_is_not_taken_up_by_the_run(t
     assert run.ended_at > runs.get(db, newer.id).ended_at
     assert run.result["reward_model"] == "reward-1"
     assert policies.by_name(db, run.result["policy"]).metrics["reward_model"] == "reward-1"
+
+
+def test_people_who_say_the_opposite_of_each_other_are_told_that_it_decides_nothing(tmp_path):
+    db, worker = begun(tmp_path / "study")
+    done(db, worker, start_run(db, "sample", pairs=8))
+    judge_everything(db, len)
+    db.execute("UPDATE comparisons SET overlap = 2")
+    other = annotators.ensure(db, "bob", "simulated").id
+    for one in judgments.live(db):
+        turned = [3 - rank for rank in one.ranks] if sorted(one.ranks) == [1, 2] else one.ranks
+        judgments.submit(db, NewJudgment(one.comparison_id, other, turned, one.shown, f"bob-{one.comparison_id:08}"))
+    run = done(db, worker, start_run(db, "train-reward", reward__epochs=0, reward__annotators__enabled=False))
+    metrics = reward_models.latest(db).metrics
+    assert (run.status, metrics["reference_sd"], metrics["reference_varies"]) == ("succeeded", 1.0, False)
+    said = " ".join(line.text for line in run_records.logs(db, run.id))
+    assert "the answers contradict one another or are ties" in said and "left as they are" in said

@@ -4,6 +4,7 @@ import hashlib
 
 import pytest
 
+from reward_training.composite import Composite, Part
 from reward_training.reward_function import RewardFunctionError
 from rounds import own_functions
 
@@ -72,3 +73,51 @@ def test_an_own_function_cannot_change_what_others_read(folder):
     texts, prompts = ["a"], [[{"role": "user", "content": "Why?"}]]
     own_functions.load(folder, "own:rude", {}).function(prompts, texts)
     assert (texts, prompts) == (["a"], [[{"role": "user", "content": "Why?"}]])
+
+
+def test_a_class_may_be_a_dataclass_whose_annotations_are_strings(folder):
+    (folder / "data.py").write_text(
+        "from __future__ import annotations\nfrom dataclasses import dataclass\n\n@dataclass\nclass Reward:\n"
+        "    weight: float = 1.0\n    def __call__(self, prompts, texts):\n"
+        "        return [self.weight for _ in texts]\n"
+    )
+    assert own_functions.load(folder, "own:data", {"weight": 2.0}).function(PROMPTS, ["a"]) == [2.0]
+
+
+@pytest.mark.parametrize(
+    ("languages", "words"),
+    [
+        ("'en'", r"LANGUAGES of own:told is 'en'; it has to be a tuple or list of language codes, such as \('en',\)"),
+        ("None", "LANGUAGES of own:told is None; it has to be a tuple or list"),
+        ("('en', 3)", r"is \('en', 3\); it has to be"),
+        ("('english', 'zh')", "LANGUAGES of own:told has english; languages that are told apart are ace, af"),
+        ("()", "LANGUAGES of own:told is empty"),
+    ],
+)
+def test_languages_that_are_none_are_refused_before_every_text_counts_as_neutral(folder, languages, words):
+    (folder / "told.py").write_text(f"LANGUAGES = {languages}\n{PLAIN}")
+    with pytest.raises(RewardFunctionError, match=words):
+        own_functions.load(folder, "own:told", {})
+
+
+@pytest.mark.parametrize(
+    ("code", "words"),
+    [
+        ("for text in texts:\n        yield 1 / 0", "own:odd raised ZeroDivisionError: division by zero"),
+        ("raise SystemExit('no key')", "own:odd raised SystemExit: no key"),
+        ("return [10 ** 400]", r"own:odd gave 1000+\.\.\. for the completion 'a'; a score has to be a finite number"),
+        ("return [10 ** 5000]", "own:odd gave a value of type int that is too long to be shown for the completion 'a'"),
+        ("return 3", "own:odd gave 3; it has to give a list, one number for each completion"),
+    ],
+)
+def test_what_a_function_does_amiss_is_said_with_its_name(folder, code, words):
+    (folder / "odd.py").write_text(f"def reward(prompts, texts):\n    {code}\n")
+    function = own_functions.load(folder, "own:odd", {}).function
+    with pytest.raises(RewardFunctionError, match=words):
+        Composite([Part("own:odd", 1.0, function)], lambda _: None).scored(PROMPTS, ["a"])
+
+
+def test_a_file_that_ends_the_process_is_said_to_do_so(folder):
+    (folder / "exits.py").write_text("raise SystemExit(3)\n")
+    with pytest.raises(RewardFunctionError, match="own:exits cannot be loaded: SystemExit: 3"):
+        own_functions.load(folder, "own:exits", {})

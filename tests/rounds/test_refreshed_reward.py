@@ -1,5 +1,6 @@
 """The refreshed reward follows the judgments one by one, and is what it would be if made from rows."""
 
+import json
 from collections.abc import Iterator
 from types import SimpleNamespace
 
@@ -7,8 +8,9 @@ import numpy as np
 import pytest
 
 import featured_study
-from feedback_store import annotators, completions, exclusions, judgments, newest_judgments
+from feedback_store import annotators, completions, exchange, exclusions, judgments, newest_judgments, withdrawal
 from feedback_store.database import Database
+from feedback_store.judgments import NewJudgment
 from rounds import home_figures, latest_taste, people_figures, refreshed_reward, studies, verbs
 from rounds.refreshed_reward import Absorber, Follower, Refreshed
 from rounds.refreshing import Refreshing
@@ -202,6 +204,92 @@ def test_what_changes_while_people_judge_is_heard_of(db):
     featured_study.judge(db, made[27])
     follower.look()
     assert (len(follower.current.judgments), follower.current.missing) == (23, 0)
+
+
+@pytest.mark.parametrize("contradicting", [True, False])
+def test_answers_that_decide_nothing_leave_scores_of_a_size_that_can_be_read(db, contradicting):
+    """Only ties, or two people who say the opposite of each other: 0, give or take what was expected before."""
+    made = featured_study.fill(db, 30)
+    featured_study.keep_features(db)
+    db.execute("UPDATE comparisons SET overlap = 2")
+    for one in made[:25]:
+        if contradicting:
+            featured_study.judge(db, one)
+            featured_study.judge(db, one, "bob", likes=-1)
+        else:
+            tied = NewJudgment(one, annotators.ensure(db, "ann").id, [1, 1], [0, 1], f"tie-{one:08}")
+            judgments.submit(db, tied)
+    judged = [f"{'x' * place} a" for place in range(9)]
+    scores, deviations = refreshed_now(db).scores([featured_study.vector(text) for text in judged])
+    assert scores == pytest.approx(np.zeros(9), abs=1e-4)
+    assert deviations.min() > 0.1 and deviations.max() < 5
+
+
+def test_who_withdraws_is_forgotten_and_who_comes_back_counts_whoever_noticed(db):
+    """Without a word from the page, as where another process did it, and with an answer before the next look."""
+    made = featured_study.fill(db, 30)
+    featured_study.keep_features(db)
+    thread, follower = Refreshing(db), Absorber(db)
+    for place, one in enumerate(made[:28]):
+        featured_study.judge(db, one, "bob" if place % 4 == 0 else "ann")
+    thread.look()
+    follower.start()
+    bob = annotators.ensure(db, "bob").id
+    withdrawal.withdraw(db, bob, by="bob")
+    thread.look()
+    assert len(thread.current.judgments) == len(follower.catch_up().judgments) == 21
+    withdrawal.come_back(db, bob, by="bob")
+    featured_study.judge(db, made[28])
+    thread.look()
+    found = follower.catch_up()
+    assert len(thread.current.judgments) == len(found.judgments) == 29
+    assert score(found, HELD_OUT_SAMPLES) == pytest.approx(score(refreshed_now(db), HELD_OUT_SAMPLES))
+
+
+def test_an_import_that_is_taken_back_is_noticed_though_somebody_judges_before_the_next_look(db, tmp_path):
+    made = featured_study.fill(db, 24)
+    rows = [
+        {"prompt": f"Imported {n}?", "split": "train", "completions": [{"text": f"{n} xx"}, {"text": f"{n} x"}]}
+        | {"judgments": [{"annotator": "them", "ranks": [1, 2], "shown": [0, 1]}]}
+        for n in range(7)
+    ]
+    path = tmp_path / "brought.jsonl"
+    path.write_text("\n".join(map(json.dumps, rows)))
+    exchange.import_file(db, path, "comparisons")
+    featured_study.keep_features(db)
+    for one in made[:20]:
+        featured_study.judge(db, one)
+    thread = Refreshing(db)
+    thread.look()
+    assert len(thread.current.judgments) == 27
+    exchange.undo_import(db, path)
+    featured_study.judge(db, made[20])
+    thread.look()
+    assert len(thread.current.judgments) == 21
+    exchange.import_file(db, path, "comparisons")
+    featured_study.judge(db, made[21])
+    thread.look()
+    assert len(thread.current.judgments) == 29
+
+
+def test_a_judgment_that_is_stored_while_all_is_read_counts_once(db, monkeypatch):
+    made = featured_study.fill(db, 24)
+    featured_study.keep_features(db)
+    for one in made[:22]:
+        featured_study.judge(db, one)
+    latest = newest_judgments.latest
+
+    def then_judged(read):
+        found = latest(read)
+        featured_study.judge(db, made[22])
+        return found
+
+    with monkeypatch.context() as patch:
+        absorber = Absorber(db)
+        patch.setattr(newest_judgments, "latest", then_judged)
+        assert len(absorber.start().judgments) == 22
+    assert len(absorber.catch_up().judgments) == 23
+    assert [len(pairs) for pairs in absorber._kept.values()] == [1] * 23
 
 
 def test_chance_chooses_until_fifty_judgments_are_there(db):

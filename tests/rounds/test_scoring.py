@@ -6,6 +6,8 @@ from pathlib import Path
 from types import SimpleNamespace
 from typing import Any
 
+import pytest
+
 from reward_training.human_ceiling import human_ceiling, said_of
 from rounds.kinds import score
 from rounds.kinds.score import judged_pairs, texts_of
@@ -56,3 +58,43 @@ def test_lines_of_one_prompt_are_one_group_and_people_on_the_same_texts_meet() -
     pairs = [pair for _, line, texts in rows for pair in judged_pairs(line, texts)]
     assert len({pair.group for pair in pairs}) == 2
     assert human_ceiling(said_of(pairs))["pairs"] == 3
+
+
+class Cancelled(Exception):
+    """The run was cancelled."""
+
+
+def test_a_run_that_is_cancelled_reads_no_text_before_it_looks(tmp_path, monkeypatch) -> None:
+    """Texts are counted and read some at a time: 100,000 were tokenised for half a minute first."""
+    looks: list[int] = []
+
+    class Model:
+        tokens_per_text = 10
+
+        def read_in_part(self, texts: list) -> int:
+            assert looks and len(texts) <= score.BATCH, "it was looked whether the work is still wanted"
+            return len(texts)
+
+        def all_features(self, texts: list) -> list:
+            return []
+
+        def score_features(self, features: list) -> list:
+            return [0.0] * score.BATCH
+
+        def standard(self, features: list) -> list:
+            return features
+
+    def between_steps(phase: str, *, step: int, steps: int) -> None:
+        looks.append(step)
+        if step:
+            raise Cancelled
+
+    lines = [(number, {}, [SimpleNamespace()]) for number in range(3 * score.BATCH)]
+    monkeypatch.setattr(score, "_read", lambda _: (lines, []))
+    models = SimpleNamespace(
+        reward_row=lambda _: SimpleNamespace(folder="r"), reward=lambda _: Model(), folder=lambda _: tmp_path
+    )
+    context = SimpleNamespace(settings=SimpleNamespace(reward_model=None), models=models, between_steps=between_steps)
+    with pytest.raises(Cancelled):
+        score.run(context)
+    assert looks == [0, score.BATCH]

@@ -9,6 +9,7 @@ import accounts_at_hand
 from feedback_store import annotators, audit, consents, information_texts, people_listing, sessions
 from feedback_store.database import Database
 from ui.web import passwords
+from ui.web.study import StudyAtHand
 from web_studies import judge_all
 
 AsRole = Callable[[str], TestClient]
@@ -113,8 +114,10 @@ def test_i_say_which_languages_i_read_and_keep_tags_and_quota(study: Database, a
     assert annotators.get(study, person.id).languages == ["zh", "en"]
 
 
-def test_whoever_withdraws_reads_what_became_of_it_and_may_come_back(study: Database, as_role: AsRole):
+def test_whoever_withdraws_reads_what_became_of_it_and_may_come_back(study: Database, as_role: AsRole, monkeypatch):
     information_texts.add(study, "Your answers train a model.")
+    told: list[StudyAtHand] = []
+    monkeypatch.setattr(StudyAtHand, "people_changed", lambda study: told.append(study))
     client = as_role("annotator")
     assert client.get("/api/me/withdrawal").json() == {"at": None}
     assert client.post("/api/consent", json={"version": 1}).status_code == 200
@@ -122,7 +125,7 @@ def test_whoever_withdraws_reads_what_became_of_it_and_may_come_back(study: Data
     judge_all(study, "annotator")
 
     became = client.post("/api/me/withdraw", json={"person": key_of(client)}).json()
-    assert became["at"]
+    assert became["at"] and len(told) == 1, "the figures and the taste are made anew"
     assert (became["reward_models"], became["policies"], became["old_copies"]) == ([], [], 0)
     assert client.get("/api/me/withdrawal").json()["at"] == became["at"]
     page = client.get("/api/me/page").json()
@@ -130,7 +133,7 @@ def test_whoever_withdraws_reads_what_became_of_it_and_may_come_back(study: Data
 
     assert client.post("/api/consent", json={"version": 1}).status_code == 200
     page = client.get("/api/me/page").json()
-    assert (page["withdrawn"], page["agreed"]["version"]) == (False, 1)
+    assert (page["withdrawn"], page["agreed"]["version"], len(told)) == (False, 1, 2)
     acts = [entry.action for entry in audit.listing(study)]
     assert acts.index("come back") < acts.index("withdraw")
 

@@ -94,5 +94,7 @@ def information(request: Request, who: Annotator, language: LanguageCode = "en")
 @router.post("/consent")
 def agree(request: Request, who: Annotator, body: ConsentBody) -> dict[str, Any]:
     """Agree to a version of that text; who withdrew takes part again."""
-    annotating.agree(study_of(request).db, who.annotator_id, body.version)
+    study = study_of(request)
+    if annotating.agree(study.db, who.annotator_id, body.version):
+        study.people_changed()
     return {"agreed": True}

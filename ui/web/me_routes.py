@@ -140,7 +140,10 @@ def choose_languages(request: Request, person: Annotator, body: LanguagesBody) -
 def withdraw(request: Request, person: Annotator, body: PersonBody) -> dict[str, Any]:
     """Leave the study; coming back is agreeing anew (POST /api/consent)."""
     require_same_person(person, body.person)
-    return _became(withdrawal.withdraw(study_of(request).db, person.annotator_id, by=actor(person)))
+    study = study_of(request)
+    became = withdrawal.withdraw(study.db, person.annotator_id, by=actor(person))
+    study.people_changed()
+    return _became(became)
 
 
 @router.get("/me/withdrawal")
