@@ -9,6 +9,7 @@ from typing import Any
 import accounts_at_hand
 import malformed_requests
 import raw_http
+from feedback_store import pseudonyms
 from feedback_store.accounts import ROLES, Role
 from feedback_store.database import Database
 from malformed_requests import Request
@@ -48,6 +49,7 @@ class Senders:
         self.cookie_name = cookie_name
         self.people = people
         self.cookies = {role: self.cookie(role) for role in self.things}
+        pseudonyms.secret_key(db)  # made and marked on first need, by a wrong password too
         studies.change_settings(db, by="test", paused=True)  # nobody is handed out anything more
 
     def cookie(self, role: Role | None) -> bytes:

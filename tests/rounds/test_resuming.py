@@ -386,7 +386,10 @@ def test_a_policy_that_is_the_one_it_started_from_is_told(
         patch.setattr(iterations, "readings_of", of_entropy(2.0, 0.1))
         worker.work(until_idle=True)
     said = [line.text for line in run_records.logs(db, run.id) if line.level == "warning"]
-    assert any(f"is past a limit or clearly worse on held-out prompts than {start.name}" in text for text in said)
+    assert any(
+        f"No later policy than {start.name}, which this run started from, is within the limits:" in text
+        for text in said
+    )
 
 
 @pytest.mark.parametrize(("asked", "computes"), [("auto", False), ("off", False), ("on", True)])
