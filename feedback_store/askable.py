@@ -9,7 +9,7 @@ from collections.abc import Sequence
 from typing import Any, Literal
 
 from feedback_store.annotators import Annotator
-from feedback_store.check_answers import IN_USE
+from feedback_store.check_answers import IN_USE, NEVER_RANKED
 from feedback_store.database import Database, Row
 from feedback_store.drawing import Asking
 
@@ -28,18 +28,14 @@ _ASKED = f"({_ANSWERED} OR {_HELD})"
 # As the partial indexes say it. Check questions and repeats come by their shares.
 _LACKS_ANSWERS = "c.answers < c.overlap AND c.withdrawn = 0 AND c.purpose <> 'check' AND c.purpose <> 'repeat'"
 # Of an evaluation that was unsealed no answer counts any more: only who held a pair then is still asked it.
-_NOT_OVER = (
+NOT_OVER = (
     "(c.purpose <> 'evaluation' OR NOT EXISTS (SELECT 1 FROM evaluation_pairs e JOIN evaluations v"
     " ON v.id = e.evaluation_id WHERE e.comparison_id = c.id AND v.unsealed_at IS NOT NULL))"
 )
-OPEN = f"{_LACKS_ANSWERS} AND {_NOT_OVER}"
+OPEN = f"{_LACKS_ANSWERS} AND {NOT_OVER}"
 # Neither what a lead has to look at first, nor what another person alone is asked.
 _FOR_PERSON = "c.held_back = 0 AND (c.reserved_for IS NULL OR c.reserved_for = :annotator)"
 NOT_ANSWERED = "NOT " + _ANSWERED.format(id="c.id")
-NEVER_RANKED = (
-    "NOT EXISTS (SELECT 1 FROM judgments r WHERE r.annotator_id = :annotator AND r.comparison_id = c.id"
-    " AND r.ranks NOT NULL)"
-)
 NOT_HELD = "NOT " + _HELD.format(id="c.id")
 # Leases in force and answers together stay within the overlap.
 ROOM = (

@@ -9,6 +9,7 @@ from collections import Counter
 from typing import Any
 
 from feedback_store import clock
+from feedback_store.askable import NOT_OVER
 from feedback_store.database import Database
 
 TEXT_CHARACTERS = 200
@@ -20,7 +21,7 @@ _ALL_LEASED = """c.held_back = 0 AND (SELECT COUNT(*) FROM assignments a WHERE a
 STATES = {
     "judged": f"{_TALLIED} AND c.answers >= c.overlap",
     "leased": f"{_TALLIED} AND c.answers < c.overlap AND {_ALL_LEASED}",
-    "ready": f"{_TALLIED} AND c.answers < c.overlap AND c.held_back = 0 AND NOT ({_ALL_LEASED})",
+    "ready": f"{_TALLIED} AND c.answers < c.overlap AND c.held_back = 0 AND NOT ({_ALL_LEASED}) AND {NOT_OVER}",
 }
 """What makes a comparison one of each state of comparisons.counts."""
 

@@ -18,6 +18,11 @@ FIRST = (
     f" AND f.comparison_id = j.comparison_id AND f.id < j.id AND f.ranks NOT NULL AND {_STANDS.format(id='f.id')}))"
 )
 """A judgment `j` is the first by which its author ranked the comparison, also where it was changed or undone since."""
+NEVER_RANKED = (
+    "NOT EXISTS (SELECT 1 FROM judgments r WHERE r.annotator_id = :annotator AND r.comparison_id = c.id"
+    f" AND r.ranks NOT NULL AND {_STANDS.format(id='r.id')})"
+)
+"""A person (:annotator) has no such answer to the comparison `c`."""
 
 
 def is_right(row: Row) -> bool:

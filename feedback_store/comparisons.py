@@ -13,6 +13,8 @@ from feedback_store.errors import InvalidInput
 
 PURPOSES = ("training", "evaluation", "check", "repeat")
 MOST_CANDIDATES = 9
+PRIORITY_OF_EVALUATIONS = 1_000_000
+"""Above every round's own, now and later, for somebody waits for the result."""
 
 
 @dataclass(frozen=True)
@@ -194,11 +196,11 @@ def counts(db: Database, round_id: int | None = None, now: str | None = None) ->
     and from the leases in force.
 
     Check questions and repeats are not counted: they come on top, by their shares, and are never used up. Neither is
-    what is held back.
+    what is held back, or is of an evaluation that was unsealed and in nobody's hands.
     """
     totals = _tallies(db, round_id)
     taken = _taken(db, round_id, now or clock.now())
-    held = _held_back(db, round_id)
+    held = _held_back(db, round_id) + _over(db, round_id, now or clock.now())
     slices = [
         SliceCount(split, purpose, ready=total - judged - taken[split, purpose] - held[split, purpose],
                    leased=taken[split, purpose], judged=judged)
@@ -224,6 +226,16 @@ HELD_BACK = """
 SELECT split, purpose, COUNT(*) AS comparisons FROM comparisons WHERE held_back = 1 AND withdrawn = 0
   AND answers < overlap AND purpose NOT IN ('check', 'repeat') {of_round} GROUP BY split, purpose"""
 
+# By comparisons_askable, which begins with the highest priority: that of evaluations.
+OVER = """
+SELECT c.split FROM comparisons c
+WHERE c.answers < c.overlap AND c.withdrawn = 0 AND c.purpose <> 'check' AND c.purpose <> 'repeat'
+  AND c.priority >= :of_evaluations AND c.held_back = 0 AND (:round IS NULL OR c.round_id IS NULLIF(:round, 0))
+  AND EXISTS (SELECT 1 FROM evaluation_pairs e JOIN evaluations v ON v.id = e.evaluation_id
+    WHERE e.comparison_id = c.id AND v.unsealed_at IS NOT NULL)
+  AND NOT EXISTS (SELECT 1 FROM assignments a
+    WHERE a.comparison_id = c.id AND a.ended_at IS NULL AND a.expires_at > :now)"""
+
 
 def _tallies(db: Database, round_id: int | None) -> dict[tuple[str, str], tuple[int, int]]:
     rows = db.rows(COUNTED_TALLIES, {"round": round_id})
@@ -243,6 +255,12 @@ def _held_back(db: Database, round_id: int | None) -> Counter[tuple[str, str]]:
     query = HELD_BACK.format(of_round="" if round_id is None else "AND round_id = NULLIF(:round, 0)")
     rows = db.rows(query, {} if round_id is None else {"round": round_id})
     return Counter({(row["split"], row["purpose"]): row["comparisons"] for row in rows})
+
+
+def _over(db: Database, round_id: int | None, now: str) -> Counter[tuple[str, str]]:
+    """How many comparisons of each slice lack answers that nobody is asked for any more; they are few."""
+    rows = db.rows(OVER, {"round": round_id, "now": now, "of_evaluations": PRIORITY_OF_EVALUATIONS})
+    return Counter((row["split"], "evaluation") for row in rows)
 
 
 def recount(db: Database, comparison_id: int) -> None:

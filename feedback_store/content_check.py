@@ -56,9 +56,11 @@ def _is_as_given(row: Row) -> bool:
         given = {name: row[column] for name, column in _COLUMNS.items()}
         given |= {name: json.loads(given[name]) for name in _JSON if given[name] is not None}
         given["both_bad"] = bool(given["both_bad"])
-        # Who named no time got that of the answer's coming; the hash was taken without one.
+        # Who named no time got that of the answer's coming, and who named no version of what is asked that of the
+        # handing out; the hash was taken without.
         times = [row["at"]] if row["import_id"] is not None else [None, row["at"]]
-        return any(judgments.sha256_of_fields({**given, "at": at}) == row["content_sha256"] for at in times)
+        sent = [{**given, "at": at, "asked_id": asked} for at in times for asked in {None, row["asked_id"]}]
+        return any(judgments.sha256_of_fields(one) == row["content_sha256"] for one in sent)
     except (ValueError, RecursionError):  # no JSON any more
         return False
 

@@ -18,7 +18,7 @@ from feedback_store.dataset_card import Licences
 from feedback_store.errands import Errand, Progress
 from feedback_store.exchange_records import ImportReport
 from feedback_store.filters import Filters
-from feedback_store.study_folder import refused
+from feedback_store.study_folder import FULL, refused
 from feedback_store.uploads import Upload
 
 NICENESS = 10
@@ -104,11 +104,10 @@ def main(study: str, errand_id: str) -> None:
         progress = Progress(errand.folder)
         try:
             progress.done(*VERBS[errand.verb](db, errand, progress))
-        except OSError as error:
-            traceback.print_exc()
-            progress.failed(str(refused(error, "The work came to nothing; free some space and begin it again.")))
         except Exception as error:
             traceback.print_exc()
+            if isinstance(error, OSError) and error.errno in FULL:
+                error = refused(error, "The work came to nothing; free some space and begin it again.")
             ours = isinstance(error, ValueError) and type(error).__module__.startswith("feedback_store.")
             unexpected = f"Something went wrong on the server; errands/{errand_id}/log.txt in the study tells more."
             progress.failed(str(error) if ours else unexpected)

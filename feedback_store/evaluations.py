@@ -18,8 +18,6 @@ from feedback_store.preferences import Outcome, outcome
 StopRule = Literal["count", "sequential"]
 Why = Literal["count", "sequential", "exhausted", "early"]
 MOST_SIDES = 8
-PRIORITY = 1_000_000
-"""Of the pairs of an evaluation: above every round's own, now and later, for somebody waits for the result."""
 
 
 @dataclass(frozen=True)
@@ -66,8 +64,8 @@ class Evaluation:
 @dataclass(frozen=True)
 class Progress:
     """What may be told of a sealed evaluation: comparisons made, judgments that decide, comparisons that were skipped,
-    comparisons that can still be asked (what somebody holds is among them), and those that wait for a lead
-    (held_back.py).
+    comparisons that can still be asked (what somebody holds is among them), those that wait for a lead (held_back.py),
+    and those that went with an import that was taken back, and come back with it.
     """
 
     made: int
@@ -75,11 +73,12 @@ class Progress:
     skipped: int
     left: int
     held_back: int
+    taken_back: int = 0
 
     @property
     def used_up(self) -> bool:
         """Whether there were pairs and no answer can come any more."""
-        return self.made > 0 and self.left == 0 and self.held_back == 0
+        return self.made > 0 and self.left == 0 and self.held_back == 0 and self.taken_back == 0
 
 
 @dataclass(frozen=True, slots=True)
@@ -204,7 +203,7 @@ def progress(db: Database, evaluation_id: int) -> Progress:
     assert row is not None
     source = _FROZEN if not get(db, evaluation_id).sealed else _LIVE
     judged = db.value(f"SELECT COUNT(*) {source} AND j.ranks IS NOT NULL", {"evaluation": evaluation_id})
-    return Progress(row["made"], int(judged), row["skipped"] or 0, row["open"] or 0, row["held"] or 0)
+    return Progress(row["made"], int(judged), row["skipped"] or 0, row["open"] or 0, row["held"] or 0, row["gone"] or 0)
 
 
 def judged(db: Database, evaluation_id: int) -> list[Judged]:
@@ -288,7 +287,8 @@ JOIN prompts p ON p.id = c.prompt_id ORDER BY j.id"""
 _PROGRESS = """
 SELECT COUNT(*) AS made, SUM(c.answers > 0 AND c.decided = 0) AS skipped,
   SUM(c.answers < c.overlap AND c.withdrawn = 0 AND c.held_back = 0) AS open,
-  SUM(c.answers < c.overlap AND c.withdrawn = 0 AND c.held_back = 1) AS held
+  SUM(c.answers < c.overlap AND c.withdrawn = 0 AND c.held_back = 1) AS held,
+  SUM(c.withdrawn = 1 AND c.held_back = 0) AS gone
 FROM evaluation_pairs e JOIN comparisons c ON c.id = e.comparison_id WHERE e.evaluation_id = :evaluation"""
 # What somebody holds right now stays until the next evaluation ends: the answer is kept, though it came too late to
 # count. Nobody else is asked it (askable.OPEN).
@@ -297,7 +297,10 @@ id IN (SELECT comparison_id FROM evaluation_pairs e JOIN evaluations v ON v.id =
     WHERE v.unsealed_at IS NOT NULL)
   AND NOT EXISTS (SELECT 1 FROM assignments a WHERE a.comparison_id = comparisons.id
     AND a.ended_at IS NULL AND a.expires_at > :now)"""
-_WITHDRAW = f"UPDATE comparisons SET withdrawn = 1 WHERE answers = 0 AND withdrawn = 0 AND {_OVER}"
+# A pair whose answer counted, and was undone since, stays as well: what counted then counts.
+_COUNTED = "SELECT j.comparison_id FROM evaluation_judgments s JOIN judgments j ON j.id = s.judgment_id"
+_WITHDRAW = f"""
+UPDATE comparisons SET withdrawn = 1 WHERE answers = 0 AND withdrawn = 0 AND id NOT IN ({_COUNTED}) AND {_OVER}"""
 _CLOSE = f"UPDATE comparisons SET overlap = answers WHERE answers > 0 AND answers < overlap AND {_OVER}"
 
 

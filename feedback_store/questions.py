@@ -10,7 +10,7 @@ from collections.abc import Iterator, Sequence
 from dataclasses import dataclass
 from typing import Any, Literal
 
-from feedback_store import annotators, askable, clock, drawing, qualifying, repeats
+from feedback_store import annotators, askable, check_answers, clock, drawing, qualifying, repeats
 from feedback_store.annotators import Annotator
 from feedback_store.database import Database, Row
 from feedback_store.drawing import Asking
@@ -298,7 +298,7 @@ HELD = f"""
 SELECT {askable.COLUMNS}, a.id AS assignment_id, a.shown, a.expires_at
 FROM assignments a INDEXED BY assignments_open_by_annotator JOIN comparisons c ON c.id = a.comparison_id
 WHERE a.annotator_id = :annotator AND a.ended_at IS NULL AND c.withdrawn = 0 AND c.held_back = 0
-  AND ({askable.NOT_ANSWERED} OR (c.purpose = 'check' AND {askable.NEVER_RANKED}))
+  AND ({askable.NOT_ANSWERED} OR (c.purpose = 'check' AND {check_answers.NEVER_RANKED}))
   AND (c.purpose = 'check' OR c.answers + (SELECT COUNT(*) FROM assignments o WHERE o.comparison_id = c.id
     AND o.ended_at IS NULL AND o.expires_at > :now AND o.annotator_id <> :annotator) < c.overlap)"""
 

@@ -68,9 +68,12 @@ def require_free_space(folder: Path, size: int, what: str) -> None:
         )
 
 
+FULL = (errno.ENOSPC, errno.EDQUOT)
+
+
 def refused(error: OSError, so: str) -> StoreUnavailable:
     """Return the error to raise where the disk refused a write; `so` says what that means, and what to do."""
-    full = error.errno in (errno.ENOSPC, errno.EDQUOT)
+    full = error.errno in FULL
     reason = "The disk is full" if full else f"The disk refused the write ({error.strerror or error})"
     return StoreUnavailable(f"{reason}. {so}")
 

@@ -9,7 +9,7 @@ from dataclasses import asdict, replace
 from itertools import combinations
 from typing import Any, Literal
 
-from feedback_store import clock, evaluations, judged_policies, person_figures, policies
+from feedback_store import clock, evaluations, judged_policies, newest_judgments, person_figures, policies
 from feedback_store.database import Database
 from feedback_store.evaluations import Evaluation, Judged
 from rounds import stop_rule
@@ -36,8 +36,9 @@ def compute(db: Database) -> dict[str, Any]:
 
 
 def state(db: Database) -> list[int]:
-    """What the figures depend on: the latest judgment, and how many evaluations are unsealed."""
-    return [person_figures.latest_judgment(db), evaluations.count(db, unsealed=True)]
+    """What the figures depend on: the latest judgment, which earlier ones count, how many evaluations are unsealed."""
+    behind = newest_judgments.changes_behind(db)
+    return [person_figures.latest_judgment(db), *behind, evaluations.count(db, unsealed=True)]
 
 
 def results(judged: Sequence[Judged], sides: int, *, looked: bool) -> dict[str, Any]:

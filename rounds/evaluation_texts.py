@@ -16,7 +16,7 @@ from collections.abc import Callable, Iterable, Sequence
 from typing import Any, NamedTuple
 
 from feedback_store import evaluations, policies
-from feedback_store.comparisons import NewComparison
+from feedback_store.comparisons import PRIORITY_OF_EVALUATIONS, NewComparison
 from feedback_store.completions import Completion
 from feedback_store.evaluations import MOST_SIDES, Evaluation
 from feedback_store.prompts import Prompt
@@ -72,7 +72,7 @@ def _comparison(
         purpose="evaluation",
         chosen_by="evaluation",
         is_random=True,
-        priority=evaluations.PRIORITY,
+        priority=PRIORITY_OF_EVALUATIONS,
         held_back=held_back,
     )
 

@@ -122,9 +122,7 @@ class TrainPolicySettings(BaseModel):
             )
         return shaping
 
-    @field_validator(
-        "reward_model", "reward_combination", "reward_uncertainty_penalty", "length_correction", "held_out_penalty"
-    )
+    @field_validator("reward_model", "reward_combination", "reward_uncertainty_penalty", "length_correction")
     @classmethod
     def _of_a_learned_reward_alone(cls, value: str | float | None, info: ValidationInfo) -> str | float | None:
         rewards = info.data.get("rewards")  # None where they are wrong themselves

@@ -76,8 +76,7 @@ tags: [preference-learning, reward-model]
 # {folder}
 
 A reward model trained by Tastemaker from pairwise judgments of people (Bradley-Terry with ties): higher scores are
-liked better. Scores have mean 0 and standard deviation 1 on samples of the study's reference policy; only differences
-between completions of one prompt mean something.
+liked better. {_unit(report)}; only differences between completions of one prompt mean something.
 
 {loading}
 
@@ -101,6 +100,16 @@ def exactness(model: RewardModel) -> str:
     """How far a module's scores are from the study's, by the numbers that the study computes in."""
     numbers = str(model.trunk.network.dtype).removeprefix("torch.")
     return TO_ROUNDING if numbers == "float32" else IN_32_BITS.format(numbers=numbers)
+
+
+def _unit(report: Mapping[str, Any]) -> str:
+    """What zero and unit of the scores are."""
+    if report.get("reference_varies", True):
+        return "Scores have mean 0 and standard deviation 1 on samples of the study's reference policy"
+    return (
+        "Scores have mean 0 on samples of the study's reference policy, and no unit: they are next to the same on all "
+        "of these"
+    )
 
 
 def _cell(value: object) -> str:

@@ -275,10 +275,12 @@ def _shift(context: RunContext, report: dict[str, Any]) -> dict[str, Any] | None
     """How the raw scale moved since the reward before this one; None for the first. Scores have mean 0 and standard
     deviation 1 on the reference samples in all of them, so that beta keeps its meaning."""
     mean, sd = (float(report[f"reference_{name}"]) for name in ("mean", "sd"))
-    told = f"Raw scores of {report['reference_samples']} texts of the reference: mean {mean:.3g}, deviation {sd:.3g}"
+    spread = f"deviation {sd:.3g}" if report["reference_varies"] else "with next to no deviation"
+    told = f"Raw scores of {report['reference_samples']} texts of the reference: mean {mean:.3g}, {spread}"
     done = "normalised to 0 and 1" if report["reference_varies"] else "left as they are"
     before = [one for one in reward_models.listing(context.db) if one.run_id != context.run.id]
-    if not before or not before[-1].metrics.get("reference_sd"):
+    was_told = bool(before and before[-1].metrics.get("reference_sd"))
+    if not was_told or not report["reference_varies"] or before[-1].metrics.get("reference_varies") is False:
         context.log(f"{told}; {done}.")
         return None
     last, was = before[-1].name, before[-1].metrics

@@ -4,7 +4,7 @@ import json
 from pathlib import Path
 
 from feedback_store import annotators, comparisons, completions, evaluations, policies, prompts, reward_models, runs
-from feedback_store.comparisons import NewComparison
+from feedback_store.comparisons import PRIORITY_OF_EVALUATIONS, NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from feedback_store.evaluations import Evaluation
@@ -80,7 +80,7 @@ def start(
                 )
             )  # fmt: skip
         ids = completions.add(db, written, lease=lease)
-        new = NewComparison(prompt, ids, purpose="evaluation", chosen_by="evaluation", priority=evaluations.PRIORITY)
+        new = NewComparison(prompt, ids, purpose="evaluation", chosen_by="evaluation", priority=PRIORITY_OF_EVALUATIONS)
         made.append((*order, new))
     evaluations.add_pairs(db, lease, evaluation.id, made)
     runs.succeed(db, lease, {"blind": {"evaluation": evaluation.id, "comparisons": pairs}, "policies": {}})

@@ -288,6 +288,18 @@ def test_what_was_skipped_in_training_comes_again_after_the_others(
     assert ids(ann.asks()) == plain
 
 
+def test_an_answer_that_was_taken_back_with_its_import_is_none(db: Database, checks: list[int]) -> None:
+    ann = Person(db, Qualifying(questions=8, pass_mark=0.6))
+    ann.answers(checks[0], RIGHT)
+    db.execute("INSERT INTO withdrawn_judgments (judgment_id, at) SELECT MAX(id), ? FROM judgments", [NOW])
+    comparisons.recount(db, checks[0])
+    ann.answers(checks[0], None, "unclear")
+    ann.answers_all(checks[1:], [RIGHT] * 7)
+    assert ids(ann.asks()) == checks[:1]
+    ann.answers(checks[0], RIGHT)
+    assert ann.standing == "live"
+
+
 def test_a_skip_of_long_ago_can_be_answered_where_it_comes_again(
     db: Database, compare: Callable, checks: list[int]
 ) -> None:

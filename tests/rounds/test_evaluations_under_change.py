@@ -8,6 +8,7 @@ import pytest
 import evaluation_studies
 from feedback_store import (
     annotators,
+    behind_figures,
     comparisons,
     completions,
     evaluations,
@@ -27,7 +28,7 @@ from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
 from feedback_store.evaluations import Evaluation
 from feedback_store.questions import Question
-from rounds import annotating, evaluating
+from rounds import annotating, evaluating, evaluation_figures
 from web_studies import claim
 
 LONG_AGO = "2020-01-01T00:00:00.000Z"
@@ -107,6 +108,8 @@ def test_what_somebody_held_as_it_was_unsealed_is_asked_of_nobody_else(db: Datab
     assert questions.give_back(db, person(db, "bob"), held[0].comparison_public_id)
     db.execute("UPDATE assignments SET expires_at = ? WHERE ended_at IS NULL", [LONG_AGO])
     assert asked(db, "eve") == []
+    assert comparisons.counts(db).ready == 0
+    assert behind_figures.comparisons(db, "ready", 0, 100) == []
     assert [one.comparison_id for one in asked(db, "bob")] == [one.comparison_id for one in held[1:]]
     judge(db, held[1], "bob")
     assert evaluations.progress(db, evaluation.id).judged == 2, "too late to count"
@@ -166,6 +169,35 @@ def test_an_import_that_completes_an_evaluation_unseals_it(db: Database, tmp_pat
     evaluating.look_again(db)
     ended = evaluations.get(db, evaluation.id)
     assert (ended.unsealed_why, ended.unsealed_by) == ("count", "rule")
+
+
+def test_what_counted_as_one_was_unsealed_counts_whatever_is_undone_and_unsealed_later(db: Database) -> None:
+    evaluation = evaluation_studies.start(db, wanted=4, pairs=4)
+    judge_all(db, "ann", 2)
+    evaluations.unseal(db, evaluation.id, why="early", by="lead")
+    assert annotating.undo(db, person(db, "ann"), key="undo") is not None
+    db.execute("UPDATE assignments SET expires_at = ? WHERE ended_at IS NULL", [LONG_AGO])
+    evaluations.unseal(db, evaluation_studies.start(db, wanted=2, pairs=1).id, why="early", by="lead")
+    assert counted(db, evaluation) == [2] * 4
+
+
+def test_an_evaluation_waits_for_prompts_that_were_taken_back(db: Database, tmp_path: Path) -> None:
+    db.execute("UPDATE prompts SET withdrawn = 1")
+    file = tmp_path / "prompts.jsonl"
+    file.write_text("".join(f'{{"prompt": "Of a file {n}?", "split": "holdout"}}\n' for n in range(4)))
+    exchange.import_file(db, file, "prompts")
+    evaluation = evaluation_studies.start(db, wanted=4, pairs=4)
+    judge_all(db, "ann", 2)
+    exchange.undo_import(db, file)
+    evaluating.look_again(db)
+    assert evaluations.get(db, evaluation.id).sealed
+    assert (asked(db, "bob"), evaluations.progress(db, evaluation.id).taken_back) == ([], 4)
+    before = evaluation_figures.state(db)
+    exchange.import_file(db, file, "prompts")
+    evaluating.look_again(db)
+    assert evaluation_figures.state(db) != before
+    assert judge_all(db, "bob") == 2
+    assert (evaluations.get(db, evaluation.id).unsealed_why, counted(db, evaluation)) == ("count", [4] * 4)
 
 
 @pytest.mark.parametrize("how", ["left out", "taken back"])

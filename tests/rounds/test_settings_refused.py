@@ -78,7 +78,6 @@ def test_a_switch_is_true_or_false(field: SettingField):
         ({"rewards": "length_window", "length_correction": 1.0}, "'learned' is not among the rewards"),
         ({"rewards": "length_window", "length_correction": 0.5}, "length_correction = 0.5 is about the learned reward"),
         ({"rewards": "length_window", "reward_combination": "mean"}, "reward_combination = mean is about the learned"),
-        ({"rewards": "length_window", "held_out_penalty": 3.0}, "held_out_penalty = 3.0 is about the learned reward"),
         ({"rewards": "length_window", "shaping": "reward"}, "'learned' is not among the rewards"),
         ({"algorithm": "rloo", "shaping": "length"}, "rloo sees no rewards on the way"),
         ({"algorithm": "grpo", "grpo.truncated": "bootstrap"}, "this algorithm has no value head"),

@@ -10,6 +10,7 @@ from feedback_store import (
     annotators,
     check_questions,
     completions,
+    content_check,
     criteria,
     database,
     flags,
@@ -287,6 +288,7 @@ def test_an_answer_that_names_no_version_is_held_against_the_one_of_its_pair(cli
     assert client.post("/api/judgments", json=body).status_code == 200
     assert client.post("/api/judgments", json=body).status_code == 200, "the same answer again"
     assert [row.asked_id for row in judgments.live(study)] == [asked["id"]]
+    assert list(content_check.changed_judgments(study)) == [], "its hash is of what was sent"
 
 
 def test_the_answers_of_a_page_that_somebody_else_opened_are_not_taken(client: TestClient, study: Database):

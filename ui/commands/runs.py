@@ -217,7 +217,7 @@ def say_unchanged(run: "Run") -> None:
         why = (
             "every later policy was past a limit or clearly worse"
             if result["kept_steps"] == 0
-            else "no step changed a weight, so the reward told its completions not apart"
+            else "no step changed a weight, so there was nothing to learn: look at the rewards and at what was cut off"
         )
         say(
             f"{result['policy']} is no other than {result['parent']}, which the run started from: {why}."

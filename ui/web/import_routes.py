@@ -150,12 +150,17 @@ def undo(request: Request, person: Researcher, import_id: ImportId) -> dict[str,
     _require_import(study.db, import_id)
     done = exchange.undo_import(study.db, import_id, by=actor(person))
     evaluating.look_again(study.db)
-    study.figures.changed()
+    study.people_changed()
     return {"import": done.import_id, "rows": done.added}
 
 
 async def _begin(request: Request, person: Person, upload_id: str, verb: str, format: str) -> dict[str, Any]:
-    db = study_of(request).db
+    study = study_of(request)
+    db = study.db
+
+    def look_again(own: Database) -> None:
+        evaluating.look_again(own)
+        study.people_changed()
 
     def start() -> Errand:
         _upload(db, person, upload_id)
@@ -164,7 +169,7 @@ async def _begin(request: Request, person: Person, upload_id: str, verb: str, fo
         if verb == "import" and importing.under_way(db):
             raise Conflict("Another import is under way. Wait until it is done.")
         order = {"upload": upload_id, "format": format, "actor": actor(person)}
-        then = evaluating.look_again if verb == "import" else None
+        then = look_again if verb == "import" else None
         return errands.start(db, verb, order, by=person.annotator_id, role=person.role, then=then)
 
     return told(await ended_or_late(db, start, WAIT_SECONDS))
