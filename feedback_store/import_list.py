@@ -4,7 +4,7 @@ import json
 from dataclasses import dataclass
 from typing import Any
 
-from feedback_store import importing, incoming, provenance
+from feedback_store import importing, provenance, taking_back
 from feedback_store.database import Database
 from feedback_store.provenance import Trained
 
@@ -68,14 +68,14 @@ def undo_effect(db: Database, import_id: int) -> UndoEffect:
     counted = "SELECT kind, COUNT(*) AS n FROM import_items WHERE import_id = ? GROUP BY kind"
     brought = {row["kind"]: int(row["n"]) for row in db.rows(counted, [import_id])}
     goes = {
-        kind: int(db.value(f"SELECT COUNT(*) FROM {incoming.brought_alone(kind)}", {"id": import_id}))
+        kind: int(db.value(f"SELECT COUNT(*) FROM {taking_back.brought_alone(kind)}", {"id": import_id}))
         for kind in KINDS
         if kind in brought
     }
     stays = {kind: brought[kind] - count for kind, count in goes.items() if brought[kind] > count}
-    going = int(db.value(f"SELECT COUNT(*) FROM {incoming.GOING_COMPARISONS}", {"id": import_id}))
+    going = int(db.value(f"SELECT COUNT(*) FROM {taking_back.GOING_COMPARISONS}", {"id": import_id}))
     here = (
-        f"SELECT COUNT(*) FROM judgments j WHERE j.comparison_id IN (SELECT value FROM {incoming.GOING_COMPARISONS})"
+        f"SELECT COUNT(*) FROM judgments j WHERE j.comparison_id IN (SELECT value FROM {taking_back.GOING_COMPARISONS})"
         " AND j.import_id IS NULL AND j.skipped IS NOT 'undone'"
     )
     return UndoEffect(

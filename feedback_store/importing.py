@@ -16,7 +16,7 @@ from dataclasses import asdict, dataclass
 from pathlib import Path
 from typing import Any
 
-from feedback_store import audit, canonical, clock, held_file, incoming, rounds, study_settings
+from feedback_store import audit, canonical, clock, held_file, incoming, rounds, study_settings, taking_back
 from feedback_store.database import Database
 from feedback_store.errors import Conflict, InvalidInput
 from feedback_store.exchange_records import ImportReport, Problem, RowOutcome
@@ -166,7 +166,7 @@ def undo(db: Database, what: Path | str | int, now: str | None = None, *, by: st
         else:
             row = import_row(db, row["id"])  # as it is now that nobody else can change it
             db.execute("UPDATE imports SET undone_at = ? WHERE id = ?", [moment, row["id"]])
-            incoming.withdraw(db, row["id"], moment)
+            taking_back.withdraw(db, row["id"], moment)
         if by is not None:
             audit.note(db, actor=by, action="undo import", subject=f"import {row['id']}", now=moment)
     problems = [Problem(**problem) for problem in canonical.loads(row["problems"])]
@@ -231,7 +231,7 @@ def _take_back_unfinished(db: Database, moment: str) -> list[int]:
                 db.execute("DELETE FROM import_items WHERE import_id = ?", [import_id])
                 db.execute("DELETE FROM imports WHERE id = ?", [import_id])
                 continue
-            incoming.withdraw(db, import_id, moment)
+            taking_back.withdraw(db, import_id, moment)
             why = [{"line": 1, "reason": CUT_OFF}]
             db.execute(
                 "UPDATE imports SET undone_at = ?, row_count = ?, added = ?, problems = ? WHERE id = ?",

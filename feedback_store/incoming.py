@@ -13,7 +13,17 @@ from collections import Counter, OrderedDict
 from dataclasses import dataclass, field
 from typing import Any, Generic, TypeVar
 
-from feedback_store import annotators, canonical, comparisons, completions, exchange_keys, judgments, policies, prompts
+from feedback_store import (
+    annotators,
+    canonical,
+    comparisons,
+    completions,
+    exchange_keys,
+    judgments,
+    policies,
+    prompts,
+    taking_back,
+)
 from feedback_store.comparisons import Comparison, NewComparison
 from feedback_store.completions import NewCompletion
 from feedback_store.database import Database
@@ -104,70 +114,15 @@ def take_comparison(db: Database, line: Line, into: Import, row_key: str) -> boo
     return is_new
 
 
-def withdraw(db: Database, import_id: int, now: str) -> None:
-    """Withdraw what an import brought, but for what another import that stands brought as well, and with a prompt or a
-    completion every comparison of it: those that the study made itself, check questions and repeats too.
-    """
-    db.execute(
-        f"INSERT INTO withdrawn_judgments (judgment_id, at) SELECT item_id, :now FROM {brought_alone('judgment')}",
-        {"id": import_id, "now": now},
-    )
-    touched = f"SELECT DISTINCT comparison_id AS id FROM judgments WHERE id IN {brought_alone('judgment')}"
-    changed = db.rows(f"{touched} UNION SELECT value FROM {GOING_COMPARISONS}", {"id": import_id})
-    db.execute(
-        f"UPDATE comparisons SET withdrawn = 1 WHERE id IN (SELECT value FROM {GOING_COMPARISONS})", {"id": import_id}
-    )
-    for kind in ("prompt", "completion"):
-        db.execute(f"UPDATE {kind}s SET withdrawn = 1 WHERE id IN {brought_alone(kind)}", {"id": import_id})
-    for row in changed:
-        comparisons.recount(db, row["id"])
-
-
-def brought_alone(kind: str) -> str:
-    """Return the query, in brackets, of the ids of what the import :id brought and no other import that stands."""
-    return (
-        f"(SELECT item_id FROM import_items t WHERE import_id = :id AND kind = '{kind}' AND NOT EXISTS (SELECT 1 FROM"
-        " import_items o JOIN imports i ON i.id = o.import_id WHERE o.kind = t.kind AND o.item_id = t.item_id"
-        " AND o.import_id <> :id AND i.undone_at IS NULL))"
-    )
-
-
-GOING_COMPARISONS = f"""(
-  SELECT item_id AS value FROM {brought_alone("comparison")}
-  UNION SELECT id FROM comparisons WHERE withdrawn = 0 AND prompt_id IN {brought_alone("prompt")}
-  UNION SELECT c.id FROM candidates k JOIN comparisons c ON c.id = k.comparison_id
-    WHERE c.withdrawn = 0 AND k.completion_id IN {brought_alone("completion")})"""
-"""The comparisons that go with the import :id: what it brought, and what was made of its prompts and completions."""
-
-
 def _note(db: Database, into: Import, kind: str, item_id: int, is_new: bool) -> None:
     """Remember that the import brought an item; one that the study made itself is not the import's to take back."""
-    if is_new and kind in _WENT_WITH:
-        for row in db.rows(_WENT_WITH[kind], {"item": item_id}):
-            db.execute("UPDATE comparisons SET withdrawn = 0 WHERE id = ?", [row["id"]])
-            comparisons.recount(db, row["id"])
+    if is_new:
+        taking_back.bring_back(db, kind, item_id)
     brought = is_new or db.value("SELECT 1 FROM import_items WHERE kind = ? AND item_id = ? LIMIT 1", [kind, item_id])
     if brought:
         db.execute("INSERT OR IGNORE INTO import_items VALUES (?, ?, ?)", [into.id, kind, item_id])
     if is_new:
         into.brought[kind] += 1
-
-
-# The comparisons of a prompt or a completion that went with it and come back with it. What an import brought comes back
-# with its own row; what a lead kept out, and what an evaluation did not need any more, does not come back.
-_COMES_BACK = """
-SELECT c.id FROM comparisons c JOIN prompts p ON p.id = c.prompt_id
-WHERE {of} AND c.withdrawn = 1 AND c.held_back = 0 AND p.withdrawn = 0
-  AND NOT EXISTS (SELECT 1 FROM import_items t WHERE t.kind = 'comparison' AND t.item_id = c.id)
-  AND NOT EXISTS (SELECT 1 FROM candidates k JOIN completions m ON m.id = k.completion_id
-    WHERE k.comparison_id = c.id AND m.withdrawn = 1)
-  AND (EXISTS (SELECT 1 FROM judgments j WHERE j.comparison_id = c.id)
-    OR NOT EXISTS (SELECT 1 FROM evaluation_pairs e JOIN evaluations v ON v.id = e.evaluation_id
-      WHERE e.comparison_id = c.id AND v.unsealed_at IS NOT NULL))"""
-_WENT_WITH = {
-    "prompt": _COMES_BACK.format(of="c.prompt_id = :item"),
-    "completion": _COMES_BACK.format(of="c.id IN (SELECT comparison_id FROM candidates WHERE completion_id = :item)"),
-}
 
 
 def _require_shape(line: Line) -> None:

@@ -99,9 +99,7 @@ def train(
     on_step({"stage": "head", "done": 0, "steps": steps_of(len(training), settings), **head_report})
     skipped = fine_tune(model, training, fitted.arrays, fitted.anchor, settings, checkpoint_folder, on_step)
     temperature = _calibrate(model, training, fitted.outside)
-    # The loss is a mean, the ridge l2/2 * D * |w|^2, so their sum over all that was fitted gives the prior's precision;
-    # a head divided by a temperature T has T^2 of it.
-    precision = fitted.weight * head_report["head_l2"] * model.width * temperature**2
+    precision = fitted.prior_precision(model.width, temperature)
     varies = model.normalise_on(reference, precision)
     report = {
         **head_report,
@@ -209,6 +207,12 @@ class _Fitted:
     people: AnnotatorModel | None
     outside: Floats | None
     report: dict[str, Any]
+
+    def prior_precision(self, width: int, temperature: float) -> float:
+        """The loss is a mean, the ridge l2/2 * D * |w|^2, so their sum over all that was fitted gives the prior's; a
+        head divided by a temperature T has T^2 of it.
+        """
+        return float(self.weight * self.report["head_l2"] * width * temperature**2)
 
 
 def _weights(pairs: Sequence[Pair]) -> Floats:

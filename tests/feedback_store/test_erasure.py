@@ -210,7 +210,8 @@ def test_an_import_that_comes_again_after_its_undo_stays_an_erased_persons(db: D
     row = {"prompt": "Why?", "completions": [{"text": "One."}, {"text": "Two."}], "judgments": said}
     (tmp_path / "rows.jsonl").write_text(json.dumps(row))
     import_id = exchange.import_file(db, tmp_path / "rows.jsonl", "comparisons").import_id
-    exchange.undo_import(db, import_id)  # type: ignore[arg-type]
+    assert import_id is not None
+    exchange.undo_import(db, import_id)
     erasure.erase(db, 1, by="lead", reason="asked")
     assert exchange.import_file(db, tmp_path / "rows.jsonl", "comparisons").brought["judgment"] == 2
     assert [one.rationale for one in judgments.live(db)] == [None, "bob wrote"]
